@@ -1,0 +1,91 @@
+"""The one door to MXNet: import it with `from ctc_ocr._mxnet import mx`.
+
+MXNet 1.9.1 was made for older NumPy and Python: while it is imported it reads `numpy.bool`, which NumPy 1.24 took
+away, and `distutils`, which Python 3.12 took away and setuptools supplies. What is set here for the import is taken
+back after it.
+"""
+
+import ctypes
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ctc_ocr.errors import InputError
+
+INSTALL_HINT = "install one of the extras: pip install 'ctc_ocr[cpu]', or 'ctc_ocr[cu112]' for a GPU"
+# Loaded before mxnet-cu112 in this order, each before those that need it; the wheels put them below nvidia/*/lib.
+CUDA_LIBRARIES = (
+    "libcudart.so.11.0",
+    "libnvrtc.so.11.2",
+    "libnvToolsExt.so.1",
+    "libcublasLt.so.11",
+    "libcublas.so.11",
+    "libcufft.so.10",
+    "libcurand.so.10",
+    "libcusparse.so.11",
+    "libcusolver.so.11",
+    "libcudnn.so.8",
+    "libnccl.so.2",
+)
+
+
+def _wheel_library(name: str) -> Path | None:
+    """The file of a CUDA library that came as an nvidia-*-cu11 wheel, if it did."""
+    spec = importlib.util.find_spec("nvidia")
+    roots = list(spec.submodule_search_locations or []) if spec else []
+    return next((path for root in roots for path in sorted(Path(root).glob(f"*/lib/{name}"))), None)
+
+
+def preload_cuda_libraries() -> list[str]:
+    """Load those CUDA libraries that are installed as wheels, so that MXNet's own library finds them.
+
+    Returns the names of those that were loaded; the others are left to the system's loader.
+    """
+    loaded = []
+    for name in CUDA_LIBRARIES:
+        path = _wheel_library(name)
+        if path is not None:
+            ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+            loaded.append(name)
+    return loaded
+
+
+def set_threads(count: int) -> None:
+    """Number of threads that MXNet and OpenMP may use: only has an effect before MXNet is imported."""
+    for name in ("OMP_NUM_THREADS", "MXNET_OMP_MAX_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(count)
+    os.environ.setdefault("MXNET_CPU_WORKER_NTHREADS", "1")
+
+
+def _import() -> Any:
+    if importlib.util.find_spec("mxnet") is None:
+        raise InputError(f"MXNet is not installed; {INSTALL_HINT}")
+    preload_cuda_libraries()
+    # Says once a bind that it uses oneDNN: not for the person at the terminal.
+    os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")
+    borrowed = "bool" not in vars(np)
+    if borrowed:
+        np.bool = bool  # type: ignore[attr-defined]
+    try:
+        import mxnet
+    except OSError as error:
+        raise InputError(f"MXNet is installed but its library does not load: {error}{_remedy(str(error))}") from None
+    finally:
+        if borrowed:
+            del np.bool  # type: ignore[attr-defined]
+    return mxnet
+
+
+def _remedy(error: str) -> str:
+    if "libgomp" in error:
+        return "; on Debian: apt-get install libgomp1"
+    if "libcuda" in error:
+        return "; libcuda.so.1 comes with the NVIDIA driver: on a machine without one, use the extra [cpu]"
+    return "; the CUDA libraries come with the extra [cu112]" if "libcu" in error or "libnv" in error else ""
+
+
+mx = sys.modules["mxnet"] if "mxnet" in sys.modules else _import()
