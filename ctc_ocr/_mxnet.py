@@ -54,13 +54,6 @@ def preload_cuda_libraries() -> list[str]:
     return loaded
 
 
-def set_threads(count: int) -> None:
-    """Number of threads that MXNet and OpenMP may use: only has an effect before MXNet is imported."""
-    for name in ("OMP_NUM_THREADS", "MXNET_OMP_MAX_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(count)
-    os.environ.setdefault("MXNET_CPU_WORKER_NTHREADS", "1")
-
-
 def _import() -> Any:
     if importlib.util.find_spec("mxnet") is None:
         raise InputError(f"MXNet is not installed; {INSTALL_HINT}")
@@ -88,4 +81,4 @@ def _remedy(error: str) -> str:
     return "; the CUDA libraries come with the extra [cu112]" if "libcu" in error or "libnv" in error else ""
 
 
-mx = sys.modules["mxnet"] if "mxnet" in sys.modules else _import()
+mx: Any = sys.modules["mxnet"] if "mxnet" in sys.modules else _import()

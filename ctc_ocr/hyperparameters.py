@@ -40,6 +40,7 @@ class Network:
     architecture: str = _option("lstm", "which network", choices=("lstm",))
     num_layers: int = _option(2, "LSTM layers", least=1)
     num_hidden: int = _option(100, "LSTM units a layer", least=1)
+    cell: str = _option("fused", "graph of the LSTM in training", choices=("unrolled", "fused"))
     input_mean: float = _option(225.0, "grey level (0 to 255) that the network sees as 0: about the paper's")
     input_scale: float = _option(40.0, "grey levels darker than input_mean that the network sees as 1", least=1e-6)
 
@@ -59,7 +60,7 @@ class Training:
     weight_decay: float = _option(0.0, "weight decay", least=0.0)
     warmup_steps: int = _option(200, "steps in which the learning rate rises from 0 to its peak", least=0)
     schedule: str = _option("cosine", "learning rate after the warm-up", choices=("cosine", "constant"))
-    clip_gradient: float = _option(1.0, "bound on each gradient's absolute value; 0 is no bound", least=0.0)
+    clip_gradient: float = _option(1.0, "bound on the norm of the gradients, all together; 0 is no bound", least=0.0)
     seed: int = _option(0, "seed of images, initial weights and order", least=0)
     target_accuracy: float = _option(
         0.0, "stop after the epoch whose validation accuracy reaches this; 0 is never", least=0.0
@@ -80,6 +81,12 @@ class Hyperparameters:
         Alphabet(tuple(self.data.alphabet))
         if self.data.min_length > self.data.max_length:
             raise InputError(f"min_length {self.data.min_length} is larger than max_length {self.data.max_length}")
+        needed = 2 * self.data.max_length - 1  # a blank between two equal neighbours, at the worst
+        if needed > self.num_steps:
+            raise InputError(
+                f"max_length {self.data.max_length} does not fit: a text of equal characters would need {needed} time "
+                f"steps, and images {self.data.width} wide give {self.num_steps}"
+            )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], where: str = "hyperparameters") -> "Hyperparameters":

@@ -1,0 +1,80 @@
+"""What the commands share: how they end, their numbers and hyperparameters, their log."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable
+
+from ctc_ocr.errors import UserError
+from ctc_ocr.hyperparameters import options
+from ctc_ocr.version import __version__
+
+INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
+BROKEN_PIPE = 141  # 128 + SIGPIPE
+
+
+def run(prog: str, body: Callable[[list[str]], int | None], argv: list[str] | None) -> int:
+    """Run a command's body on argv (None: the process's own) and return the exit status.
+
+    A UserError becomes one message on stderr, Ctrl-C one line, a reader of stdout that went away nothing. The exit
+    of argparse (status 2, or 0 after --help) passes through as SystemExit.
+    """
+    try:
+        status = body(sys.argv[1:] if argv is None else argv) or 0
+        sys.stdout.flush()
+        return status
+    except UserError as error:
+        print(f"{prog}: error: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print(f"{prog}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # What is still buffered must not fail again when Python flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+
+
+def add_version(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--version", action="version", version=f"ctc_ocr {__version__}")
+
+
+def add_hyperparameters(parser: argparse._ActionsContainer, names: Iterable[str], suppress: bool = False) -> None:
+    """A flag for each named hyperparameter, with its own type, default and help.
+
+    With `suppress`, the parsed arguments hold only the flags that were given.
+    """
+    known = options()
+    for name in names:
+        _, field, kind = known[name]
+        text = f"{field.metadata['help']} (default: {field.default})"
+        default = argparse.SUPPRESS if suppress else field.default
+        parser.add_argument(
+            f"--{name}", type=kind, default=default, choices=field.metadata["choices"] or None, help=text
+        )
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """An argparse type: whole numbers from `least` upwards."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{value} is less than {least}")
+        return value
+
+    return parse
+
+
+def set_up_logging(level: int = logging.INFO) -> None:
+    """Log lines of ctc_ocr on stderr, with the time of day and milliseconds: `05:58:36,128 text`."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s,%(msecs)03d %(message)s", datefmt="%H:%M:%S"))
+    logger = logging.getLogger("ctc_ocr")
+    logger.handlers[:] = [handler]
+    logger.setLevel(level)
+    logger.propagate = False

@@ -1,0 +1,70 @@
+"""The one mx.io.DataIter: it hands the batches of any source to a Module."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ctc_ocr._mxnet import mx
+from ctc_ocr.generation.pool import Arrays, BatchPool, BatchSource
+
+
+class BatchIter(mx.io.DataIter):  # type: ignore[misc]
+    """Epochs of `num_samples` samples: data (N, H, W) uint8 and label (N, L) float32, codes padded with 0.
+
+    `next_epoch` gives the batches of the next epoch each time it is called. The last batch of an epoch is whole, and
+    its pad says how many of its samples do not count. The first epoch begins at its batch `first_batch`.
+    """
+
+    def __init__(
+        self, source: BatchSource, num_samples: int, next_epoch: Callable[[], Iterable[Arrays]], first_batch: int = 0
+    ) -> None:
+        specs = source.specs()
+        super().__init__(batch_size=specs["images"].shape[0])
+        self.num_batches = -(-num_samples // self.batch_size)
+        self.num_samples = num_samples
+        self._specs = specs
+        self._next_epoch = next_epoch
+        self._batches: Iterator[Arrays] | None = None
+        self._given = first_batch
+
+    @property
+    def provide_data(self) -> list[Any]:
+        return [mx.io.DataDesc("data", self._specs["images"].shape, dtype="uint8")]
+
+    @property
+    def provide_label(self) -> list[Any]:
+        return [mx.io.DataDesc("label", self._specs["labels"].shape)]
+
+    def reset(self) -> None:
+        """Go to the start of the next epoch. Batches of this one that were not asked for are drawn and dropped."""
+        if self._batches is not None:
+            for _ in range(self.num_batches - self._given):
+                next(self._batches)
+        self._batches = None
+        self._given = 0
+
+    def next(self) -> Any:
+        if self._given >= self.num_batches:
+            raise StopIteration
+        if self._batches is None:
+            self._batches = iter(self._next_epoch())
+        arrays = next(self._batches)
+        self._given += 1
+        pad = self.num_batches * self.batch_size - self.num_samples if self._given == self.num_batches else 0
+        # Copied here, once: the slot that the arrays lie in is filled again after this.
+        data, label = mx.nd.array(arrays["images"], dtype="uint8"), mx.nd.array(arrays["labels"])
+        return mx.io.DataBatch(
+            [data], [label], pad=pad, provide_data=self.provide_data, provide_label=self.provide_label
+        )
+
+
+def endless(source: BatchSource, pool: BatchPool, num_samples: int, first_batch: int = 0) -> BatchIter:
+    """Each epoch is the next `num_samples` samples of a pool that does not end; see BatchIter for `first_batch`."""
+    return BatchIter(source, num_samples, lambda: pool, first_batch)
+
+
+def remembered(source: BatchSource, num_samples: int, num_proc: int) -> BatchIter:
+    """The first `num_samples` samples of a source, drawn now and kept in memory: each epoch is the same."""
+    num_batches = -(-num_samples // source.specs()["images"].shape[0])
+    with BatchPool(source, num_proc, range(num_batches)) as pool:
+        batches = [{name: array.copy() for name, array in arrays.items()} for arrays in pool]
+    return BatchIter(source, num_samples, lambda: batches)

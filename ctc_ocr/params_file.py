@@ -1,0 +1,83 @@
+"""MXNet's .params files, read with every length checked against the file.
+
+MXNet's own reader trusts the lengths in a file: a truncated or foreign one can make it ask for any amount of memory.
+The format (src/ndarray/ndarray.cc of MXNet): a list magic, arrays, then their names; arrays have been written in four
+versions, which differ in how the shape is stored.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctc_ocr.errors import InputError
+
+LIST_MAGIC = 0x112
+SHAPE_INT64, DENSE, DENSE_NUMPY_SHAPES = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
+DTYPES: tuple[Any, ...] = (np.float32, np.float64, np.float16, np.uint8, np.int32, np.int8, np.int64, np.bool_)
+MAX_AXES = 32
+
+
+class _Reader:
+    """Takes numbers off a buffer; ValueError where it ends too early."""
+
+    def __init__(self, buffer: bytes) -> None:
+        self.buffer = buffer
+        self.position = 0
+
+    def array(self, dtype: Any, count: int) -> NDArray[Any]:
+        size = np.dtype(dtype).itemsize * count
+        if size > len(self.buffer) - self.position:
+            raise ValueError("the file is truncated")
+        values = np.frombuffer(self.buffer, dtype=dtype, count=count, offset=self.position)
+        self.position += size
+        return values
+
+    def number(self, dtype: str) -> int:
+        return int(self.array(dtype, 1)[0])
+
+
+def read_params(path: Path) -> dict[str, NDArray[Any]]:
+    """{name: array} of a .params file, names with their prefix arg: or aux:.
+
+    Raises InputError that names the file if it is missing, truncated, or no such file.
+    """
+    try:
+        reader = _Reader(path.read_bytes())
+        if reader.number("<u8") != LIST_MAGIC:
+            raise ValueError("not a parameter file of MXNet")
+        reader.number("<u8")  # reserved
+        # Each array takes at least its magic, and each name its length: no list is longer than the file.
+        arrays = [_read_array(reader) for _ in range(reader.number("<u8"))]
+        names = [
+            reader.array("u1", reader.number("<u8")).tobytes().decode("utf-8") for _ in range(reader.number("<u8"))
+        ]
+        if len(names) != len(arrays) or len(set(names)) != len(names):
+            raise ValueError(f"{len(arrays)} arrays with {len(set(names))} names")
+        return dict(zip(names, arrays, strict=True))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(f"{path}: broken parameters: {error}") from None
+
+
+def _read_array(reader: _Reader) -> NDArray[Any]:
+    magic = reader.number("<u4")
+    if magic in (DENSE, DENSE_NUMPY_SHAPES) and reader.number("<i4") != 0:
+        raise ValueError("a sparse array; dense ones are accepted")
+    modern = magic in (SHAPE_INT64, DENSE, DENSE_NUMPY_SHAPES)
+    # The oldest files have no magic: the number of axes comes first, and 32-bit lengths.
+    axes = reader.number("<i4") if modern else magic
+    unknown_axes = -1 if magic == DENSE_NUMPY_SHAPES else 0
+    if axes == unknown_axes:
+        raise ValueError("an array without a shape")
+    if not 0 <= axes <= MAX_AXES:
+        raise ValueError("not an array of MXNet")
+    shape = tuple(reader.array("<i8" if modern else "<u4", axes).tolist())
+    reader.array("<i4", 2)  # the device that it was on
+    kind = reader.number("<i4")
+    if min(shape, default=0) < 0 or not 0 <= kind < len(DTYPES):
+        raise ValueError("an array of a shape or type that is not accepted")
+    return reader.array(DTYPES[kind], math.prod(shape)).reshape(shape)

@@ -1,0 +1,220 @@
+"""Images -> texts and confidences, by a checkpoint of this package or of MXNet's own example/ctc."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctc_ocr import foreign_symbol
+from ctc_ocr._mxnet import mx
+from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.checkpoint import LAST_LAYER, Checkpoint, Model, load
+from ctc_ocr.decoding import collapse, label_log_probability
+from ctc_ocr.errors import InputError
+from ctc_ocr.images import Grey, resize
+
+BATCH_SIZE = 32
+DIGITS = "0123456789"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A reading. `codes` are without blanks; `confidence` is p(text | image) by the model, 0 to 1."""
+
+    text: str
+    codes: list[int]
+    confidence: float
+
+
+@dataclass(frozen=True)
+class InferenceGraph:
+    """A network without its loss, and how to feed it.
+
+    `symbol` takes `data`, a batch (N, *data_shape) that `encode` makes of images (N, height, width) uint8, and
+    `zeros`, further inputs {name: shape without N} that are always zero. Its output is log probabilities (T, N, C).
+    """
+
+    symbol: Any
+    alphabet: Alphabet
+    width: int
+    height: int
+    data_shape: tuple[int, ...]
+    data_dtype: str
+    encode: Callable[[NDArray[np.uint8]], NDArray[Any]]
+    zeros: dict[str, tuple[int, ...]]
+
+
+class Predictor:
+    """Reads images of any size with the model PREFIX at an epoch (None: the highest).
+
+    They are resized to the model's size. The network is bound once for single images and once for batches. Raises InputError if the model cannot be read.
+    """
+
+    def __init__(
+        self, prefix: str | Path, epoch: int | None = None, batch_size: int = BATCH_SIZE, context: Any = None
+    ) -> None:
+        checkpoint = load(prefix, epoch)
+        self.epoch = checkpoint.epoch
+        self.batch_size = batch_size
+        self._graph = inference_graph(checkpoint)
+        self._context = context or mx.cpu()
+        self._arg_params, self._aux_params = _needed_parameters(self._graph, checkpoint)
+        self._modules: dict[int, Any] = {}
+
+    @property
+    def alphabet(self) -> Alphabet:
+        return self._graph.alphabet
+
+    def prepare(self, image: Grey) -> Grey:
+        """(H, W) uint8 of any size -> the size that the model reads: what it keeps of an image."""
+        return resize(image, self._graph.width, self._graph.height)
+
+    def predict(self, images: Sequence[Grey]) -> list[Prediction]:
+        """Readings of N images (H, W) uint8, ink dark on light, in their order."""
+        predictions: list[Prediction] = []
+        for start in range(0, len(images), self.batch_size):
+            batch = np.stack([self.prepare(image) for image in images[start : start + self.batch_size]])
+            predictions += self._read(self.log_probabilities(batch))
+        return predictions
+
+    def log_probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """1 to batch_size images (N, height, width) uint8 of the model's size -> (T, N, C) float32."""
+        size = 1 if len(images) == 1 else self.batch_size
+        padded = np.zeros((size, *images.shape[1:]), dtype=np.uint8)
+        padded[: len(images)] = images
+        if size not in self._modules:
+            self._modules[size] = self._bind(size)
+        module, graph = self._modules[size], self._graph
+        data = mx.nd.array(graph.encode(padded), dtype=graph.data_dtype)
+        zeros = [mx.nd.zeros((size, *shape)) for shape in graph.zeros.values()]
+        module.forward(mx.io.DataBatch(data=[data, *zeros]), is_train=False)
+        output: NDArray[np.float32] = module.get_outputs()[0].asnumpy()
+        return output[:, : len(images)]
+
+    def _read(self, log_probs: NDArray[np.float32]) -> list[Prediction]:
+        codes = collapse(log_probs.argmax(axis=2))
+        confidences = np.exp(label_log_probability(log_probs, codes)).tolist()
+        texts = [self.alphabet.decode(each) for each in codes]
+        return [Prediction(*each) for each in zip(texts, codes, confidences, strict=True)]
+
+    def _bind(self, size: int) -> Any:
+        graph = self._graph
+        inputs = [mx.io.DataDesc("data", (size, *graph.data_shape), dtype=graph.data_dtype)]
+        inputs += [mx.io.DataDesc(name, (size, *shape)) for name, shape in graph.zeros.items()]
+        names = [each.name for each in inputs]
+        module = mx.mod.Module(graph.symbol, data_names=names, label_names=None, context=self._context)
+        module.bind(inputs, for_training=False)
+        module.set_params(self._arg_params, self._aux_params)
+        return module
+
+
+def inference_graph(checkpoint: Checkpoint) -> InferenceGraph:
+    """The graph that reads images with this checkpoint's parameters: the one place that knows whose model it is."""
+    internals = checkpoint.symbol.get_internals()
+    if f"{LAST_LAYER}_output" not in internals.list_outputs():
+        raise InputError(f"{checkpoint.prefix}-symbol.json: has no layer {LAST_LAYER}, the one before the loss")
+    logits = internals[f"{LAST_LAYER}_output"]
+    if checkpoint.model is not None:
+        return _own_graph(logits, checkpoint.model)
+    return _example_graph(logits, checkpoint)
+
+
+def _log_probabilities(logits: Any, num_steps: int) -> Any:
+    """Logits (T, N, C) or (T * N, C), time-major -> log probabilities (T, N, C)."""
+    return mx.sym.log_softmax(mx.sym.reshape(logits, shape=(num_steps, -1, 0), reverse=True), axis=-1)
+
+
+def _own_graph(logits: Any, model: Model) -> InferenceGraph:
+    size = model.hyperparameters.data
+    return InferenceGraph(
+        symbol=_log_probabilities(logits, model.hyperparameters.num_steps),
+        alphabet=model.alphabet,
+        width=size.width,
+        height=size.height,
+        data_shape=(size.height, size.width),
+        data_dtype="uint8",
+        encode=lambda images: images,
+        zeros={},
+    )
+
+
+def _example_graph(logits: Any, checkpoint: Checkpoint) -> InferenceGraph:
+    """MXNet's example/ctc: columns of grey levels 0 to 1, initial states that are fed, digits with codes digit + 1.
+
+    Its sizes are those of its parameters; its steps are the pieces into which the symbol slices `data`.
+    """
+    params = checkpoint.arg_params
+    height = _length(checkpoint, "l0_i2h_weight", axis=1)
+    classes = _length(checkpoint, f"{LAST_LAYER}_weight", axis=0)
+    if not 2 <= classes <= len(DIGITS) + 1:
+        raise InputError(
+            f"{checkpoint.params_file}: {classes} classes, and no {checkpoint.prefix}.json says what they are; "
+            "without one, MXNet's example is expected: a blank and up to 10 digits"
+        )
+    num_steps = _pieces_of_data(checkpoint, logits)
+    states = [name for name in logits.list_arguments() if name not in params and re.fullmatch(r"l\d+_init_[ch]", name)]
+    return InferenceGraph(
+        symbol=_log_probabilities(logits, num_steps),
+        alphabet=Alphabet(tuple(DIGITS[: classes - 1])),
+        width=num_steps,
+        height=height,
+        data_shape=(num_steps, height),
+        data_dtype="float32",
+        encode=lambda images: images.transpose(0, 2, 1).astype(np.float32) / 255,
+        zeros={name: (_length(checkpoint, f"{name.split('_')[0]}_h2h_weight", axis=1),) for name in states},
+    )
+
+
+def _length(checkpoint: Checkpoint, name: str, axis: int) -> int:
+    array = checkpoint.arg_params.get(name)
+    if array is None or array.ndim != 2:
+        raise InputError(
+            f"{checkpoint.params_file}: no matrix {name}; without a {checkpoint.prefix}.json, "
+            "a model of MXNet's example/ctc is expected"
+        )
+    return int(array.shape[axis])
+
+
+def _pieces_of_data(checkpoint: Checkpoint, logits: Any) -> int:
+    graph = foreign_symbol.parse(logits.tojson())
+    for node in graph["nodes"]:
+        takes_data = any(graph["nodes"][entry[0]]["name"] == "data" for entry in node["inputs"])
+        if takes_data and node["op"] == "SliceChannel":
+            return int(foreign_symbol.attributes(node)["num_outputs"])
+    raise InputError(
+        f"{checkpoint.prefix}-symbol.json: `data` is not sliced into time steps as in MXNet's example/ctc, "
+        f"and there is no {checkpoint.prefix}.json"
+    )
+
+
+def _needed_parameters(graph: InferenceGraph, checkpoint: Checkpoint) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The arguments and auxiliary states that the graph takes, of the right shapes (else InputError)."""
+    inputs = {"data": (1, *graph.data_shape), **{name: (1, *shape) for name, shape in graph.zeros.items()}}
+    arguments, auxiliary = graph.symbol.list_arguments(), graph.symbol.list_auxiliary_states()
+    stored = {**checkpoint.arg_params, **checkpoint.aux_params}
+    missing = [name for name in [*arguments, *auxiliary] if name not in stored and name not in inputs]
+    if missing:
+        raise InputError(f"{checkpoint.params_file}: lacks {', '.join(missing)}, which the network needs")
+    try:
+        arg_shapes, output_shapes, aux_shapes = graph.symbol.infer_shape(**inputs)
+    except mx.base.MXNetError as error:
+        raise InputError(f"{checkpoint.prefix}-symbol.json: does not fit images of its size: {error}") from None
+    expected = dict(zip([*arguments, *auxiliary], [*arg_shapes, *aux_shapes], strict=True))
+    for name, shape in expected.items():
+        if name not in inputs and stored[name].shape != shape:
+            raise InputError(
+                f"{checkpoint.params_file}: {name} has the shape {stored[name].shape}; the network needs {shape}"
+            )
+    if output_shapes[0][2] != graph.alphabet.num_classes:
+        raise InputError(
+            f"{checkpoint.prefix}.json: an alphabet of {graph.alphabet.num_classes - 1} units and the blank does not "
+            f"fit a network of {output_shapes[0][2]} classes"
+        )
+    return (
+        {name: stored[name] for name in arguments if name not in inputs},
+        {name: stored[name] for name in auxiliary},
+    )

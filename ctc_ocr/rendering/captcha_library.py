@@ -1,0 +1,85 @@
+"""Captchas as the `captcha` package draws them, from a seeded generator."""
+
+import functools
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from captcha.image import ImageCaptcha
+from PIL.Image import Image
+
+from ctc_ocr.errors import InputError
+from ctc_ocr.rendering.reproducible import FOLLOWED, Sources, reproducible_instance
+
+CHECKED_SEEDS = 4
+
+
+@dataclass(frozen=True)
+class CaptchaLibraryRenderer:
+    """Draws texts with the captcha package, or with a class derived from its ImageCaptcha; sizes are pixels.
+
+    Equal generators give equal images. It can be pickled; the fonts are loaded once a process. A captcha_class that
+    draws from a source which no seed reaches raises InputError at its first image.
+    """
+
+    fonts: tuple[str, ...]
+    draw_width: int = 160
+    draw_height: int = 60
+    width: int = 80
+    height: int = 30
+    captcha_class: type[ImageCaptcha] = ImageCaptcha
+
+    def draw(self, text: str, generator: np.random.Generator) -> Image:
+        """The library's own image of a text that is not empty: RGB, draw_width by draw_height."""
+        return _library(self).draw(text, generator)
+
+    def render(self, text: str, generator: np.random.Generator) -> npt.NDArray[np.uint8]:
+        """The image as the network reads it: (height, width) uint8, dark ink on light paper."""
+        grey = cv2.cvtColor(np.asarray(self.draw(text, generator)), cv2.COLOR_RGB2GRAY)
+        return np.asarray(cv2.resize(grey, (self.width, self.height)), dtype=np.uint8)
+
+
+class _Library:
+    """One reproducible captcha object and its sources; a lock keeps threads from drawing from one stream."""
+
+    def __init__(self, renderer: CaptchaLibraryRenderer) -> None:
+        self._lock = threading.Lock()
+        self._sources = Sources()
+        self._captcha: Any = reproducible_instance(
+            renderer.captcha_class,
+            self._sources,
+            width=renderer.draw_width,
+            height=renderer.draw_height,
+            fonts=list(renderer.fonts),
+        )
+        self._unchecked = renderer.captcha_class is not ImageCaptcha
+        self._name = renderer.captcha_class.__qualname__
+
+    def draw(self, text: str, generator: np.random.Generator) -> Image:
+        with self._lock:
+            if self._unchecked:
+                self._check(text)
+            return self._draw(text, generator)
+
+    def _draw(self, text: str, generator: np.random.Generator) -> Image:
+        self._sources.reseed(generator)
+        image: Image = self._captcha.generate_image(text)
+        return image if image.mode == "RGB" else image.convert("RGB")
+
+    def _check(self, text: str) -> None:
+        """Several seeds, so that a source which is only drawn from now and then shows too."""
+        first, second = ([self._draw(text, np.random.default_rng(i)) for i in range(CHECKED_SEEDS)] for _ in range(2))
+        if any(one.tobytes() != other.tobytes() for one, other in zip(first, second, strict=True)):
+            raise InputError(
+                f"{self._name} draws two different images from one seed: it draws from a source that no seed reaches, "
+                f"or keeps something from one image to the next. Seeds reach {FOLLOWED}"
+            )
+        self._unchecked = False
+
+
+@functools.lru_cache(maxsize=16)
+def _library(renderer: CaptchaLibraryRenderer) -> _Library:
+    return _Library(renderer)

@@ -1,0 +1,33 @@
+"""The renderer that was asked for, or the captcha library's where the fast one cannot follow."""
+
+import logging
+
+from captcha.image import ImageCaptcha
+
+from ctc_ocr.errors import InputError
+from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
+from ctc_ocr.rendering.fast import FastRenderer
+from ctc_ocr.rendering.fast_parameters import can_follow
+
+KINDS = ("fast", "captcha")
+_log = logging.getLogger(__name__)
+
+
+def make_renderer(
+    kind: str,
+    fonts: tuple[str, ...],
+    draw_width: int = 160,
+    draw_height: int = 60,
+    width: int = 80,
+    height: int = 30,
+    captcha_class: type[ImageCaptcha] = ImageCaptcha,
+) -> FastRenderer | CaptchaLibraryRenderer:
+    """A renderer of a kind ("fast" or "captcha", else InputError); one logged warning where fast has to be captcha."""
+    if kind not in KINDS:
+        raise InputError(f"no renderer {kind!r}; accepted: {', '.join(KINDS)}")
+    if kind == "fast":
+        reason = can_follow(captcha_class, draw_width, draw_height)
+        if reason is None:
+            return FastRenderer(fonts, draw_width, draw_height, width, height, captcha_class)
+        _log.warning("the fast renderer cannot be used, the captcha library draws instead: %s", reason)
+    return CaptchaLibraryRenderer(fonts, draw_width, draw_height, width, height, captcha_class)

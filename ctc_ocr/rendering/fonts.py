@@ -1,0 +1,62 @@
+"""Font files: finding them, and checking that they can draw an alphabet."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from captcha.image import DEFAULT_FONTS
+from fontTools.ttLib import TTFont
+from PIL import ImageFont
+
+from ctc_ocr.errors import InputError
+
+SUFFIXES = (".ttf", ".otf")
+
+
+def find_fonts(path: str | Path | None) -> tuple[str, ...]:
+    """Paths of the fonts to draw with: a font file, all .ttf and .otf files of a folder in the order of their names,
+    or the font that the captcha package ships (None).
+
+    Raises InputError where there is none, or for a file that is no font.
+    """
+    if path is None:
+        return tuple(map(str, DEFAULT_FONTS))
+    path = Path(path)
+    if path.is_dir():
+        found = sorted(each for each in path.iterdir() if each.suffix.lower() in SUFFIXES and each.is_file())
+        if not found:
+            raise InputError(f"{path}: no font in this folder; accepted: {', '.join(SUFFIXES)}")
+    elif path.exists():
+        found = [path]
+    else:
+        raise InputError(f"{path}: no such font file or folder")
+    for each in found:
+        _check_font(each)
+    return tuple(map(str, found))
+
+
+def _check_font(path: Path) -> None:
+    try:
+        ImageFont.truetype(str(path), 10).getmask("0")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a font that can be read ({error})") from None
+
+
+def check_glyphs(fonts: Iterable[str], alphabet: str) -> None:
+    """Raise InputError that names, font by font, the characters of the alphabet without a glyph.
+
+    A space needs a glyph too: the captcha library puts spaces between the characters.
+    """
+    wanted = sorted({*alphabet, " "})
+    missing = {font: [char for char in wanted if ord(char) not in _characters(font)] for font in fonts}
+    lines = [f"{font}: no glyph for {', '.join(map(repr, chars))}" for font, chars in missing.items() if chars]
+    if lines:
+        raise InputError("\n".join(lines))
+
+
+def _characters(font: str) -> frozenset[int]:
+    """Code points that the font maps to a glyph."""
+    try:
+        with TTFont(font, fontNumber=0, lazy=True) as opened:
+            return frozenset(opened.getBestCmap() or ())
+    except Exception as error:  # a damaged table can raise nearly anything in fontTools
+        raise InputError(f"{font}: its table of characters cannot be read ({error})") from None

@@ -1,0 +1,11 @@
+"""Random texts to draw."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def random_text(generator: np.random.Generator, units: Sequence[str], min_length: int, max_length: int) -> list[str]:
+    """A text of min_length to max_length units (both included), every length and every unit equally likely."""
+    length = generator.integers(min_length, max_length + 1)
+    return [units[index] for index in generator.integers(len(units), size=length)]

@@ -1,0 +1,92 @@
+"""The network of MXNet's CTC example: a stack of LSTMs that reads an image column by column.
+
+Two graphs over the same named parameters: unrolled step by step, and fused (one operator over all steps). The rows of
+l{i}_i2h_weight and l{i}_h2h_weight are four blocks of H: the in gate, the transform, the forget gate and the out gate,
+as in the example. Long short-term memory: Hochreiter and Schmidhuber, 1997; its forget gate: Gers et al., 2000.
+"""
+
+from typing import Any, NamedTuple
+
+from ctc_ocr._mxnet import mx
+from ctc_ocr.hyperparameters import Hyperparameters
+from ctc_ocr.symbols.images import normalise
+
+
+class Layer(NamedTuple):
+    """The parameters of one LSTM layer with H units over I inputs."""
+
+    i2h_weight: Any  # (4H, I)
+    i2h_bias: Any  # (4H,)
+    h2h_weight: Any  # (4H, H)
+    h2h_bias: Any  # (4H,)
+
+
+def logits(images: Any, hyperparameters: Hyperparameters, num_classes: int) -> Any:
+    """Logits (W, N, num_classes) of images (N, H, W) uint8; one image column is one time step."""
+    network, data = hyperparameters.network, hyperparameters.data
+    columns = mx.sym.transpose(normalise(images, network), axes=(2, 0, 1))  # (W, N, H)
+    layers = parameters(network.num_layers, network.num_hidden, data.height)
+    stack = fused if network.cell == "fused" else unrolled
+    return classify(stack(columns, layers, network.num_hidden, data.width), num_classes)
+
+
+def parameters(num_layers: int, num_hidden: int, input_size: int) -> list[Layer]:
+    """The named parameters of a stack, with their shapes, as variables."""
+    layers = []
+    for index in range(num_layers):
+        inputs = input_size if index == 0 else num_hidden
+        shapes = [(4 * num_hidden, inputs), (4 * num_hidden,), (4 * num_hidden, num_hidden), (4 * num_hidden,)]
+        names = [f"l{index}_{name}" for name in Layer._fields]
+        layers.append(Layer(*(mx.sym.Variable(n, shape=s) for n, s in zip(names, shapes, strict=True))))
+    return layers
+
+
+def classify(hidden: Any, num_classes: int) -> Any:
+    """Logits (T, N, num_classes) of hidden states (T, N, H)."""
+    return mx.sym.FullyConnected(hidden, num_hidden=num_classes, flatten=False, name="pred_fc")
+
+
+def unrolled(columns: Any, layers: list[Layer], num_hidden: int, num_steps: int) -> Any:
+    """Hidden states (num_steps, N, num_hidden) of columns (num_steps, N, I): one node a gate, a step and a layer."""
+    for index, layer in enumerate(layers):
+        # The inputs' part of the gates needs no recurrence: one product for all steps.
+        gates = mx.sym.FullyConnected(
+            columns, layer.i2h_weight, layer.i2h_bias, num_hidden=4 * num_hidden, flatten=False, name=f"l{index}_i2h"
+        )  # (T, N, 4H)
+        steps = mx.sym.SliceChannel(gates, num_outputs=num_steps, axis=0, squeeze_axis=True)
+        hidden = cell = mx.sym.zeros_like(mx.sym.slice_axis(steps[0], axis=1, begin=0, end=num_hidden))  # (N, H)
+        outputs = []
+        for step in range(num_steps):
+            recurrent = mx.sym.FullyConnected(
+                hidden, layer.h2h_weight, layer.h2h_bias, num_hidden=4 * num_hidden, name=f"l{index}_t{step}_h2h"
+            )
+            hidden, cell = _step(steps[step] + recurrent, cell)
+            outputs.append(hidden)
+        columns = mx.sym.stack(*outputs, axis=0)
+    return columns
+
+
+def _step(gates: Any, cell: Any) -> tuple[Any, Any]:
+    """One time step: gates (N, 4H) before their nonlinearities and cell (N, H) -> hidden, cell (N, H)."""
+    in_gate, transform, forget_gate, out_gate = mx.sym.SliceChannel(gates, num_outputs=4)
+    cell = mx.sym.sigmoid(forget_gate) * cell + mx.sym.sigmoid(in_gate) * mx.sym.tanh(transform)
+    return mx.sym.sigmoid(out_gate) * mx.sym.tanh(cell), cell
+
+
+def fused(columns: Any, layers: list[Layer], num_hidden: int, num_steps: int) -> Any:
+    """The same hidden states as `unrolled`, by MXNet's RNN operator, whose flat vector is put together in the graph."""
+    weights = [_gates_in_rnn_order(weight) for layer in layers for weight in (layer.i2h_weight, layer.h2h_weight)]
+    biases = [_gates_in_rnn_order(bias) for layer in layers for bias in (layer.i2h_bias, layer.h2h_bias)]
+    # Zero states (layers, N, H) whose N follows the data: nobody has to feed them.
+    first = mx.sym.slice_axis(columns, axis=0, begin=0, end=1)
+    zeros = mx.sym.broadcast_axis(
+        mx.sym.zeros_like(mx.sym.sum(first, axis=2, keepdims=True)), axis=(0, 2), size=(len(layers), num_hidden)
+    )
+    flat = mx.sym.concat(*weights, *biases, dim=0)
+    return mx.sym.RNN(columns, flat, zeros, zeros, state_size=num_hidden, num_layers=len(layers), mode="lstm")
+
+
+def _gates_in_rnn_order(parameter: Any) -> Any:
+    """Flat, with the four gates reordered to in, forget, transform, out, as the RNN operator has them."""
+    in_gate, transform, forget_gate, out_gate = mx.sym.SliceChannel(parameter, num_outputs=4, axis=0)
+    return mx.sym.reshape(mx.sym.concat(in_gate, forget_gate, transform, out_gate, dim=0), shape=(-1,))

@@ -1,0 +1,78 @@
+"""What is shown while a run goes on: a progress bar on a terminal, and log lines in the words of MXNet's example."""
+
+import logging
+import sys
+from typing import Any
+
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from ctc_ocr.training.events import BatchEnd, EpochEnd, Report, Saved
+
+PLATEAU = 0.9  # share of images in which nothing is read
+
+log = logging.getLogger(__name__)
+
+
+def log_lines(event: Any) -> None:
+    """Speed and accuracy every few batches; accuracy, time, blanks and a few readings every epoch."""
+    if isinstance(event, Report):
+        log.info(
+            "Epoch[%d] Batch [%d] Speed: %.2f samples/sec accuracy=%.6f loss=%.4f",
+            event.epoch, event.batch, event.speed, event.accuracy, event.loss,
+        )  # fmt: skip
+    elif isinstance(event, Saved):
+        log.info('Saved checkpoint to "%s"', event.path)
+    elif isinstance(event, EpochEnd):
+        _log_epoch(event)
+
+
+def _log_epoch(end: EpochEnd) -> None:
+    head = f"Epoch[{end.epoch}]"
+    log.info("%s Train-accuracy=%.6f Train-loss=%.4f", head, end.train_accuracy, end.loss)
+    log.info(
+        "%s Time cost=%.3f (%.0f samples/sec, %.0f %% of the time waiting for data)",
+        head, end.seconds, end.speed, 100 * end.waiting,
+    )  # fmt: skip
+    log.info("%s Validation-accuracy=%.6f Validation-lcs=%.6f", head, end.validation_accuracy, end.validation_lcs_ratio)
+    readings = ", ".join(f"{reading.truth} as {reading.text or 'nothing'}" for reading in end.readings)
+    log.info("%s Blanks: %.1f %% of all steps. Reads %s", head, 100 * end.blank_share, readings)
+    if end.empty_share > PLATEAU:
+        log.info(
+            "%s On the all-blank plateau: nothing is read in %.0f %% of the images. Every CTC network begins like "
+            "this; if it lasts, see whether --overfit_batch can learn, and lower --learning_rate",
+            head, 100 * end.empty_share,
+        )  # fmt: skip
+
+
+class ProgressBar:
+    """One bar an epoch, on a terminal only; log lines go above it. Use it as a context manager."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._bar: Any = None
+        self._redirect: Any = logging_redirect_tqdm([logger])
+
+    def __enter__(self) -> "ProgressBar":
+        self._redirect.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._close()
+        self._redirect.__exit__(*error)
+
+    def __call__(self, event: Any) -> None:
+        if isinstance(event, BatchEnd):
+            if self._bar is None:
+                total = event.num_batches * event.num_samples
+                self._bar = tqdm(
+                    total=total, initial=(event.batch - 1) * event.num_samples, unit=" samples", leave=False,
+                    desc=f"Epoch[{event.epoch}]", disable=not sys.stderr.isatty(),
+                )  # fmt: skip
+            self._bar.update(event.num_samples)
+        elif isinstance(event, (EpochEnd, Saved)):
+            self._close()
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

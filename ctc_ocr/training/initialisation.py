@@ -1,0 +1,46 @@
+"""Initial weights with which a CTC network leaves the all-blank plateau soon.
+
+Orthogonal recurrent weights (Saxe et al., 2014), a forget gate that is open at first (bias 1; Jozefowicz et al.,
+2015), and uniform Xavier weights elsewhere (Glorot and Bengio, 2010).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+FORGET_GATE = 2  # of the four blocks: in gate, transform, forget gate, out gate
+FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+
+
+def initial_parameters(shapes: Mapping[str, tuple[int, ...]], generator: np.random.Generator) -> dict[str, FloatArray]:
+    """Values (float32) for parameters of these names and shapes; the names decide how each is drawn."""
+    return {name: _initial(name, shape, generator).astype(np.float32) for name, shape in shapes.items()}
+
+
+def _initial(name: str, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray[Any, Any]:
+    if name.endswith("h2h_weight"):
+        gates = 4
+        return np.concatenate([_orthogonal(shape[1], generator) for _ in range(gates)])
+    if name.endswith("i2h_weight"):
+        gates = 4
+        return np.concatenate([_xavier((shape[0] // gates, shape[1]), generator) for _ in range(gates)])
+    if name.endswith("weight"):
+        return _xavier(shape, generator)
+    values = np.zeros(shape)
+    if name.endswith("i2h_bias"):
+        values.reshape(4, -1)[FORGET_GATE] = 1.0
+    return values
+
+
+def _xavier(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray[Any, Any]:
+    """Uniform with variance 2 / (fan in + fan out), for weights (outputs, inputs, *kernel)."""
+    receptive_field = int(np.prod(shape[2:]))
+    bound = np.sqrt(6.0 / (receptive_field * (shape[0] + shape[1])))
+    return generator.uniform(-bound, bound, shape)
+
+
+def _orthogonal(size: int, generator: np.random.Generator) -> np.ndarray[Any, Any]:
+    """A random orthogonal matrix, uniform over all of them (the signs make the decomposition unique)."""
+    q, r = np.linalg.qr(generator.standard_normal((size, size)))
+    return np.asarray(q * np.sign(np.diag(r)))

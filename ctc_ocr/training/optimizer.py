@@ -1,0 +1,89 @@
+"""The optimizer, its schedule, and its state as plain arrays."""
+
+from typing import Any
+
+import numpy as np
+
+from ctc_ocr._mxnet import mx
+from ctc_ocr.errors import InputError
+from ctc_ocr.hyperparameters import Training
+
+
+def make_optimizer(training: Training, num_steps: int, steps_done: int = 0) -> Any:
+    """The optimizer for a run of `num_steps` steps of which `steps_done` are over."""
+    common = {
+        "learning_rate": training.learning_rate,
+        "wd": training.weight_decay,
+        "rescale_grad": 1.0 / training.batch_size,  # the loss is summed over a batch
+        "lr_scheduler": _schedule(training, num_steps),
+        "begin_num_update": steps_done,
+    }
+    if training.optimizer == "sgd":
+        return mx.optimizer.SGD(momentum=training.momentum, **common)
+    return mx.optimizer.Adam(**common)
+
+
+def _schedule(training: Training, num_steps: int) -> Any:
+    warmup = min(training.warmup_steps, num_steps - 1)
+    common = {"base_lr": training.learning_rate, "warmup_steps": warmup, "warmup_begin_lr": 0.0}
+    if training.schedule == "cosine":
+        return mx.lr_scheduler.CosineScheduler(max_update=num_steps, final_lr=0.0, **common)
+    # FactorScheduler with a step that is never reached: constant after the warm-up.
+    return mx.lr_scheduler.FactorScheduler(step=num_steps + 1, factor=1.0, **common)
+
+
+def state_arrays(updater: Any, num_devices: int) -> dict[str, np.ndarray[Any, Any]]:
+    """The updater's state (momentum, variance, ...) as {"parameter.part": array}, of the first device.
+
+    A Module numbers the state of parameter p on device d as p * num_devices + d; all devices hold the same.
+    """
+    arrays = {}
+    for index, state in updater.states.items():
+        if index % num_devices == 0:
+            for part, array in enumerate(_parts(state)):
+                arrays[f"{index // num_devices}.{part}"] = array.asnumpy()
+    return arrays
+
+
+def restore_state(updater: Any, parameters: list[list[Any]], arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+    """Put the arrays of state_arrays back. `parameters[p][d]` is the weight p on device d.
+
+    Raises InputError if they do not belong to this optimizer and network.
+    """
+    for number, copies in enumerate(parameters):
+        for device, weight in enumerate(copies):
+            state = updater.optimizer.create_state_multi_precision(number * len(copies) + device, weight)
+            for part, array in enumerate(_parts(state)):
+                saved = arrays.get(f"{number}.{part}")
+                if saved is None or saved.shape != array.shape:
+                    raise InputError("the saved optimizer state belongs to another optimizer or network")
+                array[:] = saved
+            updater.states[number * len(copies) + device] = state
+            updater.states_synced[number * len(copies) + device] = True
+
+
+def sum_over_devices(gradients: list[list[Any]]) -> None:
+    """Give each device the sum of all devices' gradients; `gradients[p][d]` is that of parameter p on device d."""
+    for copies in gradients:
+        if len(copies) > 1:
+            total = mx.nd.add_n(*(each.as_in_context(copies[0].context) for each in copies))
+            for each in copies:
+                total.copyto(each)
+
+
+def _parts(state: Any) -> list[Any]:
+    if state is None:
+        return []
+    return list(state) if isinstance(state, (list, tuple)) else [state]
+
+
+def clip_global_norm(gradients: list[Any], largest: float) -> None:
+    """Scale gradients (MXNet arrays of one device) in place, so that their joint Euclidean norm is at most `largest`.
+
+    Pascanu et al., "On the difficulty of training recurrent neural networks", 2013. Nothing waits for a result: the
+    scale stays an MXNet array.
+    """
+    squares = mx.nd.multi_sum_sq(*gradients, num_arrays=len(gradients))
+    scale = mx.nd.minimum(largest / (mx.nd.sqrt(mx.nd.sum(squares)) + 1e-12), 1.0)
+    for gradient in gradients:
+        mx.nd.broadcast_mul(gradient, scale.reshape((1,) * gradient.ndim), out=gradient)

@@ -1,0 +1,347 @@
+"""Model files: written whole, read back the same, and refused in words when they are broken."""
+
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ctc_ocr import checkpoint, foreign_symbol
+from ctc_ocr._mxnet import mx
+from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.params_file import read_params
+from tests.models import save_example_model, save_own_model
+
+
+@pytest.fixture
+def prefix(tmp_path):
+    return tmp_path / "ocr"
+
+
+def test_saved_model_is_loaded_again(prefix):
+    hyperparameters, params = save_own_model(prefix, alphabet="abé", epoch=3)
+    loaded = checkpoint.load(prefix)
+    assert loaded.epoch == 3
+    assert loaded.model.hyperparameters == hyperparameters
+    assert loaded.model.alphabet.units == ("a", "b", "é")
+    assert loaded.aux_params == {}
+    assert loaded.arg_params.keys() == params.keys()
+    for name, array in params.items():
+        np.testing.assert_array_equal(loaded.arg_params[name].asnumpy(), array)
+    # The whole symbol, loss included.
+    assert "label" in loaded.symbol.list_arguments()
+
+
+def test_mxnets_own_loader_reads_it(prefix):
+    _, params = save_own_model(prefix, epoch=12)
+    symbol, arg_params, aux_params = mx.model.load_checkpoint(str(prefix), 12)
+    assert "pred_fc_weight" in symbol.list_arguments()
+    np.testing.assert_array_equal(arg_params["pred_fc_weight"].asnumpy(), params["pred_fc_weight"])
+    assert aux_params == {}
+
+
+def test_auxiliary_states_are_kept(prefix):
+    save_own_model(prefix)
+    loaded = checkpoint.load(prefix)
+    mean = mx.nd.array([1.0, 2.0])
+    checkpoint.save(prefix, 2, loaded.symbol, loaded.arg_params, {"bn_moving_mean": mean}, loaded.model)
+    assert checkpoint.load(prefix).aux_params["bn_moving_mean"].asnumpy().tolist() == [1.0, 2.0]
+
+
+def test_epochs_and_occupied_see_only_this_prefix(tmp_path, prefix):
+    assert checkpoint.epochs(prefix) == checkpoint.occupied(prefix) == []
+    for epoch in (2, 10, 10000):
+        save_own_model(prefix, epoch=epoch)
+    checkpoint.save_training_state(prefix, 10, {}, {})
+    others = ["ocr2-0001.params", "ocr-x-0004.params", "ocr-0005.params.tmp", "ocr-12.params", "ocr.txt"]
+    for name in others:
+        (tmp_path / name).touch()
+    assert checkpoint.epochs(prefix) == [2, 10, 10000]
+    assert checkpoint.load(prefix).epoch == 10000
+    assert checkpoint.load(prefix, 2).epoch == 2
+    assert {path.name for path in checkpoint.occupied(prefix)} == {
+        "ocr.json", "ocr-symbol.json", "ocr-0002.params", "ocr-0010.params", "ocr-0010.state.npz", "ocr-10000.params",
+    }  # fmt: skip
+
+
+def test_unknown_prefix_and_epoch(prefix, tmp_path):
+    with pytest.raises(InputError, match=r"no model under the prefix .*ocr': looked for .*ocr-0001\.params"):
+        checkpoint.load(prefix)
+    with pytest.raises(InputError, match="no model under the prefix"):
+        checkpoint.load(tmp_path / "no_folder" / "ocr")
+    for epoch in (1, 2, 3, 7):
+        save_own_model(prefix, epoch=epoch)
+    with pytest.raises(InputError, match=r"no epoch 5 under the prefix .*there are 1 to 3, 7"):
+        checkpoint.load(prefix, 5)
+
+
+def test_truncated_params_are_refused_at_every_length(prefix):
+    _, params = save_own_model(prefix, hidden=2, width=4, height=3)
+    path = prefix.with_name("ocr-0001.params")
+    whole = path.read_bytes()
+    read = read_params(path)
+    assert {name.partition(":")[2] for name in read} == params.keys()
+    for size in range(len(whole)):
+        path.write_bytes(whole[:size])
+        with pytest.raises(InputError, match=r"ocr-0001\.params: broken parameters: the file is truncated"):
+            read_params(path)
+    with pytest.raises(InputError, match="truncated"):
+        checkpoint.load(prefix)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"PK\x03\x04 something else entirely, longer than a header",
+        os.urandom(5000),
+        struct.pack("<QQQ", 0x112, 0, 1 << 62),
+        # One array of 2^31 rows and as many columns; one of 2^30 axes; a name of 2^60 bytes.
+        struct.pack("<QQQIiiqqiii", 0x112, 0, 1, 0xF993FAC9, 0, 2, 1 << 31, 1 << 31, 1, 0, 0) + b"\0" * 64,
+        struct.pack("<QQQIii", 0x112, 0, 1, 0xF993FAC9, 0, 1 << 30) + b"\0" * 64,
+        struct.pack("<QQQQQ", 0x112, 0, 0, 1, 1 << 60),
+        struct.pack("<QQQIiiqiii", 0x112, 0, 1, 0xF993FAC9, 0, 1, -1, 1, 0, 0) + b"\0" * 64,
+        struct.pack("<QQQIi", 0x112, 0, 1, 0xF993FAC9, 1) + b"\0" * 64,
+    ],
+)
+def test_garbage_params_are_refused(prefix, content):
+    save_own_model(prefix)
+    prefix.with_name("ocr-0001.params").write_bytes(content)
+    with pytest.raises(InputError, match=r"ocr-0001\.params: broken parameters"):
+        checkpoint.load(prefix)
+
+
+def test_flipped_bytes_never_do_worse_than_an_input_error(prefix):
+    save_own_model(prefix, hidden=2, width=4, height=3)
+    path = prefix.with_name("ocr-0001.params")
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(500):
+        broken = bytearray(whole)
+        for position in rng.integers(0, len(whole), size=4):
+            broken[position] = rng.integers(0, 256)
+        path.write_bytes(broken)
+        try:
+            read_params(path)
+        except InputError:
+            refused += 1
+    assert refused > 100
+
+
+@pytest.mark.parametrize("version", ["no magic", "64-bit shapes", "NumPy shapes"])
+def test_params_of_other_mxnet_versions(tmp_path, version):
+    """Older files as their writers laid them out; MXNet's reader, which keeps to them, must agree."""
+    values = np.arange(6, dtype="<f4")
+    head = {
+        "no magic": struct.pack("<III", 2, 2, 3),
+        "64-bit shapes": struct.pack("<Iiqq", 0xF993FAC8, 2, 2, 3),
+        "NumPy shapes": struct.pack("<Iiiqq", 0xF993FACA, 0, 2, 2, 3),
+    }[version]
+    array = head + struct.pack("<iii", 1, 0, 0) + values.tobytes()
+    path = tmp_path / "old.params"
+    path.write_bytes(struct.pack("<QQQ", 0x112, 0, 1) + array + struct.pack("<QQ", 1, 5) + b"arg:w")
+    np.testing.assert_array_equal(read_params(path)["arg:w"], values.reshape(2, 3))
+    if version != "NumPy shapes":  # MXNet reads those only in its NumPy mode
+        np.testing.assert_array_equal(mx.nd.load(str(path))["arg:w"].asnumpy(), values.reshape(2, 3))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "uint8", "int32", "int8", "int64", "bool"])
+def test_every_type_of_array_is_read_as_mxnet_wrote_it(tmp_path, dtype):
+    array = np.array([[0, 1, 1], [1, 0, 1]]).astype(dtype)
+    mx.nd.save(str(tmp_path / "a.params"), {"arg:a": mx.nd.array(array, dtype=dtype)})
+    found = read_params(tmp_path / "a.params")["arg:a"]
+    assert found.dtype == array.dtype
+    np.testing.assert_array_equal(found, array)
+
+
+def test_sparse_parameters_and_foreign_names_are_refused(prefix):
+    save_own_model(prefix)
+    path = str(prefix) + "-0001.params"
+    mx.nd.save(path, {"arg:w": mx.nd.ones((3, 2)).tostype("row_sparse")})
+    with pytest.raises(InputError, match="sparse"):
+        checkpoint.load(prefix)
+    mx.nd.save(path, {"weight": mx.nd.ones((3, 2))})
+    with pytest.raises(InputError, match="'weight' is the name of no parameter"):
+        checkpoint.load(prefix)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "not JSON"),
+        ('{"nodes": [', "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "not an MXNet symbol"),
+        ('{"nodes": [], "heads": [[0, 0, 0]]}', "not an MXNet symbol"),
+        ('{"nodes": [{"op": "null", "name": "a", "inputs": [[0, 0, 0]]}], "heads": [[0, 0, 0]]}', "not an MXNet"),
+        ('{"nodes": [{"op": "Nonsense", "name": "a", "inputs": []}], "heads": [[0, 0, 0]]}', "Nonsense.*no pred_fc in it"),
+        ('{"nodes": [{"op": "Nonsense", "name": "pred_fc", "inputs": []}], "heads": [[0, 0, 0]]}', "Nonsense"),
+    ],
+)  # fmt: skip
+def test_symbols_that_are_none(prefix, text, said):
+    save_own_model(prefix)
+    prefix.with_name("ocr-symbol.json").write_text(text)
+    with pytest.raises(InputError, match=rf"(?s)ocr-symbol\.json: .*{said}") as raised:
+        checkpoint.load(prefix)
+    assert len(str(raised.value)) < 400
+
+
+def test_truncated_symbol_and_missing_symbol(prefix):
+    save_own_model(prefix, width=4)
+    path = prefix.with_name("ocr-symbol.json")
+    whole = path.read_text()
+    for size in np.linspace(0, len(whole) - 2, 15).astype(int):
+        path.write_text(whole[:size])
+        with pytest.raises(InputError, match=r"ocr-symbol\.json: not JSON"):
+            checkpoint.load(prefix)
+    path.unlink()
+    with pytest.raises(InputError, match=r"ocr-symbol\.json: No such file"):
+        checkpoint.load(prefix)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"version": 2}, "version 2 is not known; accepted: 1"),
+        ({"format": "another"}, "expected the format 'ctc_ocr model'"),
+        ({"colour": 1}, "unknown or missing keys: colour"),
+        ({"alphabet": {"a": 0}}, "codes of an alphabet"),
+        ({"alphabet": {"a": "1"}}, "units and their codes"),
+        ({"alphabet": ["a"]}, "units and their codes"),
+        ({"hyperparameters": {"data": {"widht": 3}}}, "unknown key 'widht'"),
+        ({"hyperparameters": {"network": {"num_hidden": "100"}}}, "expected int"),
+        ({"hyperparameters": 5}, "expected an object"),
+    ],
+)
+def test_descriptions_that_do_not_fit(prefix, change, said):
+    save_own_model(prefix)
+    path = prefix.with_name("ocr.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(InputError, match=rf"ocr\.json: .*{said}"):
+        checkpoint.load(prefix)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"5", b"[]", b"\xff\xfe\x00"])
+def test_descriptions_that_are_none(prefix, content):
+    save_own_model(prefix)
+    prefix.with_name("ocr.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"ocr\.json: not "):
+        checkpoint.load(prefix)
+
+
+def test_training_state_is_loaded_again(prefix):
+    arrays = {"mean:w": np.arange(6, dtype=np.float32).reshape(2, 3), "steps": np.array(7)}
+    values = {"epoch": 4, "best": 0.25, "name": "é", "nothing": None, "list": [1, 2]}
+    checkpoint.save_training_state(prefix, 4, arrays, values)
+    found, found_values = checkpoint.load_training_state(prefix, 4)
+    assert found_values == values
+    assert found.keys() == arrays.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array)
+        assert found[name].dtype == array.dtype
+
+
+def test_broken_training_states_are_refused(prefix, tmp_path):
+    with pytest.raises(InputError, match=r"ocr-0004\.state\.npz: No such file"):
+        checkpoint.load_training_state(prefix, 4)
+    checkpoint.save_training_state(prefix, 4, {"a": np.arange(100)}, {"b": 1})
+    path = tmp_path / "ocr-0004.state.npz"
+    whole = path.read_bytes()
+    for content in (*(whole[:size] for size in range(0, len(whole), 7)), b"junk"):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"ocr-0004\.state\.npz: broken training state"):
+            checkpoint.load_training_state(prefix, 4)
+    np.savez(path, a=np.array([{"a": "pickle"}], dtype=object))
+    with pytest.raises(InputError, match="broken training state"):
+        checkpoint.load_training_state(prefix, 4)
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(InputError, match="broken training state"):
+        checkpoint.load_training_state(prefix, 4)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from ctc_ocr import checkpoint
+from tests.models import save_own_model
+prefix = Path(sys.argv[1])
+hyperparameters, _ = save_own_model(prefix, epoch=1)
+loaded = checkpoint.load(prefix)
+big = {"filler": checkpoint.mx.nd.ones((2_000_000,)), **loaded.arg_params}
+print("ready", flush=True)
+while True:
+    checkpoint.save(prefix, 2, loaded.symbol, big, {}, loaded.model)
+"""
+
+
+def test_a_killed_writer_leaves_every_file_whole(prefix):
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(prefix)], stdout=subprocess.PIPE)
+    try:
+        assert writer.stdout.readline() == b"ready\n"
+        # Killed while a file is half-written: its temporary name is there.
+        while not any(path.suffix == ".tmp" and ".params" in path.name for path in prefix.parent.iterdir()):
+            assert writer.poll() is None
+    finally:
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+        writer.stdout.close()
+    for epoch in checkpoint.epochs(prefix):
+        assert checkpoint.load(prefix, epoch).epoch == epoch
+    assert 1 in checkpoint.epochs(prefix)
+
+
+def test_an_epoch_that_cannot_be_written_leaves_the_older_file(prefix, tmp_path):
+    save_own_model(prefix)
+    loaded = checkpoint.load(prefix)
+    before = (tmp_path / "ocr-0001.params").read_bytes()
+    with pytest.raises(TypeError):
+        checkpoint.save_training_state(prefix, 1, {}, {"bad": object()})
+    (tmp_path / "ocr-0002.params").mkdir()
+    (tmp_path / "ocr-0002.params" / "x").touch()
+    with pytest.raises(RunError, match=r"ocr-0002\.params: cannot be written"):
+        checkpoint.save(prefix, 2, loaded.symbol, loaded.arg_params, {}, loaded.model)
+    with pytest.raises(RunError, match="cannot be written"):
+        checkpoint.save(tmp_path / "no_folder" / "m", 1, loaded.symbol, loaded.arg_params, {}, loaded.model)
+    assert (tmp_path / "ocr-0001.params").read_bytes() == before
+    assert not [path for path in tmp_path.iterdir() if path.suffix == ".tmp"]
+
+
+def test_saved_files_have_ordinary_permissions(prefix):
+    save_own_model(prefix)
+    reference = prefix.with_name("reference")
+    reference.touch()
+    for path in checkpoint.occupied(prefix):
+        assert path.stat().st_mode == reference.stat().st_mode
+
+
+@pytest.mark.parametrize("loss", ["WarpCTC", "Custom"])
+def test_symbols_whose_loss_cannot_be_loaded_are_cut(tmp_path, loss):
+    save_example_model(str(tmp_path / "ocr"), loss, width=5, height=4, hidden=3)
+    with pytest.raises(mx.base.MXNetError):
+        mx.sym.load(str(tmp_path / "ocr-symbol.json"))
+    loaded = checkpoint.load(tmp_path / "ocr")
+    assert loaded.model is None
+    assert loaded.symbol.list_outputs() == ["pred_fc_output"]
+    assert "label" not in loaded.symbol.list_arguments()
+
+
+def test_cut_equals_mxnets_internals():
+    data = mx.sym.Variable("data")
+    hidden = mx.sym.SliceChannel(mx.sym.FullyConnected(data, num_hidden=4, name="a"), num_outputs=2, name="slices")
+    out = mx.sym.FullyConnected(hidden[1], num_hidden=3, name="pred_fc")
+    whole = mx.sym.Group([mx.sym.SoftmaxOutput(out, name="loss"), mx.sym.BlockGrad(hidden[0])])
+    graph = foreign_symbol.parse(whole.tojson())
+    cut = mx.sym.load_json(json.dumps(foreign_symbol.cut(graph, foreign_symbol.find(graph, "pred_fc"))))
+    expected = whole.get_internals()["pred_fc_output"]
+    assert cut.list_arguments() == expected.list_arguments()
+    rng = np.random.default_rng(0)
+    shapes = dict(zip(cut.list_arguments(), cut.infer_shape(data=(2, 5))[0], strict=True))
+    arrays = {name: mx.nd.array(rng.normal(size=shape)) for name, shape in shapes.items()}
+    outputs = [each.bind(mx.cpu(), arrays).forward()[0].asnumpy() for each in (cut, expected)]
+    np.testing.assert_array_equal(*outputs)

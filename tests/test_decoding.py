@@ -1,0 +1,79 @@
+"""Readings and their probabilities, against plain definitions."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from ctc_ocr.decoding import best_path, collapse, greedy, label_log_probability, log_softmax
+
+
+def collapse_one(path):
+    """The definition: merge repeats, then drop blanks."""
+    return [int(code) for code, _ in itertools.groupby(path) if code != 0]
+
+
+def test_collapse_equals_the_definition():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        path = rng.integers(0, 4, size=(rng.integers(1, 12), rng.integers(0, 6)))
+        assert collapse(path) == [collapse_one(column) for column in path.T]
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.float32])
+def test_collapse_by_hand(dtype):
+    path = np.array([[0, 1, 0], [1, 1, 0], [1, 0, 0], [0, 1, 0], [2, 1, 0]], dtype=dtype)
+    assert collapse(path) == [[1, 2], [1, 1], []]
+
+
+def test_greedy_reads_the_largest_logit_of_each_step():
+    path = np.array([[3, 0], [3, 2], [0, 2], [3, 1]])
+    logits = np.random.default_rng(1).random((4, 2, 5), dtype=np.float32)
+    np.put_along_axis(logits, path[:, :, None], 2.0, axis=2)
+    assert (best_path(logits) == path).all()
+    assert greedy(logits) == [[3, 3], [2, 1]]
+
+
+def test_log_softmax_survives_large_logits():
+    logits = np.array([[1000.0, 1001.0], [-2000.0, 0.0]], dtype=np.float32)
+    expected = [[-np.log(1 + np.e), 1 - np.log(1 + np.e)], [-2000.0, 0.0]]
+    np.testing.assert_allclose(log_softmax(logits), expected, atol=1e-12)
+
+
+def all_labels(num_classes, max_length):
+    codes = range(1, num_classes)
+    return [list(label) for n in range(max_length + 1) for label in itertools.product(codes, repeat=n)]
+
+
+def test_label_probability_is_the_sum_over_all_alignments():
+    steps, classes = 5, 3
+    labels = all_labels(classes, steps + 1)
+    log_probs = log_softmax(np.random.default_rng(2).normal(size=(steps, len(labels), classes)) * 3)
+    expected = np.zeros(len(labels))
+    for alignment in itertools.product(range(classes), repeat=steps):
+        index = labels.index(collapse_one(alignment))
+        expected[index] += np.exp(log_probs[range(steps), index, alignment].sum())
+    found = label_log_probability(log_probs, labels)
+    np.testing.assert_allclose(np.exp(found), expected, rtol=1e-12)
+    # Labels that no alignment gives: too long, or repeats that need blanks between them.
+    assert np.isneginf(found[expected == 0]).all()
+    assert (expected == 0).any()
+
+
+def test_probabilities_of_all_labels_sum_to_one():
+    labels = all_labels(3, 4)
+    one = log_softmax(np.random.default_rng(3).normal(size=(4, 1, 3)))
+    found = label_log_probability(np.repeat(one, len(labels), axis=1), labels)
+    assert np.exp(found).sum() == pytest.approx(1.0, abs=1e-12)
+
+
+def test_label_probability_of_only_empty_labels_and_of_no_images():
+    log_probs = log_softmax(np.random.default_rng(4).normal(size=(6, 2, 4)))
+    np.testing.assert_allclose(label_log_probability(log_probs, [[], []]), log_probs[:, :, 0].sum(axis=0))
+    assert label_log_probability(log_probs[:, :0], []).shape == (0,)
+
+
+def test_label_probability_of_one_step():
+    log_probs = log_softmax(np.random.default_rng(5).normal(size=(1, 3, 3)))
+    found = label_log_probability(log_probs, [[2], [], [1, 2]])
+    np.testing.assert_allclose(found, [log_probs[0, 0, 2], log_probs[0, 1, 0], -np.inf])

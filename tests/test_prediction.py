@@ -1,0 +1,140 @@
+"""Readings of models whose networks are also computed in NumPy."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ctc_ocr._mxnet import mx
+from ctc_ocr.decoding import greedy, label_log_probability, log_softmax
+from ctc_ocr.devices import contexts
+from ctc_ocr.errors import InputError
+from ctc_ocr.images import resize
+from ctc_ocr.prediction import Predictor
+from tests.models import numpy_logits, save_example_model, save_own_model
+
+
+def random_images(count, width, height, seed=0):
+    return list(np.random.default_rng(seed).integers(0, 256, size=(count, height, width), dtype=np.uint8))
+
+
+def own_log_probs(images, hyperparameters, params):
+    network = hyperparameters.network
+    columns = (network.input_mean - np.stack(images).astype(np.float64)) / network.input_scale
+    return log_softmax(numpy_logits(columns.transpose(2, 0, 1), params))
+
+
+def example_log_probs(images, params):
+    return log_softmax(numpy_logits(np.stack(images).transpose(2, 0, 1) / 255, params))
+
+
+@pytest.mark.parametrize("cell", ["unrolled", "fused"])
+def test_own_model_equals_numpy(tmp_path, cell):
+    hyperparameters, params = save_own_model(tmp_path / "m", alphabet="abcd", cell=cell)
+    predictor = Predictor(tmp_path / "m", batch_size=4)
+    images = random_images(6, width=16, height=10)
+    expected = own_log_probs(images, hyperparameters, params)
+    for count in (1, 3, 4):  # alone, in a batch that is padded, in a full one
+        found = predictor.log_probabilities(np.stack(images[:count]))
+        np.testing.assert_allclose(found, expected[:, :count], atol=1e-4)
+    readings = predictor.predict(images)
+    codes = greedy(expected)
+    assert [reading.codes for reading in readings] == codes
+    assert [reading.text for reading in readings] == ["".join("abcd"[code - 1] for code in each) for each in codes]
+    assert len({reading.text for reading in readings}) > 1
+    confidences = [reading.confidence for reading in readings]
+    np.testing.assert_allclose(confidences, np.exp(label_log_probability(expected, codes)), rtol=1e-3)
+    assert predictor.predict([]) == []
+
+
+@pytest.mark.parametrize("loss", ["ctc", "WarpCTC", "Custom"])
+def test_model_of_mxnets_example_equals_numpy(tmp_path, loss):
+    params = save_example_model(str(tmp_path / "ocr"), loss, width=80, height=30, hidden=100)
+    predictor = Predictor(tmp_path / "ocr", batch_size=4)
+    images = random_images(3, width=80, height=30)
+    expected = example_log_probs(images, params)
+    found = predictor.log_probabilities(np.stack(images))
+    assert found.shape == (80, 3, 11)
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+    readings = predictor.predict(images)
+    assert [each.text for each in readings] == ["".join(str(code - 1) for code in each.codes) for each in readings]
+    assert [each.codes for each in readings] == greedy(found)
+
+
+def test_sizes_of_an_example_model_come_from_its_files(tmp_path):
+    params = save_example_model(str(tmp_path / "ocr"), "ctc", width=12, height=7, hidden=5, classes=4)
+    images = random_images(2, width=12, height=7)
+    predictor = Predictor(tmp_path / "ocr", batch_size=2)
+    expected = example_log_probs(images, params)
+    np.testing.assert_allclose(predictor.log_probabilities(np.stack(images)), expected, atol=1e-5)
+    assert predictor.alphabet.units == ("0", "1", "2")
+
+
+def test_images_of_mixed_sizes_are_resized_to_the_models(tmp_path):
+    save_own_model(tmp_path / "m")
+    predictor = Predictor(tmp_path / "m", batch_size=4)
+    images = [random_images(1, *size)[0] for size in ((16, 10), (32, 20), (160, 60), (8, 30))]
+    assert predictor.predict(images) == predictor.predict([resize(image, 16, 10) for image in images])
+
+
+def test_the_batch_an_image_is_in_does_not_change_its_reading(tmp_path):
+    save_own_model(tmp_path / "m")
+    predictor = Predictor(tmp_path / "m", batch_size=5)
+    images = random_images(11, width=16, height=10)
+    together = predictor.predict(images)
+    for alone, each in zip((predictor.predict([image])[0] for image in images), together, strict=True):
+        assert alone.codes == each.codes
+        assert alone.confidence == pytest.approx(each.confidence, rel=1e-4)
+
+
+def test_the_network_is_bound_once_for_each_batch_shape(tmp_path, monkeypatch):
+    save_own_model(tmp_path / "m")
+    bound = []
+    bind = mx.mod.Module.bind
+    monkeypatch.setattr(mx.mod.Module, "bind", lambda self, *a, **k: bound.append(a) or bind(self, *a, **k))
+    predictor = Predictor(tmp_path / "m", batch_size=4)
+    for count in (1, 2, 4, 9, 1, 3):
+        predictor.predict(random_images(count, width=16, height=10))
+    assert len(bound) == 2
+
+
+def test_parameters_of_another_network_are_refused(tmp_path):
+    save_own_model(tmp_path / "m", hidden=6, epoch=1)
+    save_own_model(tmp_path / "m", hidden=5, epoch=2)
+    with pytest.raises(InputError, match=r"m-0001\.params: l0_i2h_weight has the shape \(24, 10\).*\(20, 10\)"):
+        Predictor(tmp_path / "m", 1)
+
+
+def test_missing_parameters_are_named(tmp_path):
+    _, params = save_own_model(tmp_path / "m")
+    del params["l1_h2h_bias"]
+    mx.nd.save(str(tmp_path / "m-0001.params"), {f"arg:{n}": mx.nd.array(a) for n, a in params.items()})
+    with pytest.raises(InputError, match=r"m-0001\.params: lacks l1_h2h_bias"):
+        Predictor(tmp_path / "m")
+
+
+def test_an_alphabet_of_another_size_is_refused(tmp_path):
+    save_own_model(tmp_path / "m", alphabet="0123456789")
+    described = json.loads((tmp_path / "m.json").read_text())
+    described["alphabet"] = {"a": 1, "b": 2}
+    (tmp_path / "m.json").write_text(json.dumps(described))
+    with pytest.raises(InputError, match="2 units and the blank does not fit a network of 11 classes"):
+        Predictor(tmp_path / "m")
+
+
+def test_a_foreign_model_that_is_not_the_example_is_refused(tmp_path):
+    save_example_model(str(tmp_path / "big"), "ctc", width=8, height=4, hidden=3, classes=40)
+    with pytest.raises(InputError, match=r"40 classes, and no .*big\.json"):
+        Predictor(tmp_path / "big")
+    layer = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=11, name="other")
+    layer.save(str(tmp_path / "x-symbol.json"))
+    mx.nd.save(str(tmp_path / "x-0001.params"), {"arg:other_weight": mx.nd.ones((11, 4))})
+    with pytest.raises(InputError, match=r"x-symbol\.json: has no layer pred_fc"):
+        Predictor(tmp_path / "x")
+
+
+def test_contexts():
+    assert contexts(0) == [mx.cpu()]
+    if not mx.runtime.Features().is_enabled("CUDA"):
+        with pytest.raises(InputError, match="without CUDA.*cu112"):
+            contexts(1)
