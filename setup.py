@@ -64,7 +64,7 @@ setup(
         "fonttools>=4.40",
         "numpy>=1.23.5,<2",
         "opencv-python-headless>=4.8,<4.12",  # later ones want NumPy 2
-        "pillow>=10",
+        "pillow>=10.1",
         "RapidFuzz>=3.6",
         "setuptools",  # MXNet imports distutils, which Python 3.12 no longer has
         "tqdm>=4.60",

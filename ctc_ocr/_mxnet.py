@@ -7,7 +7,6 @@ back after it.
 
 import ctypes
 import importlib.util
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -58,8 +57,6 @@ def _import() -> Any:
     if importlib.util.find_spec("mxnet") is None:
         raise InputError(f"MXNet is not installed; {INSTALL_HINT}")
     preload_cuda_libraries()
-    # Says once a bind that it uses oneDNN: not for the person at the terminal.
-    os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")
     borrowed = "bool" not in vars(np)
     if borrowed:
         np.bool = bool  # type: ignore[attr-defined]
@@ -76,7 +73,7 @@ def _import() -> Any:
 def _remedy(error: str) -> str:
     if "libgomp" in error:
         return "; on Debian: apt-get install libgomp1"
-    if "libcuda" in error:
+    if "libcuda.so" in error:
         return "; libcuda.so.1 comes with the NVIDIA driver: on a machine without one, use the extra [cpu]"
     return "; the CUDA libraries come with the extra [cu112]" if "libcu" in error or "libnv" in error else ""
 

@@ -42,7 +42,7 @@ class Network:
     num_hidden: int = _option(100, "LSTM units a layer", least=1)
     cell: str = _option("fused", "graph of the LSTM in training", choices=("unrolled", "fused"))
     input_mean: float = _option(225.0, "grey level (0 to 255) that the network sees as 0: about the paper's")
-    input_scale: float = _option(40.0, "grey levels darker than input_mean that the network sees as 1", least=1e-6)
+    input_scale: float = _option(20.0, "grey levels darker than input_mean that the network sees as 1", least=1e-6)
 
 
 @dataclass(frozen=True)

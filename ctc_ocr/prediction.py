@@ -2,20 +2,22 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr import foreign_symbol
+from ctc_ocr import foreign_symbol, symbols
 from ctc_ocr._mxnet import mx
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint import LAST_LAYER, Checkpoint, Model, load
 from ctc_ocr.decoding import collapse, label_log_probability
 from ctc_ocr.errors import InputError
+from ctc_ocr.hyperparameters import Hyperparameters
 from ctc_ocr.images import Grey, resize
+from ctc_ocr.symbols import lstm
 
 BATCH_SIZE = 32
 DIGITS = "0123456789"
@@ -34,8 +36,8 @@ class Prediction:
 class InferenceGraph:
     """A network without its loss, and how to feed it.
 
-    `symbol` takes `data`, a batch (N, *data_shape) that `encode` makes of images (N, height, width) uint8, and
-    `zeros`, further inputs {name: shape without N} that are always zero. Its output is log probabilities (T, N, C).
+    `symbol` takes `data`, a batch (N, *data_shape) that `encode` makes of images (N, height, width) uint8, and gives
+    log probabilities (T, N, C).
     """
 
     symbol: Any
@@ -45,13 +47,12 @@ class InferenceGraph:
     data_shape: tuple[int, ...]
     data_dtype: str
     encode: Callable[[NDArray[np.uint8]], NDArray[Any]]
-    zeros: dict[str, tuple[int, ...]]
 
 
 class Predictor:
-    """Reads images of any size with the model PREFIX at an epoch (None: the highest).
+    """Reads images of any size with the model PREFIX at an epoch (None: the highest); they are resized to the model's.
 
-    They are resized to the model's size. The network is bound once for single images and once for batches. Raises InputError if the model cannot be read.
+    The network is bound once for single images and once for batches. Raises InputError if the model cannot be read.
     """
 
     def __init__(
@@ -90,8 +91,7 @@ class Predictor:
             self._modules[size] = self._bind(size)
         module, graph = self._modules[size], self._graph
         data = mx.nd.array(graph.encode(padded), dtype=graph.data_dtype)
-        zeros = [mx.nd.zeros((size, *shape)) for shape in graph.zeros.values()]
-        module.forward(mx.io.DataBatch(data=[data, *zeros]), is_train=False)
+        module.forward(mx.io.DataBatch(data=[data]), is_train=False)
         output: NDArray[np.float32] = module.get_outputs()[0].asnumpy()
         return output[:, : len(images)]
 
@@ -104,9 +104,7 @@ class Predictor:
     def _bind(self, size: int) -> Any:
         graph = self._graph
         inputs = [mx.io.DataDesc("data", (size, *graph.data_shape), dtype=graph.data_dtype)]
-        inputs += [mx.io.DataDesc(name, (size, *shape)) for name, shape in graph.zeros.items()]
-        names = [each.name for each in inputs]
-        module = mx.mod.Module(graph.symbol, data_names=names, label_names=None, context=self._context)
+        module = mx.mod.Module(graph.symbol, data_names=["data"], label_names=None, context=self._context)
         module.bind(inputs, for_training=False)
         module.set_params(self._arg_params, self._aux_params)
         return module
@@ -118,14 +116,24 @@ def inference_graph(checkpoint: Checkpoint) -> InferenceGraph:
     if f"{LAST_LAYER}_output" not in internals.list_outputs():
         raise InputError(f"{checkpoint.prefix}-symbol.json: has no layer {LAST_LAYER}, the one before the loss")
     logits = internals[f"{LAST_LAYER}_output"]
-    if checkpoint.model is not None:
-        return _own_graph(logits, checkpoint.model)
-    return _example_graph(logits, checkpoint)
+    if checkpoint.model is None:
+        return _example_graph(logits, checkpoint)
+    if checkpoint.model.hyperparameters.network.cell == "unrolled":
+        # The fused graph reads the same weights several times faster.
+        logits = symbols.logits(
+            mx.sym.Variable("data"), _fused(checkpoint.model), checkpoint.model.alphabet.num_classes
+        )
+    return _own_graph(logits, checkpoint.model)
 
 
 def _log_probabilities(logits: Any, num_steps: int) -> Any:
     """Logits (T, N, C) or (T * N, C), time-major -> log probabilities (T, N, C)."""
     return mx.sym.log_softmax(mx.sym.reshape(logits, shape=(num_steps, -1, 0), reverse=True), axis=-1)
+
+
+def _fused(model: Model) -> Hyperparameters:
+    settings = model.hyperparameters
+    return replace(settings, network=replace(settings.network, cell="fused"))
 
 
 def _own_graph(logits: Any, model: Model) -> InferenceGraph:
@@ -138,16 +146,15 @@ def _own_graph(logits: Any, model: Model) -> InferenceGraph:
         data_shape=(size.height, size.width),
         data_dtype="uint8",
         encode=lambda images: images,
-        zeros={},
     )
 
 
 def _example_graph(logits: Any, checkpoint: Checkpoint) -> InferenceGraph:
-    """MXNet's example/ctc: columns of grey levels 0 to 1, initial states that are fed, digits with codes digit + 1.
+    """MXNet's example/ctc: columns of grey levels 0 to 1, digits with codes digit + 1.
 
-    Its sizes are those of its parameters; its steps are the pieces into which the symbol slices `data`.
+    Its sizes are those of its parameters; its steps are the pieces into which the symbol slices `data`. Its graph is
+    replaced by the fused one over the same weights, whose initial states are zero as the example feeds them.
     """
-    params = checkpoint.arg_params
     height = _length(checkpoint, "l0_i2h_weight", axis=1)
     classes = _length(checkpoint, f"{LAST_LAYER}_weight", axis=0)
     if not 2 <= classes <= len(DIGITS) + 1:
@@ -155,8 +162,12 @@ def _example_graph(logits: Any, checkpoint: Checkpoint) -> InferenceGraph:
             f"{checkpoint.params_file}: {classes} classes, and no {checkpoint.prefix}.json says what they are; "
             "without one, MXNet's example is expected: a blank and up to 10 digits"
         )
+    num_layers = sum(re.fullmatch(r"l\d+_h2h_weight", name) is not None for name in checkpoint.arg_params)
+    num_hidden = _length(checkpoint, "l0_h2h_weight", axis=1)
     num_steps = _pieces_of_data(checkpoint, logits)
-    states = [name for name in logits.list_arguments() if name not in params and re.fullmatch(r"l\d+_init_[ch]", name)]
+    columns = mx.sym.transpose(mx.sym.Variable("data"), axes=(1, 0, 2))  # (T, N, height)
+    layers = lstm.parameters(num_layers, num_hidden, height)
+    logits = lstm.classify(lstm.fused(columns, layers, num_hidden, num_steps), classes)
     return InferenceGraph(
         symbol=_log_probabilities(logits, num_steps),
         alphabet=Alphabet(tuple(DIGITS[: classes - 1])),
@@ -165,7 +176,6 @@ def _example_graph(logits: Any, checkpoint: Checkpoint) -> InferenceGraph:
         data_shape=(num_steps, height),
         data_dtype="float32",
         encode=lambda images: images.transpose(0, 2, 1).astype(np.float32) / 255,
-        zeros={name: (_length(checkpoint, f"{name.split('_')[0]}_h2h_weight", axis=1),) for name in states},
     )
 
 
@@ -193,7 +203,7 @@ def _pieces_of_data(checkpoint: Checkpoint, logits: Any) -> int:
 
 def _needed_parameters(graph: InferenceGraph, checkpoint: Checkpoint) -> tuple[dict[str, Any], dict[str, Any]]:
     """The arguments and auxiliary states that the graph takes, of the right shapes (else InputError)."""
-    inputs = {"data": (1, *graph.data_shape), **{name: (1, *shape) for name, shape in graph.zeros.items()}}
+    inputs = {"data": (1, *graph.data_shape)}
     arguments, auxiliary = graph.symbol.list_arguments(), graph.symbol.list_auxiliary_states()
     stored = {**checkpoint.arg_params, **checkpoint.aux_params}
     missing = [name for name in [*arguments, *auxiliary] if name not in stored and name not in inputs]

@@ -1,4 +1,4 @@
-"""How many threads the compiled libraries may use. More of them than cores make everything many times slower."""
+"""Settings that MXNet and OpenMP read when they are loaded, so they must be made before MXNet is imported."""
 
 import os
 
@@ -9,6 +9,10 @@ def available_cores() -> int:
 
 
 def set_threads(count: int) -> None:
-    """Let MXNet, OpenMP and BLAS use `count` threads. Only has an effect before MXNet is imported."""
+    """Let MXNet, OpenMP and BLAS use `count` threads: more of them than cores make everything many times slower.
+
+    Also keeps MXNet from saying at each bind that it uses oneDNN.
+    """
     for name in ("OMP_NUM_THREADS", "MXNET_OMP_MAX_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(count)
+    os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")

@@ -52,7 +52,7 @@ def to_mx(params):
 def save_own_model(prefix, alphabet="0123456789", width=16, height=10, hidden=6, cell="unrolled", epoch=1, seed=0):
     """A checkpoint of this package, its loss attached. Returns hyperparameters and parameters."""
     hyperparameters = Hyperparameters(
-        data=Data(alphabet=alphabet, width=width, height=height),
+        data=Data(alphabet=alphabet, min_length=1, max_length=2, width=width, height=height),
         network=Network(num_layers=LAYERS, num_hidden=hidden, cell=cell),
     )
     model = checkpoint.Model(hyperparameters, Alphabet(tuple(alphabet)))

@@ -8,7 +8,7 @@ from ctc_ocr.losses import ctc, warpctc
 from tests.reference_ctc import batch_loss, central_differences
 
 LOSSES = {"ctc": ctc.loss, "warpctc": warpctc.loss}
-BOTH = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+BOTH = pytest.mark.parametrize("layer", LOSSES.values(), ids=LOSSES.keys())
 
 CASES = {
     # name: (steps T, classes C, labels, input lengths or None)
@@ -32,14 +32,14 @@ CASES = {
 class Runner:
     """A loss bound to a batch's shapes; running it twice shows what a run leaves to the next."""
 
-    def __init__(self, attach, logits_shape, label_shape, has_lengths):
+    def __init__(self, layer, logits_shape, label_shape, has_lengths):
         names = {"data": logits_shape, "label": label_shape}
         logits, label = mx.sym.var("data"), mx.sym.var("label")
         lengths = None
         if has_lengths:
             names["input_length"] = logits_shape[1:2]
             lengths = mx.sym.var("input_length")
-        self.symbol = attach(logits, label, lengths)
+        self.symbol = mx.sym.make_loss(layer(logits, label, lengths))
         grad_req = {name: "write" if name == "data" else "null" for name in names}
         self.executor = self.symbol.simple_bind(mx.cpu(), grad_req=grad_req, **names)
 
@@ -48,14 +48,14 @@ class Runner:
         if input_lengths is not None:
             arrays["input_length"] = input_lengths
         arrays = {name: mx.nd.array(array) for name, array in arrays.items()}
-        loss, best_path = self.executor.forward(is_train=True, **arrays)
+        (loss,) = self.executor.forward(is_train=True, **arrays)
         self.executor.backward()
-        return loss.asnumpy(), self.executor.grad_dict["data"].asnumpy(), best_path.asnumpy()
+        return loss.asnumpy(), self.executor.grad_dict["data"].asnumpy()
 
 
-def run(loss, logits, labels, input_lengths=None):
-    """Loss, gradient and best path of a batch, after a batch that left other gradients behind."""
-    runner = Runner(loss, logits.shape, labels.shape, input_lengths is not None)
+def run(layer, logits, labels, input_lengths=None):
+    """Loss and gradient of a batch, after a batch that left other gradients behind."""
+    runner = Runner(layer, logits.shape, labels.shape, input_lengths is not None)
     others = np.where(np.arange(labels.shape[1]) == 0, 1, 0) * np.ones_like(labels)
     runner(
         np.full_like(logits, 1) + logits[::-1], others, None if input_lengths is None else [len(logits)] * len(labels)
@@ -69,24 +69,23 @@ def random_logits(*shape, scale=1.0, seed=0):
 
 @BOTH
 @pytest.mark.parametrize("case", CASES)
-def test_agrees_with_the_sum_over_all_alignments(loss, case):
+def test_agrees_with_the_sum_over_all_alignments(layer, case):
     steps, classes, labels, lengths = CASES[case]
     labels = np.array(labels, np.float32)
     logits = random_logits(steps, len(labels), classes, scale=1.5)
-    loss, gradient, best_path = run(loss, logits, labels, lengths)
+    loss, gradient = run(layer, logits, labels, lengths)
 
     def total(point):
         return batch_loss(point, labels, lengths or [steps] * len(labels)).sum()
 
     np.testing.assert_allclose(loss, batch_loss(logits, labels, lengths or [steps] * len(labels)), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(gradient, central_differences(total, logits, 1e-4), atol=1e-5)
-    np.testing.assert_array_equal(best_path, logits.argmax(axis=2))
 
 
 @BOTH
-def test_sample_that_cannot_be_aligned_has_loss_and_gradient_of_exactly_0(loss):
+def test_sample_that_cannot_be_aligned_has_loss_and_gradient_of_exactly_0(layer):
     logits = random_logits(6, 3, 5)
-    loss, gradient, _ = run(loss, logits, np.array([[1, 1, 1, 1], [1, 2, 3, 4], [1, 2, 2, 0]], np.float32))
+    loss, gradient = run(layer, logits, np.array([[1, 1, 1, 1], [1, 2, 3, 4], [1, 2, 2, 0]], np.float32))
     assert loss[0] == 0
     assert not gradient[:, 0].any()
     assert loss[1:].all()
@@ -95,15 +94,15 @@ def test_sample_that_cannot_be_aligned_has_loss_and_gradient_of_exactly_0(loss):
 
 @BOTH
 @pytest.mark.parametrize(("steps", "samples", "classes"), [(12, 1, 5000), (12, 3, 5000), (40, 1, 2)])
-def test_extreme_shapes_have_gradients_of_a_softmax(loss, steps, samples, classes):
+def test_extreme_shapes_have_gradients_of_a_softmax(layer, steps, samples, classes):
     logits = random_logits(steps, samples, classes)
     labels = np.zeros((samples, 3), np.float32)
     labels[:, 0] = classes - 1
-    loss, gradient, _ = run(loss, logits, labels)
+    loss, gradient = run(layer, logits, labels)
     assert (loss > 0).all()
     assert np.isfinite(loss).all()
     # Probabilities less posteriors: both sum to 1 over the classes.
-    np.testing.assert_allclose(gradient.sum(axis=2), 0, atol=1e-5)
+    np.testing.assert_allclose(gradient.sum(axis=2), 0, atol=1e-4)
     softmax = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
     np.testing.assert_allclose(gradient[:, :, 1 : classes - 1], softmax[:, :, 1 : classes - 1], atol=1e-6)
 
@@ -115,37 +114,36 @@ def test_losses_agree_with_each_other(classes):
     logits = random_logits(steps, samples, classes, scale=2)
     lengths = generator.integers(20, steps + 1, samples)
     labels = generator.integers(1, classes, (samples, 12)) * (np.arange(12) < generator.integers(0, 13, (samples, 1)))
-    ours, others = (run(loss, logits, labels.astype(np.float32), lengths) for loss in LOSSES.values())
+    ours, others = (run(layer, logits, labels.astype(np.float32), lengths) for layer in LOSSES.values())
     np.testing.assert_allclose(ours[0], others[0], rtol=1e-5)
     np.testing.assert_allclose(ours[1], others[1], atol=1e-4)
 
 
 @BOTH
-def test_int32_labels_are_taken(loss):
+def test_int32_labels_are_taken(layer):
     label = mx.sym.var("label", dtype="int32")
-    symbol = attach(mx.sym.var("data"), label)
+    symbol = layer(mx.sym.var("data", dtype="float32"), label)
     executor = symbol.simple_bind(mx.cpu(), data=(6, 2, 5), label=(2, 2), type_dict={"label": "int32"})
     logits, labels = random_logits(6, 2, 5), np.array([[1, 2], [3, 0]])
     loss = executor.forward(data=mx.nd.array(logits), label=mx.nd.array(labels, dtype="int32"))[0].asnumpy()
     np.testing.assert_allclose(loss, batch_loss(logits, labels, [6, 6]), rtol=1e-5)
 
 
-def small_network(loss):
+def small_network(layer):
     """An LSTM over 12 steps that reads labels of at most 3 of 4 codes."""
     data = mx.sym.transpose(mx.sym.var("data"), (1, 0, 2))
-    state = mx.sym.zeros_like(mx.sym.slice_axis(mx.sym.transpose(data, (0, 1, 2)), axis=0, begin=0, end=1))
-    state = mx.sym.slice_axis(mx.sym.tile(state, (1, 1, 4)), axis=2, begin=0, end=16)
-    parameters = mx.sym.var("lstm_parameters", init=mx.init.Uniform(0.3))
+    state = mx.sym.zeros(shape=(1, 16, 16))
+    parameters = mx.sym.var("lstm_weight")
     hidden = mx.sym.RNN(data, parameters, state, state, state_size=16, num_layers=1, mode="lstm", name="lstm")
     logits = mx.sym.FullyConnected(hidden, num_hidden=5, flatten=False, name="logits")
-    return attach(logits, mx.sym.var("label"))
+    return mx.sym.make_loss(layer(logits, mx.sym.var("label")))
 
 
-def trained(loss, steps=50):
+def trained(layer, steps=50):
     """Losses (steps, N) of a run that is the same but for the loss layer, and the parameters after it."""
     generator = np.random.default_rng(2)
     mx.random.seed(3)
-    module = mx.mod.Module(small_network(loss), data_names=["data"], label_names=["label"], context=mx.cpu())
+    module = mx.mod.Module(small_network(layer), data_names=["data"], label_names=["label"], context=mx.cpu())
     module.bind([("data", (16, 12, 6))], [("label", (16, 3))])
     module.init_params(mx.init.Uniform(0.3))
     module.init_optimizer(optimizer="adam", optimizer_params={"learning_rate": 0.01, "rescale_grad": 1 / 16})
@@ -163,7 +161,7 @@ def trained(loss, steps=50):
 
 
 def test_training_follows_the_same_curve():
-    (ours, parameters), (others, other_parameters) = (trained(loss) for loss in LOSSES.values())
+    (ours, parameters), (others, other_parameters) = (trained(layer) for layer in LOSSES.values())
     np.testing.assert_allclose(ours.mean(axis=1), others.mean(axis=1), rtol=1e-3)
     assert ours[-5:].mean() < 0.7 * ours[0].mean(), "nothing was learnt, so nothing was compared"
     for name, array in parameters.items():

@@ -65,7 +65,7 @@ def test_a_file_that_is_no_font(tmp_path: Path, ubuntu_font: str, content: bytes
         find_fonts(tmp_path)
 
 
-@pytest.mark.parametrize("kept", [100, 1000, 20_000, 100_000, 300_000])
+@pytest.mark.parametrize("kept", [100, 1000, 20_000, 100_000, 230_000])
 def test_a_truncated_font_is_an_input_error(tmp_path: Path, ubuntu_font: str, kept: int) -> None:
     bad = tmp_path / "cut.ttf"
     bad.write_bytes(Path(ubuntu_font).read_bytes()[:kept])

@@ -169,15 +169,15 @@ def _make_room(directory: Path, overwrite: bool) -> None:
     """Make the folder; refuse one that has images or labels, or remove those that an earlier run wrote there."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        files = [path for path in directory.iterdir() if path.is_file()]
+        occupied = [path for path in files if path.name == LABELS_FILE or path.suffix.lower().lstrip(".") in FORMATS]
+        if occupied and not overwrite:
+            raise InputError(f"{directory} already holds images or {LABELS_FILE}: take another folder, or --overwrite")
+        for path in occupied:
+            if path.name == LABELS_FILE or re.fullmatch(r"\d{6,}\.\w+", path.name):
+                path.unlink()
     except OSError as error:
-        raise InputError(f"{directory}: no such folder can be made ({error.strerror})") from None
-    names = [path.name for path in directory.iterdir()]
-    occupied = [name for name in names if name == LABELS_FILE or Path(name).suffix.lower().lstrip(".") in FORMATS]
-    if occupied and not overwrite:
-        raise InputError(f"{directory} already holds images or {LABELS_FILE}: take another folder, or --overwrite")
-    for name in occupied:
-        if name == LABELS_FILE or re.fullmatch(r"\d{6,}\.\w+", name):
-            (directory / name).unlink()
+        raise InputError(f"{directory}: not a folder that can be written to ({error.strerror})") from None
 
 
 def _rows(chunks: list[Chunk], processes: int, bar: "tqdm[None]") -> Iterator[tuple[str, str]]:

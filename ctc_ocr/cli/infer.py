@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from ctc_ocr.cli.common import add_version, at_least, run
+from ctc_ocr.datasets.labels_csv import read_labels
 from ctc_ocr.errors import InputError
 from ctc_ocr.images import Grey, find_images, invert, looks_inverted, read_image
+from ctc_ocr.metrics import Tally
 from ctc_ocr.threads import available_cores, set_threads
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("images", nargs="+", metavar="IMAGE", help="image file, or folder of image files")
     made.add_argument("--prefix", default="ocr", help="prefix of the model's files (default: ocr)")
     made.add_argument("--epoch", type=at_least(0), help="epoch of the model (default: the highest there is)")
+    made.add_argument(
+        "--labels", type=Path, metavar="CSV", help="labels.csv with the truth, printed beside each reading"
+    )
     made.add_argument("--json", action="store_true", help="one JSON object a line: image, text, confidence")
     made.add_argument(
         "--ink",
@@ -51,6 +56,7 @@ def _infer(argv: list[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # a file's name is printed as it is, whatever its bytes
     paths = find_images(arguments.images)
+    truths = read_labels(arguments.labels) if arguments.labels else None
     set_threads(arguments.cpu or available_cores())
     # Threads are fixed when MXNet is imported, so not above.
     from ctc_ocr.devices import contexts
@@ -58,12 +64,18 @@ def _infer(argv: list[str]) -> int:
 
     predictor = Predictor(arguments.prefix, arguments.epoch, arguments.batch_size, context=contexts(arguments.gpu)[0])
     reader = ImageReader(arguments.ink)
-    if len(arguments.images) == 1 and not Path(arguments.images[0]).is_dir():
+    if len(arguments.images) == 1 and not Path(arguments.images[0]).is_dir() and truths is None:
         predictions = predictor.predict([reader.read(paths[0])])
-        print(_json(paths[0], predictions[0]) if arguments.json else _single(predictions[0], predictor))
+        print(_json(paths[0], predictions[0], None) if arguments.json else _single(predictions[0], predictor))
     else:
+        tally = Tally()
         for path, prediction in _readings(paths, predictor, reader):
-            print(_json(path, prediction) if arguments.json else f"{path}\t{prediction.text}")
+            truth = None if truths is None else truths.get(path.name)
+            print(_json(path, prediction, truth) if arguments.json else _line(path, prediction, truth))
+            if truth is not None:
+                tally.add([prediction.text], [truth])
+        if tally.count and not arguments.json:
+            print(f"{tally.exact} of {tally.count} right ({tally.accuracy:.4f})")
     reader.report()
     return 1 if reader.failures else 0
 
@@ -125,5 +137,11 @@ def _single(prediction: "Prediction", predictor: "Predictor") -> str:
     return f"Text: {prediction.text}"
 
 
-def _json(path: Path, prediction: "Prediction") -> str:
-    return json.dumps({"image": str(path), "text": prediction.text, "confidence": round(prediction.confidence, 6)})
+def _line(path: Path, prediction: "Prediction", truth: str | None) -> str:
+    line = f"{path}\t{prediction.text}"
+    return line if truth is None else f"{line}\t{truth}\t{'right' if prediction.text == truth else 'wrong'}"
+
+
+def _json(path: Path, prediction: "Prediction", truth: str | None) -> str:
+    told = {"image": str(path), "text": prediction.text, "confidence": round(prediction.confidence, 6)}
+    return json.dumps(told if truth is None else {**told, "truth": truth})

@@ -4,12 +4,17 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
+from ctc_ocr.errors import InputError, RunError
+
 LABELS_FILE = "labels.csv"
 HEADER = ("image", "label")
 
 
 def write_labels(path: Path, rows: Iterable[tuple[str, str]]) -> None:
-    """Write (image, label) rows as UTF-8 under the header. The file appears whole or, if rows raises, not at all."""
+    """Write (image, label) rows as UTF-8 under the header. The file appears whole or, if rows raises, not at all.
+
+    Raises RunError where it cannot be written.
+    """
     unfinished = path.with_name(path.name + ".part")
     try:
         with unfinished.open("w", encoding="utf-8", newline="") as file:
@@ -17,5 +22,27 @@ def write_labels(path: Path, rows: Iterable[tuple[str, str]]) -> None:
             writer.writerow(HEADER)
             writer.writerows(rows)
         unfinished.replace(path)
+    except OSError as error:
+        raise RunError(f"{path}: {error.strerror}") from None
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def read_labels(path: Path) -> dict[str, str]:
+    """{image: label} of a file that write_labels wrote. Raises InputError that names file and row."""
+    labels: dict[str, str] = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file)
+            header = next(rows, [])
+            if tuple(header) != HEADER:
+                raise InputError(f"{path}, row 1: expected the header {','.join(HEADER)}, got {','.join(header)!r}")
+            for number, row in enumerate(rows, start=2):
+                if len(row) != len(HEADER):
+                    raise InputError(f"{path}, row {number}: expected {len(HEADER)} fields, got {len(row)}")
+                labels[row[0]] = row[1]
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a UTF-8 CSV file ({error})") from None
+    return labels

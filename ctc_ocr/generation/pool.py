@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ctc_ocr.errors import RunError, UserError
-from ctc_ocr.generation.parent import watch_parent
+from ctc_ocr.generation.parent import interrupts_withheld, watch_parent
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 JOBS_A_WORKER = 2  # one being filled and one waiting, so that no worker idles while the parent is busy
@@ -74,12 +74,13 @@ class BatchPool:
         self._slots = [_views(each, specs) for each in memory]
         self._free = deque(range(len(memory)))
         try:
-            for _ in range(num_proc):
-                here, there = context.Pipe()
-                process = context.Process(target=_work, args=(there, source, memory, specs), daemon=True)
-                process.start()
-                there.close()
-                self._workers[here], self._jobs[here] = process, 0
+            with interrupts_withheld():
+                for _ in range(num_proc):
+                    here, there = context.Pipe()
+                    process = context.Process(target=_work, args=(there, source, memory, specs), daemon=True)
+                    process.start()
+                    there.close()
+                    self._workers[here], self._jobs[here] = process, 0
             self._hand_out()
         except BaseException:
             self.close()

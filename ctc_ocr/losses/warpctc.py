@@ -1,6 +1,8 @@
 """Connectionist temporal classification by Baidu's warp-ctc, as operators for symbols.
 
 Importing this module registers two custom operators; the compiled library is looked for when a symbol is made of one.
+Both let backward depend on all that it can: MXNet 1.9.1 keeps one list of dependencies for all the custom operators of
+a process, and an operator with fewer of them than the last one bound fails in its backward.
 """
 
 import ctypes
@@ -58,9 +60,10 @@ def warp_ctc(data: Any, label: Any, label_length: int, input_length: int, name: 
     built_in = built_in_operator(mx.sym)
     if built_in is None:
         warpctc_library.load()
-        return mx.sym.Custom(
+        softmax = mx.sym.Custom(
             data, label, op_type=SOFTMAX_OPERATOR, label_length=label_length, input_length=input_length, name=name
         )
+        return mx.sym.make_loss(softmax)  # the operator needs no gradient from above, and none is asked for
     rows = mx.sym.reshape(data, shape=(-1, 0), reverse=True)
     codes = mx.sym.reshape(label, shape=(-1,))
     softmax = built_in(data=rows, label=codes, label_length=label_length, input_length=input_length, name=name)
@@ -159,9 +162,6 @@ class _LossProperties(_CustomOpProp):  # type: ignore[misc]
     def infer_type(self, in_type: list[Any]) -> tuple[list[Any], list[Any], list[Any]]:
         return [np.float32, *(each or np.float32 for each in in_type[1:])], [np.float32], []
 
-    def declare_backward_dependency(self, out_grad: list[int], in_data: list[int], out_data: list[int]) -> list[int]:
-        return list(out_grad)
-
     def create_operator(self, ctx: Any, shapes: Any, dtypes: Any) -> _Loss:
         return _Loss()
 
@@ -204,7 +204,7 @@ class _Softmax(_CustomOp):  # type: ignore[misc]
 @mx.operator.register(SOFTMAX_OPERATOR)
 class _SoftmaxProperties(_CustomOpProp):  # type: ignore[misc]
     def __init__(self, label_length: str, input_length: str) -> None:
-        super().__init__(need_top_grad=False)
+        super().__init__(need_top_grad=True)
         self._label_length = int(label_length)
         self._input_length = int(input_length)
 
@@ -226,9 +226,6 @@ class _SoftmaxProperties(_CustomOpProp):  # type: ignore[misc]
 
     def infer_type(self, in_type: list[Any]) -> tuple[list[Any], list[Any], list[Any]]:
         return [np.float32, in_type[1] or np.float32], [np.float32], []
-
-    def declare_backward_dependency(self, out_grad: list[int], in_data: list[int], out_data: list[int]) -> list[int]:
-        return list(in_data)
 
     def create_operator(self, ctx: Any, shapes: Any, dtypes: Any) -> _Softmax:
         return _Softmax(self._label_length, self._input_length)

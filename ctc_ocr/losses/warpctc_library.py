@@ -149,6 +149,7 @@ class WarpCTC:
         cannot be aligned (its label and its adjacent repeats are more than its steps, or it has no steps) has loss 0
         and gradient 0. Raises InputError for arguments out of their ranges and RunError with the library's message.
         """
+        _check_array("logits", logits, np.float32, (-1, -1, -1))
         gradient = np.empty(logits.shape, np.float32) if out is None else out
         _check_array("out", gradient, np.float32, logits.shape)
         losses = self._compute(gradient, logits, labels, label_lengths, input_lengths, blank, threads)
@@ -193,12 +194,13 @@ class WarpCTC:
 
 
 def load(path: str | Path | None = None) -> WarpCTC:
-    """The library that `find` gives, opened. Each is opened, and named in the log, once."""
-    return _open(find(path))
+    """The library that `find` gives, opened. It is looked for, and named in the log, once for each path."""
+    return _load(str(path or os.environ.get(ENVIRONMENT_VARIABLE) or ""), path is not None)
 
 
 @functools.cache
-def _open(found: Found) -> WarpCTC:
+def _load(path: str, is_given: bool) -> WarpCTC:
+    found = find(path if is_given else None)
     library = WarpCTC(found.path)
     logger.info("warp-ctc: %s, found by %s", found.path, found.source)
     return library

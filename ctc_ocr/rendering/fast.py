@@ -84,6 +84,8 @@ class _Engine:
             self.render(texts, seeds, whole)
             out[:] = whole
             return
+        if not len(texts):
+            return
         lengths = np.array([len(text) for text in texts])
         starts = np.zeros(len(texts) + 1, np.int64)
         np.cumsum(lengths, out=starts[1:])

@@ -49,6 +49,9 @@ GLYPH = np.dtype(
 )
 
 COVERAGE_LEVELS = 384  # opacity times coverage, 0..255, and what the cubic filter overshoots
+FAINT_LEVELS = 16  # of these levels there are variants, since rounding makes very different colours of them
+FAINT_VARIANTS = 8
+SLOTS = FAINT_LEVELS * FAINT_VARIANTS + COVERAGE_LEVELS - FAINT_LEVELS
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
@@ -297,7 +300,7 @@ def warp_glyph(pixels, glyph, cuts, opacity, degrees, shifts, rooms, levels):  #
 def paste_glyph(canvas, canvas_width, canvas_height, glyph, shifts, levels, left, top, ink, opaque):  # type: ignore[no-untyped-def]
     """Blend a warped character into the canvas: Pillow's QUAD transform (nearest pixel) and paste with a mask.
 
-    ink and opaque (COVERAGE_LEVELS,): the grey and the share of the ink, 0..1, for each level.
+    ink and opaque (SLOTS,): the grey and the share of the ink, 0..1; see _tables.
     """
     x1, y1, x2, y2 = np.float64(shifts[0]), np.float64(shifts[1]), np.float64(shifts[2]), np.float64(shifts[3])
     wide, high = glyph.width + abs(shifts[0]) + abs(shifts[2]), glyph.height + abs(shifts[1]) + abs(shifts[3])
@@ -317,10 +320,13 @@ def paste_glyph(canvas, canvas_width, canvas_height, glyph, shifts, levels, left
         to = np.uint64((left + x) * canvas_height + top)
         for y in range(y_first, y_last):
             if np.uint64(from_x >> 32) < np.uint64(wide) and np.uint64(from_y >> 32) < np.uint64(high):
-                level = np.uint64(levels[np.uint64(from_y >> 32) * np.uint64(wide) + np.uint64(from_x >> 32)])
-                if level > np.uint64(0):
+                level = np.int64(levels[np.uint64(from_y >> 32) * np.uint64(wide) + np.uint64(from_x >> 32)])
+                if level > 0:
+                    slot = np.uint64(level + FAINT_LEVELS * (FAINT_VARIANTS - 1))
+                    if level < FAINT_LEVELS:  # bits after the point choose the variant: they are as good as random
+                        slot = np.uint64(level * FAINT_VARIANTS + (from_x >> 20) % FAINT_VARIANTS)
                     i = to + np.uint64(y)
-                    canvas[i] += (ink[level] - canvas[i]) * opaque[level]
+                    canvas[i] += (ink[slot] - canvas[i]) * opaque[slot]
             from_x += step_x
             from_y += step_y
 
@@ -448,8 +454,9 @@ def _smooth(canvas, width, height, smoothed):  # type: ignore[no-untyped-def]
     """Pillow's SMOOTH: the eight neighbours once and the pixel five times, by 13; the outermost pixels stay."""
     sums = np.empty(height, np.float32)
     share = np.float32(1.0 / 13.0)
-    smoothed[:height] = canvas[:height]
-    smoothed[(width - 1) * height : width * height] = canvas[(width - 1) * height : width * height]
+    last = (width - 1) * height
+    for y in range(height):
+        smoothed[y], smoothed[last + y] = canvas[y], canvas[last + y]
     for x in range(1, width - 1):
         before, here = canvas[(x - 1) * height : x * height], canvas[x * height : (x + 1) * height]
         after, to = canvas[(x + 1) * height : (x + 2) * height], smoothed[x * height : (x + 1) * height]
@@ -482,20 +489,15 @@ def _shrink(image, height, columns, column_shares, rows, row_shares, out):  # ty
 
 @compiled
 def _tables(paper, ink, seen, masks, ink_table, opaque_table):  # type: ignore[no-untyped-def]
-    """For each level of coverage: the grey that the library pastes, and with how large a share.
+    """For each slot of coverage: the grey that the library pastes, and with how large a share.
 
-    It takes the grey of the colour for the mask, so faint ink is darker than black ink. `seen` (256, COVERAGE_LEVELS)
-    is what its rounding leaves of a colour at a level.
+    It takes the grey of the colour for the mask, so faint ink is darker than black ink. seen (3, 256, SLOTS) is what
+    rounding leaves of each colour.
     """
-    red, green, blue = seen[np.int64(ink[0])], seen[np.int64(ink[1])], seen[np.int64(ink[2])]
-    for level in range(COVERAGE_LEVELS):
-        r, g, b = np.uint32(red[level]), np.uint32(green[level]), np.uint32(blue[level])
-        luminance = (r * np.uint32(19595) + g * np.uint32(38470) + b * np.uint32(7471) + np.uint32(32768)) >> np.uint32(
-            16
-        )
-        opaque_table[level] = np.float32(masks[luminance]) / np.float32(255.0)
-        ink_table[level] = _grey(np.float32(r), np.float32(g), np.float32(b))
-    opaque_table[0] = np.float32(0.0)
+    red, green, blue = seen[0, np.int64(ink[0])], seen[1, np.int64(ink[1])], seen[2, np.int64(ink[2])]
+    for slot in range(SLOTS):
+        ink_table[slot] = _grey(red[slot], green[slot], blue[slot])
+        opaque_table[slot] = np.float32(masks[np.int64(ink_table[slot] + np.float32(0.5))]) / np.float32(255.0)
 
 
 @compiled
@@ -588,14 +590,16 @@ def render_batch(
     squeezed, smoothed = np.empty(width * height, np.float32), np.empty(width * height, np.float32)
     canvas = np.empty(room_sizes[3], np.float32)
     paper, ink = np.empty(3, np.float32), np.empty(3, np.float32)
-    tables = (np.empty(COVERAGE_LEVELS, np.float32), np.empty(COVERAGE_LEVELS, np.float32))
+    tables = (np.empty(SLOTS, np.float32), np.empty(SLOTS, np.float32))
     for n in range(len(seeds)):
         seed, text = seeds[n], units[starts[n] : starts[n + 1]]
         opacity = _colours(seed, paper, ink)
         _tables(paper, ink, seen, masks, tables[0], tables[1])
         text_width, position = _measure_text(seed, text, glyphs, spaces, settings)
         canvas_width = max(text_width, width)
-        canvas[: canvas_width * height] = _grey(paper[0], paper[1], paper[2])
+        blank = _grey(paper[0], paper[1], paper[2])
+        for i in range(canvas_width * height):
+            canvas[i] = blank
         average = text_width // len(text)
         position = _draw_text(
             canvas,

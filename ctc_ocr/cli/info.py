@@ -1,0 +1,60 @@
+"""ctc-ocr info: versions, what MXNet was built with, and what is missing on this machine."""
+
+import argparse
+import importlib.metadata
+import platform
+
+from ctc_ocr.cli.common import add_version, run
+from ctc_ocr.errors import InputError
+from ctc_ocr.threads import available_cores
+from ctc_ocr.version import __version__
+
+PROG = "ctc-ocr info"
+PACKAGES = ("numpy", "opencv-python-headless", "captcha", "pillow", "RapidFuzz", "fonttools", "tqdm", "setuptools")
+MXNET_PACKAGES = ("mxnet", "mxnet-cu112")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; returns its exit status: 2 if MXNet cannot be used."""
+    return run(PROG, _info, argv)
+
+
+def _info(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog=PROG, description="Versions, MXNet's features, threads, GPUs.")
+    add_version(parser)
+    parser.parse_args(argv)
+    _row("ctc_ocr", __version__)
+    _row("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    _row("cores", str(available_cores()))
+    for name in (*PACKAGES, *MXNET_PACKAGES):
+        _row(name, _version(name) or "not installed")
+    try:
+        _print_mxnet()
+    except InputError as error:
+        _row("MXNet", f"cannot be used: {error}")
+        return error.exit_status
+    return 0
+
+
+def _print_mxnet() -> None:
+    from ctc_ocr._mxnet import mx
+    from ctc_ocr.devices import gpu_count
+
+    features = mx.runtime.Features()
+    _row("MXNet", mx.__version__)
+    _row("features", ", ".join(sorted(name for name in features if features.is_enabled(name))))
+    if features.is_enabled("CUDA"):
+        _row("GPUs", str(gpu_count()))
+    else:
+        _row("GPUs", "0: this MXNet was built without CUDA; the extra [cu112] has the one with it")
+
+
+def _row(name: str, value: str) -> None:
+    print(f"{name + ':':<24}{value}")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

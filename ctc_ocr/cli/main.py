@@ -1,0 +1,36 @@
+"""ctc-ocr: one command for all jobs."""
+
+import importlib
+import sys
+
+from ctc_ocr.version import __version__
+
+COMMANDS = {
+    "train": "train a network on captchas that are drawn while it trains",
+    "infer": "print what a model reads in images",
+    "generate": "write captchas, with their labels",
+    "info": "versions, MXNet's features, threads, GPUs, and what is missing",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Hand the arguments on to a command; returns its exit status."""
+    arguments = sys.argv[1:] if argv is None else argv
+    name = arguments[0] if arguments else ""
+    if name in COMMANDS:
+        # Imported only now: each command needs other things.
+        status: int = importlib.import_module(f"ctc_ocr.cli.{name}").main(arguments[1:])
+        return status
+    if name == "--version":
+        print(f"ctc_ocr {__version__}")
+        return 0
+    asked = name in ("-h", "--help")
+    print(_usage(), file=sys.stdout if asked else sys.stderr)
+    if name and not asked:
+        print(f"ctc-ocr: error: no command {name!r}; there are {', '.join(COMMANDS)}", file=sys.stderr)
+    return 0 if asked else 2
+
+
+def _usage() -> str:
+    lines = [f"  {name:<10}{text}" for name, text in COMMANDS.items()]
+    return "\n".join(["usage: ctc-ocr COMMAND [--help] ...", "", *lines])

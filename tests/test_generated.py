@@ -1,0 +1,107 @@
+"""Captchas through worker processes and the DataIter."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from ctc_ocr._mxnet import mx
+from ctc_ocr.datasets.generated import GeneratedSource
+from ctc_ocr.datasets.iterator import BatchIter, endless, remembered
+from ctc_ocr.generation.pool import BatchPool
+from ctc_ocr.hyperparameters import Data
+from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
+
+
+def source(font: str, batch_size: int = 4, seed: int = 0, stream: int = 0) -> GeneratedSource:
+    return GeneratedSource(CaptchaLibraryRenderer((font,)), Data(), batch_size, seed, stream)
+
+
+def samples(iterator: BatchIter) -> list[tuple[bytes, tuple[int, ...]]]:
+    found = []
+    for batch in iterator:
+        images, labels = batch.data[0].asnumpy(), batch.label[0].asnumpy().astype(int)
+        count = len(images) - batch.pad
+        found += [(image.tobytes(), tuple(label)) for image, label in zip(images[:count], labels, strict=False)]
+    return found
+
+
+def drawn(font: str, num_proc: int, batch_size: int, count: int) -> list[tuple[bytes, tuple[int, ...]]]:
+    from_seed = source(font, batch_size)
+    with BatchPool(from_seed, num_proc, itertools.count()) as pool:
+        return samples(endless(from_seed, pool, count))
+
+
+def test_same_seed_same_data_whatever_processes_and_batches(ubuntu_font: str) -> None:
+    expected = drawn(ubuntu_font, num_proc=1, batch_size=4, count=16)
+    assert len(set(expected)) == 16
+    assert drawn(ubuntu_font, num_proc=3, batch_size=4, count=16) == expected
+    assert drawn(ubuntu_font, num_proc=2, batch_size=8, count=16) == expected
+
+
+def test_seeds_and_streams_differ(ubuntu_font: str) -> None:
+    sets = [
+        set(samples(remembered(source(ubuntu_font, 4, seed, stream), 8, 1)))
+        for seed, stream in ((0, 0), (1, 0), (0, 1))
+    ]
+    assert all(one.isdisjoint(other) for one, other in itertools.combinations(sets, 2))
+
+
+def test_labels_are_within_the_lengths_and_padded_with_blanks(ubuntu_font: str) -> None:
+    labels = np.array([label for _, label in samples(remembered(source(ubuntu_font, 32), 64, 1))])
+    lengths = (labels > 0).sum(axis=1)
+    assert set(lengths) == {3, 4}
+    assert (labels[lengths == 3, 3] == 0).all()
+    assert labels.max() <= 10
+
+
+def test_validation_is_the_same_every_epoch_and_its_padding_is_told(ubuntu_font: str) -> None:
+    iterator = remembered(source(ubuntu_font), 10, 1)
+    pads = [batch.pad for batch in iterator]
+    iterator.reset()
+    first = samples(iterator)
+    iterator.reset()
+    assert pads == [0, 0, 2]
+    assert len(first) == 10
+    assert samples(iterator) == first
+
+
+@pytest.mark.parametrize("asked", [0, 1, 3])
+def test_reset_goes_to_the_next_epoch(ubuntu_font: str, asked: int) -> None:
+    from_seed = source(ubuntu_font)
+    everything = samples(remembered(from_seed, 24, 1))
+    with BatchPool(from_seed, 1, itertools.count()) as pool:
+        iterator = endless(from_seed, pool, 12)
+        for _ in range(asked):
+            iterator.next()
+        iterator.reset()
+        following = samples(iterator)
+    assert following == (everything[12:] if asked else everything[:12])
+
+
+def test_a_resumed_epoch_begins_in_its_middle(ubuntu_font: str) -> None:
+    from_seed = source(ubuntu_font)
+    everything = samples(remembered(from_seed, 24, 1))
+    with BatchPool(from_seed, 1, itertools.count(2)) as pool:
+        iterator = endless(from_seed, pool, 12, first_batch=2)
+        rest = samples(iterator)
+        iterator.reset()
+        assert rest == everything[8:12]
+        assert samples(iterator) == everything[12:]
+
+
+def test_module_fit_takes_the_iterator_as_it_is(ubuntu_font: str) -> None:
+    from_seed = source(ubuntu_font, batch_size=8)
+    data = mx.sym.cast(mx.sym.Variable("data"), dtype="float32")
+    label = mx.sym.slice_axis(mx.sym.Variable("label"), axis=1, begin=0, end=1)
+    symbol = mx.sym.LinearRegressionOutput(mx.sym.FullyConnected(data, num_hidden=1), label)
+    with BatchPool(from_seed, 1, itertools.count()) as pool:
+        module = mx.mod.Module(symbol, ["data"], ["label"])
+        validation = remembered(source(ubuntu_font, 8, stream=1), 12, 1)
+        module.fit(
+            endless(from_seed, pool, 16),
+            eval_data=validation,
+            eval_metric=mx.metric.CustomMetric(lambda label, output: float(np.isfinite(output).all())),
+            num_epoch=2,
+            optimizer_params={"learning_rate": 1e-9},
+        )

@@ -1,0 +1,99 @@
+"""Hyperparameters, the alphabet, and the flags that set them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.cli import train
+from ctc_ocr.errors import InputError
+from ctc_ocr.hyperparameters import Data, Hyperparameters, options
+
+# Where the next larger value would not be accepted, or there is none.
+OTHER_VALUES: dict[str, Any] = {"alphabet": "abc", "min_length": 2}
+
+
+def another(name: str) -> Any:
+    _, field, kind = options()[name]
+    if name in OTHER_VALUES:
+        return OTHER_VALUES[name]
+    if field.metadata["choices"]:
+        return next(each for each in field.metadata["choices"] if each != field.default)
+    return field.default + (1 if kind is int else 0.25)
+
+
+@pytest.mark.parametrize("name", [n for n, (_, field, _) in options().items() if len(field.metadata["choices"]) != 1])
+def test_each_flag_changes_its_hyperparameter_and_no_other(name: str) -> None:
+    arguments = train.parser().parse_args([f"--{name}", str(another(name))])
+    expected = Hyperparameters().to_dict()
+    expected[options()[name][0]][name] = another(name)
+    assert train.hyperparameters(arguments).to_dict() == expected
+
+
+def test_flags_go_over_the_config_and_the_config_over_the_defaults(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"training": {"batch_size": 7, "num_epoch": 3}}))
+    arguments = train.parser().parse_args(["--config", str(config), "--num_epoch", "4"])
+    training = train.hyperparameters(arguments).training
+    assert (training.batch_size, training.num_epoch) == (7, 4)
+    assert training.learning_rate == Hyperparameters().training.learning_rate
+
+
+def test_json_round_trip() -> None:
+    settings = Hyperparameters(Data(alphabet="xyz", width=99))
+    assert Hyperparameters.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"trainning": {}}, "unknown section 'trainning'; accepted: data, network, training"),
+        ({"training": {"batchsize": 3}}, "training: unknown key 'batchsize'; accepted: loss, batch_size"),
+        ({"training": {"batch_size": "3"}}, "training.batch_size: expected int, got '3'"),
+        ({"training": {"batch_size": 3.0}}, "training.batch_size: expected int, got 3.0"),
+        ({"training": {"batch_size": True}}, "training.batch_size: expected int, got True"),
+        ({"training": {"batch_size": 0}}, "training.batch_size: 0 is less than 1"),
+        ({"training": {"learning_rate": float("nan")}}, "training.learning_rate: nan is less than"),
+        ({"training": {"loss": "mse"}}, "training.loss: 'mse' is not one of ctc"),
+        ({"data": {"alphabet": "aba"}}, "must be distinct and not empty; repeated or empty: ['a']"),
+        ({"data": {"alphabet": ""}}, "the alphabet is empty"),
+        ({"data": {"min_length": 5}}, "min_length 5 is larger than max_length 4"),
+        ({"data": {"max_length": 41}}, "max_length 41 does not fit: .* need 81 time steps, and images 80 wide give 80"),
+        ({"data": []}, "data: expected an object, got []"),
+        ([], "expected an object, got []"),
+    ],
+)
+def test_bad_values_are_named(values: Any, complaint: str) -> None:
+    with pytest.raises(InputError) as error:
+        Hyperparameters.from_dict(values, where="file.json")
+    message = str(error.value)
+    assert message.startswith("file.json: ")
+    first, _, rest = complaint.partition(" .* ")
+    assert first in message
+    assert rest in message
+
+
+@pytest.mark.parametrize("text", ["{", "", "nonsense"])
+def test_config_that_is_no_json(tmp_path: Path, text: str) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(text)
+    with pytest.raises(InputError, match=r"config\.json: "):
+        Hyperparameters.from_file(config)
+
+
+def test_alphabet_codes_and_back() -> None:
+    alphabet = Alphabet(("a", "b", "ch"))
+    assert alphabet.encode(["ch", "a"]) == [3, 1]
+    assert alphabet.decode([3, 1, 1]) == "chaa"
+    assert Alphabet.from_lookup(alphabet.lookup) == alphabet
+    assert alphabet.num_classes == 4
+    with pytest.raises(InputError, match="not in the alphabet: 'x', 'y'"):
+        alphabet.encode("ayxx")
+
+
+@pytest.mark.parametrize("lookup", [{}, {"a": 0}, {"a": 2}, {"a": 1, "b": 1}, {"": 1}])
+def test_lookup_that_is_no_alphabet(lookup: dict[str, int]) -> None:
+    with pytest.raises(InputError):
+        Alphabet.from_lookup(lookup)

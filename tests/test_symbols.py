@@ -1,0 +1,81 @@
+"""The LSTM's two graphs against each other and against plain NumPy."""
+
+import numpy as np
+import pytest
+
+from ctc_ocr import losses, symbols
+from ctc_ocr._mxnet import mx
+from ctc_ocr.hyperparameters import Data, Hyperparameters, Network
+from tests.models import lstm_parameters, numpy_logits, to_mx
+
+TOLERANCE = 1e-5  # of the largest value
+
+
+def hyperparameters(cell: str, width: int = 12, height: int = 7, hidden: int = 5) -> Hyperparameters:
+    return Hyperparameters(Data(width=width, height=height), Network(num_hidden=hidden, cell=cell))
+
+
+def bound(cell: str, images: np.ndarray, labels: np.ndarray) -> "mx.executor.Executor":
+    settings = hyperparameters(cell)
+    logits = symbols.logits(mx.sym.Variable("data"), settings, 11)
+    symbol = mx.sym.Group([losses.attach("ctc", logits, mx.sym.Variable("label")), mx.sym.BlockGrad(logits)])
+    executor = symbol.simple_bind(
+        mx.cpu(), data=images.shape, label=labels.shape, type_dict={"data": "uint8", "label": "float32"},
+        grad_req={name: "null" if name in ("data", "label") else "write" for name in symbol.list_arguments()},
+    )  # fmt: skip
+    parameters = lstm_parameters(np.random.default_rng(3), 7, 5, 11, scale=0.6)
+    executor.copy_params_from({**to_mx(parameters), "label": mx.nd.array(labels)})
+    executor.arg_dict["data"][:] = mx.nd.array(images, dtype="uint8")
+    executor.forward(is_train=True)
+    executor.backward()
+    return executor
+
+
+@pytest.fixture(scope="module")
+def batch() -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(1)
+    return generator.integers(0, 256, (3, 7, 12), dtype=np.uint8), generator.integers(1, 11, (3, 4)).astype(np.float32)
+
+
+@pytest.mark.parametrize("cell", ["unrolled", "fused"])
+def test_logits_are_those_of_the_equations(cell: str, batch: tuple[np.ndarray, np.ndarray]) -> None:
+    images, labels = batch
+    network = Network()
+    columns = (network.input_mean - images.astype(np.float64).transpose(2, 0, 1)) / network.input_scale
+    expected = numpy_logits(columns, lstm_parameters(np.random.default_rng(3), 7, 5, 11, scale=0.6))
+    executor = bound(cell, images, labels)
+    np.testing.assert_allclose(executor.outputs[2].asnumpy(), expected, atol=1e-4)
+    np.testing.assert_array_equal(executor.outputs[1].asnumpy(), expected.argmax(axis=2).T)
+
+
+def test_cells_agree_in_outputs_and_gradients(batch: tuple[np.ndarray, np.ndarray]) -> None:
+    one, other = (bound(cell, *batch) for cell in ("unrolled", "fused"))
+    for first, second in zip(one.outputs, other.outputs, strict=True):
+        np.testing.assert_allclose(first.asnumpy(), second.asnumpy(), atol=TOLERANCE * abs(first.asnumpy()).max())
+    gradients = {name: each.asnumpy() for name, each in one.grad_dict.items() if each is not None}
+    assert len(gradients) == 10
+    for name, gradient in gradients.items():
+        assert abs(gradient).max() > 0
+        np.testing.assert_allclose(
+            other.grad_dict[name].asnumpy(), gradient, atol=TOLERANCE * abs(gradient).max(), err_msg=name
+        )
+
+
+@pytest.mark.parametrize("cell", ["unrolled", "fused"])
+def test_weights_have_the_examples_names_and_nothing_else_is_asked_for(cell: str) -> None:
+    symbol = symbols.logits(mx.sym.Variable("data"), hyperparameters(cell), 11)
+    shapes, outputs, _ = symbol.infer_shape(data=(2, 7, 12))
+    assert outputs == [(12, 2, 11)]
+    assert dict(zip(symbol.list_arguments(), shapes, strict=True)) == {
+        "data": (2, 7, 12),
+        "l0_i2h_weight": (20, 7),
+        "l0_i2h_bias": (20,),
+        "l0_h2h_weight": (20, 5),
+        "l0_h2h_bias": (20,),
+        "l1_i2h_weight": (20, 5),
+        "l1_i2h_bias": (20,),
+        "l1_h2h_weight": (20, 5),
+        "l1_h2h_bias": (20,),
+        "pred_fc_weight": (11, 5),
+        "pred_fc_bias": (11,),
+    }

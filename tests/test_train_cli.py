@@ -1,0 +1,196 @@
+"""The training command as a person uses it: in a process of its own."""
+
+import fcntl
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+from ctc_ocr.cli import train
+from tests.test_pool import wait_until_gone
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPT = ROOT / "scripts" / "lstm_ocr_train.py"
+SMALL = [
+    "--alphabet=01", "--min_length=1", "--max_length=2", "--draw_width=80", "--width=40", "--height=20",
+    "--num_layers=1", "--num_hidden=16", "--batch_size=8", "--samples_per_epoch=400", "--validation_samples=16",
+    "--warmup_steps=2", "--num_proc=2", "--cpu=1",
+]  # fmt: skip
+
+
+def command(font: str, *arguments: str) -> list[str]:
+    return [sys.executable, str(SCRIPT), font, *SMALL, *arguments]
+
+
+def run(folder: Path, font: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        command(font, *arguments), cwd=folder, capture_output=True, text=True, env=environment, timeout=120
+    )
+
+
+def children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_a_run_and_its_log(tmp_path: Path, ubuntu_font: str) -> None:
+    done = run(tmp_path, ubuntu_font, "--num_epoch=1")
+    assert done.returncode == 0, done.stderr
+    for line in (
+        r"^\d\d:\d\d:\d\d,\d\d\d Epoch\[0\] Batch \[50\] Speed: [\d.]+ samples/sec accuracy=[\d.]+ loss=[\d.]+$",
+        r"Epoch\[0\] Train-accuracy=[\d.]+",
+        r"Epoch\[0\] Time cost=[\d.]+ \(\d+ samples/sec, \d+ % of the time waiting for data\)$",
+        r'Saved checkpoint to "ocr-0001.params"$',
+        r"Epoch\[0\] Validation-accuracy=[\d.]+",
+        r"Epoch\[0\] Blanks: [\d.]+ % of all steps. Reads [01]+ as ([01]+|nothing), ",
+    ):
+        assert re.search(line, done.stderr, re.MULTILINE), line
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "ocr-0001.params", "ocr-0001.state.npz", "ocr-symbol.json", "ocr.json",
+    ]  # fmt: skip
+    stored = json.loads((tmp_path / "ocr.json").read_text())
+    assert stored["alphabet"] == {"0": 1, "1": 2}
+    assert stored["hyperparameters"]["network"]["num_hidden"] == 16
+
+
+def test_occupied_prefix_is_refused_overwritten_or_resumed(tmp_path: Path, ubuntu_font: str) -> None:
+    nothing = run(tmp_path, ubuntu_font, "--resume")
+    assert (nothing.returncode, "nothing to resume" in nothing.stderr) == (2, True)
+    assert run(tmp_path, ubuntu_font, "--num_epoch=1", "--samples_per_epoch=16").returncode == 0
+    kept = (tmp_path / "ocr-0001.params").read_bytes()
+    refused = run(tmp_path, ubuntu_font)
+    assert refused.returncode == 2
+    assert "--resume" in refused.stderr
+    assert "--overwrite" in refused.stderr
+    assert (tmp_path / "ocr-0001.params").read_bytes() == kept
+    resumed = run(tmp_path, ubuntu_font, "--resume", "--num_epoch=2", "--samples_per_epoch=16")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "Epoch[1]" in resumed.stderr
+    assert "Epoch[0]" not in resumed.stderr
+    assert (tmp_path / "ocr-0001.params").read_bytes() == kept
+    replaced = run(tmp_path, ubuntu_font, "--overwrite", "--num_epoch=1", "--samples_per_epoch=16", "--seed=5")
+    assert replaced.returncode == 0
+    assert not (tmp_path / "ocr-0002.params").exists()
+    assert (tmp_path / "ocr-0001.params").read_bytes() != kept
+
+
+def started(tmp_path: Path, font: str) -> "tuple[subprocess.Popen[str], list[int]]":
+    """A long run that has written its first epoch, and the processes below it."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        command(font, "--num_epoch=100000"), cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "Validation-accuracy" in line:
+            return process, children(process.pid)
+    raise AssertionError("the run ended before its first epoch")
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, ubuntu_font: str) -> None:
+    process, below = started(tmp_path, ubuntu_font)
+    assert len(below) >= 2
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, said
+    assert "Saved checkpoint" in said
+    assert "--resume" in said
+    assert "Traceback" not in said
+    assert wait_until_gone(below) == []
+    epochs = len(list(tmp_path.glob("*.params")))
+    again = run(tmp_path, ubuntu_font, "--resume", f"--num_epoch={epochs}")
+    assert again.returncode == 0, again.stderr
+    assert f"Epoch[{epochs - 1}] Validation-accuracy" in again.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_run_leaves_its_checkpoints_and_nothing_else(
+    tmp_path: Path, ubuntu_font: str, number: signal.Signals
+) -> None:
+    before = set(os.listdir("/dev/shm"))
+    process, below = started(tmp_path, ubuntu_font)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert wait_until_gone(below) == []
+    assert set(os.listdir("/dev/shm")) - before == set()
+    assert (tmp_path / "ocr-0001.params").exists()
+
+
+def test_a_worker_that_dies_ends_the_run(tmp_path: Path, ubuntu_font: str) -> None:
+    process, below = started(tmp_path, ubuntu_font)
+    workers = [pid for pid in below if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+    os.kill(workers[0], signal.SIGKILL)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 1
+    assert "was killed by signal 9" in said
+    assert "Traceback" not in said
+    assert wait_until_gone(below) == []
+
+
+def test_overfit_batch_saves_nothing(tmp_path: Path, ubuntu_font: str) -> None:
+    done = run(tmp_path, ubuntu_font, "--overfit_batch", "--num_epoch=100", "--learning_rate=0.01")
+    assert done.returncode == 0, done.stderr
+    assert "learned by heart" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+    hopeless = run(tmp_path, ubuntu_font, "--overfit_batch", "--learning_rate=0")
+    assert hopeless.returncode == 1
+    assert "could not be learned by heart" in hopeless.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["nofont.ttf"], "nofont.ttf: no such font"),
+        (["--num_proc=0"], "argument --num_proc: 0 is less than 1"),
+        (["--gpu=1"], "built without CUDA"),
+        (["--gpu=1", "--cpu=1"], "not allowed with argument"),
+        (["--max_length=50"], "max_length 50 does not fit"),
+        (["--alphabet=0é漢"], "no glyph for '漢'"),
+        (["--config=nothing.json"], "nothing.json"),
+        (["--loss=mse"], "invalid choice: 'mse'"),
+        (["--learning_rate=-1"], "learning_rate: -1.0 is less than 0"),
+        (["--batch_size=x"], "invalid int value: 'x'"),
+    ],
+)
+def test_bad_arguments(
+    tmp_path: Path, ubuntu_font: str, capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str
+) -> None:
+    font = [] if arguments[0].endswith(".ttf") else [ubuntu_font]
+    try:
+        status = train.main([*font, *arguments, "--prefix", str(tmp_path / "ocr")])
+    except SystemExit as ended:
+        status = ended.code
+    assert status == 2
+    assert complaint in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_progress_bar_on_a_terminal_only(tmp_path: Path, ubuntu_font: str) -> None:
+    plain = run(tmp_path, ubuntu_font, "--num_epoch=1")
+    assert "\r" not in plain.stderr
+    leader, follower = os.openpty()
+    fcntl.ioctl(leader, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))  # a terminal of no width shows no bar
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        command(ubuntu_font, "--num_epoch=1", "--overwrite"), cwd=tmp_path, stderr=follower, env=environment
+    )
+    os.close(follower)
+    said = b""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            said += os.read(leader, 65536)
+        except OSError:  # the terminal's other end is closed
+            break
+    os.close(leader)
+    assert process.wait(60) == 0
+    assert b"samples/s" in said
+    assert b"Epoch[0]:" in said

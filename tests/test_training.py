@@ -1,0 +1,189 @@
+"""The trainer and what it is made of, on a small network and real captchas."""
+
+import itertools
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ctc_ocr import checkpoint
+from ctc_ocr._mxnet import mx
+from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.checkpoint import Model
+from ctc_ocr.datasets.generated import GeneratedSource
+from ctc_ocr.datasets.iterator import BatchIter, endless, remembered
+from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.generation.pool import BatchPool
+from ctc_ocr.hyperparameters import Data, Hyperparameters, Network, Training
+from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
+from ctc_ocr.training.callbacks import log_lines
+from ctc_ocr.training.events import EpochEnd, Reading
+from ctc_ocr.training.initialisation import initial_parameters
+from ctc_ocr.training.optimizer import clip_global_norm, make_optimizer
+from ctc_ocr.training.trainer import Trainer, steps_done
+
+SMALL = Hyperparameters(
+    Data(alphabet="01", min_length=1, max_length=2, draw_width=80, width=40, height=20),
+    Network(num_layers=1, num_hidden=16),
+    Training(batch_size=8, num_epoch=2, samples_per_epoch=32, validation_samples=16, warmup_steps=2),
+)
+
+
+def training(**changes: Any) -> Hyperparameters:
+    return replace(SMALL, training=replace(SMALL.training, **changes))
+
+
+@pytest.fixture
+def source(ubuntu_font: str) -> GeneratedSource:
+    data = SMALL.data
+    renderer = CaptchaLibraryRenderer((ubuntu_font,), data.draw_width, data.draw_height, data.width, data.height)
+    return GeneratedSource(renderer, data, SMALL.training.batch_size, seed=0, stream=0)
+
+
+def run(
+    settings: Hyperparameters, source: GeneratedSource, prefix: Path, first: int = 0, contexts: int = 1
+) -> tuple[Trainer, list[Any]]:
+    """Train to the end, from step `first` of the run under `prefix`. Returns the trainer and its events."""
+    events: list[Any] = []
+    num_batches = settings.training.samples_per_epoch // settings.training.batch_size
+    with BatchPool(source, 1, itertools.count(first)) as pool:
+        iterator = endless(source, pool, settings.training.samples_per_epoch, first % num_batches)
+        model = Model(settings, Alphabet(tuple(settings.data.alphabet)))
+        trainer = Trainer(model, iterator, [mx.cpu(i) for i in range(contexts)], [events.append])
+        if first:
+            trainer.resume(str(prefix))
+        validation = remembered(replace(source, stream=1), settings.training.validation_samples, 1)
+        assert trainer.fit(iterator, validation, str(prefix), lambda: pool.seconds_waited)
+    return trainer, events
+
+
+def weights(trainer: Trainer) -> dict[str, np.ndarray]:
+    return {name: array.asnumpy() for name, array in trainer.module.get_params()[0].items()}
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_resumed_run_gives_the_bits_of_one_that_was_not_stopped(
+    source: GeneratedSource, tmp_path: Path, optimizer: str
+) -> None:
+    settings = training(optimizer=optimizer)
+    whole, _ = run(settings, source, tmp_path / "whole")
+    run(settings, source, tmp_path / "part")
+    for file in tmp_path.glob("part-0002*"):
+        file.unlink()
+    assert steps_done(str(tmp_path / "part"), 4) == 4
+    resumed, _ = run(settings, source, tmp_path / "part", first=4)
+    for name, array in weights(whole).items():
+        np.testing.assert_array_equal(weights(resumed)[name], array, err_msg=name)
+
+
+def test_two_devices_learn_what_one_learns(source: GeneratedSource, tmp_path: Path) -> None:
+    one, _ = run(SMALL, source, tmp_path / "one")
+    two, events = run(SMALL, source, tmp_path / "two", contexts=2)
+    for name, array in weights(one).items():
+        np.testing.assert_allclose(weights(two)[name], array, atol=1e-4, err_msg=name)
+    assert any(isinstance(event, EpochEnd) for event in events)
+
+
+def test_each_epoch_leaves_a_checkpoint_that_holds_its_weights(source: GeneratedSource, tmp_path: Path) -> None:
+    trainer, events = run(SMALL, source, tmp_path / "ocr")
+    assert checkpoint.epochs(tmp_path / "ocr") == [1, 2]
+    stored = checkpoint.load(tmp_path / "ocr")
+    assert stored.model == trainer.model
+    for name, array in weights(trainer).items():
+        np.testing.assert_array_equal(stored.arg_params[name].asnumpy(), array)
+    ends = [event for event in events if isinstance(event, EpochEnd)]
+    assert [end.epoch for end in ends] == [0, 1]
+    assert ends[1].loss < ends[0].loss
+
+
+def test_target_accuracy_ends_the_run(source: GeneratedSource, tmp_path: Path) -> None:
+    # Every share is at least the smallest float: any epoch reaches a target that low, unless nothing is right.
+    _, events = run(training(num_epoch=40, target_accuracy=0.05, learning_rate=0.02), source, tmp_path / "ocr")
+    ends = [event for event in events if isinstance(event, EpochEnd)]
+    assert len(ends) < 40
+    assert [end.validation_accuracy >= 0.05 for end in ends] == [False] * (len(ends) - 1) + [True]
+
+
+def test_resume_refuses_epochs_of_another_size_and_another_network(source: GeneratedSource, tmp_path: Path) -> None:
+    run(SMALL, source, tmp_path / "ocr")
+    with pytest.raises(InputError, match="its epochs have 4 batches, and 3 are asked for"):
+        run(training(samples_per_epoch=24), source, tmp_path / "ocr", first=3)
+    wider = replace(SMALL, network=replace(SMALL.network, num_hidden=17))
+    with pytest.raises(InputError, match="do not fit this network"):
+        run(wider, source, tmp_path / "ocr", first=4)
+
+
+def test_resume_refuses_the_state_of_another_optimizer(source: GeneratedSource, tmp_path: Path) -> None:
+    run(training(optimizer="sgd"), source, tmp_path / "ocr")
+    with pytest.raises(InputError, match="belongs to another optimizer"):
+        run(training(optimizer="adam", num_epoch=3), source, tmp_path / "ocr", first=8)
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(source: GeneratedSource, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no longer finite"):
+        run(training(learning_rate=1e38, warmup_steps=0, samples_per_epoch=256), source, tmp_path / "ocr")
+
+
+def test_one_batch_can_be_learned_by_heart(source: GeneratedSource) -> None:
+    iterator: BatchIter = remembered(source, 8, 1)
+    settings = training(num_epoch=500, learning_rate=0.01)
+    trainer = Trainer(Model(settings, Alphabet(("0", "1"))), iterator, [mx.cpu()])
+    steps, loss, accuracy = trainer.overfit(iterator.next(), 1000)
+    assert accuracy == 1.0
+    assert steps < 1000
+    assert loss < 2.0
+
+
+def test_initial_weights() -> None:
+    shapes = {"l0_i2h_weight": (40, 7), "l0_i2h_bias": (40,), "l0_h2h_weight": (40, 10), "pred_fc_weight": (5, 10)}
+    values = initial_parameters(shapes, np.random.default_rng(0))
+    for gate in np.split(values["l0_h2h_weight"], 4):
+        np.testing.assert_allclose(gate @ gate.T, np.eye(10), atol=1e-5)
+    np.testing.assert_array_equal(values["l0_i2h_bias"], [0] * 20 + [1] * 10 + [0] * 10)
+    for gate in np.split(values["l0_i2h_weight"], 4):
+        assert 0.5 * np.sqrt(6 / 17) < abs(gate).max() <= np.sqrt(6 / 17)
+    again = initial_parameters(shapes, np.random.default_rng(0))
+    other = initial_parameters(shapes, np.random.default_rng(1))
+    assert all((again[name] == values[name]).all() for name in shapes)
+    assert not (other["pred_fc_weight"] == values["pred_fc_weight"]).any()
+
+
+def test_learning_rate_rises_and_falls() -> None:
+    settings = replace(SMALL.training, learning_rate=0.1, warmup_steps=10)
+    cosine = make_optimizer(settings, 110).lr_scheduler
+    assert cosine(0) == 0
+    assert cosine(5) == pytest.approx(0.05)
+    assert cosine(60) == pytest.approx(0.05)
+    assert cosine(110) == pytest.approx(0, abs=1e-9)
+    constant = make_optimizer(replace(settings, schedule="constant"), 110).lr_scheduler
+    assert [constant(step) for step in (5, 10, 60, 110)] == pytest.approx([0.05, 0.1, 0.1, 0.1])
+
+
+@pytest.mark.parametrize("largest", [0.5, 1e3])
+def test_gradients_are_clipped_to_their_joint_norm(largest: float) -> None:
+    generator = np.random.default_rng(0)
+    arrays = [generator.normal(size=shape).astype(np.float32) for shape in ((3, 4), (5,), (2, 2, 2))]
+    gradients = [mx.nd.array(each) for each in arrays]
+    clip_global_norm(gradients, largest)
+    norm = np.sqrt(sum((each**2).sum() for each in arrays))
+    for gradient, array in zip(gradients, arrays, strict=True):
+        np.testing.assert_allclose(gradient.asnumpy(), array * min(1, largest / norm), rtol=1e-5)
+
+
+def epoch_end(empty_share: float) -> EpochEnd:
+    readings = (Reading("12", ""), Reading("34", "34"))
+    return EpochEnd(0, 1.0, 1.0, 0.5, 9.0, 0.0, 0.1, 0.2, 0.99, empty_share, readings)
+
+
+def test_the_plateau_is_called_by_its_name(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="ctc_ocr"):
+        log_lines(epoch_end(empty_share=0.95))
+        on = caplog.text
+        caplog.clear()
+        log_lines(epoch_end(empty_share=0.5))
+    assert "all-blank plateau: nothing is read in 95 %" in on
+    assert "Blanks: 99.0 % of all steps. Reads 12 as nothing, 34 as 34" in on
+    assert "plateau" not in caplog.text
