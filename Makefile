@@ -1,5 +1,6 @@
 # make train: a model that reads captchas, from nothing.   make test: ruff, mypy and the whole suite.
 PYTHON ?= python3
+TARGET ?= 0.98
 BIN := .venv/bin
 
 .PHONY: train test clean
@@ -18,6 +19,11 @@ BIN := .venv/bin
 .venv/test: setup.py .venv/bin/python
 	$(BIN)/python -m pip install --quiet -e '.[test]'
 	@touch $@ .venv/cpu
+
+train: .venv/cpu
+	$(BIN)/lstm_ocr_train --prefix train/ocr --overwrite --target_accuracy $(TARGET) fonts/Ubuntu-M.ttf
+	$(BIN)/captcha_generator --count 8 --output_dir train/samples --overwrite fonts/Ubuntu-M.ttf
+	$(BIN)/lstm_ocr_infer --prefix train/ocr --labels train/samples/labels.csv train/samples
 
 test: .venv/test
 	$(BIN)/ruff check .

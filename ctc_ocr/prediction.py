@@ -120,9 +120,9 @@ def inference_graph(checkpoint: Checkpoint) -> InferenceGraph:
         return _example_graph(logits, checkpoint)
     if checkpoint.model.hyperparameters.network.cell == "unrolled":
         # The fused graph reads the same weights several times faster.
-        logits = symbols.logits(
-            mx.sym.Variable("data"), _fused(checkpoint.model), checkpoint.model.alphabet.num_classes
-        )
+        weight = checkpoint.arg_params.get(f"{LAST_LAYER}_weight")
+        classes = checkpoint.model.alphabet.num_classes if weight is None else weight.shape[0]
+        logits = symbols.logits(mx.sym.Variable("data"), _fused(checkpoint.model), classes)
     return _own_graph(logits, checkpoint.model)
 
 

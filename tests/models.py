@@ -84,7 +84,7 @@ def save_example_model(prefix, loss, width=80, height=30, hidden=100, seed=0, ep
         graph["heads"] = [[len(graph["nodes"]) - 1, 0, 0]]
         graph["node_row_ptr"].append(graph["node_row_ptr"][-1] + 1)
         text = json.dumps(graph)
-    params = lstm_parameters(np.random.default_rng(seed), height, hidden, classes, scale=0.5)
+    params = lstm_parameters(np.random.default_rng(seed), height, hidden, classes, scale=0.2)
     with open(f"{prefix}-symbol.json", "w") as file:  # noqa: PTH123
         file.write(text)
     mx.nd.save(f"{prefix}-{epoch:04d}.params", to_mx({f"arg:{name}": array for name, array in params.items()}))

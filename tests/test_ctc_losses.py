@@ -120,6 +120,16 @@ def test_losses_agree_with_each_other(classes):
 
 
 @BOTH
+def test_loss_is_finite_where_the_network_is_sure_of_something_else(layer):
+    """The probability of the label underflows in float32: warp-ctc counts the least normal number in its place."""
+    logits = np.zeros((5, 1, 4), np.float32)
+    logits[:, :, 0] = 200
+    loss, gradient = run(layer, logits, np.array([[1]], np.float32))
+    assert 85 < loss[0] < 200
+    np.testing.assert_allclose(gradient[:, 0], [[0.2, -0.2, 0, 0]] * 5, atol=1e-5)
+
+
+@BOTH
 def test_int32_labels_are_taken(layer):
     label = mx.sym.var("label", dtype="int32")
     symbol = layer(mx.sym.var("data", dtype="float32"), label)

@@ -115,7 +115,7 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_parent_that_is_killed_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
-    before = set(os.listdir("/dev/shm"))
+    before = set(Path("/dev/shm").iterdir())
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
     root = Path(__file__).resolve().parent.parent
@@ -127,4 +127,4 @@ def test_a_parent_that_is_killed_leaves_nothing(tmp_path: Path, number: signal.S
         assert all(map(alive, pids))
         parent.send_signal(number)
     assert wait_until_gone(pids) == []
-    assert set(os.listdir("/dev/shm")) - before == set()
+    assert set(Path("/dev/shm").iterdir()) - before == set()

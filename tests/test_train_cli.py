@@ -115,12 +115,12 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, ubuntu_font: str) ->
 def test_a_killed_run_leaves_its_checkpoints_and_nothing_else(
     tmp_path: Path, ubuntu_font: str, number: signal.Signals
 ) -> None:
-    before = set(os.listdir("/dev/shm"))
+    before = set(Path("/dev/shm").iterdir())
     process, below = started(tmp_path, ubuntu_font)
     process.send_signal(number)
     process.communicate(timeout=60)
     assert wait_until_gone(below) == []
-    assert set(os.listdir("/dev/shm")) - before == set()
+    assert set(Path("/dev/shm").iterdir()) - before == set()
     assert (tmp_path / "ocr-0001.params").exists()
 
 

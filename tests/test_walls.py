@@ -55,17 +55,16 @@ def imports(tree: ast.AST, at_import_time: bool) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
-        elif (
-            at_import_time
-            and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            or at_import_time
-            and isinstance(node, ast.If)
-            and "TYPE_CHECKING" in ast.dump(node.test)
-        ):
-            continue
-        else:
+        elif not (at_import_time and is_later(node)):
             found |= imports(node, at_import_time)
     return found
+
+
+def is_later(node: ast.AST) -> bool:
+    """Whether what stands below a node is not run when the module is imported."""
+    if isinstance(node, ast.If):
+        return "TYPE_CHECKING" in ast.dump(node.test)
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
 
 
 def within(name: str, *layers: str) -> bool:

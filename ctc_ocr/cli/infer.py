@@ -33,9 +33,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("images", nargs="+", metavar="IMAGE", help="image file, or folder of image files")
     made.add_argument("--prefix", default="ocr", help="prefix of the model's files (default: ocr)")
     made.add_argument("--epoch", type=at_least(0), help="epoch of the model (default: the highest there is)")
-    made.add_argument(
-        "--labels", type=Path, metavar="CSV", help="labels.csv with the truth, printed beside each reading"
-    )
+    made.add_argument("--labels", type=Path, metavar="CSV", help="labels.csv with the truth, to be printed too")
     made.add_argument("--json", action="store_true", help="one JSON object a line: image, text, confidence")
     made.add_argument(
         "--ink",

@@ -14,6 +14,7 @@ from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.generation.seeds import TRAIN, VALIDATION
 from ctc_ocr.hyperparameters import Hyperparameters, options
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
+from ctc_ocr.rendering.factory import make_renderer
 from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
 from ctc_ocr.threads import available_cores, set_threads
 
@@ -41,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     occupied.add_argument("--resume", action="store_true", help="go on from the newest checkpoint under the prefix")
     occupied.add_argument("--overwrite", action="store_true", help="replace the files of the run under the prefix")
     made.add_argument("--overfit_batch", action="store_true", help="learn one batch by heart, save nothing, and end")
-    made.add_argument("--num_proc", type=at_least(1), default=available_cores(), help="processes that draw images")
+    made.add_argument("--num_proc", type=at_least(1), default=max(1, available_cores() // 2), help="processes that draw images (default: half the cores)")
     device = made.add_mutually_exclusive_group()
     device.add_argument("--cpu", type=at_least(1), help="threads to train with (default: one a core)")
     device.add_argument("--gpu", type=at_least(0), default=0, help="GPUs to train on (default: 0)")
@@ -105,9 +106,12 @@ def _run(arguments: argparse.Namespace, settings: Hyperparameters, fonts: tuple[
     from ctc_ocr.training.trainer import Trainer, steps_done
 
     data, training = settings.data, settings.training
-    renderer = CaptchaLibraryRenderer(fonts, data.draw_width, data.draw_height, data.width, data.height)
+    sizes = (data.draw_width, data.draw_height, data.width, data.height)
+    renderer = make_renderer(data.renderer, fonts, *sizes)
     train = GeneratedSource(renderer, data, training.batch_size, training.seed, TRAIN)
-    held_out = GeneratedSource(renderer, data, training.batch_size, training.seed, VALIDATION)
+    # What counts is how the library's own images are read, whatever drew those that are trained on.
+    library = CaptchaLibraryRenderer(fonts, *sizes)
+    held_out = GeneratedSource(library, data, training.batch_size, training.seed, VALIDATION)
     model = Model(settings, Alphabet(tuple(data.alphabet)))
     num_batches = -(-training.samples_per_epoch // training.batch_size)
     first = steps_done(arguments.prefix, num_batches) if arguments.resume else 0

@@ -1,6 +1,7 @@
 """One generator a sample: what a sample looks like depends on the seed, its stream and its index alone."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ctc_ocr.errors import InputError
 
@@ -8,6 +9,7 @@ TRAIN = 0
 VALIDATION = 1
 FILES = 2
 LARGEST_SEED = 2**64 - 1
+WORDS_A_BLOCK = 4  # 64-bit words that Philox makes of one value of its counter
 
 
 def sample_generator(seed: int, stream: int, index: int) -> np.random.Generator:
@@ -17,6 +19,22 @@ def sample_generator(seed: int, stream: int, index: int) -> np.random.Generator:
     stream are its key, the index is the highest word of its counter, so that no two samples share numbers. A seed
     that is not in 0..LARGEST_SEED raises InputError.
     """
+    return np.random.Generator(np.random.Philox(key=_key(seed, stream), counter=index << 192))
+
+
+def _key(seed: int, stream: int) -> int:
     if not 0 <= seed <= LARGEST_SEED:
         raise InputError(f"seed {seed}: accepted are whole numbers from 0 to {LARGEST_SEED}")
-    return np.random.Generator(np.random.Philox(key=(stream << 64) | seed, counter=index << 192))
+    return (stream << 64) | seed
+
+
+def sample_words(seed: int, stream: int, first: int, count: int, words: int) -> NDArray[np.uint64]:
+    """(count, words) random uint64 of the samples first, first + 1, ... of a stream: those of sample i depend on
+    seed, stream, `words` and i alone. The same generator as sample_generator, read as a table: each value of Philox's
+    counter gives four words, and each sample takes as many values as it needs.
+    """
+    blocks = -(-words // WORDS_A_BLOCK)
+    # The second word of the counter keeps these numbers apart from those of sample_generator.
+    counter = (1 << 64) + first * blocks
+    table = np.random.Philox(key=_key(seed, stream), counter=counter).random_raw(count * blocks * WORDS_A_BLOCK)
+    return np.asarray(table).reshape(count, blocks * WORDS_A_BLOCK)[:, :words]

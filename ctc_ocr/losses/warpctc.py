@@ -60,10 +60,9 @@ def warp_ctc(data: Any, label: Any, label_length: int, input_length: int, name: 
     built_in = built_in_operator(mx.sym)
     if built_in is None:
         warpctc_library.load()
-        softmax = mx.sym.Custom(
-            data, label, op_type=SOFTMAX_OPERATOR, label_length=label_length, input_length=input_length, name=name
-        )
-        return mx.sym.make_loss(softmax)  # the operator needs no gradient from above, and none is asked for
+        lengths = {"label_length": label_length, "input_length": input_length}
+        softmax = mx.sym.Custom(data, label, op_type=SOFTMAX_OPERATOR, **lengths)
+        return mx.sym.make_loss(softmax, name=name)  # the operator needs no gradient from above, and none is asked for
     rows = mx.sym.reshape(data, shape=(-1, 0), reverse=True)
     codes = mx.sym.reshape(label, shape=(-1,))
     softmax = built_in(data=rows, label=codes, label_length=label_length, input_length=input_length, name=name)
@@ -107,7 +106,18 @@ def _codes(label: NDArray[Any], taken: NDArray[np.bool_]) -> NDArray[np.int32]:
     return np.ascontiguousarray(label[taken], np.int32)
 
 
-class _Loss(_CustomOp):  # type: ignore[misc]
+class _HostOperator(_CustomOp):  # type: ignore[misc]
+    """What both operators do with what they compute on the host."""
+
+    def write(self, target: Any, request: str, values: NDArray[np.float32]) -> None:
+        """Give an output or gradient its values, in the way that MXNet requests (write, inplace, add or null)."""
+        if is_on_host(target) and request in ("write", "inplace"):
+            np.copyto(host_view(target), values)
+        elif request != "null":
+            self.assign(target, request, mx.nd.array(values, ctx=target.context))
+
+
+class _Loss(_HostOperator):
     """Computes loss and gradient in forward and keeps the gradient for backward."""
 
     def __init__(self) -> None:
@@ -125,7 +135,7 @@ class _Loss(_CustomOp):  # type: ignore[misc]
             loss, _ = self._library.loss_and_gradient(*arguments, out=self._gradient)
         else:
             loss = self._library.loss(*arguments)
-        self.assign(out_data[0], req[0], mx.nd.array(loss, ctx=out_data[0].context))
+        self.write(out_data[0], req[0], loss)
 
     def backward(
         self,
@@ -140,7 +150,7 @@ class _Loss(_CustomOp):  # type: ignore[misc]
         if req[0] == "write" and is_on_host(in_grad[0]):
             np.multiply(self._gradient, head, out=host_view(in_grad[0]))
         else:
-            self.assign(in_grad[0], req[0], mx.nd.array(self._gradient * head, ctx=in_grad[0].context))
+            self.write(in_grad[0], req[0], self._gradient * head)
         for number in range(1, len(in_grad)):
             self.assign(in_grad[number], req[number], 0)
 
@@ -166,7 +176,7 @@ class _LossProperties(_CustomOpProp):  # type: ignore[misc]
         return _Loss()
 
 
-class _Softmax(_CustomOp):  # type: ignore[misc]
+class _Softmax(_HostOperator):
     """The old operator: forward the softmax, backward the gradient of the loss of its input."""
 
     def __init__(self, label_length: int, input_length: int) -> None:
@@ -197,7 +207,7 @@ class _Softmax(_CustomOp):  # type: ignore[misc]
         lengths = taken.sum(axis=1, dtype=np.int32)
         self._library.loss_and_gradient(logits, _codes(label, taken), lengths, steps, out=gradient)
         if not written_in_place:
-            self.assign(in_grad[0], req[0], mx.nd.array(gradient.reshape(data.shape), ctx=in_grad[0].context))
+            self.write(in_grad[0], req[0], gradient.reshape(data.shape))
         self.assign(in_grad[1], req[1], 0)
 
 

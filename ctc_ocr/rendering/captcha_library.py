@@ -2,6 +2,7 @@
 
 import functools
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,11 @@ class CaptchaLibraryRenderer:
         """The image as the network reads it: (height, width) uint8, dark ink on light paper."""
         grey = cv2.cvtColor(np.asarray(self.draw(text, generator)), cv2.COLOR_RGB2GRAY)
         return np.asarray(cv2.resize(grey, (self.width, self.height)), dtype=np.uint8)
+
+    def render_batch(self, texts: Sequence[str], seeds: npt.NDArray[np.uint64], out: npt.NDArray[np.uint8]) -> None:
+        """Draw texts[n] with seeds[n] (N,) uint64 into out[n], (N, height, width) uint8."""
+        for text, seed, image in zip(texts, seeds.tolist(), out, strict=True):
+            image[:] = self.render(text, np.random.Generator(np.random.Philox(key=seed)))
 
 
 class _Library:

@@ -13,7 +13,7 @@ from captcha.image import ImageCaptcha
 from ctc_ocr.errors import InputError
 from ctc_ocr.rendering import fast_kernels
 from ctc_ocr.rendering.fast_glyphs import Atlas
-from ctc_ocr.rendering.fast_parameters import can_follow, dot_pixels, read_masks, read_settings, seen_colours
+from ctc_ocr.rendering.fast_parameters import can_follow, dot_pixels, read_masks, read_settings, seen_colours, turns
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class _Engine:
         self._atlas = Atlas(fonts)
         self._settings = read_settings(captcha, len(fonts))
         self._masks = read_masks(captcha)
-        self._seen = seen_colours()
+        self._seen = seen_colours(turns(self._settings))
         self._dot = dot_pixels()
         self._shrink_x = _bilinear(renderer.draw_width, renderer.width)
         self._shrink_y = _bilinear(renderer.draw_height, renderer.height)

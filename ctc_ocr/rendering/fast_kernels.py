@@ -347,6 +347,8 @@ def draw_arc(canvas, width, height, box, start, end, ink):  # type: ignore[no-un
     right = (-a * sine, b * cosine, (a2 - b2) * sine * cosine)
     sine, cosine = sine_cosine(np.float64(end))
     left = (a * sine, -b * cosine, (b2 - a2) * sine * cosine)
+    if a == 0 and start + end < 180:
+        left = right  # an upright line has one side only, and Pillow draws what either cut leaves
     lower_left = (0.0, 0.0, 0.0) if end > 180 else left  # an end above the middle cuts nothing below it
     x, y = a, b % 2
     while True:
@@ -451,7 +453,7 @@ def _grey(red, green, blue):  # type: ignore[no-untyped-def]
 
 @compiled
 def _smooth(canvas, width, height, smoothed):  # type: ignore[no-untyped-def]
-    """Pillow's SMOOTH: the eight neighbours once and the pixel five times, by 13; the outermost pixels stay."""
+    """Pillow's SMOOTH, rounded: the eight neighbours once and the pixel five times, by 13; the outermost pixels stay."""
     sums = np.empty(height, np.float32)
     share = np.float32(1.0 / 13.0)
     last = (width - 1) * height
@@ -463,7 +465,8 @@ def _smooth(canvas, width, height, smoothed):  # type: ignore[no-untyped-def]
         for y in range(height):
             sums[y] = before[y] + here[y] + after[y]
         for y in range(1, height - 1):
-            to[y] = (sums[y - 1] + sums[y] + sums[y + 1] + np.float32(4.0) * here[y]) * share
+            total = (sums[y - 1] + sums[y] + sums[y + 1] + np.float32(4.0) * here[y]) * share
+            to[y] = np.float32(np.int32(total + np.float32(0.5)))
         to[0], to[height - 1] = here[0], here[height - 1]
 
 
