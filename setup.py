@@ -48,7 +48,9 @@ CU112 = [
     "nvidia-nccl-cu11",
     "nvidia-nvtx-cu11",
 ]
-TEST = [*CPU, "jiwer>=3,<5", "mypy>=1.10", "pytest>=8", "pytest-timeout", "ruff>=0.6"]
+# Only for the compiled libwarpctc.so in it, which is loaded without importing paddle.
+WARPCTC = ["paddlepaddle>=3,<4"]
+TEST = [*CPU, *WARPCTC, "jiwer>=3,<5", "mypy>=1.10", "pytest>=8", "pytest-timeout", "ruff>=0.6"]
 
 setup(
     name="ctc_ocr",
@@ -62,6 +64,7 @@ setup(
     install_requires=[
         "captcha>=0.7.1,<0.8",
         "fonttools>=4.40",
+        "numba>=0.59",
         "numpy>=1.23.5,<2",
         "opencv-python-headless>=4.8,<4.12",  # later ones want NumPy 2
         "pillow>=10.1",
@@ -69,7 +72,7 @@ setup(
         "setuptools",  # MXNet imports distutils, which Python 3.12 no longer has
         "tqdm>=4.60",
     ],
-    extras_require={"cpu": CPU, "cu112": CU112, "test": TEST, "dev": [*TEST, "pyinstrument"]},
+    extras_require={"cpu": CPU, "cu112": CU112, "warpctc": WARPCTC, "test": TEST, "dev": [*TEST, "pyinstrument"]},
     entry_points={
         "console_scripts": [
             "ctc-ocr = ctc_ocr.cli.main:main",

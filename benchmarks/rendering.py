@@ -1,7 +1,8 @@
+# ruff: noqa: E402 (the threads are limited before NumPy is loaded)
 """Captcha images a second on one core: the fast renderer against the way of MXNet's example.
 
-The baseline draws at 160x60 with the captcha library, encodes PNG, decodes it to grey and shrinks it to 80x30, one image
-after the other. Both are measured in turns, and the ratio is that of the medians.
+The baseline draws at 160x60 with the captcha library, encodes PNG, decodes it to grey and shrinks it to 80x30, one
+image after the other. Both are measured in turns, and the ratio is that of the medians.
 
     python benchmarks/rendering.py [--rounds 15] [--font fonts/Ubuntu-M.ttf]
 """

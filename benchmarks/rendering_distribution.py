@@ -1,15 +1,16 @@
+# ruff: noqa: E402 (the threads are limited before NumPy is loaded)
 """Do the fast renderer's images have the distribution of the captcha library's?
 
-Statistics of images are compared: their mean and variance, the share of ink, the profiles of columns and rows
-in grey and in ink, and the histograms of pixels and of the differences between neighbours. The distance of two sets of images in a statistic is the
-mean, over its components, of the squared difference of the two means in units of its standard error (1 if only chance
-makes the difference). Three questions:
+Statistics of images are compared: their mean and variance, the share of ink, the profiles of columns and rows in grey
+and in ink, and the histograms of pixels and of the differences between neighbours. The distance of two sets of images
+in a statistic is the mean, over its components, of the squared difference of the two means in units of its standard
+error (1 if only chance makes the difference). Three questions:
 
-1. How far is the library from itself? 10,000 of its images are split into halves at random, again and again; the largest
-   distance of each statistic is the bound.
+1. How far is the library from itself? 10,000 of its images are split into halves at random, again and again; the
+   largest distance of each statistic is the bound.
 2. Does the fast renderer, 5,000 images against 5,000 of the library's, keep all bounds?
-3. Does each parameter of the captcha class, changed by a fifth, break one? What ImageCaptcha's methods have as constants
-   is changed in a derived class that the library draws.
+3. Does each parameter of the captcha class, changed by a fifth, break one? What ImageCaptcha's methods have as
+   constants is changed in a derived class that the library draws.
 
 The warp moves corners by a pixel or two; between all that varies, a fifth of that drowns. So all is asked a second time
 of a probe: images of one text in one size, upright, without spaces and overlap.
@@ -183,7 +184,7 @@ def compare(
     count: int,
     splits: int,
 ) -> list[str]:
-    """Print a table; returns what is not as expected. variants: {name: (class, drawn by the library, breaks a bound)}."""
+    """Print a table; returns what is not as expected. variants: {name: (class, library draws, breaks a bound)}."""
     library = CaptchaLibraryRenderer(fonts, captcha_class=base)
     one, other = (statistics(draw(library, count, seed, text)) for seed in (1, 2))
     limits = bounds({key: np.concatenate([one[key], other[key]]) for key in one}, splits)

@@ -50,7 +50,7 @@ class Network:
 class Training:
     """How the network is trained. One epoch is samples_per_epoch images that were never seen before."""
 
-    loss: str = _option("ctc", "CTC loss layer", choices=("ctc",))
+    loss: str = _option("ctc", "CTC loss layer", choices=("ctc", "warpctc"))
     batch_size: int = _option(32, "images a step", least=1)
     num_epoch: int = _option(12, "epochs at the most", least=1)
     samples_per_epoch: int = _option(15_000, "training images an epoch", least=1)

@@ -55,7 +55,7 @@ class Tilted(ImageCaptcha):
     character_warp_dy = (0.1, 0.6)
     word_space_probability = 0.2
     word_offset_dx = 0.6
-    lookup_table = [min(255, 2 * i) for i in range(255, -1, -1)]
+    lookup_table = [0, *(255 - i // 2 for i in range(255))]
 
 
 class Upright(ImageCaptcha):
@@ -152,13 +152,15 @@ def test_another_process_draws_the_same_images() -> None:
     assert run.stdout == renderer.render("4711", np.random.default_rng(3)).tobytes()
 
 
-def test_out_may_be_a_view_with_gaps() -> None:
+def test_seeds_and_out_may_be_views_with_gaps() -> None:
     renderer = FastRenderer((FONT,))
     buffer = np.zeros((3, 30, 100), np.uint8)
-    renderer.render_batch(["12", "345", "6"], np.arange(3, dtype=np.uint64), buffer[:, :, 10:90])
+    renderer.render_batch(["12", "345", "6"], np.arange(6, dtype=np.uint64).reshape(2, 3).T[:, 0], buffer[:, :, 10:90])
+    versions = len(fast_kernels.render_batch.signatures)
     assert (buffer[:, :, 10:90] == draw_fast(renderer, ["12", "345", "6"], [0, 1, 2])).all()
     assert not buffer[:, :, :10].any()
     assert not buffer[:, :, 90:].any()
+    assert len(fast_kernels.render_batch.signatures) == versions == 1
 
 
 def test_a_full_atlas_is_emptied_and_images_stay_the_same() -> None:
@@ -217,7 +219,7 @@ def test_the_arc_is_pillow_s_to_the_pixel() -> None:
             ImageDraw.Draw(picture).arc(box, start, end, fill=255)
             canvas = np.zeros(width * height, np.float32)
             fast_kernels.draw_arc(canvas, width, height, box, start, end, np.float32(255))
-            assert (canvas.reshape(width, height).T == np.asarray(picture)).all(), (box, start, end)
+            assert (np.asarray(picture) == canvas.reshape(width, height).T).all(), (box, start, end)
 
 
 def test_a_dot_is_pillow_s_wherever_it_lies() -> None:
@@ -266,6 +268,7 @@ def test_each_parameter_reaches_the_image() -> None:
         ({"character_offset_dx": (0.5, 4)}, "library's form"),
         ({"character_warp_dx": 0.2}, "library's form"),
         ({"lookup_table": [1, 2, 3]}, "library's form"),
+        ({"lookup_table": [1] * 256}, "paints where no ink is"),
         ({"word_offset_dx": -0.5}, "negative"),
         ({"__init__": lambda self: None}, "fails"),
     ],
@@ -303,9 +306,9 @@ def test_where_nothing_can_be_written_the_kernels_are_compiled_anew(tmp_path: Pa
     text = (ROOT / "ctc_ocr" / "rendering" / "fast_kernels.py").read_text(encoding="utf-8")
     (kernels / "small_kernels.py").write_text(text, encoding="utf-8")
     (kernels / "__pycache__").write_text("a file, where numba would make a folder")
-    environment = {**os.environ, "HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null/none", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null/x", "PYTHONDONTWRITEBYTECODE": "1"}
     environment.pop("NUMBA_CACHE_DIR", None)
-    code = "import small_kernels; print(small_kernels.sine_cosine(90.0)[0])"
+    code = "from small_kernels import sine_cosine as f; print(f(90.0)[0], type(f._cache).__name__)"
     run = subprocess.run([sys.executable, "-c", code], cwd=kernels, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    assert run.stdout.strip() == "1.0"
+    assert run.stdout.strip() == "1.0 NullCache"

@@ -194,3 +194,31 @@ def test_progress_bar_on_a_terminal_only(tmp_path: Path, ubuntu_font: str) -> No
     assert process.wait(60) == 0
     assert b"samples/s" in said
     assert b"Epoch[0]:" in said
+
+
+def test_warpctc_trains_and_its_model_is_read_without_the_library(tmp_path: Path, ubuntu_font: str) -> None:
+    done = run(tmp_path, ubuntu_font, "--loss=warpctc", "--num_epoch=1", "--samples_per_epoch=64")
+    assert done.returncode == 0, done.stderr
+    assert "warp-ctc: " in done.stderr
+    assert (
+        run(tmp_path, ubuntu_font, "--loss=warpctc", "--num_epoch=2", "--samples_per_epoch=64", "--resume").returncode
+        == 0
+    )
+    subprocess.run([sys.executable, str(ROOT / "scripts" / "captcha_generator.py"), ubuntu_font, "a.png"], cwd=tmp_path)
+    environment = {**os.environ, "WARPCTC_PATH": str(tmp_path / "nothing")}  # anything that looked for it would fail
+    read = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "lstm_ocr_infer.py"), "a.png"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert read.returncode == 0, read.stderr
+    assert read.stdout.startswith("Digits: [")
+
+
+def test_without_warpctc_nothing_is_written(tmp_path: Path, ubuntu_font: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARPCTC_PATH", str(tmp_path / "nothing"))
+    refused = run(tmp_path, ubuntu_font, "--loss=warpctc", "--prefix=models/ocr")
+    assert refused.returncode == 2
+    assert "no warp-ctc library; looked at: " in refused.stderr
+    assert "pip install 'ctc_ocr[warpctc]'" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert list(tmp_path.iterdir()) == []

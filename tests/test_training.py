@@ -187,3 +187,16 @@ def test_the_plateau_is_called_by_its_name(caplog: pytest.LogCaptureFixture) -> 
     assert "all-blank plateau: nothing is read in 95 %" in on
     assert "Blanks: 99.0 % of all steps. Reads 12 as nothing, 34 as 34" in on
     assert "plateau" not in caplog.text
+
+
+def test_both_losses_follow_the_same_curve(source: GeneratedSource) -> None:
+    iterator = remembered(source, 50 * SMALL.training.batch_size, 1)
+    curves = []
+    for loss in ("ctc", "warpctc"):
+        settings = training(loss=loss, samples_per_epoch=400)
+        trainer = Trainer(Model(settings, Alphabet(tuple("01"))), iterator, [mx.cpu()])
+        iterator.reset()
+        curves.append([trainer._step(batch)[0].asnumpy().mean() for batch in iterator])
+    assert len(curves[0]) == 50
+    np.testing.assert_allclose(curves[1], curves[0], rtol=1e-3)
+    assert curves[0][-1] < curves[0][0] / 2

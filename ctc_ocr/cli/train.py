@@ -42,7 +42,12 @@ def parser() -> argparse.ArgumentParser:
     occupied.add_argument("--resume", action="store_true", help="go on from the newest checkpoint under the prefix")
     occupied.add_argument("--overwrite", action="store_true", help="replace the files of the run under the prefix")
     made.add_argument("--overfit_batch", action="store_true", help="learn one batch by heart, save nothing, and end")
-    made.add_argument("--num_proc", type=at_least(1), default=max(1, available_cores() // 2), help="processes that draw images (default: half the cores)")
+    made.add_argument(
+        "--num_proc",
+        type=at_least(1),
+        default=max(1, available_cores() // 2),
+        help="processes that draw images (default: half the cores)",
+    )
     device = made.add_mutually_exclusive_group()
     device.add_argument("--cpu", type=at_least(1), help="threads to train with (default: one a core)")
     device.add_argument("--gpu", type=at_least(0), default=0, help="GPUs to train on (default: 0)")
@@ -79,22 +84,27 @@ def _train(argv: list[str]) -> int:
     return _run(arguments, settings, fonts, devices)
 
 
-def _prepare_prefix(arguments: argparse.Namespace) -> None:
+def _check_prefix(arguments: argparse.Namespace) -> None:
     from ctc_ocr.checkpoint import epochs, occupied
 
-    existing = occupied(arguments.prefix)
     if arguments.resume and not epochs(arguments.prefix):
         raise InputError(f"nothing to resume: there is no {arguments.prefix}-0001.params or later epoch")
+    existing = occupied(arguments.prefix)
     if existing and not (arguments.resume or arguments.overwrite):
         raise InputError(
             f"there is a run under the prefix {arguments.prefix!r} already ({existing[0]} and so on): "
             "go on with --resume, replace it with --overwrite, or take another --prefix"
         )
-    if arguments.overwrite:
-        for path in existing:
-            path.unlink()
+
+
+def _clear_prefix(arguments: argparse.Namespace) -> None:
+    """Done only when all is ready to train, so that a mistake in the arguments costs no model."""
+    from ctc_ocr.checkpoint import occupied
+
     try:
         Path(arguments.prefix).parent.mkdir(parents=True, exist_ok=True)
+        for path in occupied(arguments.prefix) if arguments.overwrite else []:
+            path.unlink()
     except OSError as error:
         raise InputError(f"--prefix {arguments.prefix}: {error}") from None
 

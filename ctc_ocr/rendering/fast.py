@@ -18,12 +18,12 @@ from ctc_ocr.rendering.fast_parameters import can_follow, dot_pixels, read_masks
 
 @dataclass(frozen=True)
 class FastRenderer:
-    """Draws texts as the captcha package's ImageCaptcha, or a class with other class attributes, does; sizes are pixels.
+    """Draws texts as the captcha package's ImageCaptcha, or a class with other attributes, does; sizes are pixels.
 
     An image depends on its text and its 64-bit seed alone: not on its batch, the process, their number or the machine
-    (other releases of Pillow may draw a character's outline otherwise). Its random numbers are those of SplitMix64, used
-    in the order in which the library would ask for them, so that the library, fed with the same numbers, draws the same
-    image up to rounding. It can be pickled; compiled code, fonts and drawn characters are loaded once a process.
+    (other releases of Pillow may draw a character's outline otherwise). Its random numbers are those of SplitMix64,
+    used in the order in which the library would ask for them, so that the library, fed with the same numbers, draws the
+    same image up to rounding. It can be pickled; compiled code, fonts and characters are loaded once a process.
 
     The first image in a process raises InputError where `can_follow` gives a reason, or for a font that is none.
     """
@@ -39,12 +39,15 @@ class FastRenderer:
         """One image, (height, width) uint8, dark ink on light paper; draws one seed from the generator."""
         image = np.empty((1, self.height, self.width), np.uint8)
         self.render_batch([text], generator.integers(0, 2**64, size=1, dtype=np.uint64), image)
-        return image[0]
+        return np.asarray(image[0], np.uint8)
 
     def render_batch(
         self, texts: Sequence[Sequence[str]], seeds: npt.NDArray[np.uint64], out: npt.NDArray[np.uint8]
     ) -> None:
-        """Draw texts[n], a string or units, none empty, with seeds[n] (N,) uint64 into out[n], (N, height, width) uint8."""
+        """Draw texts[n], a string or units, not empty, with seeds[n] into out[n].
+
+        seeds (N,) uint64; out (N, height, width) uint8, written in place if it is C-contiguous.
+        """
         _engine(self).render(texts, seeds, out)
 
     def prepare(self) -> None:
@@ -86,6 +89,8 @@ class _Engine:
             return
         if not len(texts):
             return
+        # Each layout of an array would have the kernels compiled once more.
+        seeds = np.ascontiguousarray(seeds, np.uint64)
         lengths = np.array([len(text) for text in texts])
         starts = np.zeros(len(texts) + 1, np.int64)
         np.cumsum(lengths, out=starts[1:])
@@ -117,7 +122,7 @@ class _Engine:
         )
 
     def _room(self, longest: int) -> tuple[int, int, int, int]:
-        """Sizes of the kernel's scratch arrays: pixels of a character, filter weights, their rows, pixels of the canvas."""
+        """Sizes of the kernel's scratch arrays: a character's pixels, filter weights, their rows, a canvas's pixels."""
         settings, largest = self._settings[0], self._atlas.largest
         most = max(abs(settings["warp_dx"]).max(), abs(settings["warp_dy"]).max())
         # A character is widened on both sides by up to twice its size times the range of the warp, and rotated.

@@ -8,13 +8,13 @@ Only additions, multiplications and divisions in the written order are used (no 
 that every machine computes the same pixels.
 """
 
+# mypy: allow-untyped-defs, no-check-untyped-defs
+
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numba import njit
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 # What the kernel is told about the captcha class; see fast_parameters.py.
 SETTINGS = np.dtype(
@@ -60,20 +60,20 @@ _DRAWS_A_CHARACTER = 10
 _FIXED = 4294967296.0  # coordinates are stepped as integers with 32 bits after the point
 
 
-def compiled(function: Function) -> Function:
+def compiled(function: Callable[..., Any]) -> Any:
     """The function compiled by numba at its first call; kept on disk where numba finds a directory it can write."""
     options = {"nogil": True, "error_model": "numpy"}
     try:
-        return njit(cache=True, **options)(function)  # type: ignore[no-any-return]
+        return njit(cache=True, **options)(function)
     except RuntimeError:  # nowhere to keep it: each process compiles for itself
-        return njit(**options)(function)  # type: ignore[no-any-return]
+        return njit(**options)(function)
 
 
 # --- random numbers -------------------------------------------------------------------------------------------------
 
 
 @compiled
-def _bits(seed, position):  # type: ignore[no-untyped-def]
+def _bits(seed, position):
     """32 random bits: number `position` of the stream that belongs to the seed (SplitMix64, Steele et al. 2014)."""
     z = seed + np.uint64(position + 1) * _STEP
     z = (z ^ (z >> np.uint64(30))) * _MIX_1
@@ -82,17 +82,17 @@ def _bits(seed, position):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _below(seed, position, limit):  # type: ignore[no-untyped-def]
+def _below(seed, position, limit):
     return np.int64((_bits(seed, position) * np.uint64(limit)) >> np.uint64(32))
 
 
 @compiled
-def _uniform(seed, position):  # type: ignore[no-untyped-def]
+def _uniform(seed, position):
     return np.float64(_bits(seed, position)) / 4294967296.0
 
 
 @compiled
-def choose_fonts(seeds, starts, settings, fonts):  # type: ignore[no-untyped-def]
+def choose_fonts(seeds, starts, settings, fonts):
     """Fill fonts[i] with the index of the font that draws unit i; the units of image n are starts[n]..starts[n + 1]."""
     for n in range(len(seeds)):
         position = _DRAWS_BEFORE_TEXT
@@ -107,11 +107,10 @@ def choose_fonts(seeds, starts, settings, fonts):  # type: ignore[no-untyped-def
 
 
 @compiled
-def sine_cosine(degrees):  # type: ignore[no-untyped-def]
+def sine_cosine(degrees):
     """Sine and cosine by their power series on -45..45 degrees; exact at multiples of 90."""
     quarter = np.floor((degrees + 45.0) / 90.0)
     x = (degrees - 90.0 * quarter) * (np.pi / 180.0)
-    square = x * x
     sine, cosine, term = 0.0, 0.0, 1.0
     for k in range(1, 19, 2):
         cosine += term
@@ -129,7 +128,7 @@ def sine_cosine(degrees):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def load_glyph(pixels, glyph, cut_left, cut_top, opacity, source):  # type: ignore[no-untyped-def]
+def load_glyph(pixels, glyph, cut_left, cut_top, opacity, source):
     """Ink (height, width) times opacity into source, with a border that repeats the edge; returns width and height.
 
     cut_left columns and cut_top rows fall outside the picture that the library draws the character in; what is left is
@@ -163,7 +162,7 @@ def load_glyph(pixels, glyph, cut_left, cut_top, opacity, source):  # type: igno
 
 
 @compiled
-def rotate(source, width, height, degrees, rotated):  # type: ignore[no-untyped-def]
+def rotate(source, width, height, degrees, rotated):
     """Pillow's Image.rotate(degrees, BILINEAR, expand=True) of one channel; returns the new width and height."""
     sine, cosine = sine_cosine(degrees)
     sine = -sine
@@ -210,7 +209,7 @@ def rotate(source, width, height, degrees, rotated):  # type: ignore[no-untyped-
 
 
 @compiled
-def _cubic(x):  # type: ignore[no-untyped-def]
+def _cubic(x):
     """Keys's cubic kernel with a = -0.5."""
     x = abs(x)
     if x < 1.0:
@@ -221,7 +220,7 @@ def _cubic(x):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def cubic_weights(old, new, firsts, counts, weights):  # type: ignore[no-untyped-def]
+def cubic_weights(old, new, firsts, counts, weights):
     """Weights of Pillow's BICUBIC resize from `old` to `new` pixels (it widens the filter when it shrinks).
 
     New pixel i is the sum of counts[i] old ones from firsts[i] on; their weights start at i times the returned stride.
@@ -245,7 +244,7 @@ def cubic_weights(old, new, firsts, counts, weights):  # type: ignore[no-untyped
 
 
 @compiled
-def resize_columns(image, height, new_width, firsts, counts, weights, stride, resized):  # type: ignore[no-untyped-def]
+def resize_columns(image, height, new_width, firsts, counts, weights, stride, resized):
     """Weigh the columns of an image (width, height) into new_width columns, not rounded."""
     for x in range(new_width):
         to = x * height
@@ -263,7 +262,7 @@ def resize_columns(image, height, new_width, firsts, counts, weights, stride, re
 
 
 @compiled
-def _transpose_rounded(image, columns, rows, transposed):  # type: ignore[no-untyped-def]
+def _transpose_rounded(image, columns, rows, transposed):
     """Round an image (columns, rows) to whole numbers of at least 0 and lay it out the other way, (rows, columns)."""
     for x in range(columns):
         for y in range(rows):
@@ -273,7 +272,7 @@ def _transpose_rounded(image, columns, rows, transposed):  # type: ignore[no-unt
 
 
 @compiled
-def warp_glyph(pixels, glyph, cuts, opacity, degrees, shifts, rooms, levels):  # type: ignore[no-untyped-def]
+def warp_glyph(pixels, glyph, cuts, opacity, degrees, shifts, rooms, levels):
     """A character rotated, resized and rounded into levels (new height, new width), int16: opacity times coverage.
 
     shifts: (x1, y1, x2, y2), by which the corners are moved. Returns whether there is anything to be seen.
@@ -297,7 +296,7 @@ def warp_glyph(pixels, glyph, cuts, opacity, degrees, shifts, rooms, levels):  #
 
 
 @compiled
-def paste_glyph(canvas, canvas_width, canvas_height, glyph, shifts, levels, left, top, ink, opaque):  # type: ignore[no-untyped-def]
+def paste_glyph(canvas, canvas_width, canvas_height, glyph, shifts, levels, left, top, ink, opaque):
     """Blend a warped character into the canvas: Pillow's QUAD transform (nearest pixel) and paste with a mask.
 
     ink and opaque (SLOTS,): the grey and the share of the ink, 0..1; see _tables.
@@ -335,7 +334,7 @@ def paste_glyph(canvas, canvas_width, canvas_height, glyph, shifts, levels, left
 
 
 @compiled
-def draw_arc(canvas, width, height, box, start, end, ink):  # type: ignore[no-untyped-def]
+def draw_arc(canvas, width, height, box, start, end, ink):
     """Pillow's ImageDraw.arc, one pixel wide, for 0 <= start <= 20 and 160 <= end <= 200 degrees.
 
     As Pillow does, it walks a quarter of the ellipse on a grid of half pixels around its centre, mirrors it, and cuts
@@ -381,7 +380,7 @@ def draw_arc(canvas, width, height, box, start, end, ink):  # type: ignore[no-un
 
 
 @compiled
-def _arc_row(canvas, width, height, box, x0, x1, y, cut, ink):  # type: ignore[no-untyped-def]
+def _arc_row(canvas, width, height, box, x0, x1, y, cut, ink):
     """The pixels x0..x1 of row y (half pixels from the centre) on the inner side of a straight cut."""
     a, b, c = cut
     c = b * y + c
@@ -403,7 +402,7 @@ def _arc_row(canvas, width, height, box, x0, x1, y, cut, ink):  # type: ignore[n
 
 
 @compiled
-def _draw_noise(canvas, width, height, seed, position, dot, ink):  # type: ignore[no-untyped-def]
+def _draw_noise(canvas, width, height, seed, position, dot, ink):
     """The library's 30 dots and its arc. dot (n, 2): the pixels of a dot around the point it is drawn at."""
     for _ in range(30):
         x, y = _below(seed, position, width + 1), _below(seed, position + 1, height + 1)
@@ -423,7 +422,7 @@ def _draw_noise(canvas, width, height, seed, position, dot, ink):  # type: ignor
 
 
 @compiled
-def _squeeze(canvas, old, width, height, paper, ink, rooms, squeezed):  # type: ignore[no-untyped-def]
+def _squeeze(canvas, old, width, height, paper, ink, rooms, squeezed):
     """Resize a canvas that is too wide. The filter overshoots the paper, and what is brighter than white is cut off,
     in each colour for itself: paper and ink (3,) are the colours."""
     _, _, weights, firsts, counts = rooms
@@ -447,13 +446,13 @@ def _squeeze(canvas, old, width, height, paper, ink, rooms, squeezed):  # type: 
 
 
 @compiled
-def _grey(red, green, blue):  # type: ignore[no-untyped-def]
+def _grey(red, green, blue):
     return np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
 
 
 @compiled
-def _smooth(canvas, width, height, smoothed):  # type: ignore[no-untyped-def]
-    """Pillow's SMOOTH, rounded: the eight neighbours once and the pixel five times, by 13; the outermost pixels stay."""
+def _smooth(canvas, width, height, smoothed):
+    """Pillow's SMOOTH, rounded: neighbours count once and the pixel five times, by 13; the outermost pixels stay."""
     sums = np.empty(height, np.float32)
     share = np.float32(1.0 / 13.0)
     last = (width - 1) * height
@@ -471,7 +470,7 @@ def _smooth(canvas, width, height, smoothed):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _shrink(image, height, columns, column_shares, rows, row_shares, out):  # type: ignore[no-untyped-def]
+def _shrink(image, height, columns, column_shares, rows, row_shares, out):
     """Bilinear resize of (width, height) into out (rows, columns) uint8, as cv2.resize does it (no smoothing).
 
     New pixel i lies between old pixel columns[i] and the next one, column_shares[i] of the way.
@@ -491,7 +490,7 @@ def _shrink(image, height, columns, column_shares, rows, row_shares, out):  # ty
 
 
 @compiled
-def _tables(paper, ink, seen, masks, ink_table, opaque_table):  # type: ignore[no-untyped-def]
+def _tables(paper, ink, seen, masks, ink_table, opaque_table):
     """For each slot of coverage: the grey that the library pastes, and with how large a share.
 
     It takes the grey of the colour for the mask, so faint ink is darker than black ink. seen (3, 256, SLOTS) is what
@@ -504,7 +503,7 @@ def _tables(paper, ink, seen, masks, ink_table, opaque_table):  # type: ignore[n
 
 
 @compiled
-def _colours(seed, paper, ink):  # type: ignore[no-untyped-def]
+def _colours(seed, paper, ink):
     """The library's random paper and ink (3,), 0..255; returns the opacity of the ink."""
     for k in range(3):
         paper[k] = np.float32(_below(seed, k, 18) + 238)
@@ -513,7 +512,7 @@ def _colours(seed, paper, ink):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _measure_text(seed, units, glyphs, spaces, settings):  # type: ignore[no-untyped-def]
+def _measure_text(seed, units, glyphs, spaces, settings):
     """Width of the characters side by side, spaces included, and the position in the stream after them."""
     position = _DRAWS_BEFORE_TEXT
     total = 0
@@ -528,7 +527,7 @@ def _measure_text(seed, units, glyphs, spaces, settings):  # type: ignore[no-unt
 
 
 @compiled
-def _shifts(seed, position, glyph, settings):  # type: ignore[no-untyped-def]
+def _shifts(seed, position, glyph, settings):
     """How far the four corners of a character are moved; `position` is that of the first of six draws."""
     warp_x, warp_y = settings.warp_dx, settings.warp_dy
     most_x = glyph.width * _uniform(seed, position) * (warp_x[1] - warp_x[0]) + warp_x[0]
@@ -544,7 +543,7 @@ def _shifts(seed, position, glyph, settings):  # type: ignore[no-untyped-def]
 @compiled
 def _draw_text(
     canvas, canvas_width, seed, units, pixels, glyphs, spaces, settings, opacity, average, after, tables, rooms, levels
-):  # type: ignore[no-untyped-def]
+):
     """Draw the characters from left to right; returns the position in the stream after the last draw."""
     position = _DRAWS_BEFORE_TEXT
     overlap = np.int64(settings.overlap * average)
@@ -575,7 +574,7 @@ def _draw_text(
 @compiled
 def render_batch(
     seeds, starts, units, pixels, glyphs, spaces, parameters, masks, seen, dot, shrink_x, shrink_y, room_sizes, out
-):  # type: ignore[no-untyped-def]
+):
     """Fill out (N, height, width) uint8. Image n depends on seeds[n] and the glyphs units[starts[n]:starts[n + 1]].
 
     The random numbers of an image are used in the order in which the library asks for them.

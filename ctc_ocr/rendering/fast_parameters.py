@@ -53,12 +53,14 @@ def can_follow(captcha_class: type[ImageCaptcha], draw_width: int = 160, draw_he
         return f"{name} changes the size that it is given"
     try:
         settings = read_settings(captcha, fonts=1)[0]
-        read_masks(captcha)
+        masks = read_masks(captcha)
     except (TypeError, ValueError, IndexError, OverflowError) as error:
         return f"{name} has an attribute that is not of the library's form: {error}"
     for attribute in ("offset_dx", "offset_dy"):
         if settings[attribute][0] > settings[attribute][1]:
             return f"{name}.character_{attribute} ends before it begins"
+    if masks[0]:
+        return f"{name}.lookup_table begins with {masks[0]}: it paints where no ink is"
     if settings["overlap"] < 0:
         return f"{name}.word_offset_dx is negative"
     return None
@@ -85,7 +87,8 @@ def read_settings(captcha: ImageCaptcha, fonts: int) -> npt.NDArray[np.void]:
 def read_masks(captcha: ImageCaptcha) -> npt.NDArray[np.uint8]:
     """(256,) uint8: what Pillow makes of each grey with the object's lookup table."""
     greys = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
-    return np.asarray(greys.point(captcha.lookup_table), dtype=np.uint8)[0].copy()
+    masks: npt.NDArray[np.uint8] = np.asarray(greys.point(captcha.lookup_table), dtype=np.uint8)[0].copy()
+    return masks
 
 
 def dot_pixels() -> npt.NDArray[np.int64]:
@@ -99,7 +102,7 @@ def dot_pixels() -> npt.NDArray[np.int64]:
 def seen_colours(turned: bool = True) -> npt.NDArray[np.float32]:
     """(3, 256, SLOTS) float32: for red, green and blue what is left of a value 0..255 in each slot of coverage.
 
-    Pillow multiplies colours by their alpha before it rotates and again before it resizes, and divides by it afterwards,
+    Pillow multiplies colours by their alpha before it rotates and again before it resizes, and divides by it after,
     each time in whole numbers, so that a little of the colour is lost, and much where little of it is seen. Inside a
     character that can be calculated. At its edge it depends on the pixels around, and the mean loss is taken: each
     division loses half a step, and the rotation a part of one of the products, _EDGE_LOSS (seen over 2,500 images). A
@@ -107,7 +110,8 @@ def seen_colours(turned: bool = True) -> npt.NDArray[np.float32]:
     turned: False where no character is turned, other than by right angles; nothing is lost in the rotation then.
     """
     clear = _clear(turned)
-    return np.stack([np.concatenate([_faint(each, turned), clear], axis=1) for each in range(3)]).astype(np.float32)
+    seen = np.stack([np.concatenate([_faint(each, turned), clear], axis=1) for each in range(3)])
+    return np.asarray(seen, np.float32)
 
 
 def turns(settings: npt.NDArray[np.void]) -> bool:
@@ -117,13 +121,13 @@ def turns(settings: npt.NDArray[np.void]) -> bool:
 
 
 def _faint(channel: int, turned: bool) -> npt.NDArray[np.int64]:
-    """(256, FAINT_LEVELS * FAINT_VARIANTS): slots of level 0, then of level 1 ..., in another order for each channel."""
+    """(256, FAINT_LEVELS * FAINT_VARIANTS): slots of level 0, then of level 1 ..., each channel in another order."""
     colour = np.arange(256)[:, None, None]
     alpha = np.maximum(np.arange(FAINT_LEVELS), 1)[None, :, None]
     variants = (np.arange(FAINT_VARIANTS) * (2 * channel + 1) + channel) % FAINT_VARIANTS
     loss = _EDGE_LOSS * turned * (1 - colour / 255)
     product = colour * alpha / 255 - loss + (variants + 0.5) / FAINT_VARIANTS
-    return np.minimum(255 * np.maximum(product, 0).astype(np.int64) // alpha, 255).reshape(256, -1)
+    return np.asarray(np.minimum(255 * np.maximum(product, 0).astype(np.int64) // alpha, 255)).reshape(256, -1)
 
 
 def _clear(turned: bool) -> npt.NDArray[np.float64]:
