@@ -6,6 +6,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.cli.common import INTERRUPTED, add_hyperparameters, add_version, at_least, run, set_up_logging
 from ctc_ocr.datasets.generated import GeneratedSource
@@ -42,11 +44,9 @@ def parser() -> argparse.ArgumentParser:
     occupied.add_argument("--resume", action="store_true", help="go on from the newest checkpoint under the prefix")
     occupied.add_argument("--overwrite", action="store_true", help="replace the files of the run under the prefix")
     made.add_argument("--overfit_batch", action="store_true", help="learn one batch by heart, save nothing, and end")
+    num_proc = max(1, available_cores() // 2)
     made.add_argument(
-        "--num_proc",
-        type=at_least(1),
-        default=max(1, available_cores() // 2),
-        help="processes that draw images (default: half the cores)",
+        "--num_proc", type=at_least(1), default=num_proc, help=f"processes that draw images (default: {num_proc})"
     )
     device = made.add_mutually_exclusive_group()
     device.add_argument("--cpu", type=at_least(1), help="threads to train with (default: one a core)")
@@ -80,7 +80,7 @@ def _train(argv: list[str]) -> int:
     if settings.training.batch_size % len(devices):
         raise InputError(f"--batch_size {settings.training.batch_size} cannot be shared by {len(devices)} GPUs")
     if not arguments.overfit_batch:
-        _prepare_prefix(arguments)
+        _check_prefix(arguments)
     return _run(arguments, settings, fonts, devices)
 
 
@@ -122,6 +122,9 @@ def _run(arguments: argparse.Namespace, settings: Hyperparameters, fonts: tuple[
     # What counts is how the library's own images are read, whatever drew those that are trained on.
     library = CaptchaLibraryRenderer(fonts, *sizes)
     held_out = GeneratedSource(library, data, training.batch_size, training.seed, VALIDATION)
+    # One image here: compiles what the workers will only load, and reports a font that cannot be drawn at once.
+    image = np.empty((1, data.height, data.width), np.uint8)
+    renderer.render_batch([data.alphabet[0]], np.zeros(1, np.uint64), image)
     model = Model(settings, Alphabet(tuple(data.alphabet)))
     num_batches = -(-training.samples_per_epoch // training.batch_size)
     first = steps_done(arguments.prefix, num_batches) if arguments.resume else 0
@@ -133,6 +136,7 @@ def _run(arguments: argparse.Namespace, settings: Hyperparameters, fonts: tuple[
             return _overfit(trainer, iterator.next())
         if arguments.resume:
             trainer.resume(arguments.prefix)
+        _clear_prefix(arguments)
         validation = remembered(held_out, training.validation_samples, arguments.num_proc)
         finished = trainer.fit(iterator, validation, arguments.prefix, lambda: pool.seconds_waited)
     if finished:
