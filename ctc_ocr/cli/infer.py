@@ -15,7 +15,7 @@ from ctc_ocr.datasets.labels_csv import read_labels
 from ctc_ocr.errors import InputError
 from ctc_ocr.images import Grey, find_images, invert, looks_inverted, read_image
 from ctc_ocr.metrics import Tally
-from ctc_ocr.threads import available_cores, set_threads
+from ctc_ocr.threads import set_threads
 
 if TYPE_CHECKING:
     from ctc_ocr.prediction import Prediction, Predictor
@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--batch_size", type=at_least(1), default=32, help="images read at a time (default: 32)")
     device = made.add_mutually_exclusive_group()
-    device.add_argument("--cpu", type=at_least(1), help="threads to use (default: one a core)")
+    device.add_argument("--cpu", type=at_least(1), default=1, help="threads to use (default: 1)")
     device.add_argument("--gpu", type=int, choices=(0, 1), default=0, help="1: compute on a GPU (default: 0)")
     add_version(made)
     return made
@@ -55,7 +55,7 @@ def _infer(argv: list[str]) -> int:
         sys.stdout.reconfigure(errors="surrogateescape")  # a file's name is printed as it is, whatever its bytes
     paths = find_images(arguments.images)
     truths = read_labels(arguments.labels) if arguments.labels else None
-    set_threads(arguments.cpu or available_cores())
+    set_threads(arguments.cpu)
     # Threads are fixed when MXNet is imported, so not above.
     from ctc_ocr.devices import contexts
     from ctc_ocr.prediction import Predictor

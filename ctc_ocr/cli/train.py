@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
         "--num_proc", type=at_least(1), default=num_proc, help=f"processes that draw images (default: {num_proc})"
     )
     device = made.add_mutually_exclusive_group()
-    device.add_argument("--cpu", type=at_least(1), help="threads to train with (default: one a core)")
+    device.add_argument("--cpu", type=at_least(1), help="threads to train with (default: the cores that are left by --num_proc)")
     device.add_argument("--gpu", type=at_least(0), default=0, help="GPUs to train on (default: 0)")
     add_hyperparameters(made.add_argument_group("hyperparameters"), options(), suppress=True)
     add_version(made)
@@ -72,7 +72,7 @@ def _train(argv: list[str]) -> int:
     fonts = find_fonts(arguments.font)
     check_glyphs(fonts, settings.data.alphabet)
     set_up_logging()
-    set_threads(arguments.cpu or available_cores())
+    set_threads(arguments.cpu or max(1, available_cores() - arguments.num_proc))
     # Threads are fixed when MXNet is imported, so not above; and worker processes, which import this, want no MXNet.
     from ctc_ocr.devices import contexts
 
