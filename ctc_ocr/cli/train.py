@@ -49,7 +49,9 @@ def parser() -> argparse.ArgumentParser:
         "--num_proc", type=at_least(1), default=num_proc, help=f"processes that draw images (default: {num_proc})"
     )
     device = made.add_mutually_exclusive_group()
-    device.add_argument("--cpu", type=at_least(1), help="threads to train with (default: the cores that are left by --num_proc)")
+    device.add_argument(
+        "--cpu", type=at_least(1), help="threads to train with (default: the cores that are left by --num_proc)"
+    )
     device.add_argument("--gpu", type=at_least(0), default=0, help="GPUs to train on (default: 0)")
     add_hyperparameters(made.add_argument_group("hyperparameters"), options(), suppress=True)
     add_version(made)
