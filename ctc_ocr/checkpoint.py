@@ -135,7 +135,7 @@ def load_training_state(prefix: str | Path, epoch: int) -> tuple[dict[str, NDArr
     """(arrays, values) as they were saved. Raises InputError that names the file if it is missing or broken."""
     path = _state_path(str(prefix), epoch)
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         values = json.loads(arrays.pop(STATE_VALUES).item())
     except FileNotFoundError as error:

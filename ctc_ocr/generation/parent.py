@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from types import FrameType
 
 
 def watch_parent() -> None:
@@ -28,8 +29,21 @@ def interrupts_withheld() -> Iterator[None]:
     """Start worker processes inside this: they inherit a blocked SIGINT and so do not die of Ctrl-C in the moment
     before watch_parent is called in them. The parent itself gets a Ctrl-C of that time afterwards.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    came = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal came
+        came = True
+
+    # Python runs the handler in the main thread even where another thread, which blocks nothing, got the signal.
+    handled_here = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, note) if handled_here else None
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        if handled_here:
+            signal.signal(signal.SIGINT, handler)
+        if came:
+            signal.raise_signal(signal.SIGINT)
