@@ -4,7 +4,6 @@ The dataclasses are the one list of hyperparameters: the command line takes its 
 """
 
 import json
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass
@@ -13,6 +12,8 @@ from typing import Any
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.errors import InputError
+
+Numbers = tuple[int, ...]
 
 
 def _option(default: Any, help: str, choices: tuple[Any, ...] = (), least: float | None = None) -> Any:
@@ -36,12 +37,19 @@ class Data:
 
 @dataclass(frozen=True)
 class Network:
-    """The network's shape. One image column is one time step of the `lstm` architecture."""
+    """The network's shape.
 
-    architecture: str = _option("lstm", "which network", choices=("lstm",))
+    `lstm` takes each image column for a time step. `crnn` has convolutions before bidirectional LSTMs: a list each for
+    the features of a convolution and for the size of the maximum that is taken of them.
+    """
+
+    architecture: str = _option("lstm", "which network", choices=("lstm", "crnn"))
     num_layers: int = _option(2, "LSTM layers", least=1)
-    num_hidden: int = _option(100, "LSTM units a layer", least=1)
-    cell: str = _option("fused", "graph of the LSTM in training", choices=("unrolled", "fused"))
+    num_hidden: int = _option(100, "LSTM units a layer, and a direction", least=1)
+    cell: str = _option("fused", "graph of the LSTM in training (lstm only)", choices=("unrolled", "fused"))
+    features: Numbers = _option((32, 48, 64, 96), "features of each convolution (crnn only)", least=1)
+    pool_heights: Numbers = _option((2, 2, 2, 2), "rows of which each convolution keeps one (crnn only)", least=1)
+    pool_widths: Numbers = _option((2, 2, 1, 1), "columns of which each convolution keeps one (crnn only)", least=1)
     input_mean: float = _option(225.0, "grey level (0 to 255) that the network sees as 0: about the paper's")
     input_scale: float = _option(20.0, "grey levels darker than input_mean that the network sees as 1", least=1e-6)
 
@@ -80,6 +88,7 @@ class Hyperparameters:
         for section in fields(self):
             _check_values(section.name, getattr(self, section.name))
         Alphabet(tuple(self.data.alphabet))
+        self._check_convolutions()
         if self.data.min_length > self.data.max_length:
             raise InputError(f"min_length {self.data.min_length} is larger than max_length {self.data.max_length}")
         needed = 2 * self.data.max_length - 1  # a blank between two equal neighbours, at the worst
@@ -87,6 +96,18 @@ class Hyperparameters:
             raise InputError(
                 f"max_length {self.data.max_length} does not fit: a text of equal characters would need {needed} time "
                 f"steps, and images {self.data.width} wide give {self.num_steps}"
+            )
+
+    def _check_convolutions(self) -> None:
+        network = self.network
+        lists = {name: getattr(network, name) for name in ("features", "pool_heights", "pool_widths")}
+        if not network.features or len({len(each) for each in lists.values()}) > 1:
+            told = ", ".join(f"{len(each)} {name}" for name, each in lists.items())
+            raise InputError(f"network: a convolution has one number in each list; there are {told}")
+        if network.architecture == "crnn" and not (self.num_rows and self.num_steps):
+            raise InputError(
+                f"network: images of {self.data.width}x{self.data.height} are too small for pool_widths "
+                f"{list(network.pool_widths)} and pool_heights {list(network.pool_heights)}: nothing would be left"
             )
 
     @classmethod
@@ -104,15 +125,6 @@ class Hyperparameters:
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
 
-    @classmethod
-    def from_file(cls, path: str | Path) -> "Hyperparameters":
-        """Of a JSON file (see from_dict). Raises InputError that names the file."""
-        try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: {error}") from None
-        return cls.from_dict(values, where=str(path))
-
     def to_dict(self) -> dict[str, Any]:
         """{section: {name: value}}, ready for JSON; from_dict gives the same object back."""
         return asdict(self)
@@ -120,7 +132,22 @@ class Hyperparameters:
     @property
     def num_steps(self) -> int:
         """Time steps that the network makes of one image."""
-        return self.data.width
+        return _pooled(self.data.width, self.network.pool_widths if self.network.architecture == "crnn" else ())
+
+    @property
+    def num_rows(self) -> int:
+        """Rows that the convolutions leave of an image."""
+        return _pooled(self.data.height, self.network.pool_heights)
+
+
+def read_sections(path: str | Path) -> dict[str, dict[str, Any]]:
+    """{section: {name: value}} of a JSON file. Raises InputError that names the file, also for unknown names."""
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: {error}") from None
+    Hyperparameters.from_dict(values, where=str(path))
+    return typing.cast(dict[str, dict[str, Any]], values)
 
 
 def options() -> dict[str, tuple[str, Field[Any], type]]:
@@ -133,6 +160,12 @@ def options() -> dict[str, tuple[str, Field[Any], type]]:
             assert each.name not in found, f"{each.name} is in two sections"
             found[each.name] = (section.name, each, hints[each.name])
     return found
+
+
+def _pooled(size: int, pools: Numbers) -> int:
+    for pool in pools:
+        size //= pool
+    return size
 
 
 def _refuse_unknown(values: Any, kind: type, what: str) -> None:
@@ -157,8 +190,10 @@ def _typed(name: str, kind: Any, value: Any) -> Any:
     """The value in its declared type: an int serves as a float, and nothing else is converted."""
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if isinstance(value, bool) is not (kind is bool) or not isinstance(value, kind):
-        expected = kind.__name__ if isinstance(kind, type) and not isinstance(kind, types.UnionType) else str(kind)
+    if kind == Numbers and isinstance(value, (list, tuple)):
+        return tuple(_typed(name, int, each) for each in value)
+    if kind == Numbers or isinstance(value, bool) is not (kind is bool) or not isinstance(value, kind):
+        expected = "a list of int" if kind == Numbers else kind.__name__
         raise InputError(f"{name}: expected {expected}, got {value!r}")
     return value
 
@@ -170,5 +205,6 @@ def _check_values(section_name: str, section: Any) -> None:
         choices, least = each.metadata["choices"], each.metadata["least"]
         if choices and value not in choices:
             raise InputError(f"{section_name}.{each.name}: {value!r} is not one of {', '.join(map(str, choices))}")
-        if least is not None and not value >= least:
-            raise InputError(f"{section_name}.{each.name}: {value!r} is less than {least}")
+        for number in value if isinstance(value, tuple) else [value]:
+            if least is not None and not number >= least:
+                raise InputError(f"{section_name}.{each.name}: {number!r} is less than {least}")

@@ -28,20 +28,25 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
+def numpy_layer(sequence, w_x, b_x, w_h, b_h):
+    """(T, N, I) -> hidden states (T, N, H) float64, by the LSTM's equations; gates: in, transform, forget, out."""
+    hidden = cell = np.zeros((sequence.shape[1], w_h.shape[1]))
+    outputs = []
+    for x in sequence.astype(np.float64):
+        gates = x @ w_x.T + b_x + hidden @ w_h.T + b_h
+        enter, transform, forget, leave = np.split(gates, 4, axis=1)
+        cell = sigmoid(forget) * cell + sigmoid(enter) * np.tanh(transform)
+        hidden = sigmoid(leave) * np.tanh(cell)
+        outputs.append(hidden)
+    return np.stack(outputs)
+
+
 def numpy_logits(columns, params):
-    """(T, N, I) -> (T, N, C) float64, by the LSTM's equations; gates: in, transform, forget, out."""
-    sequence = columns.astype(np.float64)
+    """(T, N, I) -> (T, N, C) float64: LAYERS LSTM layers and the last one."""
+    sequence = columns
     for layer in range(LAYERS):
-        w_x, b_x, w_h, b_h = (params[f"l{layer}_{n}"] for n in ("i2h_weight", "i2h_bias", "h2h_weight", "h2h_bias"))
-        hidden = cell = np.zeros((sequence.shape[1], w_h.shape[1]))
-        outputs = []
-        for x in sequence:
-            gates = x @ w_x.T + b_x + hidden @ w_h.T + b_h
-            enter, transform, forget, leave = np.split(gates, 4, axis=1)
-            cell = sigmoid(forget) * cell + sigmoid(enter) * np.tanh(transform)
-            hidden = sigmoid(leave) * np.tanh(cell)
-            outputs.append(hidden)
-        sequence = np.stack(outputs)
+        names = ("i2h_weight", "i2h_bias", "h2h_weight", "h2h_bias")
+        sequence = numpy_layer(sequence, *(params[f"l{layer}_{name}"] for name in names))
     return sequence @ params["pred_fc_weight"].T + params["pred_fc_bias"]
 
 

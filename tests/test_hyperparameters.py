@@ -9,10 +9,17 @@ import pytest
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.cli import train
 from ctc_ocr.errors import InputError
-from ctc_ocr.hyperparameters import Data, Hyperparameters, options
+from ctc_ocr.hyperparameters import Data, Hyperparameters, options, read_sections
+from ctc_ocr.presets import PRESETS, settings
 
 # Where the next larger value would not be accepted, or there is none.
-OTHER_VALUES: dict[str, Any] = {"alphabet": "abc", "min_length": 2}
+OTHER_VALUES: dict[str, Any] = {
+    "alphabet": "abc",
+    "min_length": 2,
+    "features": (8, 8, 8, 8),
+    "pool_heights": (2, 1, 2, 1),
+    "pool_widths": (1, 2, 1, 2),
+}
 
 
 def another(name: str) -> Any:
@@ -24,9 +31,13 @@ def another(name: str) -> Any:
     return field.default + (1 if kind is int else 0.25)
 
 
+def flag_value(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
 @pytest.mark.parametrize("name", [n for n, (_, field, _) in options().items() if len(field.metadata["choices"]) != 1])
 def test_each_flag_changes_its_hyperparameter_and_no_other(name: str) -> None:
-    arguments = train.parser().parse_args([f"--{name}", str(another(name))])
+    arguments = train.parser().parse_args([f"--{name}", flag_value(another(name))])
     expected = Hyperparameters().to_dict()
     expected[options()[name][0]][name] = another(name)
     assert train.hyperparameters(arguments).to_dict() == expected
@@ -61,6 +72,14 @@ def test_json_round_trip() -> None:
         ({"data": {"alphabet": ""}}, "the alphabet is empty"),
         ({"data": {"min_length": 5}}, "min_length 5 is larger than max_length 4"),
         ({"data": {"max_length": 41}}, "max_length 41 does not fit: .* need 81 time steps, and images 80 wide give 80"),
+        ({"network": {"features": [1, 2]}}, "one number in each list; there are 2 features, 4 pool_heights"),
+        ({"network": {"features": [1, "2"]}}, "network.features: expected int, got '2'"),
+        ({"network": {"features": 3}}, "network.features: expected a list of int, got 3"),
+        ({"network": {"features": [1, 2, 0, 4]}}, "network.features: 0 is less than 1"),
+        (
+            {"network": {"architecture": "crnn", "pool_heights": [8, 8, 1, 1]}},
+            "images of 80x30 are too small for pool_widths [2, 2, 1, 1] and pool_heights [8, 8, 1, 1]",
+        ),
         ({"data": []}, "data: expected an object, got []"),
         ([], "expected an object, got []"),
     ],
@@ -80,7 +99,7 @@ def test_config_that_is_no_json(tmp_path: Path, text: str) -> None:
     config = tmp_path / "config.json"
     config.write_text(text)
     with pytest.raises(InputError, match=r"config\.json: "):
-        Hyperparameters.from_file(config)
+        read_sections(config)
 
 
 def test_alphabet_codes_and_back() -> None:
@@ -97,3 +116,17 @@ def test_alphabet_codes_and_back() -> None:
 def test_lookup_that_is_no_alphabet(lookup: dict[str, int]) -> None:
     with pytest.raises(InputError):
         Alphabet.from_lookup(lookup)
+
+
+def test_presets_lie_under_the_config_and_the_flags(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"network": {"num_hidden": 7}}))
+    arguments = ["--preset", "crnn", "--config", str(config), "--learning_rate", "0.5"]
+    found = train.hyperparameters(train.parser().parse_args(arguments))
+    assert (found.network.architecture, found.network.num_hidden, found.training.learning_rate) == ("crnn", 7, 0.5)
+    assert found.training.num_epoch == PRESETS["crnn"]["training"]["num_epoch"]
+
+
+def test_all_presets_are_accepted() -> None:
+    assert settings("lstm") == Hyperparameters()
+    assert len({settings(name) for name in PRESETS}) == len(PRESETS)

@@ -6,7 +6,8 @@ import pytest
 from ctc_ocr import losses, symbols
 from ctc_ocr._mxnet import mx
 from ctc_ocr.hyperparameters import Data, Hyperparameters, Network
-from tests.models import lstm_parameters, numpy_logits, to_mx
+from ctc_ocr.symbols import crnn
+from tests.models import lstm_parameters, numpy_layer, numpy_logits, to_mx
 
 TOLERANCE = 1e-5  # of the largest value
 
@@ -79,3 +80,36 @@ def test_weights_have_the_examples_names_and_nothing_else_is_asked_for(cell: str
         "pred_fc_weight": (11, 5),
         "pred_fc_bias": (11,),
     }
+
+
+def crnn_settings(width: int = 24, height: int = 9) -> Hyperparameters:
+    network = Network(
+        architecture="crnn", num_layers=2, num_hidden=4, features=(3, 5), pool_heights=(2, 3), pool_widths=(2, 3)
+    )
+    return Hyperparameters(Data(width=width, height=height, max_length=2, min_length=1), network)
+
+
+def test_crnn_divides_the_width_by_its_pools() -> None:
+    settings = crnn_settings()
+    symbol = symbols.logits(mx.sym.Variable("data"), settings, 11)
+    shapes, outputs, _ = symbol.infer_shape(data=(2, 9, 24))
+    assert outputs == [(settings.num_steps, 2, 11)] == [(4, 2, 11)]
+    found = dict(zip(symbol.list_arguments(), shapes, strict=True))
+    assert found["conv1_weight"] == (5, 3, 3, 3)
+    assert found["l0_backward_i2h_weight"] == (16, 5 * settings.num_rows)
+    assert found["l1_forward_i2h_weight"] == (16, 8)
+
+
+def test_both_directions_are_those_of_the_equations() -> None:
+    generator = np.random.default_rng(0)
+    columns = generator.normal(size=(7, 2, 3)).astype(np.float32)
+    symbol = crnn.bidirectional(mx.sym.Variable("data"), 5, 3, 7, "l0")
+    executor = symbol.simple_bind(mx.cpu(), data=columns.shape)
+    expected = []
+    for direction, order in (("forward", slice(None)), ("backward", slice(None, None, -1))):
+        params = lstm_parameters(generator, 3, 5, 11)
+        names = ("i2h_weight", "i2h_bias", "h2h_weight", "h2h_bias")
+        executor.copy_params_from({f"l0_{direction}_{n}": mx.nd.array(params[f"l0_{n}"]) for n in names})
+        expected.append(numpy_layer(columns[order], *(params[f"l0_{n}"] for n in names))[order])
+    found = executor.forward(data=mx.nd.array(columns))[0].asnumpy()
+    np.testing.assert_allclose(found, np.concatenate(expected, axis=2), atol=1e-5)

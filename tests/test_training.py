@@ -18,6 +18,7 @@ from ctc_ocr.datasets.iterator import BatchIter, endless, remembered
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.hyperparameters import Data, Hyperparameters, Network, Training
+from ctc_ocr.prediction import Predictor
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 from ctc_ocr.training.callbacks import log_lines
 from ctc_ocr.training.events import EpochEnd, Reading
@@ -200,3 +201,18 @@ def test_both_losses_follow_the_same_curve(source: GeneratedSource) -> None:
     assert len(curves[0]) == 50
     np.testing.assert_allclose(curves[1], curves[0], rtol=1e-3)
     assert curves[0][-1] < curves[0][0] / 2
+
+
+def test_crnn_is_trained_saved_and_read(source: GeneratedSource, tmp_path: Path) -> None:
+    network = Network("crnn", 1, 8, features=(4, 8), pool_heights=(4, 2), pool_widths=(2, 2))
+    settings = replace(training(num_epoch=1), network=network)
+    trainer, events = run(settings, source, tmp_path / "ocr")
+    validation = remembered(replace(source, stream=1), 16, 1)
+    images = np.concatenate([batch.data[0].asnumpy() for batch in validation])
+    readings = Predictor(tmp_path / "ocr").predict(list(images))
+    end = next(event for event in events if isinstance(event, EpochEnd))
+    truths = [reading.truth for reading in end.readings]
+    assert [each.text for each in readings[:4]] == [reading.text for reading in end.readings]
+    assert len(truths) == 4
+    _, auxiliary = trainer.module.get_params()
+    assert abs(auxiliary["conv0_norm_moving_mean"].asnumpy()).max() > 0

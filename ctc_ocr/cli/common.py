@@ -5,9 +5,10 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from ctc_ocr.errors import UserError
-from ctc_ocr.hyperparameters import options
+from ctc_ocr.hyperparameters import Numbers, options
 from ctc_ocr.version import __version__
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
@@ -48,11 +49,23 @@ def add_hyperparameters(parser: argparse._ActionsContainer, names: Iterable[str]
     known = options()
     for name in names:
         _, field, kind = known[name]
-        text = f"{field.metadata['help']} (default: {field.default})"
-        default = argparse.SUPPRESS if suppress else field.default
+        default: Any = field.default
+        shown = ",".join(map(str, default)) if kind == Numbers else default
         parser.add_argument(
-            f"--{name}", type=kind, default=default, choices=field.metadata["choices"] or None, help=text
+            f"--{name}",
+            type=numbers if kind == Numbers else kind,
+            default=argparse.SUPPRESS if suppress else default,
+            choices=field.metadata["choices"] or None,
+            help=f"{field.metadata['help']} (default: {shown})",
         )
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """An argparse type: whole numbers with commas between them."""
+    try:
+        return tuple(int(each) for each in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not whole numbers with commas between them") from None
 
 
 def at_least(least: int) -> Callable[[str], int]:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ctc_ocr import presets
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.cli.common import INTERRUPTED, add_hyperparameters, add_version, at_least, run, set_up_logging
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.generation.seeds import TRAIN, VALIDATION
-from ctc_ocr.hyperparameters import Hyperparameters, options
+from ctc_ocr.hyperparameters import Hyperparameters, options, read_sections
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 from ctc_ocr.rendering.factory import make_renderer
 from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
@@ -40,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("font", nargs="?", help="font file, or folder of fonts (default: the captcha package's font)")
     made.add_argument("--prefix", default="ocr", help="prefix of the files that the run writes (default: ocr)")
     made.add_argument("--config", metavar="FILE.json", help="hyperparameters, in the form that PREFIX.json has them")
+    made.add_argument("--preset", choices=presets.PRESETS, default="lstm", help="hyperparameters to start from")
     occupied = made.add_mutually_exclusive_group()
     occupied.add_argument("--resume", action="store_true", help="go on from the newest checkpoint under the prefix")
     occupied.add_argument("--overwrite", action="store_true", help="replace the files of the run under the prefix")
@@ -59,13 +61,13 @@ def parser() -> argparse.ArgumentParser:
 
 
 def hyperparameters(arguments: argparse.Namespace) -> Hyperparameters:
-    """The flags that were given, over --config, over the defaults."""
-    base = Hyperparameters.from_file(arguments.config) if arguments.config else Hyperparameters()
-    values = base.to_dict()
+    """The flags that were given, over --config, over --preset, over the defaults."""
+    config = read_sections(arguments.config) if arguments.config else {}
+    flags: dict[str, dict[str, Any]] = {}
     for name, (section, _, _) in options().items():
         if hasattr(arguments, name):
-            values[section][name] = getattr(arguments, name)
-    return Hyperparameters.from_dict(values, where="arguments")
+            flags.setdefault(section, {})[name] = getattr(arguments, name)
+    return presets.settings(arguments.preset, config, flags)
 
 
 def _train(argv: list[str]) -> int:

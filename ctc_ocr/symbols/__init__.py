@@ -3,7 +3,7 @@
 from typing import Any
 
 from ctc_ocr.hyperparameters import Hyperparameters
-from ctc_ocr.symbols import lstm
+from ctc_ocr.symbols import crnn, lstm
 
 
 def logits(images: Any, hyperparameters: Hyperparameters, num_classes: int) -> Any:
@@ -11,4 +11,5 @@ def logits(images: Any, hyperparameters: Hyperparameters, num_classes: int) -> A
 
     The last layer is called pred_fc, whatever the architecture: inference cuts the graph there.
     """
-    return lstm.logits(images, hyperparameters, num_classes)
+    architecture = {"lstm": lstm, "crnn": crnn}[hyperparameters.network.architecture]
+    return architecture.logits(images, hyperparameters, num_classes)

@@ -31,14 +31,15 @@ def logits(images: Any, hyperparameters: Hyperparameters, num_classes: int) -> A
 
 
 def parameters(num_layers: int, num_hidden: int, input_size: int) -> list[Layer]:
-    """The named parameters of a stack, with their shapes, as variables."""
-    layers = []
-    for index in range(num_layers):
-        inputs = input_size if index == 0 else num_hidden
-        shapes = [(4 * num_hidden, inputs), (4 * num_hidden,), (4 * num_hidden, num_hidden), (4 * num_hidden,)]
-        names = [f"l{index}_{name}" for name in Layer._fields]
-        layers.append(Layer(*(mx.sym.Variable(n, shape=s) for n, s in zip(names, shapes, strict=True))))
-    return layers
+    """The named parameters of a stack: l0_i2h_weight, ..., l1_h2h_bias, ..."""
+    sizes = [input_size] + [num_hidden] * (num_layers - 1)
+    return [layer(f"l{index}", num_hidden, size) for index, size in enumerate(sizes)]
+
+
+def layer(name: str, num_hidden: int, input_size: int) -> Layer:
+    """The parameters of one layer as variables, with their shapes."""
+    shapes = [(4 * num_hidden, input_size), (4 * num_hidden,), (4 * num_hidden, num_hidden), (4 * num_hidden,)]
+    return Layer(*(mx.sym.Variable(f"{name}_{n}", shape=s) for n, s in zip(Layer._fields, shapes, strict=True)))
 
 
 def classify(hidden: Any, num_classes: int) -> Any:
@@ -48,17 +49,22 @@ def classify(hidden: Any, num_classes: int) -> Any:
 
 def unrolled(columns: Any, layers: list[Layer], num_hidden: int, num_steps: int) -> Any:
     """Hidden states (num_steps, N, num_hidden) of columns (num_steps, N, I): one node a gate, a step and a layer."""
-    for index, layer in enumerate(layers):
+    for index, weights in enumerate(layers):
         # The inputs' part of the gates needs no recurrence: one product for all steps.
         gates = mx.sym.FullyConnected(
-            columns, layer.i2h_weight, layer.i2h_bias, num_hidden=4 * num_hidden, flatten=False, name=f"l{index}_i2h"
+            columns,
+            weights.i2h_weight,
+            weights.i2h_bias,
+            num_hidden=4 * num_hidden,
+            flatten=False,
+            name=f"l{index}_i2h",
         )  # (T, N, 4H)
         steps = mx.sym.SliceChannel(gates, num_outputs=num_steps, axis=0, squeeze_axis=True)
         hidden = cell = mx.sym.zeros_like(mx.sym.slice_axis(steps[0], axis=1, begin=0, end=num_hidden))  # (N, H)
         outputs = []
         for step in range(num_steps):
             recurrent = mx.sym.FullyConnected(
-                hidden, layer.h2h_weight, layer.h2h_bias, num_hidden=4 * num_hidden, name=f"l{index}_t{step}_h2h"
+                hidden, weights.h2h_weight, weights.h2h_bias, num_hidden=4 * num_hidden, name=f"l{index}_t{step}_h2h"
             )
             hidden, cell = _step(steps[step] + recurrent, cell)
             outputs.append(hidden)
@@ -75,8 +81,8 @@ def _step(gates: Any, cell: Any) -> tuple[Any, Any]:
 
 def fused(columns: Any, layers: list[Layer], num_hidden: int, num_steps: int) -> Any:
     """The same hidden states as `unrolled`, by MXNet's RNN operator, whose flat vector is put together in the graph."""
-    weights = [_gates_in_rnn_order(weight) for layer in layers for weight in (layer.i2h_weight, layer.h2h_weight)]
-    biases = [_gates_in_rnn_order(bias) for layer in layers for bias in (layer.i2h_bias, layer.h2h_bias)]
+    weights = [_gates_in_rnn_order(weight) for each in layers for weight in (each.i2h_weight, each.h2h_weight)]
+    biases = [_gates_in_rnn_order(bias) for each in layers for bias in (each.i2h_bias, each.h2h_bias)]
     # Zero states (layers, N, H) whose N follows the data: nobody has to feed them.
     first = mx.sym.slice_axis(columns, axis=0, begin=0, end=1)
     zeros = mx.sym.broadcast_axis(

@@ -27,6 +27,8 @@ def _initial(name: str, shape: tuple[int, ...], generator: np.random.Generator) 
         return np.concatenate([_xavier((shape[0] // gates, shape[1]), generator) for _ in range(gates)])
     if name.endswith("weight"):
         return _xavier(shape, generator)
+    if name.endswith("gamma"):
+        return np.ones(shape)
     values = np.zeros(shape)
     if name.endswith("i2h_bias"):
         values.reshape(4, -1)[FORGET_GATE] = 1.0
