@@ -50,7 +50,9 @@ CU112 = [
 ]
 # Only for the compiled libwarpctc.so in it, which is loaded without importing paddle.
 WARPCTC = ["paddlepaddle>=3,<4"]
-TEST = [*CPU, *WARPCTC, "jiwer>=3,<5", "mypy>=1.10", "pytest>=8", "pytest-timeout", "ruff>=0.6"]
+# Two of the CUDA wheels, the smallest: how they are found and loaded is tested without a GPU.
+CUDA_TEST = ["nvidia-cuda-runtime-cu11", "nvidia-nvtx-cu11"]
+TEST = [*CPU, *WARPCTC, *CUDA_TEST, "jiwer>=3,<5", "mypy>=1.10", "pytest>=8", "pytest-timeout", "ruff>=0.6"]
 
 setup(
     name="ctc_ocr",

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.metadata
+import os
 import platform
 
 from ctc_ocr.cli.common import add_version, run
@@ -26,10 +27,12 @@ def _info(argv: list[str]) -> int:
     _row("ctc_ocr", __version__)
     _row("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     _row("cores", str(available_cores()))
+    _row("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "not set; the commands set it, see their --cpu"))
     for name in (*PACKAGES, *MXNET_PACKAGES):
         _row(name, _version(name) or "not installed")
     try:
         _print_mxnet()
+        _print_warpctc()
     except InputError as error:
         _row("MXNet", f"cannot be used: {error}")
         return error.exit_status
@@ -47,6 +50,15 @@ def _print_mxnet() -> None:
         _row("GPUs", str(gpu_count()))
     else:
         _row("GPUs", "0: this MXNet was built without CUDA; the extra [cu112] has the one with it")
+
+
+def _print_warpctc() -> None:
+    from ctc_ocr.losses import warpctc_library
+
+    try:
+        _row("warp-ctc", "{} (found by {})".format(*warpctc_library.find()))
+    except InputError as error:
+        _row("warp-ctc", f"missing, so --loss warpctc cannot be used: {error}")
 
 
 def _row(name: str, value: str) -> None:
