@@ -5,10 +5,12 @@ PREFIX-0001.params (both in MXNet's own formats) and PREFIX-0001.state.npz, what
 beside its place and then moved there, so that a crash leaves the older files whole.
 """
 
+import io
 import json
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,7 +41,12 @@ class Model:
 
     def to_json(self) -> str:
         described = {"hyperparameters": self.hyperparameters.to_dict(), "alphabet": self.alphabet.lookup}
-        return json.dumps({"format": FORMAT, "version": VERSION, **described}, indent=2, ensure_ascii=False) + "\n"
+        return (
+            json.dumps(
+                {"format": FORMAT, "version": VERSION, **described}, indent=2, ensure_ascii=False, allow_nan=False
+            )
+            + "\n"
+        )
 
     @classmethod
     def from_file(cls, path: Path) -> "Model":
@@ -127,8 +134,10 @@ def save_training_state(
 ) -> None:
     """Write what a run needs to go on after this epoch: named arrays, and values that JSON can hold."""
     text = np.array(json.dumps(dict(values)))
-    with _replacing(_state_path(str(prefix), epoch)) as temporary, temporary.open("wb") as file:
-        np.savez(file, **{STATE_VALUES: text}, **arrays)
+    packed = io.BytesIO()  # zipfile, met by a full disk, ends in an error of its own
+    np.savez(packed, **{STATE_VALUES: text}, **arrays)
+    with _replacing(_state_path(str(prefix), epoch)) as temporary:
+        temporary.write_bytes(packed.getvalue())
 
 
 def load_training_state(prefix: str | Path, epoch: int) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -143,6 +152,14 @@ def load_training_state(prefix: str | Path, epoch: int) -> tuple[dict[str, NDArr
     except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: broken training state ({type(error).__name__})") from None
     return arrays, values
+
+
+def checksum(params: Mapping[str, Any]) -> int:
+    """CRC-32 of named parameters: a training state says by it which weights it goes with."""
+    total = 0
+    for name in sorted(params):
+        total = zlib.crc32(params[name].asnumpy().tobytes(), total)
+    return total
 
 
 def epochs(prefix: str | Path) -> list[int]:
@@ -185,8 +202,9 @@ def _load_params(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _load_symbol(path: Path) -> Any:
+    text = _read_bytes(path)
     try:
-        graph = foreign_symbol.parse(_read_bytes(path))
+        graph = foreign_symbol.parse(text)
         try:
             return mx.sym.load_json(json.dumps(graph))
         except mx.base.MXNetError as error:
@@ -247,8 +265,10 @@ def _replacing(path: Path) -> Iterator[Path]:
         _sync(temporary)
         temporary.replace(path)
         _sync(path.parent)
-    except (OSError, mx.base.MXNetError) as error:
-        raise RunError(f"{path}: cannot be written: {error}") from None
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written: {error.strerror}") from None
+    except mx.base.MXNetError as error:
+        raise RunError(f"{path}: cannot be written: {_first_line(error)}") from None
     finally:
         temporary.unlink(missing_ok=True)
 

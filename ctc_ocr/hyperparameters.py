@@ -4,6 +4,7 @@ The dataclasses are the one list of hyperparameters: the command line takes its 
 """
 
 import json
+import math
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass
@@ -14,11 +15,14 @@ from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.errors import InputError
 
 Numbers = tuple[int, ...]
+LARGEST_SIZE = 10_000  # far beyond what is of use, and small enough for an error instead of a full memory
 
 
-def _option(default: Any, help: str, choices: tuple[Any, ...] = (), least: float | None = None) -> Any:
-    """A field with its help, the values accepted (choices), and the least value accepted."""
-    return field(default=default, metadata={"help": help, "choices": choices, "least": least})
+def _option(
+    default: Any, help: str, choices: tuple[Any, ...] = (), least: float = -math.inf, most: float = math.inf
+) -> Any:
+    """A field with its help, the values accepted (choices), and the least and the largest value accepted."""
+    return field(default=default, metadata={"help": help, "choices": choices, "least": least, "most": most})
 
 
 @dataclass(frozen=True)
@@ -29,10 +33,10 @@ class Data:
     min_length: int = _option(3, "least number of characters in an image", least=1)
     max_length: int = _option(4, "largest number of characters in an image", least=1)
     renderer: str = _option("fast", "what draws the training images", choices=("fast", "captcha"))
-    draw_width: int = _option(160, "width at which a captcha is drawn", least=16)
-    draw_height: int = _option(60, "height at which a captcha is drawn", least=16)
-    width: int = _option(80, "width of the images that the network reads", least=1)
-    height: int = _option(30, "height of the images that the network reads", least=1)
+    draw_width: int = _option(160, "width at which a captcha is drawn", least=16, most=LARGEST_SIZE)
+    draw_height: int = _option(60, "height at which a captcha is drawn", least=16, most=LARGEST_SIZE)
+    width: int = _option(80, "width of the images that the network reads", least=1, most=LARGEST_SIZE)
+    height: int = _option(30, "height of the images that the network reads", least=1, most=LARGEST_SIZE)
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,12 @@ class Network:
     """
 
     architecture: str = _option("lstm", "which network", choices=("lstm", "crnn"))
-    num_layers: int = _option(2, "LSTM layers", least=1)
-    num_hidden: int = _option(100, "LSTM units a layer, and a direction", least=1)
+    num_layers: int = _option(2, "LSTM layers", least=1, most=100)
+    num_hidden: int = _option(100, "LSTM units a layer, and a direction", least=1, most=LARGEST_SIZE)
     cell: str = _option("fused", "graph of the LSTM in training (lstm only)", choices=("unrolled", "fused"))
-    features: Numbers = _option((32, 48, 64, 96), "features of each convolution (crnn only)", least=1)
+    features: Numbers = _option(
+        (32, 48, 64, 96), "features of each convolution (crnn only)", least=1, most=LARGEST_SIZE
+    )
     pool_heights: Numbers = _option((2, 2, 2, 2), "rows of which each convolution keeps one (crnn only)", least=1)
     pool_widths: Numbers = _option((2, 2, 1, 1), "columns of which each convolution keeps one (crnn only)", least=1)
     input_mean: float = _option(225.0, "grey level (0 to 255) that the network sees as 0: about the paper's")
@@ -59,7 +65,7 @@ class Training:
     """How the network is trained. One epoch is samples_per_epoch images that were never seen before."""
 
     loss: str = _option("ctc", "CTC loss layer", choices=("ctc", "warpctc"))
-    batch_size: int = _option(32, "images a step", least=1)
+    batch_size: int = _option(32, "images a step", least=1, most=LARGEST_SIZE)
     num_epoch: int = _option(12, "epochs at the most", least=1)
     samples_per_epoch: int = _option(15_000, "training images an epoch", least=1)
     validation_samples: int = _option(3_000, "validation images, the same ones every epoch", least=1)
@@ -70,9 +76,9 @@ class Training:
     warmup_steps: int = _option(200, "steps in which the learning rate rises from 0 to its peak", least=0)
     schedule: str = _option("cosine", "learning rate after the warm-up", choices=("cosine", "constant"))
     clip_gradient: float = _option(1.0, "bound on the norm of the gradients, all together; 0 is no bound", least=0.0)
-    seed: int = _option(0, "seed of images, initial weights and order", least=0)
+    seed: int = _option(0, "seed of images, initial weights and order", least=0, most=2**64 - 1)
     target_accuracy: float = _option(
-        0.0, "stop after the epoch whose validation accuracy reaches this; 0 is never", least=0.0
+        0.0, "stop after the epoch whose validation accuracy reaches this; 0 is never", least=0.0, most=1.0
     )
 
 
@@ -141,11 +147,16 @@ class Hyperparameters:
 
 
 def read_sections(path: str | Path) -> dict[str, dict[str, Any]]:
-    """{section: {name: value}} of a JSON file. Raises InputError that names the file, also for unknown names."""
+    """{section: {name: value}} of a JSON file, or of a model's description (PREFIX.json), which has them in it.
+
+    Raises InputError that names the file, also for names and values that are not accepted.
+    """
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: {error}") from None
+    if isinstance(values, dict) and "format" in values:
+        values = values.get("hyperparameters")
     Hyperparameters.from_dict(values, where=str(path))
     return typing.cast(dict[str, dict[str, Any]], values)
 
@@ -189,7 +200,10 @@ def _section_from_dict(name: str, kind: Any, values: Any) -> Any:
 def _typed(name: str, kind: Any, value: Any) -> Any:
     """The value in its declared type: an int serves as a float, and nothing else is converted."""
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise InputError(f"{name}: a number of {len(str(value))} digits is too large") from None
     if kind == Numbers and isinstance(value, (list, tuple)):
         return tuple(_typed(name, int, each) for each in value)
     if kind == Numbers or isinstance(value, bool) is not (kind is bool) or not isinstance(value, kind):
@@ -202,9 +216,15 @@ def _check_values(section_name: str, section: Any) -> None:
     assert is_dataclass(section)
     for each in fields(section):
         value = getattr(section, each.name)
-        choices, least = each.metadata["choices"], each.metadata["least"]
+        choices, least, most = (each.metadata[name] for name in ("choices", "least", "most"))
         if choices and value not in choices:
             raise InputError(f"{section_name}.{each.name}: {value!r} is not one of {', '.join(map(str, choices))}")
         for number in value if isinstance(value, tuple) else [value]:
-            if least is not None and not number >= least:
+            if isinstance(number, str):
+                continue
+            if not math.isfinite(number):
+                raise InputError(f"{section_name}.{each.name}: {number!r} is not a finite number")
+            if number < least:
                 raise InputError(f"{section_name}.{each.name}: {number!r} is less than {least}")
+            if number > most:
+                raise InputError(f"{section_name}.{each.name}: {number!r} is more than {most}")

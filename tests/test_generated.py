@@ -105,3 +105,15 @@ def test_module_fit_takes_the_iterator_as_it_is(ubuntu_font: str) -> None:
             num_epoch=2,
             optimizer_params={"learning_rate": 1e-9},
         )
+
+
+def test_both_ways_to_go_through_a_data_iter(ubuntu_font: str) -> None:
+    iterator = remembered(source(ubuntu_font), 10, 1)
+    batches = [(batch.data[0].asnumpy(), batch.label[0].asnumpy(), batch.pad) for batch in iterator]
+    iterator.reset()
+    found = []
+    while iterator.iter_next():
+        found.append((iterator.getdata()[0].asnumpy(), iterator.getlabel()[0].asnumpy(), iterator.getpad()))
+    assert len(found) == len(batches) == 3
+    for one, other in zip(found, batches, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))

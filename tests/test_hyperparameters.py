@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.checkpoint import Model
 from ctc_ocr.cli import train
 from ctc_ocr.errors import InputError
 from ctc_ocr.hyperparameters import Data, Hyperparameters, options, read_sections
@@ -66,7 +67,11 @@ def test_json_round_trip() -> None:
         ({"training": {"batch_size": 3.0}}, "training.batch_size: expected int, got 3.0"),
         ({"training": {"batch_size": True}}, "training.batch_size: expected int, got True"),
         ({"training": {"batch_size": 0}}, "training.batch_size: 0 is less than 1"),
-        ({"training": {"learning_rate": float("nan")}}, "training.learning_rate: nan is less than"),
+        ({"training": {"learning_rate": float("nan")}}, "training.learning_rate: nan is not a finite number"),
+        ({"network": {"input_scale": float("inf")}}, "network.input_scale: inf is not a finite number"),
+        ({"training": {"seed": 2**64}}, "training.seed: 18446744073709551616 is more than 18446744073709551615"),
+        ({"training": {"target_accuracy": 2.0}}, "training.target_accuracy: 2.0 is more than 1.0"),
+        ({"training": {"learning_rate": 10**400}}, "training.learning_rate: a number of 401 digits is too large"),
         ({"training": {"loss": "mse"}}, "training.loss: 'mse' is not one of ctc"),
         ({"data": {"alphabet": "aba"}}, "must be distinct and not empty; repeated or empty: ['a']"),
         ({"data": {"alphabet": ""}}, "the alphabet is empty"),
@@ -94,7 +99,7 @@ def test_bad_values_are_named(values: Any, complaint: str) -> None:
     assert rest in message
 
 
-@pytest.mark.parametrize("text", ["{", "", "nonsense"])
+@pytest.mark.parametrize("text", ["{", "", "nonsense", "[" * 100_000])
 def test_config_that_is_no_json(tmp_path: Path, text: str) -> None:
     config = tmp_path / "config.json"
     config.write_text(text)
@@ -130,3 +135,9 @@ def test_presets_lie_under_the_config_and_the_flags(tmp_path: Path) -> None:
 def test_all_presets_are_accepted() -> None:
     assert settings("lstm") == Hyperparameters()
     assert len({settings(name) for name in PRESETS}) == len(PRESETS)
+
+
+def test_the_json_of_a_model_is_a_config(tmp_path: Path) -> None:
+    model = Model(Hyperparameters(Data(alphabet="xy")), Alphabet(("x", "y")))
+    (tmp_path / "ocr.json").write_text(model.to_json())
+    assert read_sections(tmp_path / "ocr.json")["data"]["alphabet"] == "xy"

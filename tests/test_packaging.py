@@ -28,7 +28,13 @@ runpy.run_path("setup.py", run_name="__main__")
     [
         ((3, 13, 0), "3.13.0", "Linux", "x86_64", "Python 3.13.0 is not supported: MXNet 1.9.1 needs NumPy 1.x"),
         ((3, 9, 1), "3.9.1", "Linux", "x86_64", "Python 3.9.1 is not supported"),
-        ((3, 12, 0), "3.12.0", "Linux", "riscv64", "there is no MXNet 1.9.1 wheel for Linux riscv64. There are wheels for: "),
+        (
+            (3, 12, 0),
+            "3.12.0",
+            "Linux",
+            "riscv64",
+            "there is no MXNet 1.9.1 wheel for Linux riscv64. There are wheels for: ",
+        ),
         ((3, 12, 0), "3.12.0", "Darwin", "arm64", "there is no MXNet 1.9.1 wheel for Darwin arm64"),
     ],
 )

@@ -128,3 +128,31 @@ def test_a_parent_that_is_killed_leaves_nothing(tmp_path: Path, number: signal.S
         parent.send_signal(number)
     assert wait_until_gone(pids) == []
     assert set(Path("/dev/shm").iterdir()) - before == set()
+
+
+FIRST_POOL = """
+import itertools, signal
+from dataclasses import dataclass
+import numpy as np
+from ctc_ocr.generation.pool import ArraySpec, BatchPool
+
+@dataclass(frozen=True)
+class Masks:
+    def specs(self):
+        return {"blocked": ArraySpec((), "int64")}
+    def fill(self, number, arrays):
+        arrays["blocked"][()] = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+if __name__ == "__main__":
+    with BatchPool(Masks(), 2, range(4)) as pool:
+        print([int(each["blocked"]) for each in pool], signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+"""
+
+
+def test_workers_of_the_first_pool_of_a_process_begin_with_ctrl_c_blocked(tmp_path: Path) -> None:
+    script = tmp_path / "first.py"
+    script.write_text(FIRST_POOL)
+    root = Path(__file__).resolve().parent.parent
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment, timeout=60)
+    assert done.stdout.split("]") == ["[1, 1, 1, 1", " False\n"], done.stderr

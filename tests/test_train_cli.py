@@ -71,11 +71,20 @@ def test_occupied_prefix_is_refused_overwritten_or_resumed(tmp_path: Path, ubunt
     assert "--resume" in refused.stderr
     assert "--overwrite" in refused.stderr
     assert (tmp_path / "ocr-0001.params").read_bytes() == kept
+    other = run(tmp_path, ubuntu_font, "--resume", "--alphabet=ab", "--samples_per_epoch=16")
+    assert (other.returncode, "run with alphabet=01, and ab is asked for" in other.stderr) == (2, True)
     resumed = run(tmp_path, ubuntu_font, "--resume", "--num_epoch=2", "--samples_per_epoch=16")
     assert resumed.returncode == 0, resumed.stderr
     assert "Epoch[1]" in resumed.stderr
     assert "Epoch[0]" not in resumed.stderr
     assert (tmp_path / "ocr-0001.params").read_bytes() == kept
+    # A mistake, or anything before the first new checkpoint, costs no model.
+    failed = run(tmp_path, ubuntu_font, "--overwrite", "--learning_rate=1e38", "--warmup_steps=0")
+    assert failed.returncode == 1
+    assert "no longer finite" in failed.stderr
+    assert (tmp_path / "ocr-0001.params").read_bytes() == kept
+    own_config = run(tmp_path, ubuntu_font, "--overwrite", "--config=ocr.json")
+    assert (own_config.returncode, "has the name of a file that the run" in own_config.stderr) == (2, True)
     replaced = run(tmp_path, ubuntu_font, "--overwrite", "--num_epoch=1", "--samples_per_epoch=16", "--seed=5")
     assert replaced.returncode == 0
     assert not (tmp_path / "ocr-0002.params").exists()
@@ -156,6 +165,10 @@ def test_overfit_batch_saves_nothing(tmp_path: Path, ubuntu_font: str) -> None:
         (["--alphabet=0é漢"], "no glyph for '漢'"),
         (["--config=nothing.json"], "nothing.json"),
         (["--loss=mse"], "invalid choice: 'mse'"),
+        (["--prefix="], "expected the beginning of file names"),
+        (["--prefix=/proc/nothing/ocr"], "/proc/nothing cannot be written to"),
+        (["--cpu=100000"], "argument --cpu: 100000 is more than 1024"),
+        (["--num_hidden=100000000"], "num_hidden: 100000000 is more than 10000"),
         (["--learning_rate=-1"], "learning_rate: -1.0 is less than 0"),
         (["--batch_size=x"], "invalid int value: 'x'"),
     ],
@@ -165,7 +178,7 @@ def test_bad_arguments(
 ) -> None:
     font = [] if arguments[0].endswith(".ttf") else [ubuntu_font]
     try:
-        status = train.main([*font, *arguments, "--prefix", str(tmp_path / "ocr")])
+        status = train.main(["--prefix", str(tmp_path / "ocr"), *font, *SMALL[:-1], *arguments])
     except SystemExit as ended:
         status = ended.code
     assert status == 2

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,11 @@ from ctc_ocr.hyperparameters import Data, Hyperparameters, Network, Training
 from ctc_ocr.prediction import Predictor
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 from ctc_ocr.training.callbacks import log_lines
-from ctc_ocr.training.events import EpochEnd, Reading
+from ctc_ocr.training.events import BatchEnd, EpochEnd, Reading
 from ctc_ocr.training.initialisation import initial_parameters
 from ctc_ocr.training.optimizer import clip_global_norm, make_optimizer
-from ctc_ocr.training.trainer import Trainer, steps_done
+from ctc_ocr.training.resuming import newest
+from ctc_ocr.training.trainer import Trainer
 
 SMALL = Hyperparameters(
     Data(alphabet="01", min_length=1, max_length=2, draw_width=80, width=40, height=20),
@@ -55,7 +57,7 @@ def run(
         model = Model(settings, Alphabet(tuple(settings.data.alphabet)))
         trainer = Trainer(model, iterator, [mx.cpu(i) for i in range(contexts)], [events.append])
         if first:
-            trainer.resume(str(prefix))
+            trainer.resume(newest(str(prefix)))
         validation = remembered(replace(source, stream=1), settings.training.validation_samples, 1)
         assert trainer.fit(iterator, validation, str(prefix), lambda: pool.seconds_waited)
     return trainer, events
@@ -74,7 +76,7 @@ def test_a_resumed_run_gives_the_bits_of_one_that_was_not_stopped(
     run(settings, source, tmp_path / "part")
     for file in tmp_path.glob("part-0002*"):
         file.unlink()
-    assert steps_done(str(tmp_path / "part"), 4) == 4
+    assert newest(str(tmp_path / "part")).steps_done == 4
     resumed, _ = run(settings, source, tmp_path / "part", first=4)
     for name, array in weights(whole).items():
         np.testing.assert_array_equal(weights(resumed)[name], array, err_msg=name)
@@ -113,19 +115,63 @@ def test_resume_refuses_epochs_of_another_size_and_another_network(source: Gener
     with pytest.raises(InputError, match="its epochs have 4 batches, and 3 are asked for"):
         run(training(samples_per_epoch=24), source, tmp_path / "ocr", first=3)
     wider = replace(SMALL, network=replace(SMALL.network, num_hidden=17))
-    with pytest.raises(InputError, match="do not fit this network"):
+    with pytest.raises(InputError, match="is a run with num_hidden=16, and 17 is asked for"):
         run(wider, source, tmp_path / "ocr", first=4)
 
 
-def test_resume_refuses_the_state_of_another_optimizer(source: GeneratedSource, tmp_path: Path) -> None:
-    run(training(optimizer="sgd"), source, tmp_path / "ocr")
-    with pytest.raises(InputError, match="belongs to another optimizer"):
-        run(training(optimizer="adam", num_epoch=3), source, tmp_path / "ocr", first=8)
+@pytest.mark.parametrize(("before", "after"), [("sgd", "adam"), ("adam", "sgd")])
+def test_resume_refuses_the_state_of_another_optimizer(
+    source: GeneratedSource, tmp_path: Path, before: str, after: str
+) -> None:
+    run(training(optimizer=before), source, tmp_path / "ocr")
+    with pytest.raises(InputError, match=r"ocr-0002\.state\.npz: the saved optimizer state belongs to another"):
+        run(training(optimizer=after, num_epoch=3), source, tmp_path / "ocr", first=8)
 
 
-def test_a_loss_that_is_not_finite_ends_the_run(source: GeneratedSource, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="no longer finite"):
-        run(training(learning_rate=1e38, warmup_steps=0, samples_per_epoch=256), source, tmp_path / "ocr")
+@pytest.mark.parametrize("batch", [1, 3, 4])
+def test_a_run_interrupted_at_any_batch_and_resumed_gives_the_same_bits(
+    source: GeneratedSource, tmp_path: Path, batch: int
+) -> None:
+    settings = training(schedule="constant")
+    whole, _ = run(settings, source, tmp_path / "whole")
+
+    def interrupt(event: Any) -> None:
+        if isinstance(event, BatchEnd) and (event.epoch, event.batch) == (0, batch):
+            signal.raise_signal(signal.SIGINT)
+
+    assert not run_interrupted(settings, source, tmp_path / "part", interrupt)
+    point = newest(str(tmp_path / "part"))
+    assert point.steps_done == batch
+    resumed, _ = run(settings, source, tmp_path / "part", first=batch)
+    for name, array in weights(whole).items():
+        np.testing.assert_array_equal(weights(resumed)[name], array, err_msg=name)
+
+
+def run_interrupted(settings: Hyperparameters, source: GeneratedSource, prefix: Path, interrupt: Any) -> bool:
+    with BatchPool(source, 1, itertools.count()) as pool:
+        iterator = endless(source, pool, settings.training.samples_per_epoch)
+        trainer = Trainer(Model(settings, Alphabet(tuple("01"))), iterator, [mx.cpu()], [interrupt])
+        validation = remembered(replace(source, stream=1), settings.training.validation_samples, 1)
+        return trainer.fit(iterator, validation, str(prefix), lambda: pool.seconds_waited)
+
+
+def test_weights_and_state_that_do_not_belong_together_are_not_resumed(
+    source: GeneratedSource, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(SMALL, source, tmp_path / "ocr")
+    (tmp_path / "ocr-0002.params").write_bytes((tmp_path / "ocr-0001.params").read_bytes())
+    assert newest(str(tmp_path / "ocr")).stored.epoch == 1
+    assert "ocr-0002.params: weights and optimizer state do not belong together" in caplog.text
+    (tmp_path / "ocr-0001.state.npz").write_bytes((tmp_path / "ocr-0002.state.npz").read_bytes())
+    with pytest.raises(InputError, match="no checkpoint to resume"):
+        newest(str(tmp_path / "ocr"))
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_saves_nothing(source: GeneratedSource, tmp_path: Path) -> None:
+    hopeless = training(learning_rate=1e38, warmup_steps=0, samples_per_epoch=16)  # not before the last batch
+    with pytest.raises(RunError, match="no longer finite after 2 steps"):
+        run(hopeless, source, tmp_path / "ocr")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_one_batch_can_be_learned_by_heart(source: GeneratedSource) -> None:

@@ -23,7 +23,8 @@ def run(prog: str, body: Callable[[list[str]], int | None], argv: list[str] | No
     """
     try:
         status = body(sys.argv[1:] if argv is None else argv) or 0
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as after `>&-`
+            sys.stdout.flush()
         return status
     except UserError as error:
         print(f"{prog}: error: {error}", file=sys.stderr)
@@ -68,8 +69,8 @@ def numbers(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(f"{text!r} is not whole numbers with commas between them") from None
 
 
-def at_least(least: int) -> Callable[[str], int]:
-    """An argparse type: whole numbers from `least` upwards."""
+def at_least(least: int, most: int = 2**64 - 1) -> Callable[[str], int]:
+    """An argparse type: whole numbers from `least` to `most`."""
 
     def parse(text: str) -> int:
         try:
@@ -78,6 +79,8 @@ def at_least(least: int) -> Callable[[str], int]:
             raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
         if value < least:
             raise argparse.ArgumentTypeError(f"{value} is less than {least}")
+        if value > most:
+            raise argparse.ArgumentTypeError(f"{value} is more than {most}")
         return value
 
     return parse

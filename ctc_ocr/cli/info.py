@@ -11,7 +11,17 @@ from ctc_ocr.threads import available_cores
 from ctc_ocr.version import __version__
 
 PROG = "ctc-ocr info"
-PACKAGES = ("numpy", "opencv-python-headless", "captcha", "pillow", "RapidFuzz", "fonttools", "tqdm", "setuptools")
+PACKAGES = (
+    "numpy",
+    "numba",
+    "opencv-python-headless",
+    "captcha",
+    "pillow",
+    "RapidFuzz",
+    "fonttools",
+    "tqdm",
+    "setuptools",
+)
 MXNET_PACKAGES = ("mxnet", "mxnet-cu112")
 
 

@@ -3,6 +3,7 @@
 import argparse
 import itertools
 import logging
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 PROG = "lstm_ocr_train"
 OVERFIT_STEPS = 1000
+MOST_PROCESSES = 1024
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog=PROG, description="Train a network to read captchas.")
     made.add_argument("font", nargs="?", help="font file, or folder of fonts (default: the captcha package's font)")
     made.add_argument("--prefix", default="ocr", help="prefix of the files that the run writes (default: ocr)")
-    made.add_argument("--config", metavar="FILE.json", help="hyperparameters, in the form that PREFIX.json has them")
+    made.add_argument("--config", metavar="FILE.json", help="hyperparameters, as in PREFIX.json")
     made.add_argument("--preset", choices=presets.PRESETS, default="lstm", help="hyperparameters to start from")
     occupied = made.add_mutually_exclusive_group()
     occupied.add_argument("--resume", action="store_true", help="go on from the newest checkpoint under the prefix")
@@ -48,11 +50,16 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--overfit_batch", action="store_true", help="learn one batch by heart, save nothing, and end")
     num_proc = max(1, available_cores() // 2)
     made.add_argument(
-        "--num_proc", type=at_least(1), default=num_proc, help=f"processes that draw images (default: {num_proc})"
+        "--num_proc",
+        type=at_least(1, MOST_PROCESSES),
+        default=num_proc,
+        help=f"processes that draw images (default: {num_proc})",
     )
     device = made.add_mutually_exclusive_group()
     device.add_argument(
-        "--cpu", type=at_least(1), help="threads to train with (default: the cores that are left by --num_proc)"
+        "--cpu",
+        type=at_least(1, MOST_PROCESSES),
+        help="threads to train with (default: the cores left by --num_proc)",
     )
     device.add_argument("--gpu", type=at_least(0), default=0, help="GPUs to train on (default: 0)")
     add_hyperparameters(made.add_argument_group("hyperparameters"), options(), suppress=True)
@@ -83,41 +90,56 @@ def _train(argv: list[str]) -> int:
     devices = contexts(arguments.gpu)
     if settings.training.batch_size % len(devices):
         raise InputError(f"--batch_size {settings.training.batch_size} cannot be shared by {len(devices)} GPUs")
-    if not arguments.overfit_batch:
-        _check_prefix(arguments)
-    return _run(arguments, settings, fonts, devices)
+    existing = [] if arguments.overfit_batch else _check_prefix(arguments)
+    return _run(arguments, settings, fonts, devices, existing if arguments.overwrite else [])
 
 
-def _check_prefix(arguments: argparse.Namespace) -> None:
+def _check_prefix(arguments: argparse.Namespace) -> list[Path]:
+    """Refuse a prefix that cannot be used. Returns the files under it, to be removed by a run that overwrites them."""
     from ctc_ocr.checkpoint import epochs, occupied
 
-    if arguments.resume and not epochs(arguments.prefix):
-        raise InputError(f"nothing to resume: there is no {arguments.prefix}-0001.params or later epoch")
-    existing = occupied(arguments.prefix)
+    prefix = arguments.prefix
+    if not prefix or prefix.endswith("/"):
+        raise InputError(f"--prefix {prefix!r}: expected the beginning of file names, like models/ocr")
+    if prefix != prefix.encode("utf-8", "replace").decode("utf-8"):
+        raise InputError(f"--prefix {prefix!r}: MXNet takes only names in UTF-8")
+    existing = occupied(prefix)
+    if arguments.config and Path(arguments.config).resolve() in [path.resolve() for path in existing]:
+        raise InputError(f"--config {arguments.config} has the name of a file that the run under {prefix!r} writes")
+    if arguments.resume and not epochs(prefix):
+        raise InputError(f"nothing to resume: there is no {prefix}-0001.params or later epoch")
     if existing and not (arguments.resume or arguments.overwrite):
+        way = "go on with --resume, " if epochs(prefix) else "it was ended before its first checkpoint; "
         raise InputError(
-            f"there is a run under the prefix {arguments.prefix!r} already ({existing[0]} and so on): "
-            "go on with --resume, replace it with --overwrite, or take another --prefix"
+            f"there is a run under the prefix {prefix!r} already ({existing[0]} and so on): "
+            f"{way}replace it with --overwrite, or take another --prefix"
         )
+    return existing
 
 
-def _clear_prefix(arguments: argparse.Namespace) -> None:
-    """Done only when all is ready to train, so that a mistake in the arguments costs no model."""
-    from ctc_ocr.checkpoint import occupied
-
+def _check_writable(prefix: str) -> None:
+    """Better now than after the first epoch."""
+    folder = Path(f"{prefix}-").parent
     try:
-        Path(arguments.prefix).parent.mkdir(parents=True, exist_ok=True)
-        for path in occupied(arguments.prefix) if arguments.overwrite else []:
-            path.unlink()
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder):
+            pass
     except OSError as error:
-        raise InputError(f"--prefix {arguments.prefix}: {error}") from None
+        raise InputError(f"--prefix {prefix}: {folder} cannot be written to: {error.strerror}") from None
 
 
-def _run(arguments: argparse.Namespace, settings: Hyperparameters, fonts: tuple[str, ...], devices: list[Any]) -> int:
+def _run(
+    arguments: argparse.Namespace,
+    settings: Hyperparameters,
+    fonts: tuple[str, ...],
+    devices: list[Any],
+    replaced: list[Path],
+) -> int:
     from ctc_ocr.checkpoint import Model
     from ctc_ocr.datasets.iterator import endless, remembered
-    from ctc_ocr.training.callbacks import ProgressBar, log_lines
-    from ctc_ocr.training.trainer import Trainer, steps_done
+    from ctc_ocr.training.callbacks import OldRun, ProgressBar, log_lines
+    from ctc_ocr.training.resuming import newest
+    from ctc_ocr.training.trainer import Trainer
 
     data, training = settings.data, settings.training
     sizes = (data.draw_width, data.draw_height, data.width, data.height)
@@ -131,16 +153,20 @@ def _run(arguments: argparse.Namespace, settings: Hyperparameters, fonts: tuple[
     renderer.render_batch([data.alphabet[0]], np.zeros(1, np.uint64), image)
     model = Model(settings, Alphabet(tuple(data.alphabet)))
     num_batches = -(-training.samples_per_epoch // training.batch_size)
-    first = steps_done(arguments.prefix, num_batches) if arguments.resume else 0
+    point = newest(arguments.prefix) if arguments.resume else None
+    first = point.steps_done if point else 0
     pool = BatchPool(train, arguments.num_proc, itertools.count(first))
     with pool, ProgressBar(logging.getLogger("ctc_ocr")) as bar:
         iterator = endless(train, pool, training.samples_per_epoch, first % num_batches)
-        trainer = Trainer(model, iterator, devices, [bar, log_lines])
+        trainer = Trainer(model, iterator, devices, [bar, log_lines, OldRun(arguments.prefix, replaced)])
         if arguments.overfit_batch:
             return _overfit(trainer, iterator.next())
-        if arguments.resume:
-            trainer.resume(arguments.prefix)
-        _clear_prefix(arguments)
+        if point:
+            trainer.resume(point)
+        _check_writable(arguments.prefix)
+        if trainer.epochs_done >= training.num_epoch:
+            log.info("All %d epochs are done; a larger --num_epoch goes on", trainer.epochs_done)
+            return 0
         validation = remembered(held_out, training.validation_samples, arguments.num_proc)
         finished = trainer.fit(iterator, validation, arguments.prefix, lambda: pool.seconds_waited)
     if finished:

@@ -42,6 +42,26 @@ class BatchIter(mx.io.DataIter):  # type: ignore[misc]
         self._batches = None
         self._given = 0
 
+    def iter_next(self) -> bool:
+        """Go to the next batch, which getdata, getlabel and getpad then give; False at the end of the epoch."""
+        try:
+            self._current = self.next()
+        except StopIteration:
+            return False
+        return True
+
+    def getdata(self) -> list[Any]:
+        return list(self._current.data)
+
+    def getlabel(self) -> list[Any]:
+        return list(self._current.label)
+
+    def getindex(self) -> None:
+        return None
+
+    def getpad(self) -> int:
+        return int(self._current.pad)
+
     def next(self) -> Any:
         if self._given >= self.num_batches:
             raise StopIteration

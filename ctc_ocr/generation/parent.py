@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.resource_tracker
 import os
 import signal
 import threading
@@ -38,6 +39,8 @@ def interrupts_withheld() -> Iterator[None]:
     # Python runs the handler in the main thread even where another thread, which blocks nothing, got the signal.
     handled_here = threading.current_thread() is threading.main_thread()
     handler = signal.signal(signal.SIGINT, note) if handled_here else None
+    # Its start by the first process would unblock SIGINT (CPython's ensure_running ends with that).
+    multiprocessing.resource_tracker.ensure_running()
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -43,6 +44,22 @@ def _log_epoch(end: EpochEnd) -> None:
             "this; if it lasts, see whether --overfit_batch can learn, and lower --learning_rate",
             head, 100 * end.empty_share,
         )  # fmt: skip
+
+
+class OldRun:
+    """Removes the files of the run that a new one replaces, once the first checkpoint of the new one is written."""
+
+    def __init__(self, prefix: str, files: list[Path]) -> None:
+        self._prefix, self._files = prefix, files
+
+    def __call__(self, event: Any) -> None:
+        if isinstance(event, Saved):
+            state = event.path.removesuffix(".params") + ".state.npz"
+            written = {f"{self._prefix}.json", f"{self._prefix}-symbol.json", event.path, state}
+            for path in self._files:
+                if str(path) not in written:
+                    path.unlink(missing_ok=True)
+            self._files = []
 
 
 class ProgressBar:

@@ -50,12 +50,16 @@ def restore_state(updater: Any, parameters: list[list[Any]], arrays: dict[str, n
 
     Raises InputError if they do not belong to this optimizer and network.
     """
+    states = [updater.optimizer.create_state_multi_precision(n, each[0]) for n, each in enumerate(parameters)]
+    expected = {f"{number}.{part}" for number, state in enumerate(states) for part in range(len(_parts(state)))}
+    if expected != set(arrays):
+        raise InputError("the saved optimizer state belongs to another optimizer or network")
     for number, copies in enumerate(parameters):
         for device, weight in enumerate(copies):
             state = updater.optimizer.create_state_multi_precision(number * len(copies) + device, weight)
             for part, array in enumerate(_parts(state)):
-                saved = arrays.get(f"{number}.{part}")
-                if saved is None or saved.shape != array.shape:
+                saved = arrays[f"{number}.{part}"]
+                if saved.shape != array.shape:
                     raise InputError("the saved optimizer state belongs to another optimizer or network")
                 array[:] = saved
             updater.states[number * len(copies) + device] = state

@@ -1,5 +1,6 @@
 """Where the layers meet: data, symbol, loss, optimizer and checkpoints, over one mx.mod.Module."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,9 +22,12 @@ from ctc_ocr.training.optimizer import (
     sum_over_devices,
 )
 from ctc_ocr.training.progress import Clock, Sums, label_lists
+from ctc_ocr.training.resuming import ResumePoint
 
 REPORT_EVERY = 50  # batches, as in MXNet's example
 NUM_READINGS = 4
+
+log = logging.getLogger(__name__)
 
 
 def training_symbol(model: Model) -> Any:
@@ -84,7 +88,7 @@ class Trainer:
             while self.epochs_done < self._settings.num_epoch:
                 clock = Clock(waited)
                 sums = self._train_epoch(data, interrupts, waited)
-                if interrupts.wanted:
+                if self.batches_done < self._num_batches:
                     self.save(prefix, self.epochs_done + 1)
                     return False
                 seconds, waiting = clock.read()
@@ -92,9 +96,9 @@ class Trainer:
                 self.save(prefix, self.epochs_done)
                 end = self._validated(validation, sums, seconds, waiting)
                 self._tell(end)
-                if target and end.validation_accuracy >= target:
+                if interrupts.wanted or (target and end.validation_accuracy >= target):
                     break
-        return True
+        return not interrupts.wanted
 
     def _train_epoch(self, data: BatchIter, interrupts: Interrupts, waited: Callable[[], float]) -> Sums:
         """The rest of the epoch under way; ends between two batches when Ctrl-C was pressed."""
@@ -111,15 +115,20 @@ class Trainer:
                 speed = part.tally.count / clock.read()[0]
                 self._tell(Report(self.epochs_done, self.batches_done, speed, part.mean_loss, part.tally.accuracy))
                 part, clock = Sums(), Clock(waited)
-            if not np.isfinite(whole.loss):
-                raise RunError(
-                    f"the loss is no longer finite after {self.steps_done} steps; a smaller --learning_rate may help"
-                )
+            self._check(whole)
             if interrupts.wanted:
-                return whole
-        _count(pending, whole, part)
-        data.reset()
+                break
+        _count(pending, whole)
+        self._check(whole)
+        if self.batches_done == self._num_batches:
+            data.reset()
         return whole
+
+    def _check(self, sums: Sums) -> None:
+        if not np.isfinite(sums.loss):
+            raise RunError(
+                f"the loss is no longer finite after {self.steps_done} steps; a smaller --learning_rate may help"
+            )
 
     def _step(self, batch: Any) -> list[Any]:
         """One update. Returns copies of the outputs, which are computed while the caller goes on."""
@@ -171,41 +180,54 @@ class Trainer:
 
     def save(self, prefix: str, epoch: int) -> None:
         """Write the checkpoint of an epoch: the optimizer's state first, the parameters last."""
-        values = {"epochs_done": self.epochs_done, "batches_done": self.batches_done, "num_batches": self._num_batches}
-        checkpoint.save_training_state(prefix, epoch, state_arrays(self.module._updater, self._num_devices), values)
         arguments, auxiliary = self.module.get_params()
+        values = {
+            "epochs_done": self.epochs_done,
+            "batches_done": self.batches_done,
+            "num_batches": self._num_batches,
+            "checksum": checkpoint.checksum(arguments),
+        }
+        checkpoint.save_training_state(prefix, epoch, state_arrays(self.module._updater, self._num_devices), values)
         path = checkpoint.save(prefix, epoch, self.symbol, arguments, auxiliary, self.model)
         self._tell(Saved(str(path)))
 
-    def resume(self, prefix: str) -> None:
-        """Take over weights, optimizer state and progress of the newest checkpoint under `prefix`.
+    def resume(self, point: ResumePoint) -> None:
+        """Take over weights, optimizer state and progress of a run.
 
-        Raises InputError if it belongs to another network or to epochs of another size.
+        Raises InputError if it is one of another model, or its epochs are of another size.
         """
-        stored = checkpoint.load(prefix)
-        arrays, values = checkpoint.load_training_state(prefix, stored.epoch)
-        if values["num_batches"] != self._num_batches:
+        _refuse_another_model(point, self.model)
+        if point.num_batches != self._num_batches:
             raise InputError(
-                f"{prefix}: its epochs have {values['num_batches']} batches, and {self._num_batches} are asked for; "
+                f"{point.prefix}: its epochs have {point.num_batches} batches, and {self._num_batches} are asked for; "
                 "resume with the same batch_size and samples_per_epoch"
             )
-        try:
-            self.module.set_params(stored.arg_params, stored.aux_params)
-        except (mx.base.MXNetError, RuntimeError, ValueError) as error:
-            raise InputError(f"{prefix}: its weights do not fit this network: {error}") from None
-        self.epochs_done, self.batches_done = values["epochs_done"], values["batches_done"]
+        self.module.set_params(point.stored.arg_params, point.stored.aux_params)
+        self.epochs_done, self.batches_done = point.epochs_done, point.batches_done
         self._init_optimizer()
-        restore_state(self.module._updater, self.module._exec_group.param_arrays, arrays)
+        try:
+            restore_state(self.module._updater, self.module._exec_group.param_arrays, point.arrays)
+        except InputError as error:
+            raise InputError(f"{point.prefix}-{point.stored.epoch:04d}.state.npz: {error}") from None
 
     def _tell(self, event: Any) -> None:
         for callback in self._callbacks:
             callback(event)
 
 
-def steps_done(prefix: str, num_batches: int) -> int:
-    """Updates that the newest checkpoint under `prefix` has behind it, `num_batches` an epoch."""
-    _, values = checkpoint.load_training_state(prefix, checkpoint.epochs(prefix)[-1])
-    return int(values["epochs_done"] * num_batches + values["batches_done"])
+def _refuse_another_model(point: ResumePoint, model: Model) -> None:
+    """What would change the meaning of the files is refused; what only changes the training is said."""
+    assert point.stored.model is not None
+    before, now = point.stored.model.hyperparameters.to_dict(), model.hyperparameters.to_dict()
+    for section, values in now.items():
+        for name, value in values.items():
+            old = before[section][name]
+            if old == value:
+                continue
+            if section == "training" or name in ("renderer", "cell"):
+                log.info("Going on with %s=%s; it was %s before", name, value, old)
+            else:
+                raise InputError(f"{point.prefix} is a run with {name}={old}, and {value} is asked for: not resumed")
 
 
 def _size(batch: Any) -> int:

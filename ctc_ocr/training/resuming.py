@@ -1,0 +1,52 @@
+"""Where a run stands that is to be gone on with."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ctc_ocr import checkpoint
+from ctc_ocr.checkpoint import Checkpoint
+from ctc_ocr.errors import InputError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ResumePoint:
+    """A checkpoint with the optimizer's state that belongs to it, and how much of how many epochs it has behind it."""
+
+    prefix: str
+    stored: Checkpoint
+    arrays: dict[str, np.ndarray[Any, Any]]
+    epochs_done: int
+    batches_done: int
+    num_batches: int
+
+    @property
+    def steps_done(self) -> int:
+        """Updates made since the run began."""
+        return self.epochs_done * self.num_batches + self.batches_done
+
+
+def newest(prefix: str) -> ResumePoint:
+    """The newest checkpoint under `prefix` whose parts belong together: a crash can leave one of which they do not.
+
+    Raises InputError if there is none.
+    """
+    for epoch in reversed(checkpoint.epochs(prefix)):
+        stored = checkpoint.load(prefix, epoch)
+        if stored.model is None:
+            raise InputError(f"{prefix}.json is missing, which a run needs to be resumed")
+        arrays, values = checkpoint.load_training_state(prefix, epoch)
+        try:
+            numbers = [int(values[name]) for name in ("epochs_done", "batches_done", "num_batches", "checksum")]
+        except (KeyError, TypeError, ValueError):
+            raise InputError(f"{prefix}-{epoch:04d}.state.npz: not a training state of this package") from None
+        if numbers.pop() == checkpoint.checksum(stored.arg_params):
+            return ResumePoint(prefix, stored, arrays, *numbers)
+        log.warning(
+            "%s: weights and optimizer state do not belong together; taking the epoch before", stored.params_file
+        )
+    raise InputError(f"{prefix}: no checkpoint to resume: in none do weights and optimizer state belong together")
