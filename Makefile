@@ -3,7 +3,7 @@ PYTHON ?= python3
 TARGET ?= 0.98
 BIN := .venv/bin
 
-.PHONY: train test clean
+.PHONY: train test bench clean
 .DELETE_ON_ERROR:
 
 .venv/bin/python:
@@ -30,6 +30,9 @@ test: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+bench: .venv/test
+	$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache

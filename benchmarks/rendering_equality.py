@@ -23,7 +23,7 @@ IMAGES_SEED = 20_000
 def command(name: str, *arguments: object) -> str:
     """Run a subcommand of ctc-ocr and return what it printed."""
     words = [sys.executable, "-m", "ctc_ocr", name, *map(str, arguments)]
-    return subprocess.run(words, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True).stdout
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
 
 
 def accuracy(folder: Path, kind: str, seed: int, epochs: int) -> float:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import BLANK
 
+LEAST = -1e6  # log probability
+
 
 def best_path(logits: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
     """(T, N, C) logits or probabilities -> (T, N), the most probable class of each step."""
@@ -44,28 +46,43 @@ def label_log_probability(log_probs: NDArray[np.floating[Any]], labels: Sequence
     """log p(label | image) for (T, N, C) log probabilities and N labels (codes 1..C-1, no padding) -> (N,) float64.
 
     The sum over all alignments, by the forward algorithm (Graves et al., 2006, section 4.1); -inf for a label that
-    needs more steps than T.
-    """
-    steps, count, _ = log_probs.shape
-    if count == 0:
-        return np.zeros(0)
-    lengths = np.array([len(label) for label in labels])
-    extended = np.full((count, 2 * lengths.max() + 1), BLANK)  # blank, unit, blank, ..., unit, blank
-    for row, label in zip(extended, labels, strict=True):
-        row[1 : 2 * len(label) : 2] = label
-    # A unit may follow another without a blank between them if the two differ.
-    skips = np.zeros(extended.shape, dtype=bool)
-    skips[:, 3::2] = extended[:, 3::2] != extended[:, 1:-2:2]
+    needs more steps than T. A probability below exp(LEAST) counts as that.
 
+    The recursion goes through the states (blank, unit, blank, ..., unit, blank) instead of through the steps: a label
+    has fewer of them, and each is computed for all steps at once.
+    """
+    _, count, _ = log_probs.shape
+    lengths = np.array([len(label) for label in labels], dtype=np.intp)
+    units = np.full((lengths.max(initial=0), count), BLANK)
+    for column, label in zip(units.T, labels, strict=True):
+        column[: len(label)] = label
+    # A unit may follow another without a blank between them if the two differ.
+    passage = np.where(units[1:] == units[:-1], -np.inf, 0.0)
     images = np.arange(count)
-    emitted = log_probs[:, images[:, None], extended].astype(np.float64)  # (T, N, S)
-    alpha = np.full(extended.shape, -np.inf)
-    alpha[:, :2] = emitted[0, :, :2]
-    for step in range(1, steps):
-        reached = alpha.copy()
-        reached[:, 1:] = np.logaddexp(reached[:, 1:], alpha[:, :-1])
-        reached[:, 2:] = np.where(skips[:, 2:], np.logaddexp(reached[:, 2:], alpha[:, :-2]), reached[:, 2:])
-        alpha = reached + emitted[step]
-    last_blank = alpha[images, 2 * lengths]
-    last_unit = np.where(lengths > 0, alpha[images, np.maximum(2 * lengths - 1, 0)], -np.inf)
-    return np.asarray(np.logaddexp(last_blank, last_unit))
+    # Log probability of having stayed in a state from the first step on.
+    blanks = np.cumsum(np.maximum(log_probs[:, :, BLANK], LEAST), axis=0, dtype=np.float64)  # (T, N)
+    stays = np.cumsum(np.maximum(log_probs[:, images, units], LEAST), axis=0, dtype=np.float64)  # (T, L, N)
+    unit, blank = np.empty(0), blanks  # forward variables of the last two states, (T, N)
+    found = [blank[-1]]
+    for position in range(len(units)):
+        if position == 0:
+            unit = _alpha(blank, 0.0, stays[:, 0])
+        else:
+            unit = _alpha(np.logaddexp(blank, unit + passage[position - 1]), -np.inf, stays[:, position])
+        blank = _alpha(unit, -np.inf, blanks)
+        found.append(np.logaddexp(unit[-1], blank[-1]))
+    return np.asarray(np.stack(found)[lengths, images])
+
+
+def _alpha(source: NDArray[np.float64], start: float, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The forward variable of a state, log, (T, N): it is entered from `source` (T, N) of the step before, or at first
+    with log probability `start`, and stayed in from step to step, which sums up to `sums` (T, N).
+
+    alpha[t] = exp(sums[t]) * (exp(start) + the sum over j < t of source[j] / exp(sums[j])).
+    """
+    entered = np.empty_like(sums)
+    entered[0] = start
+    np.subtract(source[:-1], sums[:-1], entered[1:])
+    alpha: NDArray[np.float64] = np.logaddexp.accumulate(entered, axis=0)
+    alpha += sums
+    return alpha

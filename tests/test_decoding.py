@@ -77,3 +77,29 @@ def test_label_probability_of_one_step():
     log_probs = log_softmax(np.random.default_rng(5).normal(size=(1, 3, 3)))
     found = label_log_probability(log_probs, [[2], [], [1, 2]])
     np.testing.assert_allclose(found, [log_probs[0, 0, 2], log_probs[0, 1, 0], -np.inf])
+
+
+@pytest.mark.parametrize("spread", [3.0, 300.0, 2000.0])
+@pytest.mark.parametrize("steps", [7, 700])
+def test_improbable_labels_and_long_images_equal_the_recursion_of_logarithms(steps, spread):
+    """Probabilities far below the least float64: the recursion written down state by state."""
+    rng = np.random.default_rng(6)
+    labels = [[1, 2, 2], [], [3], [2, 1, 3]]
+    log_probs = log_softmax(rng.normal(size=(steps, len(labels), 4)) * spread)
+    found = label_log_probability(log_probs, labels)
+    for image, label in enumerate(labels):
+        states = [0, *itertools.chain.from_iterable((code, 0) for code in label)]
+        alpha = [-np.inf] * len(states)
+        for step in range(steps):
+            before = alpha if step else None
+            alpha = []
+            for s, state in enumerate(states):
+                if before is None:
+                    reached = 0.0 if s < 2 else -np.inf
+                else:
+                    sources = [before[s], *(before[s - 1 : s] if s else [])]
+                    if s > 1 and state not in (0, states[s - 2]):
+                        sources.append(before[s - 2])
+                    reached = np.logaddexp.reduce(sources)
+                alpha.append(reached + log_probs[step, image, state])
+        np.testing.assert_allclose(found[image], np.logaddexp.reduce(alpha[-2:]), rtol=1e-11)

@@ -186,3 +186,33 @@ def test_the_script_from_another_folder(folder, tmp_path):
     assert done.stdout == name + b"\t" + texts[0] + b"\n" + second + b"\t" + texts[1] + b"\n"
     assert done.stderr == b""
     assert done.returncode == 0
+
+
+def test_truths_stand_beside_the_readings_of_their_own_images(prefix, folder, tmp_path, capsys):
+    paths = sorted(folder.iterdir())
+    read = [reading.text for _, reading in expected(prefix, folder)]
+    rows = [f"{folder.name}/{path.name},{text}" for path, text in zip(paths, read, strict=True)]
+    rows[0] = rows[0].rpartition(",")[0] + ",none of these"
+    (tmp_path / "labels.csv").write_text("\n".join(["image,label", *rows[:-1]]) + "\n")
+    assert main([str(folder), "--prefix", prefix, "--labels", str(tmp_path / "labels.csv")]) == 0
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    assert lines[0] == f"{paths[0]}\t{read[0]}\tnone of these\twrong"
+    assert lines[1] == f"{paths[1]}\t{read[1]}\t{read[1]}\tright"
+    assert lines[len(paths) - 1] == f"{paths[-1]}\t{read[-1]}"
+    assert lines[-1].startswith(f"{len(paths) - 2} of {len(paths) - 1} right (")
+    assert f"has no label for 1 image(s), {paths[-1]} first" in said.err
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("a.png,1\n", "row 1: expected the header image,label, got 'a.png,1'"),
+        ("image,label\na.png\n", "row 2: expected 2 fields, got 1"),
+        ("", "row 1: expected the header"),
+    ],
+)
+def test_labels_that_are_none(prefix, folder, tmp_path, capsys, text, complaint):
+    (tmp_path / "labels.csv").write_text(text)
+    assert main([str(folder), "--prefix", prefix, "--labels", str(tmp_path / "labels.csv")]) == 2
+    assert complaint in capsys.readouterr().err

@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
         default="dark",
         help="whether the text is darker or lighter than its ground; auto decides for each image (default: dark)",
     )
-    made.add_argument("--batch_size", type=at_least(1), default=32, help="images read at a time (default: 32)")
+    made.add_argument("--batch_size", type=at_least(1), help="images read at a time (default: fastest on one core)")
     device = made.add_mutually_exclusive_group()
     device.add_argument("--cpu", type=at_least(1), default=1, help="threads to use (default: 1)")
     device.add_argument("--gpu", type=int, choices=(0, 1), default=0, help="1: compute on a GPU (default: 0)")
@@ -54,13 +54,14 @@ def _infer(argv: list[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # a file's name is printed as it is, whatever its bytes
     paths = find_images(arguments.images)
-    truths = read_labels(arguments.labels) if arguments.labels else None
+    truths = _truths(arguments.labels, paths) if arguments.labels else None
     set_threads(arguments.cpu)
     # Threads are fixed when MXNet is imported, so not above.
     from ctc_ocr.devices import contexts
-    from ctc_ocr.prediction import Predictor
+    from ctc_ocr.prediction import BATCH_SIZE, Predictor
 
-    predictor = Predictor(arguments.prefix, arguments.epoch, arguments.batch_size, context=contexts(arguments.gpu)[0])
+    batch_size = arguments.batch_size or BATCH_SIZE
+    predictor = Predictor(arguments.prefix, arguments.epoch, batch_size, context=contexts(arguments.gpu)[0])
     reader = ImageReader(arguments.ink)
     if len(arguments.images) == 1 and not Path(arguments.images[0]).is_dir() and truths is None:
         predictions = predictor.predict([reader.read(paths[0])])
@@ -68,7 +69,7 @@ def _infer(argv: list[str]) -> int:
     else:
         tally = Tally()
         for path, prediction in _readings(paths, predictor, reader):
-            truth = None if truths is None else truths.get(path.name)
+            truth = None if truths is None else truths.get(path.resolve())
             print(_json(path, prediction, truth) if arguments.json else _line(path, prediction, truth))
             if truth is not None:
                 tally.add([prediction.text], [truth])
@@ -112,6 +113,15 @@ class ImageReader:
                 "--ink light or --ink auto turns them over",
                 file=sys.stderr,
             )
+
+
+def _truths(labels: Path, paths: list[Path]) -> dict[Path, str]:
+    """{image file: text} of a labels.csv, whose paths are relative to it. Says which of `paths` it does not know."""
+    truths = {(labels.parent / name).resolve(): text for name, text in read_labels(labels).items()}
+    unknown = [path for path in paths if path.resolve() not in truths]
+    if unknown:
+        print(f"{PROG}: {labels} has no label for {len(unknown)} image(s), {unknown[0]} first", file=sys.stderr)
+    return truths
 
 
 def _readings(paths: list[Path], predictor: "Predictor", reader: ImageReader) -> Iterator[tuple[Path, "Prediction"]]:

@@ -1,0 +1,1 @@
+"""What is measured, beside the baseline it is measured against, in one run: python -m benchmarks."""
