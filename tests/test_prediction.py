@@ -138,3 +138,13 @@ def test_contexts():
     if not mx.runtime.Features().is_enabled("CUDA"):
         with pytest.raises(InputError, match="without CUDA.*cu112"):
             contexts(1)
+
+
+def test_readings_are_the_same_without_their_confidence(tmp_path):
+    save_own_model(tmp_path / "m")
+    images = random_images(3, width=16, height=10)
+    predictor = Predictor(tmp_path / "m")
+    texts = [reading.text for reading in predictor.predict(images)]
+    unsure = predictor.predict(images, confidence=False)
+    assert [reading.text for reading in unsure] == texts
+    assert [reading.confidence for reading in unsure] == [None] * 3

@@ -73,4 +73,4 @@ def test_make_train(tmp_path: Path) -> None:
     done = subprocess.run(["make", "train"], cwd=tmp_path / "clone", capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "of 8 right" in done.stdout
-    assert float(re.findall(r"Validation-accuracy=([\d.]+)", done.stderr)[-1]) >= 0.98
+    assert float(re.findall(r"Validation-accuracy=([\d.]+)", done.stderr)[-1]) >= 0.99

@@ -64,11 +64,11 @@ def _infer(argv: list[str]) -> int:
     predictor = Predictor(arguments.prefix, arguments.epoch, batch_size, context=contexts(arguments.gpu)[0])
     reader = ImageReader(arguments.ink)
     if len(arguments.images) == 1 and not Path(arguments.images[0]).is_dir() and truths is None:
-        predictions = predictor.predict([reader.read(paths[0])])
+        predictions = predictor.predict([reader.read(paths[0])], arguments.json)
         print(_json(paths[0], predictions[0], None) if arguments.json else _single(predictions[0], predictor))
     else:
         tally = Tally()
-        for path, prediction in _readings(paths, predictor, reader):
+        for path, prediction in _readings(paths, predictor, reader, arguments.json):
             truth = None if truths is None else truths.get(path.resolve())
             print(_json(path, prediction, truth) if arguments.json else _line(path, prediction, truth))
             if truth is not None:
@@ -124,7 +124,9 @@ def _truths(labels: Path, paths: list[Path]) -> dict[Path, str]:
     return truths
 
 
-def _readings(paths: list[Path], predictor: "Predictor", reader: ImageReader) -> Iterator[tuple[Path, "Prediction"]]:
+def _readings(
+    paths: list[Path], predictor: "Predictor", reader: ImageReader, confidence: bool
+) -> Iterator[tuple[Path, "Prediction"]]:
     """Path and reading of each image that can be read, batch by batch: memory does not grow with their number."""
     # Where the lines themselves appear on the terminal, they show the progress.
     hidden = True if sys.stdout.isatty() or len(paths) <= predictor.batch_size else None
@@ -133,7 +135,7 @@ def _readings(paths: list[Path], predictor: "Predictor", reader: ImageReader) ->
             chunk = paths[start : start + predictor.batch_size]
             # Prepared at once: a chunk of large photographs is never in memory together.
             read = [(path, predictor.prepare(image)) for path in chunk if (image := reader.try_read(path)) is not None]
-            predictions = predictor.predict([image for _, image in read])
+            predictions = predictor.predict([image for _, image in read], confidence)
             yield from zip([path for path, _ in read], predictions, strict=True)
             sys.stdout.flush()
             bar.update(len(chunk))
@@ -151,5 +153,5 @@ def _line(path: Path, prediction: "Prediction", truth: str | None) -> str:
 
 
 def _json(path: Path, prediction: "Prediction", truth: str | None) -> str:
-    told = {"image": str(path), "text": prediction.text, "confidence": round(prediction.confidence, 6)}
+    told = {"image": str(path), "text": prediction.text, "confidence": round(prediction.confidence or 0.0, 6)}
     return json.dumps(told if truth is None else {**told, "truth": truth})

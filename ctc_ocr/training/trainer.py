@@ -98,6 +98,9 @@ class Trainer:
                 self._tell(end)
                 if interrupts.wanted or (target and end.validation_accuracy >= target):
                     break
+            else:
+                if target:
+                    log.info("The target accuracy %s was not reached; a larger --num_epoch may reach it", target)
         return not interrupts.wanted
 
     def _train_epoch(self, data: BatchIter, interrupts: Interrupts, waited: Callable[[], float]) -> Sums:
