@@ -26,7 +26,7 @@ DIGITS = "0123456789"
 
 @dataclass(frozen=True)
 class Prediction:
-    """A reading. `codes` are without blanks; `confidence` is p(text | image) by the model, 0 to 1, if it was asked for."""
+    """A reading. `codes` are without blanks; `confidence` is p(text | image), 0 to 1, if it was asked for."""
 
     text: str
     codes: list[int]
