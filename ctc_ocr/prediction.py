@@ -16,6 +16,7 @@ from ctc_ocr.checkpoint import LAST_LAYER, Checkpoint, Model, load
 from ctc_ocr.constant_folding import fold_constants
 from ctc_ocr.decoding import collapse, label_log_probability
 from ctc_ocr.errors import InputError
+from ctc_ocr.host_memory import host_view, is_on_host
 from ctc_ocr.hyperparameters import Hyperparameters
 from ctc_ocr.images import Grey, resize
 from ctc_ocr.symbols import lstm
@@ -87,13 +88,14 @@ class Predictor:
     def log_probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """1 to batch_size images (N, height, width) uint8 of the model's size -> (T, N, C) float32."""
         size = 1 if len(images) == 1 else self.batch_size
-        padded = np.zeros((size, *images.shape[1:]), dtype=np.uint8)
-        padded[: len(images)] = images
+        padded = images
+        if len(images) < size:
+            padded = np.zeros((size, *images.shape[1:]), dtype=np.uint8)
+            padded[: len(images)] = images
         if size not in self._executors:
             self._executors[size] = self._bind(size)
         executor = self._executors[size]
-        # What `[:] =` does in the end; its way there takes as long as all of the network but the LSTMs.
-        executor.arg_dict["data"]._sync_copyfrom(self._graph.encode(padded))
+        _feed(executor.arg_dict["data"], self._graph.encode(padded))
         output: NDArray[np.float32] = executor.forward(is_train=False)[0].asnumpy()
         return output[:, : len(images)]
 
@@ -114,6 +116,14 @@ class Predictor:
         module.bind(inputs, for_training=False)
         module.set_params(self._arg_params, self._aux_params)
         return module._exec_group.execs[0]
+
+
+def _feed(array: Any, values: NDArray[Any]) -> None:
+    """Give an input its values. Nothing else uses it now: what was computed of it last has been read."""
+    if is_on_host(array):
+        np.copyto(host_view(array), values)  # MXNet's own ways take as long as all of the network but the LSTMs
+    else:
+        array[:] = mx.nd.array(values, dtype=values.dtype)
 
 
 def inference_graph(checkpoint: Checkpoint) -> InferenceGraph:

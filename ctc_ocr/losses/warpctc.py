@@ -5,7 +5,6 @@ Both let backward depend on all that it can: MXNet 1.9.1 keeps one list of depen
 a process, and an operator with fewer of them than the last one bound fails in its backward.
 """
 
-import ctypes
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from ctc_ocr._mxnet import mx
 from ctc_ocr.errors import InputError
+from ctc_ocr.host_memory import host_view, is_on_host
 from ctc_ocr.losses import warpctc_library
 
 logger = logging.getLogger(__name__)
@@ -73,21 +73,6 @@ def built_in_operator(symbols: Any) -> Callable[..., Any] | None:
     """WarpCTC of a namespace of symbols; only those MXNet builds have it that were compiled with its plugin."""
     operator: Callable[..., Any] | None = getattr(symbols, "WarpCTC", None)
     return operator
-
-
-def is_on_host(array: Any) -> bool:
-    """Whether NumPy can read the memory of this NDArray."""
-    return str(array.context.device_type).startswith("cpu")
-
-
-def host_view(array: Any) -> NDArray[Any]:
-    """The memory of an NDArray on the host as a NumPy array, not a copy; valid as long as the NDArray is."""
-    array.wait_to_read()
-    address = ctypes.c_void_p()
-    mx.base.check_call(mx.base._LIB.MXNDArrayGetData(array.handle, ctypes.byref(address)))
-    dtype = np.dtype(array.dtype)
-    memory = (ctypes.c_char * (array.size * dtype.itemsize)).from_address(address.value or 0)
-    return np.frombuffer(memory, dtype).reshape(array.shape)
 
 
 def _read(array: Any) -> NDArray[Any]:
