@@ -1,8 +1,12 @@
 """Fixtures that several test files use."""
 
+import signal
 from pathlib import Path
 
 import pytest
+
+# A suite that a script runs in the background is started with Ctrl-C ignored, and so would be the commands under test.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FONTS = Path(__file__).resolve().parent.parent / "fonts"
 
