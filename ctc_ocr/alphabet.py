@@ -1,8 +1,12 @@
 """The alphabet: units of text and their codes. Code 0 is the CTC blank and the padding of labels."""
 
+import itertools
+import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from ctc_ocr.errors import InputError
 
@@ -21,7 +25,7 @@ class Alphabet:
     def __post_init__(self) -> None:
         if not self.units:
             raise InputError("the alphabet is empty")
-        repeated = sorted({unit for unit in self.units if self.units.count(unit) > 1})
+        repeated = sorted(unit for unit, count in Counter(self.units).items() if count > 1)
         if repeated or "" in self.units:
             raise InputError(
                 f"units of an alphabet must be distinct and not empty; repeated or empty: {repeated or ['']}"
@@ -34,6 +38,12 @@ class Alphabet:
         if [code for _, code in by_code] != list(range(1, len(by_code) + 1)):
             raise InputError(f"the codes of an alphabet must be 1 to {len(by_code)}, each once; 0 is the blank")
         return cls(tuple(unit for unit, _ in by_code))
+
+    @classmethod
+    def from_labels(cls, labels: Iterable[Sequence[str]], min_count: int = 1) -> "Alphabet":
+        """The units of labels (each unit by unit) that occur at least `min_count` times, in the order of Unicode."""
+        frequencies = Counter(itertools.chain.from_iterable(labels))
+        return cls(tuple(sorted(unit for unit, count in frequencies.items() if count >= min_count)))
 
     @property
     def lookup(self) -> dict[str, int]:
@@ -63,3 +73,36 @@ class Alphabet:
     def decode(self, codes: Sequence[int]) -> str:
         """The text of codes that hold no blank (as greedy or beam decoding gives them)."""
         return "".join(self.units[code - 1] for code in codes)
+
+
+def read_lookups(paths: Iterable[str | Path]) -> Alphabet:
+    """The alphabet of JSON files of the form {unit: code}: units of the first by their codes, then what others add.
+
+    Only the order of the codes counts; the alphabet's own start at 1. Raises InputError that names the file for one
+    that cannot be read, has another form, or gives two units the same code.
+    """
+    units: dict[str, None] = {}
+    for path in paths:
+        units |= dict.fromkeys(_read_lookup(Path(path)))
+    return Alphabet(tuple(units))
+
+
+def _read_lookup(path: Path) -> list[str]:
+    try:
+        lookup = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON: {error}") from None
+    if not isinstance(lookup, dict) or not all(type(code) is int for code in lookup.values()) or "" in lookup:
+        raise InputError(f"{path}: expected {{unit: code}}, units that are not empty with whole numbers")
+    units = sorted(lookup, key=lambda unit: lookup[unit])
+    for first, second in itertools.pairwise(units):
+        if lookup[first] == lookup[second]:
+            raise InputError(f"{path}: {first!r} and {second!r} have the same code, {lookup[first]}")
+    return units
+
+
+def write_lookup(path: str | Path, alphabet: Alphabet) -> None:
+    """Write {unit: code} as JSON, to be read again by read_lookups. Raises OSError where that cannot be done."""
+    Path(path).write_text(json.dumps(alphabet.lookup, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

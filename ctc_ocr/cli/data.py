@@ -1,0 +1,221 @@
+"""ctc-ocr data: check, split, pack and preview labelled images."""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from ctc_ocr.alphabet import Alphabet, read_lookups, write_lookup
+from ctc_ocr.cli import data_split
+from ctc_ocr.cli.common import add_hyperparameters, add_version, at_least, run
+from ctc_ocr.cli.contact_sheet import contact_sheet
+from ctc_ocr.cli.data_options import (
+    add_network,
+    add_source,
+    good_samples,
+    hyperparameters,
+    look,
+    print_file_names_as_they_are,
+    refuse_existing,
+    source_options,
+    tell_dropped,
+)
+from ctc_ocr.datasets.checking import Check
+from ctc_ocr.datasets.labelled import LabelledSource
+from ctc_ocr.datasets.sources import read_source
+from ctc_ocr.datasets.sources.packs import PARTS, write_pack
+from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.hyperparameters import Augmentation, Hyperparameters, options
+from ctc_ocr.rendering.fonts import find_fonts
+
+PROG = "ctc-ocr data"
+SEEN = ("width", "height", "keep_ratio", "channels", "ink")  # what else decides how an image is seen
+LINES, BAR = 20, 40  # lines of the histogram at the most, and characters of its longest bar
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; returns its exit status: 1 from `check` where a sample would be dropped."""
+    return run(PROG, _data, argv)
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog=PROG, description="See to labelled images before a network is trained on them.")
+    add_version(made)
+    commands = made.add_subparsers(required=True, metavar="COMMAND")
+    for name, body, add_arguments, described in (
+        ("check", _check, _add_check, "what is in a source, and every sample that would be dropped, with the reason"),
+        ("split", data_split.split, data_split.add_arguments, "divide a source into train, validation and test"),
+        ("pack", _pack, _add_pack, "put a source into one RecordIO file, for large sets"),
+        ("preview", _preview, _add_preview, "a picture of what the network will see in training"),
+    ):
+        command = commands.add_parser(name, help=described, description=described[0].upper() + described[1:] + ".")
+        add_arguments(command)
+        command.set_defaults(body=body)
+    return made
+
+
+def _data(argv: list[str]) -> int:
+    arguments = parser().parse_args(argv)
+    print_file_names_as_they_are()
+    status: int = arguments.body(arguments)
+    return status
+
+
+def _add_labels(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("which labels are taken (default: any)")
+    group.add_argument(
+        "--lookup", nargs="+", metavar="FILE.json", help="alphabet as {unit: code}; of several files, all units"
+    )
+    group.add_argument("--max_units", type=at_least(0), default=0, help="longest label; 0 is any (default: 0)")
+
+
+def _add_check(command: argparse.ArgumentParser) -> None:
+    add_source(command)
+    _add_labels(command)
+    add_network(command)
+    command.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    command.add_argument(
+        "--write_lookup", type=Path, metavar="FILE.json", help="write the labels' alphabet, {unit: code}"
+    )
+    command.add_argument("--overwrite", action="store_true", help="replace the file of --write_lookup")
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    steps = hyperparameters(arguments).steps_of if arguments.config or arguments.preset else None
+    alphabet = read_lookups(arguments.lookup) if arguments.lookup else None
+    if arguments.write_lookup:
+        refuse_existing([arguments.write_lookup], arguments.overwrite)
+    found = read_source(arguments.source, source_options(arguments))
+    checked = look(found, alphabet, steps, arguments.max_units)
+    print(_as_json(checked) if arguments.json else _as_text(checked))
+    if arguments.write_lookup and checked.samples:
+        labels = Alphabet.from_labels(sample.units for sample in checked.samples)
+        try:
+            write_lookup(arguments.write_lookup, labels)
+        except OSError as error:
+            raise RunError(f"{arguments.write_lookup}: {error.strerror}") from None
+    return 1 if checked.dropped else 0
+
+
+def _as_json(checked: Check) -> str:
+    told = {"drops": checked.dropped, "notes": checked.notes}
+    lists = {name: [{"where": each.where, "reason": each.reason} for each in told[name]] for name in told}
+    return json.dumps({**checked.summary(), **lists}, indent=1)
+
+
+def _as_text(checked: Check) -> str:
+    summary = checked.summary()
+    lines = [f"samples: {summary['samples']} good, {summary['dropped']} dropped ({checked.drop_share:.2%})"]
+    if checked.samples:
+        lines += [
+            f"alphabet: {len(summary['alphabet'])} units, the most frequent first",
+            "  " + "  ".join(f"{_shown(unit)} {count}" for unit, count in checked.frequencies().most_common()),
+            "label lengths:",
+            *_bars([len(sample.units) for sample in checked.samples]),
+            *(f"{name}: {_spread(summary[name])}" for name in ("widths", "heights")),
+            f"same pixels as an earlier image: {summary['same_pixels']}",
+        ]
+    for name, problems in (("notes", checked.notes), ("dropped", checked.dropped)):
+        if problems:
+            lines += [f"{name}:", *(f"  {problem}" for problem in problems)]
+    return "\n".join(lines)
+
+
+def _shown(unit: str) -> str:
+    return repr(unit) if len(unit) > 1 or not unit.isprintable() or unit.isspace() else unit
+
+
+def _spread(percentiles: dict[str, int]) -> str:
+    return ", ".join(f"{value} ({percent})" for percent, value in percentiles.items())
+
+
+def _bars(lengths: list[int]) -> list[str]:
+    """A histogram, a line for each length or, of many lengths, for a range of them."""
+    least, step = min(lengths), 1 + (max(lengths) - min(lengths)) // LINES
+    counts = Counter((length - least) // step for length in lengths)
+    most = max(counts.values())
+    lines = []
+    for number in range(max(counts) + 1):
+        first = least + number * step
+        shown = str(first) if step == 1 else f"{first}-{first + step - 1}"
+        lines.append(f"{shown:>9} {counts[number]:>8} {'#' * -(-BAR * counts[number] // most)}".rstrip())
+    return lines
+
+
+def _add_pack(command: argparse.ArgumentParser) -> None:
+    add_source(command)
+    command.add_argument("out", metavar="OUT", help=f"beginning of the names of OUT{', OUT'.join(PARTS)}")
+    _add_labels(command)
+    command.add_argument("--overwrite", action="store_true", help="replace a pack of this name")
+
+
+def _pack(arguments: argparse.Namespace) -> int:
+    prefix = Path(arguments.out.removesuffix(PARTS[0]))
+    alphabet = read_lookups(arguments.lookup) if arguments.lookup else None
+    refuse_existing([Path(f"{prefix}{suffix}") for suffix in PARTS], arguments.overwrite)
+    checked = good_samples(arguments, f"{PROG} pack", alphabet, arguments.max_units)
+    alphabet = alphabet or Alphabet.from_labels(sample.units for sample in checked.samples)
+    try:
+        count = write_pack(prefix, tqdm(checked.samples, unit="image", disable=not sys.stderr.isatty()), alphabet)
+    except OSError as error:
+        raise RunError(f"{prefix}{PARTS[0]}: {error.strerror}") from None
+    print(f"Packed {count} images in {prefix}{PARTS[0]}; {len(alphabet.units)} units in {prefix}{PARTS[-1]}")
+    return 0
+
+
+def _add_preview(command: argparse.ArgumentParser) -> None:
+    add_source(command)
+    command.add_argument("out", metavar="OUT.png", type=Path, help="the picture to write")
+    command.add_argument("--overwrite", action="store_true", help="replace OUT.png")
+    command.add_argument("--count", type=at_least(1, 10_000), default=40, help="images on it (default: 40)")
+    command.add_argument("--font", metavar="FILE", help="font for the labels (default: the captcha package's)")
+    add_network(command)
+    known = options()
+    augmentation = [name for name in known if hasattr(Augmentation(), name)]
+    add_hyperparameters(command.add_argument_group("how they are seen"), [*SEEN, "seed", *augmentation], suppress=True)
+
+
+def _preview(arguments: argparse.Namespace) -> int:
+    settings = hyperparameters(arguments)
+    fonts = [*(find_fonts(arguments.font) if arguments.font else ()), *find_fonts(None)]
+    if arguments.out.suffix.lower() != ".png":
+        raise InputError(f"{arguments.out}: the name must end in .png")
+    refuse_existing([arguments.out], arguments.overwrite)
+    samples, problems = read_source(arguments.source, source_options(arguments))
+    generator = np.random.default_rng(settings.training.seed)
+    chosen = [samples[index] for index in generator.permutation(len(samples))[: arguments.count]]
+    checked = look((chosen, problems), steps=settings.steps_of)
+    tell_dropped(checked, f"{PROG} preview")
+    if not checked.samples:
+        raise RunError(f"{arguments.source}: none of {len(checked.dropped)} samples can be used")
+    images, labels = _as_trained(checked, settings, arguments.count)
+    try:
+        contact_sheet(images, labels, fonts).save(arguments.out)
+    except OSError as error:
+        raise RunError(f"{arguments.out}: {error.strerror}") from None
+    print(f"Wrote {len(images)} images to {arguments.out} (seed {settings.training.seed})")
+    return 0
+
+
+def _as_trained(checked: Check, settings: Hyperparameters, count: int) -> tuple[list[Any], list[str]]:
+    """`count` images (H, W) or (H, W, 3) uint8 as they come to the network alone, and their labels."""
+    single = replace(settings, training=replace(settings.training, batch_size=1))
+    images, labels = [], []
+    for number in range(count):
+        index = number % len(checked.samples)
+        sample = checked.samples[index]
+        # A source of its own for each, so that each is shown; its batches differ in how they are changed.
+        codes = Alphabet.from_labels([sample.units]).encode(sample.units)
+        source = LabelledSource([sample], [codes], [checked.sizes[index]], single, max_length=len(codes), shuffle=True)
+        arrays = {name: np.empty(spec.shape, spec.dtype) for name, spec in source.specs().items()}
+        source.fill(number, arrays)
+        width = int(arrays["width"][0]) if "width" in arrays else settings.data.width
+        images.append(arrays["images"][0][:, :width])
+        labels.append(sample.label)
+    return images, labels

@@ -1,0 +1,63 @@
+"""Labelled images: what every source gives, and what it says of the rows of which it could make none."""
+
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from ctc_ocr.datasets import recordio
+from ctc_ocr.errors import InputError
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An image file, or a record of a RecordIO pack, and its label. Small and picklable: the image is not in it."""
+
+    image: str  # path of an image file, or of the pack's .rec file
+    units: tuple[str, ...]  # the label, unit by unit
+    where: str  # for messages: "labels.csv, row 3", or the file's path
+    record: int | None = None  # key within the pack
+
+    @property
+    def label(self) -> str:
+        return "".join(self.units)
+
+    def read_bytes(self) -> bytes:
+        """The encoded image. Raises InputError that starts with `where`."""
+        try:
+            if self.record is None:
+                return Path(self.image).read_bytes()
+            return recordio.unpack(recordio.read_key(self.image, self.record))[1]
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path, or a damaged pack
+            reason = error.strerror if isinstance(error, OSError) else error
+            named = "" if self.where == self.image or self.record is not None else f"{self.image}: "
+            raise InputError(f"{self.where}: {named}{reason}") from None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A row or a file that gives no sample, or a sample that is left out: where it stands, and why."""
+
+    where: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """How labels are found. None is: recognise it from the content."""
+
+    delimiter: str | None = None  # CSV: one character between path and label
+    splitter: str | None = None  # CSV: one character around the units of a label; "" where each character is a unit
+    pattern: str | None = None  # folder: regular expression with a group `label`, searched in names without suffix
+    normalise: str = ""  # form of unicodedata.normalize for labels, "NFC" say; "" leaves them as they are
+
+
+# What a source gives: the samples, and the rows or files of which there is none.
+Found = tuple[list[Sample], list[Problem]]
+
+
+def characters(label: str, form: str) -> tuple[str, ...]:
+    """The characters of a label, in a normal form of Unicode or ("") as they are."""
+    return tuple(unicodedata.normalize(form, label) if form else label)  # type: ignore[arg-type]

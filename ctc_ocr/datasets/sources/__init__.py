@@ -1,0 +1,55 @@
+"""Where labelled images come from. Every kind of source gives a list of samples and a list of problems.
+
+A row or a file that is wrong becomes a problem and stops nothing; only a source of which nothing can be read is an
+error. Which labels suit an alphabet and a network, and which images can be read, is asked in datasets/checking.py.
+"""
+
+from pathlib import Path
+
+from ctc_ocr.datasets.labels_csv import LABELS_FILE
+from ctc_ocr.datasets.samples import Found, SourceOptions
+from ctc_ocr.datasets.sources.delimited import read_delimited
+from ctc_ocr.datasets.sources.folders import find_image_files, has_texts, read_names, read_texts
+from ctc_ocr.datasets.sources.packs import read_pack
+from ctc_ocr.errors import InputError
+
+DEFAULT_OPTIONS = SourceOptions()
+
+
+def read_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> Found:
+    """Samples and problems of a source, in its order.
+
+    It is a CSV file, a RecordIO pack (.rec), or a folder: one with a labels.csv, or one whose image files have a .txt
+    of the same name beside them, or else one whose files' names carry the labels; a pattern makes it the last. Raises
+    InputError where nothing can be read, for options that do not suit the source, and where there is no sample at all.
+    """
+    path = Path(path)
+    if path.is_dir():
+        found = _read_folder(path, options)
+    elif path.suffix == ".rec":
+        _refuse(path, "a pack", options, "delimiter", "splitter", "pattern")
+        found = read_pack(path, options.normalise)
+    else:
+        _refuse(path, "a CSV file", options, "pattern")
+        found = read_delimited(path, options)
+    samples, problems = found
+    if not samples and not problems:
+        raise InputError(f"{path}: no labelled images in it")
+    return found
+
+
+def _read_folder(folder: Path, options: SourceOptions) -> Found:
+    table = folder / LABELS_FILE
+    if options.pattern is None and table.is_file():
+        return read_delimited(table, options)
+    _refuse(folder, f"a folder without {LABELS_FILE}", options, "delimiter", "splitter")
+    images = find_image_files(folder)
+    if options.pattern is None and has_texts(images):
+        return read_texts(folder, images, options.normalise)
+    return read_names(images, options)
+
+
+def _refuse(path: Path, what: str, options: SourceOptions, *names: str) -> None:
+    given = [name for name in names if getattr(options, name) is not None]
+    if given:
+        raise InputError(f"{path} is {what}: {', '.join(given)} would mean nothing there")

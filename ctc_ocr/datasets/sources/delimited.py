@@ -1,0 +1,195 @@
+"""CSV files: a path and a label in each row. Plain (`path,label`), or with the units apart (`path;|u|n|i|t|s|`).
+
+Each line is a row of its own, so that a quote that is never closed spoils its own row and no other. The file may start
+with a header of `image` and `label`, in the form that the rows have (`image,label`, `image;|label|`); otherwise the
+form is recognised from the rows.
+"""
+
+import csv
+import itertools
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ctc_ocr.datasets.labels_csv import HEADER
+from ctc_ocr.datasets.samples import Found, Problem, Sample, SourceOptions, characters
+from ctc_ocr.errors import InputError
+from ctc_ocr.images import SUFFIXES
+
+DELIMITERS = (",", ";", "\t")  # those that are recognised, the likeliest first
+SPLITTER = "|"
+LOOKED_AT = 1000  # rows from which the form is recognised
+HEADER_LINE = re.compile(rf"^{HEADER[0]}(?P<delimiter>[^\w\s\"]|\t)(?P<splitter>[^\w\s\"]?){HEADER[1]}(?P=splitter)$")
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a row is written. An empty splitter: each character of the label is a unit."""
+
+    delimiter: str
+    splitter: str
+
+
+def read_delimited(path: Path, options: SourceOptions) -> Found:
+    """Samples of a CSV file; relative paths start from its folder. Raises InputError for a file that is no text."""
+    lines = _read_lines(path)
+    header = _header(lines)
+    if header and options.delimiter not in (None, header.delimiter):
+        header = None
+    form = _form(lines, header, options)
+    samples: list[Sample] = []
+    problems: list[Problem] = []
+    for number, line in enumerate(lines, start=1):
+        if not line or (number == 1 and header):
+            continue
+        where = f"{path}, row {number}"
+        try:
+            image, label = _fields(line, form.delimiter)
+            units = _units(label, form, options.normalise)
+            samples.append(Sample(str(path.parent / image), units, where))
+        except UnicodeDecodeError as error:
+            problems.append(Problem(where, f"not UTF-8: {line[error.start]:#04x} at byte {error.start + 1} of the row"))
+        except ValueError as error:
+            problems.append(Problem(where, str(error)))
+    return samples, problems
+
+
+def _read_lines(path: Path) -> list[bytes]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise InputError(f"{path}: UTF-16; accepted: UTF-8")
+    return content.removeprefix(b"\xef\xbb\xbf").splitlines()
+
+
+def _header(lines: list[bytes]) -> Form | None:
+    match = HEADER_LINE.match(lines[0].decode("utf-8", "replace")) if lines else None
+    return match and Form(match["delimiter"], match["splitter"])
+
+
+def _form(lines: list[bytes], header: Form | None, options: SourceOptions) -> Form:
+    """What the options say, or else the header, or else the rows."""
+    for name, given, least in (("delimiter", options.delimiter, 1), ("splitter", options.splitter, 0)):
+        if given is not None and (not least <= len(given) <= 1 or given in '"\r\n' and given):
+            raise InputError(f"{name} {given!r}: expected one character, and no quote or line end")
+    if options.delimiter is not None and options.delimiter == options.splitter:
+        raise InputError(f"delimiter and splitter are the same: {options.delimiter!r}")
+    candidates: tuple[str, ...] = DELIMITERS if options.delimiter is None else (options.delimiter,)
+    candidates = tuple(each for each in candidates if each != options.splitter)
+    delimiter, labels = _likeliest(lines[:LOOKED_AT], candidates)
+    if header:
+        delimiter, splitter = header.delimiter, header.splitter
+    else:
+        apart = sum(_is_split(label, SPLITTER) for label in labels)
+        splitter = SPLITTER if delimiter != SPLITTER and 2 * apart > len(labels) else ""
+    return Form(delimiter, splitter if options.splitter is None else options.splitter)
+
+
+def _likeliest(lines: Sequence[bytes], delimiters: Iterable[str]) -> tuple[str, list[str]]:
+    """The delimiter with which most rows start with the path of an image file, and the labels it gives."""
+    best: tuple[tuple[int, int, int], str, list[str]] | None = None
+    for delimiter in delimiters:
+        rows = [row for row in (_try_parse(line, delimiter) for line in lines) if len(row) > 1]
+        named = sum(row[0].lower().endswith(SUFFIXES) for row in rows)
+        labels = [row[1] for row in rows if len(row) == 2]
+        score = (named, sum(_is_split(label, SPLITTER) for label in labels), len(labels))
+        if best is None or score > best[0]:
+            best = score, delimiter, labels
+    assert best is not None
+    return best[1:]
+
+
+def _try_parse(line: bytes, delimiter: str) -> list[str]:
+    try:
+        return _parse(line, delimiter)
+    except ValueError:
+        return []
+
+
+def _parse(line: bytes, delimiter: str) -> list[str]:
+    """Fields of a row. Raises ValueError (for bad UTF-8, UnicodeDecodeError) for what is none."""
+    if b"\0" in line:
+        raise ValueError("a NUL byte in it: not a text file, or a damaged one")
+    try:
+        return next(csv.reader([line.decode("utf-8")], delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise ValueError(f"bad quoting: {error}; a quoted field ends before the delimiter, on its line") from None
+
+
+def _fields(line: bytes, delimiter: str) -> tuple[str, str]:
+    """Path and label of a row. Raises ValueError for what is no row of two."""
+    fields = _parse(line, delimiter)
+    if len(fields) != 2:
+        hint = f"; a field with {delimiter!r} in it stands between quotes" if len(fields) > 2 else ""
+        raise ValueError(f"expected 2 fields with {delimiter!r} between them, got {len(fields)}{hint}")
+    image, label = fields
+    if not image:
+        raise ValueError("no path")
+    return image, label
+
+
+def _units(label: str, form: Form, normalise: str) -> tuple[str, ...]:
+    if not form.splitter:
+        return characters(label, normalise)
+    if label in ("", form.splitter, form.splitter * 2):
+        return ()
+    if not _is_split(label, form.splitter):
+        raise ValueError(f"the label {label!r} does not start and end with {form.splitter!r}")
+    units = label[1:-1].split(form.splitter)
+    if "" in units:
+        raise ValueError(f"the label {label!r} has an empty unit")
+    return tuple("".join(characters(unit, normalise)) for unit in units)
+
+
+def _is_split(label: str, splitter: str) -> bool:
+    return len(label) > 1 and label[0] == label[-1] == splitter
+
+
+def _form_for(rows: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[Form, str]:
+    """The form in which these (image, units) rows can be written and read again, and its header, if it needs one.
+
+    Units of one character are written plainly, longer ones as tf_crnn has them, without a header. That takes one where
+    the names do not show that they are images', and where a unit has the splitter in it, and another takes its place.
+    """
+    images, labels = zip(*rows, strict=True)
+    units = set(itertools.chain.from_iterable(labels))
+    if all(len(unit) == 1 for unit in units):
+        return Form(",", ""), ",".join(HEADER)
+    used = set("".join(units)) | {";"}
+    if SPLITTER not in used and all(image.lower().endswith(SUFFIXES) for image in images):
+        return Form(";", SPLITTER), ""
+    others = (chr(code) for code in itertools.count(ord("!")) if unicodedata.category(chr(code))[0] in "PS")
+    headers = (
+        (mark, f"{HEADER[0]};{mark}{HEADER[1]}{mark}") for mark in itertools.chain(SPLITTER, others) if mark not in used
+    )
+    splitter, header = next((mark, header) for mark, header in headers if HEADER_LINE.match(header))
+    return Form(";", splitter), header
+
+
+def write_delimited(path: Path, rows: Iterable[tuple[str, tuple[str, ...]]]) -> None:
+    """Write one or more (image, units) rows, to be read by read_delimited. The file appears whole or not at all.
+
+    Raises InputError for a path with a line end in it or one that is not UTF-8, OSError where it cannot be written.
+    """
+    rows = list(rows)
+    form, header = _form_for(rows)
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        with unfinished.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, delimiter=form.delimiter, lineterminator="\n")
+            if header:
+                file.write(f"{header}\n")
+            for image, units in rows:
+                label = form.splitter + form.splitter.join(units) + form.splitter
+                if any(character in image + label for character in "\n\r\0"):
+                    raise InputError(f"{image!r}: a row with a line end or a NUL in it cannot be written to a CSV file")
+                writer.writerow((image, label))
+        unfinished.replace(path)
+    except UnicodeEncodeError:
+        raise InputError(f"{path}: the path of an image is not UTF-8, and cannot be written to a CSV file") from None
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,99 @@
+"""Folders of image files, and the folders below: labels in the files' names, or in .txt files beside them."""
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from ctc_ocr.datasets.samples import Found, Problem, Sample, SourceOptions, characters
+from ctc_ocr.errors import InputError
+from ctc_ocr.images import SUFFIXES
+
+DEFAULT_PATTERN = r"^(?P<label>.*?)(_[^_]*)?$"  # what stands before the last underscore, or all where there is none
+TEXT_SUFFIX = ".txt"
+
+
+def find_image_files(folder: Path) -> list[Path]:
+    """Image files in a folder and below it, sorted; what starts with a dot is left out. InputError if there is none."""
+    found = sorted(path for path in _visible(folder) if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not found:
+        raise InputError(f"{folder}: no image files in this folder; accepted: {', '.join(SUFFIXES)}")
+    return found
+
+
+def _visible(folder: Path) -> Iterable[Path]:
+    return (
+        path for path in folder.rglob("*") if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def finder(pattern: str, group: str) -> Callable[[str], str | None]:
+    """A function that finds a regular expression's group of this name, or its first, in a text; None where it is not.
+
+    Raises InputError for what is no regular expression, or has no group.
+    """
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise InputError(f"{pattern!r} is no regular expression: {error}") from None
+    if not compiled.groups:
+        raise InputError(f"the regular expression {pattern!r} has no group, as in (?P<{group}>...)")
+    key = group if group in compiled.groupindex else 1
+
+    def find(text: str) -> str | None:
+        match = compiled.search(text)
+        return match[key] if match else None
+
+    return find
+
+
+def read_names(images: Iterable[Path], options: SourceOptions) -> Found:
+    """Labels in the names of files, where the pattern finds them; each character is a unit."""
+    pattern = DEFAULT_PATTERN if options.pattern is None else options.pattern
+    find = finder(pattern, "label")
+    samples, problems = [], []
+    for path in images:
+        label = find(path.stem)
+        if label is None:
+            problems.append(Problem(str(path), f"the pattern {pattern!r} finds no label in the name"))
+        elif not _is_text(label):
+            problems.append(Problem(ascii(str(path)), "the name is not UTF-8"))
+        else:
+            samples.append(Sample(str(path), characters(label, options.normalise), str(path)))
+    return samples, problems
+
+
+def has_texts(images: Iterable[Path]) -> bool:
+    return any(path.with_suffix(TEXT_SUFFIX).is_file() for path in images)
+
+
+def read_texts(folder: Path, images: Iterable[Path], normalise: str) -> Found:
+    """Labels in .txt files, one line each in UTF-8, beside the images and with their names."""
+    samples, problems, texts = [], [], set()
+    for path in images:
+        text = path.with_suffix(TEXT_SUFFIX)
+        texts.add(text)
+        try:
+            samples.append(Sample(str(path), characters(_read_line(text), normalise), str(path)))
+        except FileNotFoundError:
+            problems.append(Problem(str(path), f"there is no {text.name} beside it"))
+        except UnicodeDecodeError as error:
+            problems.append(Problem(str(text), f"not UTF-8: byte {error.object[error.start]:#04x}"))
+        except OSError as error:
+            problems.append(Problem(str(text), str(error.strerror)))
+        except ValueError as error:
+            problems.append(Problem(str(text), str(error)))
+    alone = sorted(path for path in _visible(folder) if path.suffix == TEXT_SUFFIX and path not in texts)
+    problems += [Problem(str(path), "there is no image of this name beside it") for path in alone]
+    return samples, problems
+
+
+def _read_line(path: Path) -> str:
+    """The one line of a text file, without its end."""
+    lines = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n").rstrip("\n").split("\n")
+    if len(lines) > 1:
+        raise ValueError(f"{len(lines)} lines of text; an image has one")
+    return lines[0]
+
+
+def _is_text(name: str) -> bool:
+    return not any(0xD800 <= ord(character) <= 0xDFFF for character in name)  # bytes that were not UTF-8

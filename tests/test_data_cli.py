@@ -1,0 +1,358 @@
+"""ctc-ocr data: check, split, pack and preview, and what they refuse."""
+
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from ctc_ocr.cli.contact_sheet import GROUND, contact_sheet
+from ctc_ocr.cli.data import main, parser
+from ctc_ocr.cli.generate import main as generate
+from ctc_ocr.datasets.sources import read_source
+from ctc_ocr.rendering.fonts import find_fonts
+
+
+def run(*argv: object) -> int:
+    """The exit status of a command line."""
+    try:
+        return main([str(each) for each in argv])
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+
+
+def picture(path: Path, level: int, width: int = 40) -> Path:
+    image = np.full((12, width), 255, np.uint8)
+    image[3:9, 3:-3] = level
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), image)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """40 images of 4 works, all different: work2_13.png is labelled by its text file."""
+    for number in range(40):
+        path = picture(tmp_path / "lines" / f"work{number % 4}_{number:02}.png", number)
+        path.with_suffix(".txt").write_text(f"l{number % 7} {number}\n")
+    return tmp_path / "lines"
+
+
+def labels(table: Path) -> dict[str, str]:
+    samples, problems = read_source(table)
+    assert problems == []
+    assert all(Path(sample.image).is_file() for sample in samples)
+    return {Path(sample.image).name: sample.label for sample in samples}
+
+
+def parts(folder: Path) -> dict[str, dict[str, str]]:
+    return {path.stem: labels(path) for path in folder.glob("*.csv")}
+
+
+def test_check_of_a_good_source(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("check", folder) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    for line in (
+        "samples: 40 good, 0 dropped (0.00%)",
+        "alphabet: 12 units",
+        "        4       10 ###",
+        "widths: 40 (0%)",
+    ):
+        assert line in said.out
+    assert "dropped:" not in said.out
+
+
+def test_check_tells_each_drop_in_text_and_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "work0_00.png").write_bytes(b"")
+    (folder / "work1_01.txt").unlink()
+    assert run("check", folder) == 1
+    said = capsys.readouterr().out
+    assert f"  {folder}/work0_00.png: the file is empty\n" in said + "\n"
+    assert f"  {folder}/work1_01.png: there is no work1_01.txt beside it\n" in said + "\n"
+    assert run("check", folder, "--json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["samples"], told["dropped"], told["alphabet"]["l"]) == (38, 2, 38)
+    assert {Path(drop["where"]).name for drop in told["drops"]} == {"work0_00.png", "work1_01.png"}
+
+
+def test_check_with_alphabet_length_and_network(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lookup = folder.parent / "lookup.json"
+    assert run("check", folder, "--write_lookup", lookup) == 0
+    assert run("check", folder, "--lookup", lookup) == 0
+    assert run("check", folder, "--write_lookup", lookup) == 2
+    assert "already" in capsys.readouterr().err
+    lookup.write_text(json.dumps({unit: code for code, unit in enumerate("l012345678 ")}))
+    (folder.parent / "more.json").write_text('{"9": 0}')
+    assert run("check", folder, "--lookup", lookup) == 1
+    said = capsys.readouterr().out
+    assert "not in the alphabet: '9'" in said
+    assert said.count("not in the alphabet") == 4
+    assert run("check", folder, "--lookup", lookup, folder.parent / "more.json") == 0
+    assert run("check", folder, "--max_units", 4) == 1
+    assert capsys.readouterr().out.count("5 units; at most 4") == 30
+    config = folder.parent / "config.json"
+    for width, status in ((8, 0), (4, 1)):
+        config.write_text(json.dumps({"data": {"width": width, "min_length": 1, "max_length": 2}}))
+        assert run("check", folder, "--config", config) == status
+    assert "needs 5 time steps (5 units), and the network makes 4" in capsys.readouterr().out
+
+
+def test_source_options_reach_the_source(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("check", folder, "--pattern", "^work(?P<label>.)_", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["alphabet"] == {"0": 10, "1": 10, "2": 10, "3": 10}
+    table = folder / "set.csv"
+    table.write_text("work0_00.png\t+A\u030a+b+\n")
+    arguments = ("check", table, "--delimiter", r"\t", "--splitter", "+", "--json")
+    assert run(*arguments) == 0
+    assert json.loads(capsys.readouterr().out)["alphabet"] == {"A\u030a": 1, "b": 1}
+    assert run(*arguments, "--unicode_form", "NFC") == 0
+    assert json.loads(capsys.readouterr().out)["alphabet"] == {"\u00c5": 1, "b": 1}
+
+
+def test_split_by_shares(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = folder.parent / "out" / "first"
+    assert run("split", folder, out, "--shares", "0.7,0.2,0.1") == 0
+    assert f"train: 28 samples, {out}/train.csv" in capsys.readouterr().out
+    found = parts(out)
+    assert {name: len(part) for name, part in found.items()} == {"train": 28, "validation": 8, "test": 4}
+    assert {**found["train"], **found["validation"], **found["test"]} == {
+        path.name: path.with_suffix(".txt").read_text().rstrip("\n") for path in folder.glob("*.png")
+    }
+    for seed, same in ((0, True), (1, False)):
+        again = folder.parent / f"seed{seed}"
+        assert run("split", folder, again, "--shares", "0.7,0.2,0.1", "--seed", seed) == 0
+        assert (parts(again) == found) == same
+
+
+def test_split_overwrites_only_when_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = folder.parent / "out"
+    assert run("split", folder, out) == 0
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    assert run("split", folder, out, "--seed", 1) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+    assert run("split", folder, out, "--shares", "0.5,0.5,0", "--overwrite") == 0
+    assert sorted(path.name for path in out.iterdir()) == ["train.csv", "validation.csv"]
+    assert "test: 0 samples; no file is written" in capsys.readouterr().out
+
+
+def test_split_by_counts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("split", folder, folder.parent / "out", "--counts", "20,5,3") == 0
+    assert {name: len(part) for name, part in parts(folder.parent / "out").items()} == {
+        "train": 20, "validation": 5, "test": 3
+    }  # fmt: skip
+    assert "in no part: 12 samples" in capsys.readouterr().out
+
+
+def test_split_by_groups(folder: Path) -> None:
+    assert run("split", folder, folder.parent / "out", "--group", "^(.*)_", "--shares", "0.5,0.25,0.25") == 0
+    works = [{name[:5] for name in part} for part in parts(folder.parent / "out").values()]
+    assert sorted(map(len, works)) == [1, 1, 2]
+    assert len(set.union(*works)) == 4
+
+
+def test_split_with_named_groups_divides_the_rest_singly(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copy(folder / "work3_03.png", folder / "work0_99.png")
+    (folder / "work0_99.txt").write_text("copy")
+    out = folder.parent / "out"
+    arguments = ("--group", r"(?P<group>work\d)", "--test_groups", "work1,work3", "--shares", "0.9,0.1,0")
+    assert run("split", folder, out, *arguments) == 0
+    found = parts(out)
+    assert {name[:5] for name in found["test"]} == {"work1", "work3"}
+    assert {name: len(part) for name, part in found.items()} == {"train": 19, "validation": 2, "test": 20}
+    said = capsys.readouterr()
+    assert "same pixels as another: 2 images, not all of them in one part" in said.out
+    assert f"{folder}/work0_99.png = {folder}/work3_03.png" in said.err
+
+
+def test_same_pixels_stay_in_one_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(30):
+        picture(tmp_path / "set" / f"{number}_1.png", number // 3)
+    assert run("split", tmp_path / "set", tmp_path / "out", "--shares", "0.4,0.3,0.3") == 0
+    assert "same pixels as another: 30 images, kept together" in capsys.readouterr().out
+    found = [{int(name.split("_")[0]) // 3 for name in part} for part in parts(tmp_path / "out").values()]
+    assert sum(map(len, found)) == len(set.union(*found)) == 10
+
+
+def test_a_split_keeps_units_of_several_characters(tmp_path: Path) -> None:
+    rows = ["|ch|a|", "|a|,|", '|"|;|'] * 10
+    for number in range(30):
+        picture(tmp_path / f"{number}.png", number)
+    lines = [f'{number}.png;"{row.replace(chr(34), chr(34) * 2)}"\n' for number, row in enumerate(rows)]
+    (tmp_path / "set.csv").write_text("".join(lines))
+    assert run("split", tmp_path / "set.csv", tmp_path / "out") == 0
+    before = {Path(sample.image).name: sample.units for sample in read_source(tmp_path / "set.csv")[0]}
+    after = [
+        sample for part in ("train", "validation", "test") for sample in read_source(tmp_path / f"out/{part}.csv")[0]
+    ]
+    assert {Path(sample.image).name: sample.units for sample in after} == before
+    assert len(after) == 30
+
+
+def test_what_cannot_be_used_is_left_out_and_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "work0_00.png").write_bytes(b"no image")
+    for arguments in (("split", folder, folder.parent / "out"), ("pack", folder, folder.parent / "set")):
+        assert run(*arguments) == 0
+        assert f"left out: {folder}/work0_00.png: not an image" in capsys.readouterr().err
+    assert sum(map(len, parts(folder.parent / "out").values())) == 39
+    assert len(read_source(folder.parent / "set.rec")[0]) == 39
+    for path in folder.glob("*.png"):
+        path.write_bytes(b"")
+    assert run("split", folder, folder.parent / "none") == 1
+    assert "none of its 40 samples can be used" in capsys.readouterr().err
+
+
+def test_pack_holds_the_same_samples(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = folder.parent / "packs" / "set.rec"
+    assert run("pack", folder, out) == 0
+    assert f"Packed 40 images in {out}" in capsys.readouterr().out
+    samples, packed = read_source(folder)[0], read_source(out)[0]
+    assert [sample.units for sample in packed] == [sample.units for sample in samples]
+    assert [sample.read_bytes() for sample in packed] == [sample.read_bytes() for sample in samples]
+    assert run("check", out) == 0
+    assert run("pack", folder, out) == 2
+    lookup = folder.parent / "few.json"
+    lookup.write_text(json.dumps({unit: code for code, unit in enumerate(" l0123456")}))
+    assert run("pack", out, out, "--overwrite", "--lookup", lookup, "--max_units", 4) == 0
+    assert "not in the alphabet: '7'" in capsys.readouterr().err
+    assert sorted(sample.label for sample in read_source(out)[0]) == [f"l{number} {number}" for number in range(7)]
+    assert sorted(path.name for path in out.parent.iterdir()) == ["set.idx", "set.json", "set.rec"]
+    assert run("split", out, folder.parent / "out") == 2
+    assert "split what it was made of" in capsys.readouterr().err
+
+
+def test_preview_shows_images_and_labels(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = folder.parent / "config.json"
+    config.write_text(json.dumps({"data": {"height": 20, "width": 100, "keep_ratio": True}}))
+    out = folder.parent / "sheets" / "plain.png"
+    assert run("preview", folder, out, "--count", 7, "--config", config) == 0
+    assert f"Wrote 7 images to {out}" in capsys.readouterr().out
+    sheet = np.asarray(Image.open(out))
+    count, _, stats, _ = cv2.connectedComponentsWithStats((sheet == 255).all(axis=2).astype(np.uint8))
+    papers = stats[1:][stats[1:, cv2.CC_STAT_HEIGHT] == 20]
+    assert (len(papers), set(papers[:, cv2.CC_STAT_WIDTH])) == (7, {67})  # 40 x 12 at a height of 20
+    levels = {int(sheet[top + 10, left + 30, 0]) for left, top, *_ in papers}
+    assert len(levels) == 7  # each image once
+    texts = sheet[papers[0][1] + 20 : papers[0][1] + 40]
+    assert (texts == 0).any()
+    assert run("preview", folder, out) == 2
+    assert "--overwrite" in capsys.readouterr().err
+
+
+def test_preview_is_changed_by_augmentation_and_seed(folder: Path) -> None:
+    pictures = []
+    for number, (settings, seed) in enumerate([({}, 0), ({"augment": True, "max_noise": 20.0}, 0), ({}, 1), ({}, 0)]):
+        config, out = folder.parent / "config.json", folder.parent / f"{number}.png"
+        config.write_text(json.dumps({"augmentation": settings}))
+        assert run("preview", folder, out, "--count", 3, "--seed", seed, "--config", config) == 0
+        pictures.append(out.read_bytes())
+    assert pictures[0] == pictures[3]
+    assert len(set(pictures)) == 3
+
+
+def test_preview_of_fewer_images_than_asked_for_and_of_bad_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture(tmp_path / "set" / "12_1.png", 0)
+    (tmp_path / "set" / "3_1.png").write_bytes(b"")
+    assert run("preview", tmp_path / "set", tmp_path / "p.png", "--count", 5) == 0
+    said = capsys.readouterr()
+    assert "Wrote 5 images" in said.out
+    assert "3_1.png: the file is empty" in said.err
+    assert run("preview", tmp_path / "set", tmp_path / "p.jpg") == 2
+    (tmp_path / "set" / "12_1.png").write_bytes(b"")
+    assert run("preview", tmp_path / "set", tmp_path / "q.png") == 1
+
+
+def test_contact_sheet_takes_the_font_that_has_the_label(ubuntu_font: str) -> None:
+    droid = find_fonts(None)[0]
+    grey, colour = np.zeros((10, 20), np.uint8), np.full((30, 50, 3), (255, 0, 0), np.uint8)
+    sheet = np.asarray(contact_sheet([grey, colour], ["a", "b"], [droid]))
+    assert (sheet[0, 0].tolist(), sheet[8, 8].tolist()) == (list(GROUND), [0, 0, 0])
+    assert (sheet == (255, 0, 0)).all(axis=2).sum() == 30 * 50
+    # U+E0FF: a sign of their own that the Ubuntu fonts have in the area for private use.
+    first, second = (np.asarray(contact_sheet([grey], ["\ue0ff"], fonts)) for fonts in ([droid], [droid, ubuntu_font]))
+    assert first.shape != second.shape or not np.array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ((), "required: COMMAND"),
+        (("chek",), "invalid choice"),
+        (("check",), "required: SOURCE"),
+        (("check", "nowhere"), "nowhere: No such file"),
+        (("check", "lines", "--delimiter", ","), "would mean nothing"),
+        (("check", "lines", "--pattern", "("), "no regular expression"),
+        (("check", "lines", "--lookup", "none.json"), "none.json: No such file"),
+        (("check", "lines", "--config", "none.json"), "none.json"),
+        (("check", "lines", "--unicode_form", "NFX"), "invalid choice"),
+        (("check", "lines", "--unknown"), "unrecognized arguments: --unknown"),
+        (("split", "lines", "out", "--shares", "0.5,0.5"), "expected 3 shares"),
+        (("split", "lines", "out", "--shares", "0.5,0.5,0.5"), "1 together"),
+        (("split", "lines", "out", "--shares", "nan,0.5,0.5"), "expected 3 shares"),
+        (("split", "lines", "out", "--counts", "1,2"), "expected 3 numbers"),
+        (("split", "lines", "out", "--counts", "39,2,0"), "there are 40 samples"),
+        (("split", "lines", "out", "--counts", "1,2,3", "--shares", "1,0,0"), "not allowed with"),
+        (("split", "lines", "out", "--counts", "1,2,3", "--group", "(.)"), "take --shares"),
+        (("split", "lines", "out", "--test_groups", "a"), "need --group"),
+        (("split", "lines", "out", "--group", "work"), "no group"),
+        (("split", "lines", "out", "--group", "(x)"), "finds nothing in the name of"),
+        (("split", "lines", "out", "--group", "(work.)", "--test_groups", "work9"), "in the group work9"),
+        (
+            ("split", "lines", "out", "--group", "(work.)", "--test_groups", "work1", "--validation_groups", "work1"),
+            "in --validation_groups and in --test_groups",
+        ),
+        (
+            ("split", "lines", "out", "--group", "(work.)", "--test_groups", "work1", "--shares", "0,0,1"),
+            "leave nothing",
+        ),
+        (("split", "lines", "lookup.json/out"), "not a folder"),
+        (("pack", "lines", "lookup.json/out"), "not a folder"),
+        (("preview", "lines", "p.png", "--count", "0"), "less than 1"),
+        (("preview", "lines", "p.png", "--font", "none.ttf"), "none.ttf"),
+    ],
+)
+def test_what_is_refused(
+    folder: Path, arguments: tuple[str, ...], complaint: str,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(folder.parent)
+    Path("lookup.json").write_text("{}")
+    assert run(*arguments) == 2
+    said = capsys.readouterr()
+    assert complaint in said.err
+    assert (said.out, "Traceback" in said.err) == ("", False)
+    assert sorted(path.name for path in Path().iterdir()) in (["lines", "lookup.json"], ["lines", "lookup.json", "out"])
+    assert not list(Path().glob("out/*"))
+
+
+def test_the_commands_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fonts_folder: Path) -> None:
+    page = (fonts_folder.parent / "docs" / "data.md").read_text(encoding="utf-8")
+    lines = [line[2:] for line in page.splitlines() if line.startswith("$ ")]
+    assert len(lines) > 10
+    (tmp_path / "fonts").symlink_to(fonts_folder)
+    monkeypatch.chdir(tmp_path)
+    for line in lines:
+        name, *arguments = shlex.split(line)
+        status = generate(arguments) if name == "captcha_generator" else run(*arguments[1:])
+        assert status == 0, line
+    assert len(parts(Path("works"))["test"]) == 20
+
+
+def test_options_that_the_docs_list_exist() -> None:
+    page = (Path(__file__).resolve().parent.parent / "docs" / "data.md").read_text(encoding="utf-8")
+    commands = next(action for action in parser()._actions if isinstance(action.choices, dict)).choices
+    assert commands is not None
+    known = {option for command in commands.values() for option in command._option_string_actions}
+    named = set(re.findall(r"`(--\w+)", page))
+    assert named - known == set()
+    assert {option for option in commands["split"]._option_string_actions if option.startswith("--")} - named <= {
+        "--help", "--overwrite", "--seed"
+    }  # fmt: skip
