@@ -5,7 +5,17 @@ import itertools
 import numpy as np
 import pytest
 
-from ctc_ocr.decoding import best_path, collapse, greedy, label_log_probability, log_softmax
+from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.decoding import (
+    allowed_classes,
+    best_path,
+    collapse,
+    greedy,
+    label_log_probability,
+    log_softmax,
+    restrict,
+)
+from ctc_ocr.errors import InputError
 
 
 def collapse_one(path):
@@ -103,3 +113,36 @@ def test_improbable_labels_and_long_images_equal_the_recursion_of_logarithms(ste
                     reached = np.logaddexp.reduce(sources)
                 alpha.append(reached + log_probs[step, image, state])
         np.testing.assert_allclose(found[image], np.logaddexp.reduce(alpha[-2:]), rtol=1e-11)
+
+
+def test_true_steps_equal_images_that_end_there():
+    rng = np.random.default_rng(7)
+    logits = rng.normal(size=(6, 3, 4)) * 3
+    steps = [6, 4, 2]
+    log_probs, labels = log_softmax(logits), [[1, 2], [3], [2, 2]]
+    alone = [(logits[:n, [image]], log_probs[:n, [image]]) for image, n in enumerate(steps)]
+    assert greedy(logits, steps) == [greedy(each)[0] for each, _ in alone]
+    assert greedy(logits, steps) != greedy(logits)
+    found = label_log_probability(log_probs, labels, steps)
+    expected = [label_log_probability(each, [label])[0] for (_, each), label in zip(alone, labels, strict=True)]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert np.isneginf(found).tolist() == [False, False, True]
+
+
+def test_a_mask_is_a_softmax_over_what_is_allowed():
+    alphabet = Alphabet(("a", "b", "c"))
+    allowed = allowed_classes(alphabet, "ca")
+    assert allowed.tolist() == [True, True, False, True]
+    logits = np.array([[[0.0, 1.0, 9.0, 2.0]], [[0.0, -1.0, 9.0, -2.0]]], dtype=np.float32)
+    masked = restrict(logits, allowed)
+    assert np.isneginf(masked[:, :, 2]).all()
+    np.testing.assert_allclose(masked[:, :, allowed], log_softmax(logits[:, :, allowed]), atol=1e-12)
+    np.testing.assert_allclose(masked, restrict(log_softmax(logits), allowed), atol=1e-12)
+    assert (greedy(logits), greedy(masked)) == ([[2]], [[3]])
+    assert restrict(logits, allowed_classes(alphabet, ())).max(axis=2).tolist() == [[0.0], [0.0]]
+    assert np.exp(label_log_probability(masked, [[2]])) == [0.0]
+
+
+def test_a_mask_names_what_is_not_in_the_alphabet():
+    with pytest.raises(InputError, match="not in the alphabet: 'd', 'é'"):
+        allowed_classes(Alphabet(("a", "b")), "adé")

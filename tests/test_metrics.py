@@ -1,14 +1,25 @@
 """Exact match and LCS ratio, against the definition and another library."""
 
+import collections
 import difflib
 import itertools
 import math
 
+import jiwer
 import numpy as np
 import pytest
 from rapidfuzz.distance import Indel
 
-from ctc_ocr.metrics import Tally, exact_matches, lcs_ratio, lcs_ratios
+from ctc_ocr.metrics import (
+    Tally,
+    confusions,
+    edit_distances,
+    exact_matches,
+    has_repeat,
+    lcs_ratio,
+    lcs_ratios,
+    wilson_interval,
+)
 
 
 def lcs_length(a, b):
@@ -83,8 +94,75 @@ def test_tally_is_the_mean_over_all_samples():
     tally = Tally()
     assert math.isnan(tally.accuracy)
     assert math.isnan(tally.lcs_ratio)
+    assert math.isnan(tally.cer)
     tally.add([[1, 2], [1, 3]], [[1, 2], [1, 2]])
     tally.add([[4]], [[5]])
     assert (tally.count, tally.exact) == (3, 1)
     assert tally.accuracy == pytest.approx(1 / 3)
     assert tally.lcs_ratio == pytest.approx(1.5 / 3)
+    assert (tally.edits, tally.length, tally.cer) == (2, 5, 2 / 5)
+
+
+def edit_distance(a, b):
+    """Textbook dynamic programming (Levenshtein, 1966)."""
+    table = [[i + j for j in range(len(b) + 1)] for i in range(len(a) + 1)]
+    for i, j in itertools.product(range(len(a)), range(len(b))):
+        table[i + 1][j + 1] = min(table[i][j + 1] + 1, table[i + 1][j] + 1, table[i][j] + (a[i] != b[j]))
+    return table[-1][-1]
+
+
+def test_edit_distances_against_dynamic_programming():
+    predictions, truths = zip(*random_pairs(100, high=4, longest=12), strict=True)
+    expected = [edit_distance(prediction, truth) for prediction, truth in zip(predictions, truths, strict=True)]
+    assert edit_distances(predictions, truths).tolist() == expected
+    assert edit_distances([], []).shape == (0,)
+
+
+def test_corpus_cer_equals_jiwer():
+    rng = np.random.default_rng(1)
+    draw = lambda least: "".join(rng.choice(list("abcä \u00df\U0001f600"), size=rng.integers(least, 30)))  # noqa: E731
+    truths, predictions = [draw(1) for _ in range(200)], [draw(0) for _ in range(200)]
+    tally = Tally()
+    for start in range(0, 200, 33):
+        tally.add(predictions[start : start + 33], truths[start : start + 33])
+    # Their default transforms strip spaces at the ends.
+    as_is = jiwer.Compose([jiwer.ReduceToListOfListOfChars()])
+    theirs = jiwer.process_characters(
+        truths, predictions, reference_transform=as_is, hypothesis_transform=as_is
+    )  # fmt: skip
+    assert tally.cer == pytest.approx(theirs.cer, rel=1e-12)
+    assert tally.edits == theirs.substitutions + theirs.deletions + theirs.insertions
+
+
+def test_cer_counts_units_and_not_characters():
+    tally = Tally()
+    tally.add([["sch", "a"]], [["sch", "ä"]])
+    assert tally.cer == 0.5
+
+
+def test_confusions_make_the_truth_of_the_reading():
+    assert list(confusions("hallo", "hello")) == [("e", "a")]
+    assert list(confusions([1, 2], [1, 2, 3])) == [(3, None)]
+    assert list(confusions(["x", "y"], ["y"])) == [(None, "x")]
+    for prediction, truth in random_pairs(100, high=4, longest=12):
+        found = list(confusions(prediction, truth))
+        assert len(found) == edit_distance(prediction, truth)
+        left = collections.Counter(truth) + collections.Counter(read for _, read in found if read is not None)
+        left.subtract(unit for unit, _ in found if unit is not None)
+        assert +left == collections.Counter(prediction)
+
+
+def test_repeats_are_equal_neighbours():
+    assert [has_repeat(text) for text in ("", "a", "aba", "abba", ["sch", "sch"])] == [False, False, False, True, True]
+
+
+def test_wilson_interval_solves_its_equation():
+    """Its ends are the shares p from which the observed one is 1.96 standard deviations of p away."""
+    for right, count in ((3, 10), (95, 100), (1, 2), (699, 700)):
+        for p in wilson_interval(right, count):
+            assert abs(right / count - p) == pytest.approx(1.959964 * math.sqrt(p * (1 - p) / count), rel=1e-6)
+    assert wilson_interval(0, 20)[0] == 0.0
+    assert wilson_interval(20, 20)[1] == 1.0
+    assert wilson_interval(0, 0) == (0.0, 1.0)
+    # Newcombe (1998), table I: 81 of 263.
+    assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)

@@ -1,0 +1,119 @@
+"""ctc-ocr evaluate: how well a model reads labelled images."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ctc_ocr.cli.common import add_version, at_least, run, share
+from ctc_ocr.cli.data_options import add_source, print_file_names_as_they_are, progress_bar, source_options
+from ctc_ocr.cli.decoding_options import add_decoding, decoder
+from ctc_ocr.cli.evaluation_table import table
+from ctc_ocr.cli.models import add_epoch, chosen_epoch, find_model
+from ctc_ocr.datasets.samples import Problem, Sample
+from ctc_ocr.datasets.sources import read_source
+from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.evaluation import Evaluation
+from ctc_ocr.threads import set_threads
+
+if TYPE_CHECKING:
+    from ctc_ocr.prediction import Predictor
+
+PROG = "ctc-ocr evaluate"
+LISTED = 10  # problems
+BATCHES = 4  # that are read at a time: images of about the same width find each other
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; returns its exit status: 1 where a row or an image could not be read."""
+    return run(PROG, _evaluate, argv)
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog=PROG, description="Measure how well a model reads labelled images.")
+    made.add_argument("model", metavar="MODEL", help="prefix of the model's files, or a folder with one model in it")
+    add_source(made)
+    add_epoch(made)
+    made.add_argument("--json", type=Path, metavar="FILE", help="write all figures here too")
+    made.add_argument(
+        "--min_confidence",
+        type=share,
+        default=0.0,
+        metavar="P",
+        help="tell what is left, and how much of it is right, without the readings below this confidence",
+    )
+    add_decoding(made)
+    made.add_argument("--batch_size", type=at_least(1), help="images read at a time (default: fastest on one core)")
+    device = made.add_mutually_exclusive_group()
+    device.add_argument("--cpu", type=at_least(1), default=1, help="threads to use (default: 1)")
+    device.add_argument("--gpu", type=int, choices=(0, 1), default=0, help="1: compute on a GPU (default: 0)")
+    add_version(made)
+    return made
+
+
+def _evaluate(argv: list[str]) -> int:
+    arguments = parser().parse_args(argv)
+    print_file_names_as_they_are()
+    prefix = find_model(arguments.model)
+    samples, problems = read_source(arguments.source, source_options(arguments))
+    set_threads(arguments.cpu)
+    # Threads are fixed when MXNet is imported, so not above.
+    from ctc_ocr.devices import contexts
+    from ctc_ocr.prediction import BATCH_SIZE, Predictor
+
+    batch_size = arguments.batch_size or BATCH_SIZE
+    epoch = chosen_epoch(prefix, arguments.epoch)
+    predictor = Predictor(prefix, epoch, batch_size, context=contexts(arguments.gpu)[0])
+    predictor.decoder = decoder(arguments, predictor.alphabet, PROG)
+    evaluation = Evaluation(predictor.alphabet, arguments.min_confidence)
+    first, count = problems[:LISTED], len(problems)
+    for truths, readings, unreadable in _readings(samples, predictor):
+        evaluation.add([each.codes for each in readings], [each.confidence or 0.0 for each in readings], truths)
+        first += unreadable[: LISTED - len(first)]
+        count += len(unreadable)
+    _tell_problems(first, count)
+    report = evaluation.report()
+    if not report["samples"]:
+        raise RunError(f"{arguments.source}: not one of its {count} images could be evaluated")
+    model = {"model": prefix, "epoch": predictor.epoch, "source": str(arguments.source)}
+    skipped = {"count": count, "first": [str(each) for each in first]}
+    if arguments.json:
+        _write(arguments.json, {**model, **report, "problems": skipped})
+    print(table(report))
+    return 1 if count else 0
+
+
+def _readings(
+    samples: Sequence[Sample], predictor: "Predictor"
+) -> Iterator[tuple[list[tuple[str, ...]], list[Any], list[Problem]]]:
+    """Truths and readings, and what could not be read, some batches at a time."""
+    with progress_bar(len(samples)) as bar:
+        for start in range(0, len(samples), BATCHES * predictor.batch_size):
+            chunk = samples[start : start + BATCHES * predictor.batch_size]
+            truths, images, problems = [], [], []
+            for sample in chunk:
+                try:
+                    # As small as the model reads it at once: large photographs are never in memory together.
+                    images.append(predictor.load(sample.read_bytes(), sample.where))
+                    truths.append(sample.units)
+                except InputError as error:
+                    problems.append(Problem(sample.where, str(error).removeprefix(f"{sample.where}: ")))
+            yield truths, predictor.predict_loaded(images), problems
+            bar.update(len(chunk))
+
+
+def _tell_problems(first: Sequence[Problem], count: int) -> None:
+    for problem in first:
+        print(f"{PROG}: left out: {problem}", file=sys.stderr)
+    if count > len(first):
+        print(f"{PROG}: left out: {count - len(first)} more", file=sys.stderr)
+
+
+def _write(path: Path, values: dict[str, Any]) -> None:
+    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    try:
+        path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None

@@ -1,0 +1,34 @@
+"""How a network's log probabilities are read: by the best path or a beam search, of all classes or some. No MXNet."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctc_ocr.beam_search import BeamSearch, Hypothesis
+from ctc_ocr.decoding import Steps, greedy, label_log_probability, restrict
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """`search` None takes the best path alone; `allowed` (C,) bool are the classes that may be read, None: all."""
+
+    search: BeamSearch | None = None
+    allowed: NDArray[np.bool_] | None = None
+
+    def read(
+        self, log_probs: NDArray[np.floating[Any]], steps: Steps | None = None, confidence: bool = True
+    ) -> list[list[Hypothesis]]:
+        """(T, N, C) log probabilities and true steps (N,) -> for each image its hypotheses, best first, at least one.
+
+        exp(log_probability) is a reading's confidence. The best path has one hypothesis an image, and without
+        `confidence` no log probability (NaN): it takes longer than the reading.
+        """
+        if self.allowed is not None:
+            log_probs = restrict(log_probs, self.allowed)
+        if self.search is not None:
+            return self.search(log_probs, steps)
+        codes = greedy(log_probs, steps)
+        found = label_log_probability(log_probs, codes, steps) if confidence else np.full(len(codes), np.nan)
+        return [[Hypothesis(*each)] for each in zip(codes, found.tolist(), found.tolist(), strict=True)]

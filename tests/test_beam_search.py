@@ -1,0 +1,228 @@
+"""Prefix beam search against the enumeration of all texts."""
+
+import collections
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.beam_search import BeamSearch
+from ctc_ocr.decoding import allowed_classes, greedy, log_softmax, restrict
+from ctc_ocr.errors import InputError
+from ctc_ocr.language_model import LanguageModel, WordList
+from tests.reference_ctc import ctc_loss
+
+ALPHABET = Alphabet(("a", "b", "c"))
+EVERYTHING = 4096
+
+
+def all_texts(log_probs):
+    """{codes: log p(codes | image)} of every text that (T, C) log probabilities can give, by its definition."""
+    steps, classes = log_probs.shape
+    texts = {}
+    for length in range(steps + 1):
+        for codes in itertools.product(range(1, classes), repeat=length):
+            if length + sum(a == b for a, b in itertools.pairwise(codes)) <= steps:
+                texts[codes] = -ctc_loss(log_probs, codes)
+    return texts
+
+
+def by_score(scores):
+    return sorted(((list(codes), score) for codes, score in scores.items()), key=lambda item: -item[1])
+
+
+def check(found, scores, log_probs):
+    """The hypotheses are the best texts of {codes: score}, in their order."""
+    expected = by_score(scores)[: len(found)]
+    assert [each.codes for each in found] == [codes for codes, _ in expected]
+    np.testing.assert_allclose([each.score for each in found], [score for _, score in expected], rtol=1e-9)
+    exact = [-ctc_loss(log_probs, each.codes) for each in found]
+    np.testing.assert_allclose([each.log_probability for each in found], exact, rtol=1e-9)
+
+
+def plain_beam(log_probs, width):
+    """The prefixes in the beam at the end, written down with dictionaries after Hannun et al. (2014): {codes}."""
+    beam = {(): (1.0, 0.0)}  # probabilities of ending in a blank, in the last unit
+    for row in np.exp(log_probs):
+        grown = collections.defaultdict(lambda: [0.0, 0.0])
+        for prefix, (blank, unit) in beam.items():
+            grown[prefix][0] += (blank + unit) * row[0]
+            if prefix:
+                grown[prefix][1] += unit * row[prefix[-1]]
+            for code in range(1, len(row)):
+                grown[(*prefix, code)][1] += (blank if prefix[-1:] == (code,) else blank + unit) * row[code]
+        beam = dict(sorted(grown.items(), key=lambda item: -sum(item[1]))[:width])
+    return set(beam)
+
+
+def random_log_probs(rng, steps=5, images=2, classes=4):
+    return log_softmax(rng.normal(size=(steps, images, classes)) * 2)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 4])
+def test_a_wide_beam_finds_all_texts_and_their_probabilities(classes):
+    rng = np.random.default_rng(classes)
+    log_probs = random_log_probs(rng, classes=classes)
+    for image, found in enumerate(BeamSearch(EVERYTHING, EVERYTHING)(log_probs, [5, 3])):
+        alone = log_probs[: [5, 3][image], image]
+        texts = all_texts(alone)
+        assert len(found) == len(texts)
+        assert any(a == b for each in found for a, b in itertools.pairwise(each.codes))
+        check(found, texts, alone)
+        assert sum(math.exp(each.log_probability) for each in found) == pytest.approx(1.0)
+
+
+def test_a_narrow_beam_finds_the_best_text_nearly_always_and_its_exact_probability():
+    rng = np.random.default_rng(0)
+    log_probs = random_log_probs(rng, images=40)
+    best = [by_score(all_texts(log_probs[:, image]))[0][0] for image in range(40)]
+    right = {}
+    for width in (1, 8):
+        found = BeamSearch(width)(log_probs)
+        right[width] = sum(each[0].codes == codes for each, codes in zip(found, best, strict=True))
+        for image, (hypothesis,) in enumerate(found):
+            exact = -ctc_loss(log_probs[:, image], hypothesis.codes)
+            assert hypothesis.log_probability == hypothesis.score == pytest.approx(exact)
+    assert right[1] >= 24
+    assert right[8] >= 36
+
+
+@pytest.mark.parametrize("width", [1, 2, 7, 30])
+def test_what_falls_out_of_a_narrow_beam_is_what_falls_out_of_a_plain_one(width):
+    log_probs = random_log_probs(np.random.default_rng(width), steps=25, images=20, classes=5)
+    for image, found in enumerate(BeamSearch(width, width)(log_probs)):
+        assert {tuple(each.codes) for each in found} == plain_beam(log_probs[:, image], width)
+
+
+def test_the_best_text_is_not_that_of_the_best_path():
+    # Graves (2006), figure 2: two steps of blank 0.6 and a 0.4 make "a" of probability 0.64, "" of 0.36.
+    log_probs = np.log(np.array([[[0.6, 0.4]], [[0.6, 0.4]]]))
+    assert greedy(log_probs) == [[]]
+    first, second = BeamSearch(2, 2)(log_probs)[0]
+    assert (first.codes, second.codes) == ([1], [])
+    np.testing.assert_allclose([first.log_probability, second.log_probability], np.log([0.64, 0.36]))
+
+
+def test_a_clear_image_is_read_as_the_best_path_at_every_width():
+    rng = np.random.default_rng(1)
+    path = np.repeat(rng.integers(0, 20, size=(40, 3)), 2, axis=0)
+    logits = rng.normal(size=(80, 3, 20)).astype(np.float32)
+    np.put_along_axis(logits, path[:, :, None], 15.0, axis=2)
+    expected = greedy(logits)
+    for width in (1, 2, 10, 100):
+        assert [each[0].codes for each in BeamSearch(width)(log_softmax(logits))] == expected
+
+
+def test_a_prefix_that_fell_out_of_the_beam_comes_back_as_itself():
+    """Narrow beams over long random images: no text twice, probabilities never too large."""
+    log_probs = random_log_probs(np.random.default_rng(2), steps=30, images=20, classes=3)
+    for found in BeamSearch(7, 7)(log_probs):
+        texts = [tuple(each.codes) for each in found]
+        assert len(set(texts)) == len(texts) == 7
+        assert sum(math.exp(each.log_probability) for each in found) <= 1.0 + 1e-9
+        assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
+
+
+def test_a_language_model_scores_as_the_rescoring_of_all_texts():
+    model = LanguageModel.from_lines(["abc", "cab", "abcc", "ba"], ALPHABET, 3)
+    log_probs = random_log_probs(np.random.default_rng(3))
+    for weight, bonus in ((0.7, 0.0), (1.5, 0.8), (0.5, -1.0), (0.0, 1.0)):
+        for image, found in enumerate(BeamSearch(EVERYTHING, 300, model, weight, bonus)(log_probs)):
+            scores = {
+                codes: log_prob + weight * model.log_probability(codes) + bonus * len(codes)
+                for codes, log_prob in all_texts(log_probs[:, image]).items()
+            }
+            check(found, scores, log_probs[:, image])
+
+
+def test_words_are_read_as_if_all_other_texts_were_struck_out():
+    words = WordList.from_words(["abc", "cab", "a", "bb"], ALPHABET)
+    model = LanguageModel.from_lines(["abc", "cab"], ALPHABET, 2)
+    log_probs = random_log_probs(np.random.default_rng(4))
+    for image, found in enumerate(BeamSearch(200, 200, words=words)(log_probs)):
+        texts = all_texts(log_probs[:, image])
+        check(found, {tuple(ALPHABET.encode(word)): texts[tuple(ALPHABET.encode(word))]
+                      for word in ("abc", "cab", "a", "bb")}, log_probs[:, image])  # fmt: skip
+        assert len(found) == 4
+    for image, found in enumerate(BeamSearch(200, 2, model, 1.0, words=words)(log_probs)):
+        texts = all_texts(log_probs[:, image])
+        scores = {
+            codes: texts[codes] + model.log_probability(codes)
+            for codes in map(tuple, map(ALPHABET.encode, ("abc", "cab", "a", "bb")))
+        }
+        check(found, scores, log_probs[:, image])
+
+
+def unclear(text, likely, alphabet, share):
+    """(2 * length, 1, C): each character of `text` in a step with a blank after it, and `likely` instead of it at the
+    places where they differ, with the larger share."""
+    steps = np.full((2 * len(text), 1, alphabet.num_classes), 1e-3)
+    for place, (right, wrong) in enumerate(zip(alphabet.encode(text), alphabet.encode(likely), strict=True)):
+        steps[2 * place, 0, right] += 1 - share
+        steps[2 * place, 0, wrong] += share
+        steps[2 * place + 1, 0, 0] += 1.0
+    return np.log(steps / steps.sum(axis=2, keepdims=True))
+
+
+def test_language_model_and_words_mend_what_the_image_does_not_show():
+    alphabet = Alphabet(tuple("abcdefghijklmnopqrstuvwxyz "))
+    log_probs = unclear("the quick fox", "tbe quiok fex", alphabet, 0.6)
+    lines = ["the quick brown fox", "a fox is quick", "the other", "then the fox"]
+    model = LanguageModel.from_lines(lines, alphabet, 4)
+    words = WordList.from_words(["the", "quick", "brown", "fox", "fax"], alphabet)
+    read = lambda decoder: alphabet.decode(decoder(log_probs)[0][0].codes)  # noqa: E731
+    assert read(BeamSearch(20)) == "tbe quiok fex"
+    assert read(BeamSearch(20, language_model=model)) == "the quick fox"
+    assert read(BeamSearch(20, words=words)) == "the quick fox"
+
+
+def test_only_listed_words_are_read_even_where_the_image_shows_none_of_them():
+    alphabet = Alphabet(tuple("abcdefgh"))
+    listed = ["cafe", "babe", "hedge"]
+    words = WordList.from_words(listed, alphabet)
+    rng = np.random.default_rng(5)
+    for scale in (0.1, 3.0, 10.0):
+        for found in BeamSearch(2, 2, words=words)(log_softmax(rng.normal(size=(12, 30, 9)) * scale)):
+            assert {alphabet.decode(each.codes) for each in found} <= set(listed)
+    blank = np.log(np.array([0.999, *[0.001 / 8] * 8])) * np.ones((12, 1, 9))
+    assert alphabet.decode(BeamSearch(1, words=words)(blank)[0][0].codes) in listed
+    # Too few steps for any word: nothing is read, and nothing is sure about it.
+    (nothing,) = BeamSearch(2, 2, words=words)(blank[:3])[0]
+    assert (nothing.codes, nothing.log_probability) == ([], -math.inf)
+
+
+def test_a_mask_holds_in_the_search():
+    log_probs = random_log_probs(np.random.default_rng(6))
+    masked = restrict(log_probs, allowed_classes(ALPHABET, "ac"))
+    for image, found in enumerate(BeamSearch(EVERYTHING, 30)(masked)):
+        texts = {codes: p for codes, p in all_texts(log_probs[:, image]).items() if 2 not in codes}
+        assert {tuple(each.codes) for each in found} <= set(texts)
+        without = np.delete(log_probs[:, image], 2, axis=1)
+        renumbered = [[2 if code == 3 else code for code in each.codes] for each in found]
+        expected = [-ctc_loss(without, codes) for codes in renumbered]
+        np.testing.assert_allclose([each.log_probability for each in found], expected, rtol=1e-9)
+
+
+def test_float32_no_steps_and_no_images():
+    log_probs = random_log_probs(np.random.default_rng(7)).astype(np.float32)
+    assert BeamSearch(5, 2)(log_probs[:, :0]) == []
+    (empty,) = BeamSearch(5, 2)(log_probs[:, :1], [0])[0]
+    assert (empty.codes, empty.log_probability) == ([], 0.0)
+    single, double = (BeamSearch(500, 9)(each) for each in (log_probs, log_probs.astype(np.float64)))
+    assert single == double
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"width": 0}, "1 to 4096, not 0"),
+        ({"width": 5, "top_k": 6}, "1 to 5 readings can be had, not 6"),
+        ({"weight": -1.0}, "from 0, not -1.0"),
+        ({"bonus": math.nan}, "finite number, not nan"),
+    ],
+)
+def test_bad_settings_are_named(settings, message):
+    with pytest.raises(InputError, match=message):
+        BeamSearch(**settings)
