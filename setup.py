@@ -50,9 +50,13 @@ CU112 = [
 ]
 # Only for the compiled libwarpctc.so in it, which is loaded without importing paddle.
 WARPCTC = ["paddlepaddle>=3,<4"]
+# Character n-gram language models for beam search.
+LM = ["nltk>=3.8"]
+TENSORBOARD = ["tensorboardX>=2.6"]
 # Two of the CUDA wheels, the smallest: how they are found and loaded is tested without a GPU.
 CUDA_TEST = ["nvidia-cuda-runtime-cu11", "nvidia-nvtx-cu11"]
-TEST = [*CPU, *WARPCTC, *CUDA_TEST, "jiwer>=3,<5", "mypy>=1.10", "pytest>=8", "pytest-timeout", "ruff>=0.6"]
+CHECKS = ["jiwer>=3,<5", "mypy>=1.10", "pytest>=8", "pytest-timeout", "ruff>=0.6"]
+TEST = [*CPU, *WARPCTC, *LM, *TENSORBOARD, *CUDA_TEST, *CHECKS]
 
 setup(
     name="ctc_ocr",
@@ -74,7 +78,15 @@ setup(
         "setuptools",  # MXNet imports distutils, which Python 3.12 no longer has
         "tqdm>=4.60",
     ],
-    extras_require={"cpu": CPU, "cu112": CU112, "warpctc": WARPCTC, "test": TEST, "dev": [*TEST, "pyinstrument"]},
+    extras_require={
+        "cpu": CPU,
+        "cu112": CU112,
+        "warpctc": WARPCTC,
+        "lm": LM,
+        "tensorboard": TENSORBOARD,
+        "test": TEST,
+        "dev": [*TEST, "pyinstrument"],
+    },
     entry_points={
         "console_scripts": [
             "ctc-ocr = ctc_ocr.cli.main:main",

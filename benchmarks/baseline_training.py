@@ -42,7 +42,7 @@ def symbol() -> Any:
 
     levels = mx.sym.cast(mx.sym.Variable("data"), dtype="float32") / 255
     columns = mx.sym.transpose(levels, axes=(2, 0, 1))
-    hidden = lstm.fused(columns, lstm.parameters(LAYERS, HIDDEN, HEIGHT), HIDDEN, WIDTH)
+    hidden = lstm.fused(columns, lstm.parameters(LAYERS, HIDDEN, HEIGHT), HIDDEN)
     return losses.attach("ctc", lstm.classify(hidden, CLASSES), mx.sym.Variable("label"))
 
 

@@ -1,18 +1,17 @@
 """What a model file holds, how it is written, and how it is read, wherever it came from.
 
 A run under PREFIX leaves: PREFIX.json (hyperparameters and alphabet), PREFIX-symbol.json, and for each epoch
-PREFIX-0001.params (both in MXNet's own formats) and PREFIX-0001.state.npz, what it takes to resume. Each is written
-beside its place and then moved there, so that a crash leaves the older files whole.
+PREFIX-0001.params (both in MXNet's own formats) and PREFIX-0001.state.npz, what it takes to resume. Beside them lie
+PREFIX-history.csv (history.py), PREFIX-validation.csv, PREFIX-calibration.json and PREFIX-tensorboard. Each file is
+written beside its place and then moved there, so that a crash leaves the older files whole.
 """
 
 import io
 import json
-import os
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr import foreign_symbol
+from ctc_ocr import foreign_symbol, history
 from ctc_ocr._mxnet import mx
 from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.atomic_files import replacing
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.hyperparameters import Hyperparameters
 from ctc_ocr.params_file import read_params
@@ -30,6 +30,7 @@ from ctc_ocr.params_file import read_params
 FORMAT, VERSION = "ctc_ocr model", 1
 LAST_LAYER = "pred_fc"
 STATE_VALUES = "values as JSON"
+OF_AN_EPOCH = r"-(\d{4,})\.(?:params|state\.npz)"
 
 
 @dataclass(frozen=True)
@@ -120,12 +121,15 @@ def save(
     prefix = str(prefix)
     named = {f"arg:{name}": array.as_in_context(mx.cpu()) for name, array in arg_params.items()}
     named.update({f"aux:{name}": array.as_in_context(mx.cpu()) for name, array in aux_params.items()})
-    with _replacing(_model_path(prefix)) as temporary:
+    with replacing(_model_path(prefix)) as temporary:
         temporary.write_text(model.to_json(), encoding="utf-8")
-    with _replacing(_symbol_path(prefix)) as temporary:
+    with replacing(_symbol_path(prefix)) as temporary:
         temporary.write_text(symbol.tojson(), encoding="utf-8")
-    with _replacing(_params_path(prefix, epoch)) as temporary:
-        mx.nd.save(str(temporary), named)
+    with replacing(_params_path(prefix, epoch)) as temporary:
+        try:
+            mx.nd.save(str(temporary), named)
+        except mx.base.MXNetError as error:
+            raise RunError(f"{_params_path(prefix, epoch)}: cannot be written: {_first_line(error)}") from None
     return _params_path(prefix, epoch)
 
 
@@ -136,7 +140,7 @@ def save_training_state(
     text = np.array(json.dumps(dict(values)))
     packed = io.BytesIO()  # zipfile, met by a full disk, ends in an error of its own
     np.savez(packed, **{STATE_VALUES: text}, **arrays)
-    with _replacing(_state_path(str(prefix), epoch)) as temporary:
+    with replacing(_state_path(str(prefix), epoch)) as temporary:
         temporary.write_bytes(packed.getvalue())
 
 
@@ -169,7 +173,44 @@ def epochs(prefix: str | Path) -> list[int]:
 
 def occupied(prefix: str | Path) -> list[Path]:
     """The files of a run under this prefix, sorted; empty where a new run may begin."""
-    return sorted(path for path, _ in _files(prefix, r"\.json|-symbol\.json|-(\d{4,})\.(?:params|state\.npz)"))
+    beside = r"\.json|-symbol\.json|-history\.csv|-validation\.csv|-calibration\.json"
+    logged = tensorboard_folder(prefix).glob("events.out.tfevents.*")
+    return sorted([*(path for path, _ in _files(prefix, f"{beside}|{OF_AN_EPOCH}")), *logged])
+
+
+def validation_path(prefix: str | Path) -> Path:
+    """The file of the newest epoch's readings of the validation images."""
+    return Path(f"{prefix}-validation.csv")
+
+
+def tensorboard_folder(prefix: str | Path) -> Path:
+    """The folder of what TensorBoard shows."""
+    return Path(f"{prefix}-tensorboard")
+
+
+def best_epoch(prefix: str | Path) -> int | None:
+    """Of the epochs whose .params exist, the one of the best validation; None if the run has no history of them.
+
+    Raises InputError that names the file and row of a broken history.
+    """
+    existing = set(epochs(prefix))
+    rows = [row for row in history.read(prefix) if row.epoch in existing]
+    if not rows:
+        return None
+    return min(rows, key=lambda row: history.rank(row.validation_cer, row.validation_loss)).epoch
+
+
+def split_name(name: str) -> tuple[str, int | None]:
+    """(prefix, epoch) of a checkpoint that somebody names: PREFIX-0007.params, or PREFIX alone (epoch None)."""
+    match = re.fullmatch(r"(.*)-(\d{4,})\.params", name, re.DOTALL)
+    return (match[1], int(match[2])) if match else (name, None)
+
+
+def prune(prefix: str | Path, kept: Collection[int]) -> None:
+    """Remove the files of all epochs but `kept`. The .params go first: an epoch without them counts for nothing."""
+    found = [path for path, match in _files(prefix, OF_AN_EPOCH) if int(match[1]) not in kept]
+    for path in sorted(found, key=lambda path: path.suffix != ".params"):
+        path.unlink(missing_ok=True)
 
 
 def load(prefix: str | Path, epoch: int | None = None) -> Checkpoint:
@@ -254,29 +295,3 @@ def _ranges(numbers: list[int]) -> str:
         else:
             runs.append([number])
     return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A temporary name in the same folder, whose file takes the path's place once it is whole and on disk."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        _sync(temporary)
-        temporary.replace(path)
-        _sync(path.parent)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written: {error.strerror}") from None
-    except mx.base.MXNetError as error:
-        raise RunError(f"{path}: cannot be written: {_first_line(error)}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    """Have a file's contents, or a folder's entries, on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,6 +15,8 @@ from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.errors import InputError
 
 Numbers = tuple[int, ...]
+CONVOLUTION_LISTS = ("features", "kernels", "strides", "pool_heights", "pool_widths")
+BATCH_WIDTHS = 16
 LARGEST_SIZE = 10_000  # far beyond what is of use, and small enough for an error instead of a full memory
 
 
@@ -27,16 +29,32 @@ def _option(
 
 @dataclass(frozen=True)
 class Data:
-    """What is drawn and what the network is given. Sizes are pixels; images are (height, width) uint8."""
+    """What is drawn and what the network is given. Sizes are pixels.
 
-    alphabet: str = _option("0123456789", "characters that can occur, each once")
-    min_length: int = _option(3, "least number of characters in an image", least=1)
-    max_length: int = _option(4, "largest number of characters in an image", least=1)
+    Images are (height, width) uint8, or (height, width, 3) with three channels. The first six are about captchas that
+    are drawn, and tell nothing about labelled images.
+    """
+
+    alphabet: str = _option("0123456789", "characters that are drawn, each once")
+    min_length: int = _option(3, "least number of characters in a drawn image", least=1)
+    max_length: int = _option(4, "largest number of characters in a drawn image", least=1)
     renderer: str = _option("fast", "what draws the training images", choices=("fast", "captcha"))
     draw_width: int = _option(160, "width at which a captcha is drawn", least=16, most=LARGEST_SIZE)
     draw_height: int = _option(60, "height at which a captcha is drawn", least=16, most=LARGEST_SIZE)
     width: int = _option(80, "width of the images that the network reads", least=1, most=LARGEST_SIZE)
     height: int = _option(30, "height of the images that the network reads", least=1, most=LARGEST_SIZE)
+    keep_ratio: bool = _option(
+        False, "resize labelled images to the height alone; width is then the largest, and wider ones are squeezed"
+    )
+    channels: int = _option(1, "1: grey, 3: colour (labelled images only)", choices=(1, 3))
+    ink: str = _option(
+        "dark", "whether labelled images have dark ink, or light ink to be turned over; auto looks at each",
+        choices=("dark", "light", "auto"),
+    )  # fmt: skip
+    normalise: str = _option(
+        "fixed", "grey levels by input_mean and input_scale, or by each image's own paper and contrast",
+        choices=("fixed", "image"),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,8 +72,14 @@ class Network:
     features: Numbers = _option(
         (32, 48, 64, 96), "features of each convolution (crnn only)", least=1, most=LARGEST_SIZE
     )
+    kernels: Numbers = _option((3, 3, 3, 3), "rows and columns of each convolution, odd (crnn only)", least=1, most=99)
+    strides: Numbers = _option((1, 1, 1, 1), "step of each convolution, both ways (crnn only)", least=1, most=99)
     pool_heights: Numbers = _option((2, 2, 2, 2), "rows of which each convolution keeps one (crnn only)", least=1)
     pool_widths: Numbers = _option((2, 2, 1, 1), "columns of which each convolution keeps one (crnn only)", least=1)
+    batch_norm: bool = _option(True, "batch norm after each convolution (crnn only)")
+    dropout: float = _option(
+        0.0, "share of the values set to 0 after each LSTM layer while training (crnn only)", least=0.0, most=0.95
+    )
     input_mean: float = _option(225.0, "grey level (0 to 255) that the network sees as 0: about the paper's")
     input_scale: float = _option(20.0, "grey levels darker than input_mean that the network sees as 1", least=1e-6)
 
@@ -67,19 +91,56 @@ class Training:
     loss: str = _option("ctc", "CTC loss layer", choices=("ctc", "warpctc"))
     batch_size: int = _option(32, "images a step", least=1, most=LARGEST_SIZE)
     num_epoch: int = _option(12, "epochs at the most", least=1)
-    samples_per_epoch: int = _option(15_000, "training images an epoch", least=1)
-    validation_samples: int = _option(3_000, "validation images, the same ones every epoch", least=1)
-    optimizer: str = _option("adam", "optimizer", choices=("adam", "sgd"))
+    samples_per_epoch: int = _option(
+        15_000, "training images an epoch; 0 is as many as there are labelled ones", least=0
+    )
+    validation_samples: int = _option(3_000, "drawn images for validation, the same ones every epoch", least=1)
+    optimizer: str = _option("adam", "optimizer", choices=("adam", "sgd", "rmsprop"))
     learning_rate: float = _option(4e-3, "peak learning rate", least=0.0)
     momentum: float = _option(0.9, "momentum (sgd only)", least=0.0)
     weight_decay: float = _option(0.0, "weight decay", least=0.0)
     warmup_steps: int = _option(200, "steps in which the learning rate rises from 0 to its peak", least=0)
-    schedule: str = _option("cosine", "learning rate after the warm-up", choices=("cosine", "constant"))
+    schedule: str = _option(
+        "cosine", "learning rate after the warm-up (one_cycle needs none; plateau: less where validation stands still)",
+        choices=("cosine", "constant", "one_cycle", "plateau"),
+    )  # fmt: skip
+    plateau_patience: int = _option(5, "epochs without better validation before the rate falls (plateau only)", least=1)
+    plateau_factor: float = _option(0.5, "what the rate is multiplied by then (plateau only)", least=0.0, most=1.0)
+    stop_patience: int = _option(0, "stop after so many epochs without a better validation; 0 is never", least=0)
+    keep: int = _option(0, "newest checkpoints to keep, besides the best; 0 is all", least=0)
     clip_gradient: float = _option(1.0, "bound on the norm of the gradients, all together; 0 is no bound", least=0.0)
     seed: int = _option(0, "seed of images, initial weights and order", least=0, most=2**64 - 1)
     target_accuracy: float = _option(
         0.0, "stop after the epoch whose validation accuracy reaches this; 0 is never", least=0.0, most=1.0
     )
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How labelled images are changed before the network sees them in training, each by a random amount.
+
+    Each number is the largest change, evenly distributed over both directions where there are two; 0 is none.
+    """
+
+    augment: bool = _option(False, "change labelled training images at random, in the ranges that follow")
+    max_rotation: float = _option(0.5, "degrees", least=0.0, most=180.0)
+    max_slant: float = _option(0.2, "columns that a row moves against the one below it", least=0.0, most=2.0)
+    max_scale: float = _option(
+        0.1, "share by which width and height (as far as there is room) change, each its own", least=0.0, most=0.5
+    )
+    max_padding: float = _option(
+        0.1, "paper added left and right, each its own, as a share of the height", least=0.0, most=2.0
+    )
+    max_shift: float = _option(
+        0.1, "share of the height that the ink moves up or down, as far as there is room", least=0.0, most=1.0
+    )
+    max_warp: float = _option(0.0, "elastic warp: share of the height that a point moves", least=0.0, most=0.1)
+    max_brightness: float = _option(0.1, "share of the full range of levels", least=0.0, most=1.0)
+    max_contrast: float = _option(0.3, "contrast is multiplied by 1/(1 + this) to 1 + this", least=0.0, most=10.0)
+    max_blur: float = _option(0.5, "standard deviation in pixels", least=0.0, most=20.0)
+    max_noise: float = _option(0.0, "standard deviation in levels of 255", least=0.0, most=128.0)
+    max_hue: float = _option(0.0, "degrees on the colour circle (colour only)", least=0.0, most=180.0)
+    max_saturation: float = _option(0.0, "share by which saturation changes (colour only)", least=0.0, most=1.0)
 
 
 @dataclass(frozen=True)
@@ -89,12 +150,15 @@ class Hyperparameters:
     data: Data = field(default_factory=Data)
     network: Network = field(default_factory=Network)
     training: Training = field(default_factory=Training)
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
         for section in fields(self):
             _check_values(section.name, getattr(self, section.name))
         Alphabet(tuple(self.data.alphabet))
         self._check_convolutions()
+        if self.data.keep_ratio and (self.network.architecture, self.network.cell) == ("lstm", "unrolled"):
+            raise InputError("keep_ratio: an unrolled graph has one number of steps; take cell fused")
         if self.data.min_length > self.data.max_length:
             raise InputError(f"min_length {self.data.min_length} is larger than max_length {self.data.max_length}")
         needed = 2 * self.data.max_length - 1  # a blank between two equal neighbours, at the worst
@@ -106,14 +170,18 @@ class Hyperparameters:
 
     def _check_convolutions(self) -> None:
         network = self.network
-        lists = {name: getattr(network, name) for name in ("features", "pool_heights", "pool_widths")}
+        lists = {name: getattr(network, name) for name in CONVOLUTION_LISTS}
         if not network.features or len({len(each) for each in lists.values()}) > 1:
             told = ", ".join(f"{len(each)} {name}" for name, each in lists.items())
             raise InputError(f"network: a convolution has one number in each list; there are {told}")
-        if network.architecture == "crnn" and not (self.num_rows and self.num_steps):
+        if even := [kernel for kernel in network.kernels if kernel % 2 == 0]:
+            raise InputError(f"network.kernels: {even[0]} is even; a kernel has a middle, so it is odd")
+        sizes = self.map_sizes()
+        if network.architecture == "crnn" and not all(sizes[-1]):
+            told = ", ".join(f"{width}x{height}" for width, height in sizes)
             raise InputError(
-                f"network: images of {self.data.width}x{self.data.height} are too small for pool_widths "
-                f"{list(network.pool_widths)} and pool_heights {list(network.pool_heights)}: nothing would be left"
+                f"network: images of {self.data.width}x{self.data.height} are too small for these convolutions: "
+                f"nothing would be left. Width x height after each, by its stride and its pool: {told}"
             )
 
     @classmethod
@@ -135,15 +203,55 @@ class Hyperparameters:
         """{section: {name: value}}, ready for JSON; from_dict gives the same object back."""
         return asdict(self)
 
+    def map_sizes(self) -> list[tuple[int, int]]:
+        """(width, height) of the maps after each convolution and its maximum, of an image of the full size."""
+        network, sizes = self.network, [(self.full_width, self.data.height)]
+        for stride, rows, columns in zip(network.strides, network.pool_heights, network.pool_widths, strict=True):
+            width, height = (-(-size // stride) for size in sizes[-1])
+            sizes.append((width // columns, height // rows))
+        return sizes[1:]
+
     @property
     def num_steps(self) -> int:
-        """Time steps that the network makes of one image."""
-        return _pooled(self.data.width, self.network.pool_widths if self.network.architecture == "crnn" else ())
+        """Time steps that the network makes of an image of the full width."""
+        return self.map_sizes()[-1][0] if self.network.architecture == "crnn" else self.data.width
 
     @property
     def num_rows(self) -> int:
         """Rows that the convolutions leave of an image."""
-        return _pooled(self.data.height, self.network.pool_heights)
+        return self.map_sizes()[-1][1]
+
+    @property
+    def columns_a_step(self) -> int:
+        """Image columns to a time step."""
+        if self.network.architecture == "lstm":
+            return 1
+        return math.prod(self.network.strides) * math.prod(self.network.pool_widths)
+
+    @property
+    def full_width(self) -> int:
+        """Columns of a batch of the widest images: with keep_ratio, whole time steps."""
+        if not self.data.keep_ratio:
+            return self.data.width
+        return -(-self.data.width // self.columns_a_step) * self.columns_a_step
+
+    def batch_width(self, width: int) -> int:
+        """Columns of a batch whose widest image has `width`: whole sixteenths of the full width, in whole time steps,
+        as each different width costs a network that is bound."""
+        piece = -(-self.full_width // (BATCH_WIDTHS * self.columns_a_step)) * self.columns_a_step
+        return min(-(-width // piece) * piece, self.full_width)
+
+    def resized_width(self, width: int, height: int) -> int:
+        """Columns that are left of an image of this size once it has the network's height, without padding."""
+        if not self.data.keep_ratio:
+            return self.data.width
+        return min(max(1, round(width * self.data.height / height)), self.data.width)
+
+    def steps_of(self, width: int, height: int) -> int:
+        """Time steps that the network makes of an image of this size."""
+        if not self.data.keep_ratio:
+            return self.num_steps
+        return -(-self.resized_width(width, height) // self.columns_a_step)
 
 
 def read_sections(path: str | Path) -> dict[str, dict[str, Any]]:
@@ -171,12 +279,6 @@ def options() -> dict[str, tuple[str, Field[Any], type]]:
             assert each.name not in found, f"{each.name} is in two sections"
             found[each.name] = (section.name, each, hints[each.name])
     return found
-
-
-def _pooled(size: int, pools: Numbers) -> int:
-    for pool in pools:
-        size //= pool
-    return size
 
 
 def _refuse_unknown(values: Any, kind: type, what: str) -> None:

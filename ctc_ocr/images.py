@@ -27,8 +27,9 @@ MAX_PIXELS = 50_000_000
 Grey = NDArray[np.uint8]
 
 
-def read_image(source: str | Path | bytes, name: str | None = None) -> Grey:
-    """The file's (or the encoded bytes') first picture, (H, W) uint8 grey, turned upright by its EXIF orientation.
+def read_image(source: str | Path | bytes, name: str | None = None, channels: int = 1) -> Grey:
+    """The file's (or the encoded bytes') first picture, turned upright by its EXIF orientation: (H, W) uint8 grey, or
+    with three channels (H, W, 3) uint8 RGB.
 
     Colours are weighted as in ITU-R BT.601, alpha lies on white paper, 16-bit grey is scaled to 8. Raises InputError
     that starts with `name` (default: the path) for a missing, empty, truncated, foreign or absurdly large image.
@@ -50,7 +51,7 @@ def read_image(source: str | Path | bytes, name: str | None = None) -> Grey:
                 if image.width * image.height > MAX_PIXELS:
                     raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
                 image.load()
-                return _grey(ImageOps.exif_transpose(image))
+                return _pixels(ImageOps.exif_transpose(image), channels)
     except Image.DecompressionBombError as error:
         raise InputError(f"{name}: too large: {error}; at most {MAX_PIXELS} pixels are read") from None
     except UnidentifiedImageError:
@@ -61,12 +62,12 @@ def read_image(source: str | Path | bytes, name: str | None = None) -> Grey:
         raise InputError(f"{name}: broken image: {error}") from None
 
 
-def _grey(image: Image.Image) -> Grey:
+def _pixels(image: Image.Image, channels: int) -> Grey:
     if image.mode.startswith("I"):  # I;16 and its byte orders, or 16 bits in 32
         levels = np.asarray(image, dtype=np.int64)
         if levels.min() < 0 or levels.max() > 65535:
             raise InputError("32-bit grey levels; accepted: 1 to 16 bits a channel")
-        return ((levels + 128) // 257).astype(np.uint8)
+        image = Image.fromarray(((levels + 128) // 257).astype(np.uint8))
     if image.mode == "F":
         raise InputError("floating-point grey levels; accepted: 1 to 16 bits a channel")
     if image.has_transparency_data:
@@ -75,7 +76,7 @@ def _grey(image: Image.Image) -> Grey:
         image = Image.alpha_composite(paper, coloured)
     if image.mode not in ("1", "L"):
         image = image.convert("RGB")
-    return np.array(image.convert("L"))
+    return np.array(image.convert("L" if channels == 1 else "RGB"))
 
 
 def find_images(paths: Iterable[str | Path]) -> list[Path]:
@@ -96,12 +97,12 @@ def find_images(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def resize(image: Grey, width: int, height: int) -> Grey:
-    """(H, W) uint8 -> (height, width) uint8.
+    """(H, W) uint8, or (H, W, 3), -> (height, width) uint8, or (height, width, 3).
 
     Bilinear, but an axis that shrinks to less than half is averaged over areas, since bilinear sampling would skip
     pixels of it. (At exactly half, OpenCV's bilinear is the mean over areas too.)
     """
-    rows, columns = image.shape
+    rows, columns = image.shape[:2]
     averaged = (width if columns > 2 * width else columns, height if rows > 2 * height else rows)
     if averaged != (columns, rows):
         image = cv2.resize(image, averaged, interpolation=cv2.INTER_AREA)
@@ -121,5 +122,5 @@ def looks_inverted(image: Grey) -> bool:
 
 
 def invert(image: Grey) -> Grey:
-    """Light for dark, (H, W) uint8."""
+    """Light for dark, uint8 of any shape."""
     return np.subtract(255, image, dtype=np.uint8)

@@ -1,7 +1,6 @@
 """Images -> texts and confidences, by a checkpoint of this package or of MXNet's own example/ctc."""
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,113 +8,207 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr import foreign_symbol, symbols
+from ctc_ocr import preparation
 from ctc_ocr._mxnet import mx
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint import LAST_LAYER, Checkpoint, Model, load
+from ctc_ocr.calibration import Calibration
+from ctc_ocr.calibration_file import load_calibration
+from ctc_ocr.checkpoint import load
 from ctc_ocr.constant_folding import fold_constants
-from ctc_ocr.decoding import collapse, label_log_probability
 from ctc_ocr.errors import InputError
 from ctc_ocr.host_memory import host_view, is_on_host
-from ctc_ocr.hyperparameters import Hyperparameters
-from ctc_ocr.images import Grey, resize
-from ctc_ocr.symbols import lstm
+from ctc_ocr.images import read_image
+from ctc_ocr.inference_graph import inference_graph, needed_parameters
+from ctc_ocr.preparation import Pixels
+from ctc_ocr.reading import Decoder
 
 BATCH_SIZE = 128  # of MXNet's example network on one core, 32 take 2 to 8 % longer, and more than 128 gain nothing
-DIGITS = "0123456789"
+BATCH_PIXELS = 2**19  # of images that keep their ratio: the memory of wide ones stays within bounds
+
+Source = str | Path | bytes | Pixels
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A reading. `codes` are without blanks; `confidence` is p(text | image), 0 to 1, if it was asked for."""
+    """A reading. `codes` are without blanks; `confidence` is how probably the text is right, 0 to 1, if it was asked
+    for; `log_probability` is log p(text | image) as the network gives it; `alternatives` are the next best readings of
+    a beam search with top_k above 1."""
 
     text: str
     codes: list[int]
     confidence: float | None
-
-
-@dataclass(frozen=True)
-class InferenceGraph:
-    """A network without its loss, and how to feed it.
-
-    `symbol` takes `data`, a batch (N, *data_shape) that `encode` makes of images (N, height, width) uint8, and gives
-    log probabilities (T, N, C).
-    """
-
-    symbol: Any
-    alphabet: Alphabet
-    width: int
-    height: int
-    data_shape: tuple[int, ...]
-    data_dtype: str
-    encode: Callable[[NDArray[np.uint8]], NDArray[Any]]
+    log_probability: float | None = None
+    alternatives: tuple["Prediction", ...] = ()
 
 
 class Predictor:
     """Reads images of any size with the model PREFIX at an epoch (None: the highest); they are resized to the model's.
 
-    The network is bound once for single images and once for batches. Raises InputError if the model cannot be read.
+    `decoder` says how texts are found; `ink` replaces the model's own (dark, light or auto). Confidences are
+    calibrated where the model's run has found out how. The network is bound once for each size of batches in use.
+    Raises InputError if the model cannot be read.
     """
 
     def __init__(
-        self, prefix: str | Path, epoch: int | None = None, batch_size: int = BATCH_SIZE, context: Any = None
+        self,
+        prefix: str | Path,
+        epoch: int | None = None,
+        batch_size: int = BATCH_SIZE,
+        context: Any = None,
+        decoder: Decoder | None = None,
+        ink: str | None = None,
     ) -> None:
         checkpoint = load(prefix, epoch)
         self.epoch = checkpoint.epoch
         self.batch_size = batch_size
+        self.decoder = decoder or Decoder()
+        self.calibration: Calibration | None = load_calibration(prefix, checkpoint.epoch)
         self._graph = inference_graph(checkpoint)
+        settings = self._graph.hyperparameters
+        self.hyperparameters = replace(settings, data=replace(settings.data, ink=ink or settings.data.ink))
         self._context = context or mx.cpu()
-        arguments, self._aux_params = _needed_parameters(self._graph, checkpoint)
+        arguments, self._aux_params = needed_parameters(self._graph, checkpoint)
         self._symbol, self._arg_params = fold_constants(self._graph.symbol, arguments)
-        self._executors: dict[int, Any] = {}
+        self._executors: dict[tuple[int, int], Any] = {}
 
     @property
     def alphabet(self) -> Alphabet:
         return self._graph.alphabet
 
-    def prepare(self, image: Grey) -> Grey:
-        """(H, W) uint8 of any size -> the size that the model reads: what it keeps of an image."""
-        return resize(image, self._graph.width, self._graph.height)
+    def load(self, source: Source, name: str | None = None) -> Pixels:
+        """The file, the encoded bytes, or the array (H, W) or (H, W, 3) uint8, as the model reads it: what it keeps
+        of an image. Raises InputError, starting with `name`, for what is no such image."""
+        channels = self.hyperparameters.data.channels
+        image = source if isinstance(source, np.ndarray) else read_image(source, name, channels)
+        _check_pixels(image, name or "image")
+        if channels == 1:
+            image = preparation.grey(image)
+        elif image.ndim == 2:
+            image = np.repeat(image[:, :, None], 3, axis=2)
+        return preparation.prepare(image, self.hyperparameters)
 
-    def predict(self, images: Sequence[Grey], confidence: bool = True) -> list[Prediction]:
-        """Readings of N images (H, W) uint8, ink dark on light, in their order; faster without their confidence."""
-        predictions: list[Prediction] = []
-        for start in range(0, len(images), self.batch_size):
-            batch = np.stack([self.prepare(image) for image in images[start : start + self.batch_size]])
-            predictions += self._read(self.log_probabilities(batch), confidence)
-        return predictions
+    def read(self, source: Source) -> Prediction:
+        """The reading of one image: a path, encoded bytes, or an array."""
+        return self.predict([source])[0]
 
-    def log_probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """1 to batch_size images (N, height, width) uint8 of the model's size -> (T, N, C) float32."""
-        size = 1 if len(images) == 1 else self.batch_size
-        padded = images
-        if len(images) < size:
-            padded = np.zeros((size, *images.shape[1:]), dtype=np.uint8)
-            padded[: len(images)] = images
-        if size not in self._executors:
-            self._executors[size] = self._bind(size)
-        executor = self._executors[size]
-        _feed(executor.arg_dict["data"], self._graph.encode(padded))
+    def predict(self, sources: Sequence[Source], confidence: bool = True) -> list[Prediction]:
+        """Readings of N images in their order; without their confidence, they are faster."""
+        return self.predict_loaded([self.load(source) for source in sources], confidence)
+
+    def predict_loaded(self, images: Sequence[Pixels], confidence: bool = True) -> list[Prediction]:
+        """Readings of what `load` gave."""
+        found: dict[int, Prediction] = {}
+        for width, numbers in self._batches(images):
+            batch = np.empty((len(numbers), *images[numbers[0]].shape), np.uint8)
+            steps = None
+            if self.hyperparameters.data.keep_ratio:
+                batch = np.empty((len(numbers), images[0].shape[0], width, *images[0].shape[2:]), np.uint8)
+                steps = self.steps([images[number] for number in numbers])
+            paper = self.hyperparameters.network.input_mean
+            preparation.paste([images[number] for number in numbers], batch, paper)
+            readings = self._read(self.log_probabilities(batch, steps), steps, confidence)
+            found.update(zip(numbers, readings, strict=True))
+        return [found[number] for number in range(len(images))]
+
+    def steps(self, images: Sequence[Pixels]) -> NDArray[np.intp]:
+        """(N,): the time steps of images that `load` gave."""
+        return np.array([self.hyperparameters.steps_of(image.shape[1], image.shape[0]) for image in images])
+
+    def _batches(self, images: Sequence[Pixels]) -> list[tuple[int, list[int]]]:
+        """The width and the images of each batch. Those that keep their ratio go with others of about their width."""
+        settings = self.hyperparameters
+        if not settings.data.keep_ratio:
+            numbers = range(len(images))
+            return [
+                (settings.data.width, list(numbers[start : start + self.batch_size]))
+                for start in range(0, len(images), self.batch_size)
+            ]
+        by_width: dict[int, list[int]] = {}
+        for number, image in enumerate(images):
+            by_width.setdefault(settings.batch_width(image.shape[1]), []).append(number)
+        return [
+            (width, numbers[start : start + self._rows(width)])
+            for width, numbers in by_width.items()
+            for start in range(0, len(numbers), self._rows(width))
+        ]
+
+    def _rows(self, width: int) -> int:
+        """Images in a batch of this width."""
+        if not self.hyperparameters.data.keep_ratio:
+            return self.batch_size
+        return max(1, min(self.batch_size, BATCH_PIXELS // (width * self.hyperparameters.data.height)))
+
+    def log_probabilities(
+        self, images: NDArray[np.uint8], steps: NDArray[np.intp] | None = None
+    ) -> NDArray[np.float32]:
+        """Images (N, H, W) uint8, or (N, H, W, 3), of the model's height and of a width in use, no more than are in a
+        batch -> (T, N, C) float32. With keep_ratio, only the first steps[n] (N,) of each mean something."""
+        count, width = len(images), images.shape[2]
+        rows = 1 if count == 1 else self._rows(width)
+        executor = self._executor(rows, width)
+        _feed(executor.arg_dict["data"], self._graph.encode(_filled_up(images, rows)))
+        if steps is not None:
+            _feed(executor.arg_dict["steps"], _filled_up(np.asarray(steps, np.float32), rows))
         output: NDArray[np.float32] = executor.forward(is_train=False)[0].asnumpy()
-        return output[:, : len(images)]
+        return output[:, :count]
 
-    def _read(self, log_probs: NDArray[np.float32], confidence: bool) -> list[Prediction]:
-        codes = collapse(log_probs.argmax(axis=2))
-        confidences: list[float | None] = [None] * len(codes)
-        if confidence:
-            confidences = np.exp(label_log_probability(log_probs, codes)).tolist()
-        texts = [self.alphabet.decode(each) for each in codes]
-        return [Prediction(*each) for each in zip(texts, codes, confidences, strict=True)]
+    def _read(
+        self, log_probs: NDArray[np.float32], steps: NDArray[np.intp] | None, confidence: bool
+    ) -> list[Prediction]:
+        hypotheses = self.decoder.read(log_probs, steps, confidence)
+        return [self._prediction(each, confidence) for each in hypotheses]
 
-    def _bind(self, size: int) -> Any:
+    def _prediction(self, hypotheses: Sequence[Any], confidence: bool) -> Prediction:
+        readings = []
+        for each in hypotheses:
+            probability = None
+            if confidence:
+                probability = float(np.exp(each.log_probability))
+                if self.calibration is not None:
+                    probability = float(self.calibration.apply(probability))
+            text, log_probability = self.alphabet.decode(each.codes), each.log_probability if confidence else None
+            readings.append(Prediction(text, list(each.codes), probability, log_probability))
+        return replace(readings[0], alternatives=tuple(readings[1:])) if len(readings) > 1 else readings[0]
+
+    def _executor(self, rows: int, width: int) -> Any:
+        """The bound network for batches of this size. Those for other widths than the full one share its memory."""
+        if (rows, width) not in self._executors:
+            full = self.hyperparameters.full_width
+            if width == full:
+                made = self._bind(rows, width)
+            else:
+                shapes = self._graph.input_shapes(rows, width)
+                largest = self._executor(1 if rows == 1 else self._rows(full), full)
+                made = largest.reshape(partial_shaping=True, allow_up_sizing=True, **shapes)
+            self._executors[rows, width] = made
+        return self._executors[rows, width]
+
+    def _bind(self, rows: int, width: int) -> Any:
         """The executor of a Module: fed directly, as a Module's own way of loading a batch takes a quarter of the time
         of reading one image."""
-        graph = self._graph
-        inputs = [mx.io.DataDesc("data", (size, *graph.data_shape), dtype=graph.data_dtype)]
-        module = mx.mod.Module(self._symbol, data_names=["data"], label_names=None, context=self._context)
+        graph, names = self._graph, list(self._graph.input_shapes(rows, width))
+        types = {"data": graph.data_dtype, "steps": "float32"}
+        inputs = [mx.io.DataDesc(n, s, dtype=types[n]) for n, s in graph.input_shapes(rows, width).items()]
+        module = mx.mod.Module(self._symbol, data_names=names, label_names=None, context=self._context)
         module.bind(inputs, for_training=False)
         module.set_params(self._arg_params, self._aux_params)
         return module._exec_group.execs[0]
+
+
+def _check_pixels(image: Pixels, name: str) -> None:
+    shape = image.shape
+    fits = image.dtype == np.uint8 and (image.ndim == 2 or (image.ndim == 3 and shape[2] == 3)) and image.size > 0
+    if not fits:
+        raise InputError(f"{name}: expected pixels (H, W) or (H, W, 3) uint8, got {shape} {image.dtype}")
+
+
+def _filled_up(values: NDArray[Any], rows: int) -> NDArray[Any]:
+    """With zeros, to `rows` rows."""
+    if len(values) == rows:
+        return values
+    padded = np.zeros((rows, *values.shape[1:]), values.dtype)
+    padded[: len(values)] = values
+    return padded
 
 
 def _feed(array: Any, values: NDArray[Any]) -> None:
@@ -124,123 +217,3 @@ def _feed(array: Any, values: NDArray[Any]) -> None:
         np.copyto(host_view(array), values)  # MXNet's own ways take as long as all of the network but the LSTMs
     else:
         array[:] = mx.nd.array(values, dtype=values.dtype)
-
-
-def inference_graph(checkpoint: Checkpoint) -> InferenceGraph:
-    """The graph that reads images with this checkpoint's parameters: the one place that knows whose model it is."""
-    internals = checkpoint.symbol.get_internals()
-    if f"{LAST_LAYER}_output" not in internals.list_outputs():
-        raise InputError(f"{checkpoint.prefix}-symbol.json: has no layer {LAST_LAYER}, the one before the loss")
-    logits = internals[f"{LAST_LAYER}_output"]
-    if checkpoint.model is None:
-        return _example_graph(logits, checkpoint)
-    if checkpoint.model.hyperparameters.network.cell == "unrolled":
-        # The fused graph reads the same weights several times faster.
-        weight = checkpoint.arg_params.get(f"{LAST_LAYER}_weight")
-        classes = checkpoint.model.alphabet.num_classes if weight is None else weight.shape[0]
-        logits = symbols.logits(mx.sym.Variable("data"), _fused(checkpoint.model), classes)
-    return _own_graph(logits, checkpoint.model)
-
-
-def _log_probabilities(logits: Any, num_steps: int) -> Any:
-    """Logits (T, N, C) or (T * N, C), time-major -> log probabilities (T, N, C)."""
-    return mx.sym.log_softmax(mx.sym.reshape(logits, shape=(num_steps, -1, 0), reverse=True), axis=-1)
-
-
-def _fused(model: Model) -> Hyperparameters:
-    settings = model.hyperparameters
-    return replace(settings, network=replace(settings.network, cell="fused"))
-
-
-def _own_graph(logits: Any, model: Model) -> InferenceGraph:
-    size = model.hyperparameters.data
-    return InferenceGraph(
-        symbol=_log_probabilities(logits, model.hyperparameters.num_steps),
-        alphabet=model.alphabet,
-        width=size.width,
-        height=size.height,
-        data_shape=(size.height, size.width),
-        data_dtype="uint8",
-        encode=lambda images: images,
-    )
-
-
-def _example_graph(logits: Any, checkpoint: Checkpoint) -> InferenceGraph:
-    """MXNet's example/ctc: columns of grey levels 0 to 1, digits with codes digit + 1.
-
-    Its sizes are those of its parameters; its steps are the pieces into which the symbol slices `data`. Its graph is
-    replaced by the fused one over the same weights, whose initial states are zero as the example feeds them.
-    """
-    height = _length(checkpoint, "l0_i2h_weight", axis=1)
-    classes = _length(checkpoint, f"{LAST_LAYER}_weight", axis=0)
-    if not 2 <= classes <= len(DIGITS) + 1:
-        raise InputError(
-            f"{checkpoint.params_file}: {classes} classes, and no {checkpoint.prefix}.json says what they are; "
-            "without one, MXNet's example is expected: a blank and up to 10 digits"
-        )
-    num_layers = sum(re.fullmatch(r"l\d+_h2h_weight", name) is not None for name in checkpoint.arg_params)
-    num_hidden = _length(checkpoint, "l0_h2h_weight", axis=1)
-    num_steps = _pieces_of_data(checkpoint, logits)
-    columns = mx.sym.transpose(mx.sym.Variable("data"), axes=(1, 0, 2))  # (T, N, height)
-    layers = lstm.parameters(num_layers, num_hidden, height)
-    logits = lstm.classify(lstm.fused(columns, layers, num_hidden, num_steps), classes)
-    return InferenceGraph(
-        symbol=_log_probabilities(logits, num_steps),
-        alphabet=Alphabet(tuple(DIGITS[: classes - 1])),
-        width=num_steps,
-        height=height,
-        data_shape=(num_steps, height),
-        data_dtype="float32",
-        encode=lambda images: images.transpose(0, 2, 1).astype(np.float32) / 255,
-    )
-
-
-def _length(checkpoint: Checkpoint, name: str, axis: int) -> int:
-    array = checkpoint.arg_params.get(name)
-    if array is None or array.ndim != 2:
-        raise InputError(
-            f"{checkpoint.params_file}: no matrix {name}; without a {checkpoint.prefix}.json, "
-            "a model of MXNet's example/ctc is expected"
-        )
-    return int(array.shape[axis])
-
-
-def _pieces_of_data(checkpoint: Checkpoint, logits: Any) -> int:
-    graph = foreign_symbol.parse(logits.tojson())
-    for node in graph["nodes"]:
-        takes_data = any(graph["nodes"][entry[0]]["name"] == "data" for entry in node["inputs"])
-        if takes_data and node["op"] == "SliceChannel":
-            return int(foreign_symbol.attributes(node)["num_outputs"])
-    raise InputError(
-        f"there is no {checkpoint.prefix}.json, and {checkpoint.prefix}-symbol.json is not MXNet's example/ctc, which "
-        "needs none: its `data` is not sliced into time steps"
-    )
-
-
-def _needed_parameters(graph: InferenceGraph, checkpoint: Checkpoint) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The arguments and auxiliary states that the graph takes, of the right shapes (else InputError)."""
-    inputs = {"data": (1, *graph.data_shape)}
-    arguments, auxiliary = graph.symbol.list_arguments(), graph.symbol.list_auxiliary_states()
-    stored = {**checkpoint.arg_params, **checkpoint.aux_params}
-    missing = [name for name in [*arguments, *auxiliary] if name not in stored and name not in inputs]
-    if missing:
-        raise InputError(f"{checkpoint.params_file}: lacks {', '.join(missing)}, which the network needs")
-    try:
-        arg_shapes, output_shapes, aux_shapes = graph.symbol.infer_shape(**inputs)
-    except mx.base.MXNetError as error:
-        raise InputError(f"{checkpoint.prefix}-symbol.json: does not fit images of its size: {error}") from None
-    expected = dict(zip([*arguments, *auxiliary], [*arg_shapes, *aux_shapes], strict=True))
-    for name, shape in expected.items():
-        if name not in inputs and stored[name].shape != shape:
-            raise InputError(
-                f"{checkpoint.params_file}: {name} has the shape {stored[name].shape}; the network needs {shape}"
-            )
-    if output_shapes[0][2] != graph.alphabet.num_classes:
-        raise InputError(
-            f"{checkpoint.prefix}.json: an alphabet of {graph.alphabet.num_classes - 1} units and the blank does not "
-            f"fit a network of {output_shapes[0][2]} classes"
-        )
-    return (
-        {name: stored[name] for name in arguments if name not in inputs},
-        {name: stored[name] for name in auxiliary},
-    )

@@ -12,6 +12,27 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "network": {"architecture": "crnn", "num_layers": 1, "num_hidden": 64},
         "training": {"learning_rate": 3e-3, "warmup_steps": 100, "samples_per_epoch": 10_000, "num_epoch": 6},
     },
+    # Labelled images of one word or number: captchas, plates, meters.
+    "word": {
+        "data": {"height": 32, "width": 160, "keep_ratio": True, "normalise": "image"},
+        "network": {"architecture": "crnn", "num_layers": 1, "num_hidden": 96, "dropout": 0.2, "input_scale": 60.0},
+        "training": {"learning_rate": 3e-3, "num_epoch": 40, "samples_per_epoch": 0},
+        "augmentation": {"augment": True},
+    },
+    # Labelled lines of text.
+    "line": {
+        "data": {"height": 40, "width": 1200, "keep_ratio": True, "normalise": "image"},
+        "network": {
+            "architecture": "crnn",
+            "features": (16, 32, 64, 96),
+            "num_layers": 2,
+            "num_hidden": 96,
+            "dropout": 0.3,
+            "input_scale": 80.0,
+        },
+        "training": {"batch_size": 16, "learning_rate": 3e-3, "num_epoch": 80, "samples_per_epoch": 0},
+        "augmentation": {"augment": True},
+    },
 }
 
 

@@ -124,3 +124,36 @@ def _example_logits(num_steps, hidden, classes):
             states[layer] = (cell, below)
         outputs.append(below)
     return mx.sym.FullyConnected(mx.sym.Concat(*outputs, dim=0), num_hidden=classes, name="pred_fc")
+
+
+def save_line_model(prefix, alphabet="abcd", seed=0, channels=1, ink="dark", normalise="fixed", batch_norm=True):
+    """A checkpoint of a small CRNN for images 12 high and up to 60 wide that keep their ratio; its parameters are
+    random, the moving averages of its batch norm too. Returns its hyperparameters."""
+    hyperparameters = Hyperparameters(
+        data=Data(
+            alphabet=alphabet, min_length=1, max_length=2, width=60, height=12, keep_ratio=True,
+            channels=channels, ink=ink, normalise=normalise,
+        ),
+        network=Network(
+            architecture="crnn", features=(4, 6), kernels=(3, 3), strides=(1, 1), pool_heights=(2, 2),
+            pool_widths=(2, 2), num_layers=1, num_hidden=5, input_mean=225.0, input_scale=40.0, batch_norm=batch_norm,
+        ),
+    )  # fmt: skip
+    steps = mx.sym.Variable("steps")
+    logits = symbols.logits(mx.sym.Variable("data"), hyperparameters, len(alphabet) + 1, steps)
+    symbol = losses.attach("ctc", logits, mx.sym.Variable("label"), steps)
+    pixels = (1, 12, hyperparameters.full_width, channels)[: 4 if channels == 3 else 3]
+    arguments, _, auxiliary = symbol.infer_shape(data=pixels, steps=(1,), label=(1, 2))
+    rng = np.random.default_rng(seed)
+    params = {
+        name: rng.normal(scale=0.0 if name == "pred_fc_bias" else 1.5, size=shape).astype(np.float32)
+        for name, shape in zip(symbol.list_arguments(), arguments, strict=True)
+        if name not in ("data", "steps", "label")
+    }
+    averages = {
+        name: rng.uniform(0.5, 1.5, shape).astype(np.float32)
+        for name, shape in zip(symbol.list_auxiliary_states(), auxiliary, strict=True)
+    }
+    model = checkpoint.Model(hyperparameters, Alphabet(tuple(alphabet)))
+    checkpoint.save(prefix, 1, symbol, to_mx(params), to_mx(averages), model)
+    return hyperparameters

@@ -18,6 +18,9 @@ OTHER_VALUES: dict[str, Any] = {
     "alphabet": "abc",
     "min_length": 2,
     "features": (8, 8, 8, 8),
+    "kernels": (1, 3, 5, 3),
+    "strides": (1, 2, 1, 1),
+    "max_warp": 0.05,
     "pool_heights": (2, 1, 2, 1),
     "pool_widths": (1, 2, 1, 2),
 }
@@ -29,10 +32,14 @@ def another(name: str) -> Any:
         return OTHER_VALUES[name]
     if field.metadata["choices"]:
         return next(each for each in field.metadata["choices"] if each != field.default)
+    if kind is bool:
+        return not field.default
     return field.default + (1 if kind is int else 0.25)
 
 
 def flag_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
@@ -77,13 +84,25 @@ def test_json_round_trip() -> None:
         ({"data": {"alphabet": ""}}, "the alphabet is empty"),
         ({"data": {"min_length": 5}}, "min_length 5 is larger than max_length 4"),
         ({"data": {"max_length": 41}}, "max_length 41 does not fit: .* need 81 time steps, and images 80 wide give 80"),
-        ({"network": {"features": [1, 2]}}, "one number in each list; there are 2 features, 4 pool_heights"),
+        (
+            {"network": {"features": [1, 2]}},
+            "one number in each list; there are 2 features, 4 kernels, 4 strides, 4 pool_heights",
+        ),
+        ({"network": {"kernels": [3, 3, 2, 3]}}, "network.kernels: 2 is even; a kernel has a middle, so it is odd"),
+        ({"network": {"batch_norm": 1}}, "network.batch_norm: expected bool, got 1"),
+        ({"network": {"dropout": True}}, "network.dropout: expected float, got True"),
+        ({"data": {"channels": 2}}, "data.channels: 2 is not one of 1, 3"),
+        (
+            {"data": {"keep_ratio": True}, "network": {"cell": "unrolled"}},
+            "keep_ratio: an unrolled graph has one number of steps; take cell fused",
+        ),
         ({"network": {"features": [1, "2"]}}, "network.features: expected int, got '2'"),
         ({"network": {"features": 3}}, "network.features: expected a list of int, got 3"),
         ({"network": {"features": [1, 2, 0, 4]}}, "network.features: 0 is less than 1"),
         (
             {"network": {"architecture": "crnn", "pool_heights": [8, 8, 1, 1]}},
-            "images of 80x30 are too small for pool_widths [2, 2, 1, 1] and pool_heights [8, 8, 1, 1]",
+            "images of 80x30 are too small for these convolutions: nothing would be left. Width x height after each, "
+            "by its stride and its pool: 40x3, 20x0, 20x0, 20x0",
         ),
         ({"data": []}, "data: expected an object, got []"),
         ([], "expected an object, got []"),

@@ -146,6 +146,7 @@ def test_bad_arguments_end_with_status_2(prefix, folder, tmp_path, capsys):
     empty.mkdir()
     (tmp_path / "text.png").write_text("text")
     for arguments, said in {
+        ("--prefix", prefix): "give either images (files or folders) or --csv",
         ("--prefix", prefix, str(tmp_path / "no.png")): "no.png: No such file",
         ("--prefix", prefix, str(tmp_path / "text.png")): "text.png: not an image",
         ("--prefix", prefix, str(empty)): "no image files in this folder",
@@ -157,7 +158,7 @@ def test_bad_arguments_end_with_status_2(prefix, folder, tmp_path, capsys):
         assert captured.out == ""
         assert said in captured.err
         assert len(captured.err.splitlines()) == 1
-    for arguments in (["--batch_size", "0", image], ["--cpu", "0", image], ["--ink", "red", image], []):
+    for arguments in (["--batch_size", "0", image], ["--cpu", "0", image], ["--ink", "red", image]):
         with pytest.raises(SystemExit) as ended:
             main(["--prefix", prefix, *arguments])
         assert ended.value.code == 2

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -33,7 +34,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, line: str) -> str:
-    name, *arguments = line.split()
+    name, *arguments = shlex.split(line)
     assert name in COMMANDS, f"{name} is no command of this package"
     command = Path(sys.executable).parent / name
     done = subprocess.run(

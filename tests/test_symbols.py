@@ -1,5 +1,7 @@
 """The LSTM's two graphs against each other and against plain NumPy."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -7,9 +9,11 @@ from ctc_ocr import losses, symbols
 from ctc_ocr._mxnet import mx
 from ctc_ocr.hyperparameters import Data, Hyperparameters, Network
 from ctc_ocr.symbols import crnn
+from ctc_ocr.symbols.lstm import Layer
 from tests.models import lstm_parameters, numpy_layer, numpy_logits, to_mx
 
 TOLERANCE = 1e-5  # of the largest value
+NUMPY_ORDER = ("i2h_weight", "i2h_bias", "h2h_weight", "h2h_bias")  # of numpy_layer
 
 
 def hyperparameters(cell: str, width: int = 12, height: int = 7, hidden: int = 5) -> Hyperparameters:
@@ -82,34 +86,90 @@ def test_weights_have_the_examples_names_and_nothing_else_is_asked_for(cell: str
     }
 
 
-def crnn_settings(width: int = 24, height: int = 9) -> Hyperparameters:
-    network = Network(
-        architecture="crnn", num_layers=2, num_hidden=4, features=(3, 5), pool_heights=(2, 3), pool_widths=(2, 3)
-    )
-    return Hyperparameters(Data(width=width, height=height, max_length=2, min_length=1), network)
+def crnn_settings(**changes: Any) -> Hyperparameters:
+    shape: dict[str, Any] = {
+        "features": (3, 5),
+        "kernels": (3, 5),
+        "strides": (1, 1),
+        "pool_heights": (2, 3),
+        "pool_widths": (2, 3),
+        **changes,
+    }
+    network = Network("crnn", num_layers=2, num_hidden=4, **shape)
+    return Hyperparameters(Data(width=24, height=9, max_length=2, min_length=1), network)
+
+
+def shapes_of(settings: Hyperparameters) -> tuple[list[tuple[int, ...]], dict[str, tuple[int, ...]]]:
+    """Shapes of the logits of two images, and of all arguments."""
+    symbol = symbols.logits(mx.sym.Variable("data"), settings, 11)
+    shapes, outputs, _ = symbol.infer_shape(data=(2, 9, 24))
+    return outputs, dict(zip(symbol.list_arguments(), shapes, strict=True))
 
 
 def test_crnn_divides_the_width_by_its_pools() -> None:
     settings = crnn_settings()
-    symbol = symbols.logits(mx.sym.Variable("data"), settings, 11)
-    shapes, outputs, _ = symbol.infer_shape(data=(2, 9, 24))
+    outputs, found = shapes_of(settings)
     assert outputs == [(settings.num_steps, 2, 11)] == [(4, 2, 11)]
-    found = dict(zip(symbol.list_arguments(), shapes, strict=True))
-    assert found["conv1_weight"] == (5, 3, 3, 3)
+    assert found["conv0_weight"] == (3, 1, 3, 3)
+    assert found["conv1_weight"] == (5, 3, 5, 5)
     assert found["l0_backward_i2h_weight"] == (16, 5 * settings.num_rows)
     assert found["l1_forward_i2h_weight"] == (16, 8)
+    assert found["conv1_norm_gamma"] == (5,)
+    assert "conv1_bias" not in found
+
+
+def test_crnn_divides_the_width_by_its_strides() -> None:
+    settings = crnn_settings(strides=(3, 2), pool_heights=(1, 1), pool_widths=(1, 1))
+    outputs, found = shapes_of(settings)
+    assert outputs == [(settings.num_steps, 2, 11)] == [(4, 2, 11)]
+    assert found["l0_forward_i2h_weight"] == (16, 5 * settings.num_rows) == (16, 5 * 2)
+
+
+def test_without_batch_norm_convolutions_have_a_bias() -> None:
+    _, found = shapes_of(crnn_settings(batch_norm=False))
+    assert found["conv1_bias"] == (5,)
+    assert not [name for name in found if "norm" in name]
 
 
 def test_both_directions_are_those_of_the_equations() -> None:
     generator = np.random.default_rng(0)
     columns = generator.normal(size=(7, 2, 3)).astype(np.float32)
-    symbol = crnn.bidirectional(mx.sym.Variable("data"), 5, 3, 7, "l0")
+    symbol = crnn.bidirectional(mx.sym.Variable("data"), None, num_hidden=5, input_size=3, name="l0")
     executor = symbol.simple_bind(mx.cpu(), data=columns.shape)
-    expected = []
-    for direction, order in (("forward", slice(None)), ("backward", slice(None, None, -1))):
-        params = lstm_parameters(generator, 3, 5, 11)
-        names = ("i2h_weight", "i2h_bias", "h2h_weight", "h2h_bias")
-        executor.copy_params_from({f"l0_{direction}_{n}": mx.nd.array(params[f"l0_{n}"]) for n in names})
-        expected.append(numpy_layer(columns[order], *(params[f"l0_{n}"] for n in names))[order])
+    parameters = both_directions(generator)
+    executor.copy_params_from(to_mx(parameters))
     found = executor.forward(data=mx.nd.array(columns))[0].asnumpy()
-    np.testing.assert_allclose(found, np.concatenate(expected, axis=2), atol=1e-5)
+    np.testing.assert_allclose(found, numpy_bidirectional(columns, parameters), atol=1e-5)
+
+
+def test_backwards_begins_at_the_last_step_of_each_image() -> None:
+    generator = np.random.default_rng(0)
+    columns = generator.normal(size=(7, 3, 3)).astype(np.float32)
+    own = [7, 4, 1]
+    symbol = crnn.bidirectional(
+        mx.sym.Variable("data"), mx.sym.Variable("steps"), num_hidden=5, input_size=3, name="l0"
+    )
+    executor = symbol.simple_bind(mx.cpu(), data=columns.shape, steps=(3,))
+    parameters = both_directions(generator)
+    executor.copy_params_from(to_mx(parameters))
+    found = executor.forward(data=mx.nd.array(columns), steps=mx.nd.array(own))[0].asnumpy()
+    for number, steps in enumerate(own):
+        expected = numpy_bidirectional(columns[:steps, number : number + 1], parameters)
+        np.testing.assert_allclose(found[:steps, number : number + 1], expected, atol=1e-5)
+
+
+def both_directions(generator: np.random.Generator) -> dict[str, np.ndarray]:
+    """Parameters of l0_forward and l0_backward, of 5 units over 3 inputs."""
+    found = {}
+    for direction in ("forward", "backward"):
+        drawn = lstm_parameters(generator, 3, 5, 11)
+        found |= {f"l0_{direction}_{name}": drawn[f"l0_{name}"] for name in Layer._fields}
+    return found
+
+
+def numpy_bidirectional(columns: np.ndarray, parameters: dict[str, np.ndarray]) -> np.ndarray:
+    forward, backward = (
+        numpy_layer(columns[order], *(parameters[f"l0_{direction}_{name}"] for name in NUMPY_ORDER))[order]
+        for direction, order in (("forward", slice(None)), ("backward", slice(None, None, -1)))
+    )
+    return np.concatenate([forward, backward], axis=2)

@@ -54,7 +54,8 @@ def test_a_run_and_its_log(tmp_path: Path, ubuntu_font: str) -> None:
     ):
         assert re.search(line, done.stderr, re.MULTILINE), line
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "ocr-0001.params", "ocr-0001.state.npz", "ocr-symbol.json", "ocr.json",
+        "ocr-0001.params", "ocr-0001.state.npz", "ocr-calibration.json", "ocr-history.csv", "ocr-symbol.json",
+        "ocr-validation.csv", "ocr.json",
     ]  # fmt: skip
     stored = json.loads((tmp_path / "ocr.json").read_text())
     assert stored["alphabet"] == {"0": 1, "1": 2}

@@ -17,7 +17,8 @@ from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 ROOT = Path(__file__).resolve().parent.parent
 WITHOUT_MXNET = (
     "rendering", "generation", "augmentation", "decoding", "metrics", "datasets", "cli", "images", "alphabet",
-    "hyperparameters", "errors",
+    "hyperparameters", "errors", "beam_search", "beam_search_kernels", "language_model", "reading", "calibration",
+    "calibration_file", "evaluation", "compiled", "preparation",
 )  # fmt: skip
 # The DataIter is MXNet's; RecordIO would be, too.
 EXCEPTIONS = {"ctc_ocr.datasets.iterator"}

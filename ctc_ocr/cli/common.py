@@ -51,10 +51,12 @@ def add_hyperparameters(parser: argparse._ActionsContainer, names: Iterable[str]
     for name in names:
         _, field, kind = known[name]
         default: Any = field.default
-        shown = ",".join(map(str, default)) if kind == Numbers else default
+        shown = ",".join(map(str, default)) if kind == Numbers else str(default)
+        if kind is bool:
+            shown = shown.lower()
         parser.add_argument(
             f"--{name}",
-            type=numbers if kind == Numbers else kind,
+            type=PARSERS.get(kind, kind),
             default=argparse.SUPPRESS if suppress else default,
             choices=field.metadata["choices"] or None,
             help=f"{field.metadata['help']} (default: {shown})",
@@ -67,6 +69,27 @@ def numbers(text: str) -> tuple[int, ...]:
         return tuple(int(each) for each in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not whole numbers with commas between them") from None
+
+
+def truth(text: str) -> bool:
+    """An argparse type: true or false."""
+    if text not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    return text == "true"
+
+
+def share(text: str) -> float:
+    """An argparse type: a number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+    return value
+
+
+PARSERS: dict[Any, Callable[[str], Any]] = {Numbers: numbers, bool: truth}  # others parse themselves
 
 
 def at_least(least: int, most: int = 2**64 - 1) -> Callable[[str], int]:

@@ -9,6 +9,8 @@ COMMANDS = {
     "train": "train a network on captchas that are drawn while it trains",
     "infer": "print what a model reads in images",
     "generate": "write captchas, with their labels",
+    "data": "check, split, pack and preview labelled images",
+    "evaluate": "measure how well a model reads labelled images",
     "info": "versions, MXNet's features, threads, GPUs, and what is missing",
 }
 

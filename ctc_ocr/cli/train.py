@@ -1,28 +1,25 @@
-"""lstm_ocr_train: train a network on captchas that are drawn while it trains."""
+"""lstm_ocr_train: train a network on captchas that are drawn while it trains, or on labelled images."""
 
 import argparse
 import itertools
 import logging
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ctc_ocr import presets
-from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.cli.common import INTERRUPTED, add_hyperparameters, add_version, at_least, run, set_up_logging
-from ctc_ocr.datasets.generated import GeneratedSource
+from ctc_ocr.cli.common import INTERRUPTED, add_hyperparameters, add_version, at_least, run, set_up_logging, share
+from ctc_ocr.cli.data_options import LABEL_OPTIONS, add_label_options, hyperparameters
+from ctc_ocr.cli.training_data import TrainingData, drawn, labelled
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.generation.pool import BatchPool
-from ctc_ocr.generation.seeds import TRAIN, VALIDATION
-from ctc_ocr.hyperparameters import Hyperparameters, options, read_sections
-from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
-from ctc_ocr.rendering.factory import make_renderer
+from ctc_ocr.hyperparameters import Hyperparameters, options
 from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
 from ctc_ocr.threads import available_cores, set_threads
 
 if TYPE_CHECKING:
+    from ctc_ocr.training.events import Callback
     from ctc_ocr.training.trainer import Trainer
 
 PROG = "lstm_ocr_train"
@@ -39,15 +36,23 @@ def main(argv: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Every hyperparameter is a flag; what is not given is taken from --config, and then from the defaults."""
-    made = argparse.ArgumentParser(prog=PROG, description="Train a network to read captchas.")
+    made = argparse.ArgumentParser(prog=PROG, description="Train a network to read captchas, words or lines.")
     made.add_argument("font", nargs="?", help="font file, or folder of fonts (default: the captcha package's font)")
     made.add_argument("--prefix", default="ocr", help="prefix of the files that the run writes (default: ocr)")
     made.add_argument("--config", metavar="FILE.json", help="hyperparameters, as in PREFIX.json")
-    made.add_argument("--preset", choices=presets.PRESETS, default="lstm", help="hyperparameters to start from")
+    made.add_argument(
+        "--preset", choices=presets.PRESETS, help="hyperparameters to start from (default: lstm; with --data: word)"
+    )
     occupied = made.add_mutually_exclusive_group()
     occupied.add_argument("--resume", action="store_true", help="go on from the newest checkpoint under the prefix")
     occupied.add_argument("--overwrite", action="store_true", help="replace the files of the run under the prefix")
     made.add_argument("--overfit_batch", action="store_true", help="learn one batch by heart, save nothing, and end")
+    made.add_argument("--print_network", action="store_true", help="print layers, shapes and parameters, and end")
+    made.add_argument("--init_from", metavar="PREFIX", help="start from the weights of this model, as far as they fit")
+    made.add_argument(
+        "--tensorboard", action="store_true", help="write PREFIX-tensorboard for TensorBoard (extra [tensorboard])"
+    )
+    _add_labelled(made.add_argument_group("labelled images"))
     num_proc = max(1, available_cores() // 2)
     made.add_argument(
         "--num_proc",
@@ -67,21 +72,34 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def hyperparameters(arguments: argparse.Namespace) -> Hyperparameters:
-    """The flags that were given, over --config, over --preset, over the defaults."""
-    config = read_sections(arguments.config) if arguments.config else {}
-    flags: dict[str, dict[str, Any]] = {}
-    for name, (section, _, _) in options().items():
-        if hasattr(arguments, name):
-            flags.setdefault(section, {})[name] = getattr(arguments, name)
-    return presets.settings(arguments.preset, config, flags)
+def _add_labelled(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--data", metavar="SOURCE", help="images to train on: see docs/data.md")
+    held_out = group.add_mutually_exclusive_group()
+    held_out.add_argument("--validation", metavar="SOURCE", help="images for validation (default: some of --data)")
+    held_out.add_argument(
+        "--validation_share", type=share, default=0.1, metavar="P", help="share of --data for validation (default: 0.1)"
+    )
+    group.add_argument(
+        "--lookup", nargs="+", metavar="FILE.json", help="alphabet as {unit: code} (default: what is in the labels)"
+    )
+    group.add_argument("--max_units", type=at_least(0), default=0, help="longest label; 0 is any (default: 0)")
+    group.add_argument(
+        "--max_bad", type=share, default=0.1, metavar="P", help="share of bad samples that is let pass (default: 0.1)"
+    )
+    add_label_options(group)
 
 
 def _train(argv: list[str]) -> int:
     arguments = parser().parse_args(argv)
+    arguments.preset = arguments.preset or ("word" if arguments.data else "lstm")
     settings = hyperparameters(arguments)
-    fonts = find_fonts(arguments.font)
-    check_glyphs(fonts, settings.data.alphabet)
+    fonts: tuple[str, ...] = ()
+    if arguments.data is None:
+        _refuse_labelled(arguments)
+        fonts = find_fonts(arguments.font)
+        check_glyphs(fonts, settings.data.alphabet)
+    elif arguments.font:
+        raise InputError(f"a font ({arguments.font}) and --data are both given: images are either drawn or labelled")
     set_up_logging()
     set_threads(arguments.cpu or max(1, available_cores() - arguments.num_proc))
     # Threads are fixed when MXNet is imported, so not above; and worker processes, which import this, want no MXNet.
@@ -90,8 +108,16 @@ def _train(argv: list[str]) -> int:
     devices = contexts(arguments.gpu)
     if settings.training.batch_size % len(devices):
         raise InputError(f"--batch_size {settings.training.batch_size} cannot be shared by {len(devices)} GPUs")
-    existing = [] if arguments.overfit_batch else _check_prefix(arguments)
+    existing = [] if arguments.overfit_batch or arguments.print_network else _check_prefix(arguments)
     return _run(arguments, settings, fonts, devices, existing if arguments.overwrite else [])
+
+
+def _refuse_labelled(arguments: argparse.Namespace) -> None:
+    defaults = parser().parse_args([])
+    names = ("validation", "validation_share", "lookup", "max_units", "max_bad", *LABEL_OPTIONS)
+    given = [name for name in names if getattr(arguments, name) != getattr(defaults, name)]
+    if given:
+        raise InputError(f"--{given[0]} means nothing without --data")
 
 
 def _check_prefix(arguments: argparse.Namespace) -> list[Path]:
@@ -135,44 +161,75 @@ def _run(
     devices: list[Any],
     replaced: list[Path],
 ) -> int:
-    from ctc_ocr.checkpoint import Model
+    from ctc_ocr.checkpoint import Model, load, split_name
     from ctc_ocr.datasets.iterator import endless, remembered
-    from ctc_ocr.training.callbacks import OldRun, ProgressBar, log_lines
+    from ctc_ocr.network_summary import describe_model
     from ctc_ocr.training.resuming import newest
     from ctc_ocr.training.trainer import Trainer
 
-    data, training = settings.data, settings.training
-    sizes = (data.draw_width, data.draw_height, data.width, data.height)
-    renderer = make_renderer(data.renderer, fonts, *sizes)
-    train = GeneratedSource(renderer, data, training.batch_size, training.seed, TRAIN)
-    # What counts is how the library's own images are read, whatever drew those that are trained on.
-    library = CaptchaLibraryRenderer(fonts, *sizes)
-    held_out = GeneratedSource(library, data, training.batch_size, training.seed, VALIDATION)
-    # One image here: compiles what the workers will only load, and reports a font that cannot be drawn at once.
-    image = np.empty((1, data.height, data.width), np.uint8)
-    renderer.render_batch([data.alphabet[0]], np.zeros(1, np.uint64), image)
-    model = Model(settings, Alphabet(tuple(data.alphabet)))
-    num_batches = -(-training.samples_per_epoch // training.batch_size)
+    data = labelled(arguments, settings) if arguments.data else drawn(settings, fonts)
+    model = Model(settings, data.alphabet)
+    if arguments.print_network:
+        print(describe_model(model, settings.training.batch_size), end="")
+        return 0
+    start = load(*split_name(arguments.init_from)) if arguments.init_from else None
+    num_batches = -(-data.samples_per_epoch // settings.training.batch_size)
     point = newest(arguments.prefix) if arguments.resume else None
     first = point.steps_done if point else 0
-    pool = BatchPool(train, arguments.num_proc, itertools.count(first))
-    with pool, ProgressBar(logging.getLogger("ctc_ocr")) as bar:
-        iterator = endless(train, pool, training.samples_per_epoch, first % num_batches)
-        trainer = Trainer(model, iterator, devices, [bar, log_lines, OldRun(arguments.prefix, replaced)])
+    with ExitStack() as stack:
+        pool = stack.enter_context(BatchPool(data.train, arguments.num_proc, itertools.count(first)))
+        iterator = endless(data.train, pool, data.samples_per_epoch, first % num_batches)
+        callbacks: list[Callback] = []
+        trainer = Trainer(model, iterator, devices, callbacks)
+        if start:
+            trainer.initialise_from(start)
         if arguments.overfit_batch:
             return _overfit(trainer, iterator.next())
         if point:
             trainer.resume(point)
         _check_writable(arguments.prefix)
-        if trainer.epochs_done >= training.num_epoch:
+        if trainer.epochs_done >= settings.training.num_epoch:
             log.info("All %d epochs are done; a larger --num_epoch goes on", trainer.epochs_done)
             return 0
-        validation = remembered(held_out, training.validation_samples, arguments.num_proc)
+        callbacks += _callbacks(arguments, data, trainer, replaced, stack)
+        validation = remembered(data.validation, data.num_validation, arguments.num_proc)
         finished = trainer.fit(iterator, validation, arguments.prefix, lambda: pool.seconds_waited)
-    if finished:
-        return 0
-    log.info("Interrupted. What was learned is saved; go on with the same command and --resume")
-    return INTERRUPTED
+    if not finished:
+        log.info("Interrupted. What was learned is saved; go on with the same command and --resume")
+        return INTERRUPTED
+    _calibrate(arguments.prefix, validation, devices[0])
+    return 0
+
+
+def _callbacks(
+    arguments: argparse.Namespace, data: TrainingData, trainer: "Trainer", replaced: list[Path], stack: ExitStack
+) -> list["Callback"]:
+    from ctc_ocr.training.callbacks import OldRun, ProgressBar, log_lines
+    from ctc_ocr.training.run_files import History, Pruning, ValidationReadings
+    from ctc_ocr.training.tensorboard import TensorBoard
+
+    prefix = arguments.prefix
+    made: list[Callback] = [
+        stack.enter_context(ProgressBar(logging.getLogger("ctc_ocr"))),
+        log_lines,
+        OldRun(prefix, replaced),
+        History(prefix, trainer.epochs_done),
+        ValidationReadings(prefix, data.validation_names),
+        Pruning(prefix, trainer.model.hyperparameters.training.keep),
+    ]
+    if arguments.tensorboard:
+        made.append(stack.enter_context(TensorBoard(prefix, trainer.steps_done)))
+    return made
+
+
+def _calibrate(prefix: str, validation: Any, context: Any) -> None:
+    """Of the newest and the best epoch, which are those that are likely to be used."""
+    from ctc_ocr.checkpoint import best_epoch, epochs
+    from ctc_ocr.cli.calibrating import calibrate
+
+    best, newest = best_epoch(prefix), epochs(prefix)[-1]
+    log.info("The best epoch is %d, the newest %d", best or newest, newest)
+    calibrate(prefix, sorted({best or newest, newest}), validation, context)
 
 
 def _overfit(trainer: "Trainer", batch: Any) -> int:

@@ -8,19 +8,28 @@ from ctc_ocr.generation.pool import Arrays, BatchPool, BatchSource
 
 
 class BatchIter(mx.io.DataIter):  # type: ignore[misc]
-    """Epochs of `num_samples` samples: data (N, H, W) uint8 and label (N, L) float32, codes padded with 0.
+    """Epochs of `num_samples` samples: data (N, H, W) uint8, or (N, H, W, 3), and label (N, L) float32, codes padded
+    with 0.
+
+    Of a source with steps, these are a second input, steps (N,) float32, and its batches are cut to the `width` that
+    the source gives with each; it is the batch's bucket_key.
 
     `next_epoch` gives the batches of the next epoch each time it is called. The last batch of an epoch is whole, and
     its pad says how many of its samples do not count. The first epoch begins at its batch `first_batch`.
     """
 
     def __init__(
-        self, source: BatchSource, num_samples: int, next_epoch: Callable[[], Iterable[Arrays]], first_batch: int = 0
+        self,
+        source: BatchSource,
+        num_samples: int,
+        next_epoch: Callable[[], Iterable[Arrays]],
+        first_batch: int = 0,
     ) -> None:
         specs = source.specs()
         super().__init__(batch_size=specs["images"].shape[0])
         self.num_batches = -(-num_samples // self.batch_size)
         self.num_samples = num_samples
+        self.default_bucket_key = specs["images"].shape[2]
         self._specs = specs
         self._next_epoch = next_epoch
         self._batches: Iterator[Arrays] | None = None
@@ -28,11 +37,16 @@ class BatchIter(mx.io.DataIter):  # type: ignore[misc]
 
     @property
     def provide_data(self) -> list[Any]:
-        return [mx.io.DataDesc("data", self._specs["images"].shape, dtype="uint8")]
+        return self._inputs(self.default_bucket_key)
 
     @property
     def provide_label(self) -> list[Any]:
         return [mx.io.DataDesc("label", self._specs["labels"].shape)]
+
+    def _inputs(self, width: int) -> list[Any]:
+        rows, height, _, *colours = self._specs["images"].shape
+        inputs = [mx.io.DataDesc("data", (rows, height, width, *colours), dtype="uint8")]
+        return [*inputs, mx.io.DataDesc("steps", (rows,))] if "steps" in self._specs else inputs
 
     def reset(self) -> None:
         """Go to the start of the next epoch. Batches of this one that were not asked for are drawn and dropped."""
@@ -70,10 +84,19 @@ class BatchIter(mx.io.DataIter):  # type: ignore[misc]
         arrays = next(self._batches)
         self._given += 1
         pad = self.num_batches * self.batch_size - self.num_samples if self._given == self.num_batches else 0
+        width = self.default_bucket_key
+        steps = []
+        if "steps" in arrays:
+            width, steps = int(arrays["width"][0]), [mx.nd.array(arrays["steps"])]
         # Copied here, once: the slot that the arrays lie in is filled again after this.
-        data, label = mx.nd.array(arrays["images"], dtype="uint8"), mx.nd.array(arrays["labels"])
+        data, label = mx.nd.array(arrays["images"][:, :, :width], dtype="uint8"), mx.nd.array(arrays["labels"])
         return mx.io.DataBatch(
-            [data], [label], pad=pad, provide_data=self.provide_data, provide_label=self.provide_label
+            [data, *steps],
+            [label],
+            pad=pad,
+            bucket_key=width,
+            provide_data=self._inputs(width),
+            provide_label=self.provide_label,
         )
 
 

@@ -5,42 +5,72 @@ neural network for image-based sequence recognition", 2017).
 from typing import Any
 
 from ctc_ocr._mxnet import mx
-from ctc_ocr.hyperparameters import Hyperparameters
+from ctc_ocr.hyperparameters import Hyperparameters, Network
 from ctc_ocr.symbols import lstm
-from ctc_ocr.symbols.images import normalise
+from ctc_ocr.symbols.images import mask_columns, normalise
 
 
-def logits(images: Any, hyperparameters: Hyperparameters, num_classes: int) -> Any:
-    """Logits (T, N, num_classes) of images (N, H, W) uint8; T is W divided by all pool_widths."""
-    network = hyperparameters.network
-    maps = mx.sym.expand_dims(normalise(images, network), axis=1)  # (N, 1, H, W)
-    blocks = zip(network.features, network.pool_heights, network.pool_widths, strict=True)
-    for index, (features, pool_height, pool_width) in enumerate(blocks):
-        maps = block(maps, features, (pool_height, pool_width), f"conv{index}")
-    columns = mx.sym.transpose(maps, axes=(3, 0, 1, 2))  # (T, N, features, rows)
-    hidden = mx.sym.reshape(columns, shape=(0, 0, -1))
+def logits(images: Any, hyperparameters: Hyperparameters, num_classes: int, steps: Any = None) -> Any:
+    """Logits (T, N, num_classes) of images (N, H, W) uint8 or (N, H, W, 3); T is W divided by all strides and pools.
+
+    With `steps` (N,), the columns behind an image's own are set to 0 before each convolution, and the LSTMs that read
+    backwards begin at its last step: it is read the same alone and in any batch.
+    """
+    network, columns = hyperparameters.network, hyperparameters.columns_a_step
+    maps = normalise(images, hyperparameters)  # (N, channels, H, W)
+    if steps is not None:
+        maps = mask_columns(maps, steps * columns)
+    for index in range(len(network.features)):
+        maps = block(maps, network, index)
+        columns //= network.strides[index] * network.pool_widths[index]
+        if steps is not None:
+            maps = mask_columns(maps, steps * columns)
+    hidden = mx.sym.reshape(mx.sym.transpose(maps, axes=(3, 0, 1, 2)), shape=(0, 0, -1))  # (T, N, features * rows)
     inputs = network.features[-1] * hyperparameters.num_rows
     for index in range(network.num_layers):
-        hidden = bidirectional(hidden, network.num_hidden, inputs, hyperparameters.num_steps, f"l{index}")
+        hidden = bidirectional(hidden, steps, network.num_hidden, inputs, f"l{index}")
+        if network.dropout:
+            hidden = mx.sym.Dropout(hidden, p=network.dropout)
         inputs = 2 * network.num_hidden
     return lstm.classify(hidden, num_classes)
 
 
-def block(maps: Any, features: int, pool: tuple[int, int], name: str) -> Any:
-    """(N, C, H, W) -> (N, features, H // pool[0], W // pool[1]): convolution, batch norm, ReLU, maximum."""
-    maps = mx.sym.Convolution(maps, num_filter=features, kernel=(3, 3), pad=(1, 1), no_bias=True, name=name)
-    maps = mx.sym.BatchNorm(maps, fix_gamma=False, name=f"{name}_norm")
-    maps = mx.sym.relu(maps)
-    return maps if pool == (1, 1) else mx.sym.Pooling(maps, kernel=pool, stride=pool, pool_type="max")
+def block(maps: Any, network: Network, index: int) -> Any:
+    """Convolution number `index`, batch norm, maximum and ReLU: (N, C, H, W) -> (N, features, H', W').
+
+    H' is H divided by the stride (rounded up) and by the pool (rounded down), and so is W'.
+    """
+    kernel, stride = network.kernels[index], network.strides[index]
+    maps = mx.sym.Convolution(
+        maps,
+        num_filter=network.features[index],
+        kernel=(kernel, kernel),
+        stride=(stride, stride),
+        pad=(kernel // 2, kernel // 2),
+        no_bias=network.batch_norm,
+        name=f"conv{index}",
+    )
+    if network.batch_norm:
+        maps = mx.sym.BatchNorm(maps, fix_gamma=False, name=f"conv{index}_norm")
+    pool = (network.pool_heights[index], network.pool_widths[index])
+    if pool != (1, 1):
+        maps = mx.sym.Pooling(maps, kernel=pool, stride=pool, pool_type="max")
+    return mx.sym.relu(maps)  # after the maximum, which gives the same of fewer values
 
 
-def bidirectional(columns: Any, num_hidden: int, input_size: int, num_steps: int, name: str) -> Any:
+def bidirectional(columns: Any, steps: Any, num_hidden: int, input_size: int, name: str) -> Any:
     """Hidden states (T, N, 2 * num_hidden) of one LSTM layer that reads columns (T, N, input_size) in both directions.
 
-    Two LSTMs, one over the reversed sequence: MXNet's own bidirectional operator lets padding into the backward
-    direction.
+    Two LSTMs, one over the reversed sequence of the first `steps` (N,) columns, or of all: MXNet's own bidirectional
+    operator lets padding into the backward direction.
     """
-    there = lstm.fused(columns, [lstm.layer(f"{name}_forward", num_hidden, input_size)], num_hidden, num_steps)
+    there = lstm.fused(columns, [lstm.layer(f"{name}_forward", num_hidden, input_size)], num_hidden)
     back = lstm.layer(f"{name}_backward", num_hidden, input_size)
-    reverse = lstm.fused(mx.sym.SequenceReverse(columns), [back], num_hidden, num_steps)
-    return mx.sym.concat(there, mx.sym.SequenceReverse(reverse), dim=2)
+    reverse = _reversed(lstm.fused(_reversed(columns, steps), [back], num_hidden), steps)
+    return mx.sym.concat(there, reverse, dim=2)
+
+
+def _reversed(columns: Any, steps: Any) -> Any:
+    if steps is None:
+        return mx.sym.SequenceReverse(columns)
+    return mx.sym.SequenceReverse(columns, sequence_length=steps, use_sequence_length=True)

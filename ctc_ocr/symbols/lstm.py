@@ -21,13 +21,18 @@ class Layer(NamedTuple):
     h2h_bias: Any  # (4H,)
 
 
-def logits(images: Any, hyperparameters: Hyperparameters, num_classes: int) -> Any:
-    """Logits (W, N, num_classes) of images (N, H, W) uint8; one image column is one time step."""
+def logits(images: Any, hyperparameters: Hyperparameters, num_classes: int, steps: Any = None) -> Any:
+    """Logits (W, N, num_classes) of images (N, H, W) uint8; one image column is one time step.
+
+    It reads from left to right only, so that nothing to the right of an image's own steps can change them.
+    """
     network, data = hyperparameters.network, hyperparameters.data
-    columns = mx.sym.transpose(normalise(images, network), axes=(2, 0, 1))  # (W, N, H)
-    layers = parameters(network.num_layers, network.num_hidden, data.height)
-    stack = fused if network.cell == "fused" else unrolled
-    return classify(stack(columns, layers, network.num_hidden, data.width), num_classes)
+    maps = normalise(images, hyperparameters)  # (N, channels, H, W)
+    columns = mx.sym.reshape(mx.sym.transpose(maps, axes=(3, 0, 1, 2)), shape=(0, 0, -1))  # (W, N, channels * H)
+    layers = parameters(network.num_layers, network.num_hidden, data.channels * data.height)
+    if network.cell == "fused":
+        return classify(fused(columns, layers, network.num_hidden), num_classes)
+    return classify(unrolled(columns, layers, network.num_hidden, data.width), num_classes)
 
 
 def parameters(num_layers: int, num_hidden: int, input_size: int) -> list[Layer]:
@@ -79,7 +84,7 @@ def _step(gates: Any, cell: Any) -> tuple[Any, Any]:
     return mx.sym.sigmoid(out_gate) * mx.sym.tanh(cell), cell
 
 
-def fused(columns: Any, layers: list[Layer], num_hidden: int, num_steps: int) -> Any:
+def fused(columns: Any, layers: list[Layer], num_hidden: int) -> Any:
     """The same hidden states as `unrolled`, by MXNet's RNN operator, whose flat vector is put together in the graph."""
     weights = [_gates_in_rnn_order(weight) for each in layers for weight in (each.i2h_weight, each.h2h_weight)]
     biases = [_gates_in_rnn_order(bias) for each in layers for bias in (each.i2h_bias, each.h2h_bias)]

@@ -11,6 +11,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from ctc_ocr.training.events import BatchEnd, EpochEnd, Report, Saved
 
 PLATEAU = 0.9  # share of images in which nothing is read
+NUM_READINGS = 4
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +31,19 @@ def log_lines(event: Any) -> None:
 
 def _log_epoch(end: EpochEnd) -> None:
     head = f"Epoch[{end.epoch}]"
-    log.info("%s Train-accuracy=%.6f Train-loss=%.4f", head, end.train_accuracy, end.loss)
+    log.info(
+        "%s Train-accuracy=%.6f Train-cer=%.6f Train-loss=%.4f Learning-rate=%.3g",
+        head, end.train_accuracy, end.train_cer, end.train_loss, end.learning_rate,
+    )  # fmt: skip
     log.info(
         "%s Time cost=%.3f (%.0f samples/sec, %.0f %% of the time waiting for data)",
         head, end.seconds, end.speed, 100 * end.waiting,
     )  # fmt: skip
-    log.info("%s Validation-accuracy=%.6f Validation-lcs=%.6f", head, end.validation_accuracy, end.validation_lcs_ratio)
-    readings = ", ".join(f"{reading.truth} as {reading.text or 'nothing'}" for reading in end.readings)
+    log.info(
+        "%s Validation-accuracy=%.6f Validation-lcs=%.6f Validation-cer=%.6f Validation-loss=%.4f",
+        head, end.validation_accuracy, end.validation_lcs_ratio, end.validation_cer, end.validation_loss,
+    )  # fmt: skip
+    readings = ", ".join(f"{each.truth} as {each.text or 'nothing'}" for each in end.readings[:NUM_READINGS])
     log.info("%s Blanks: %.1f %% of all steps. Reads %s", head, 100 * end.blank_share, readings)
     if end.empty_share > PLATEAU:
         log.info(

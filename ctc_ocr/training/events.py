@@ -7,10 +7,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Reading:
-    """One validation image: what is written in it and what was read."""
+    """One validation image: what is written in it, what was read, and how many edits of units lie between them."""
 
     truth: str
     text: str
+    edits: int
 
 
 @dataclass(frozen=True)
@@ -29,26 +30,39 @@ class Report:
 
     epoch: int
     batch: int
+    step: int  # updates since the run began
     speed: float
+    learning_rate: float
     loss: float
     accuracy: float
+    cer: float
 
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """After an epoch's validation. `waiting` is the share of its time spent waiting for data."""
+    """After an epoch's validation, when its checkpoint is written. Losses in nats a sample.
+
+    `waiting` is the share of its time spent waiting for data. The checkpoint is that of epoch + 1.
+    """
 
     epoch: int
-    seconds: float
+    step: int  # updates since the run began
+    samples: int  # trained on since the run began
+    seconds: float  # of training
     speed: float
     waiting: float
-    loss: float
+    learning_rate: float  # of the last step
+    train_loss: float
     train_accuracy: float
+    train_cer: float
+    validation_loss: float
     validation_accuracy: float
+    validation_cer: float
     validation_lcs_ratio: float
     blank_share: float  # of all steps of all validation images
     empty_share: float  # of the validation images: nothing was read
-    readings: tuple[Reading, ...]
+    best_epoch: int  # number of the checkpoint with the best validation
+    readings: tuple[Reading, ...]  # of all validation images, in their order
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The optimizer, its schedule, and its state as plain arrays."""
+"""The optimizer, and its state as plain arrays."""
 
 from typing import Any
 
@@ -7,29 +7,23 @@ import numpy as np
 from ctc_ocr._mxnet import mx
 from ctc_ocr.errors import InputError
 from ctc_ocr.hyperparameters import Training
+from ctc_ocr.training.schedules import Schedule
 
 
-def make_optimizer(training: Training, num_steps: int, steps_done: int = 0) -> Any:
-    """The optimizer for a run of `num_steps` steps of which `steps_done` are over."""
+def make_optimizer(training: Training, schedule: Schedule, steps_done: int = 0) -> Any:
+    """The optimizer for a run of which `steps_done` steps are over."""
     common = {
         "learning_rate": training.learning_rate,
         "wd": training.weight_decay,
         "rescale_grad": 1.0 / training.batch_size,  # the loss is summed over a batch
-        "lr_scheduler": _schedule(training, num_steps),
+        "lr_scheduler": schedule,
         "begin_num_update": steps_done,
     }
     if training.optimizer == "sgd":
         return mx.optimizer.SGD(momentum=training.momentum, **common)
+    if training.optimizer == "rmsprop":
+        return mx.optimizer.RMSProp(**common)  # without momentum, as Tieleman and Hinton, 2012
     return mx.optimizer.Adam(**common)
-
-
-def _schedule(training: Training, num_steps: int) -> Any:
-    warmup = min(training.warmup_steps, num_steps - 1)
-    common = {"base_lr": training.learning_rate, "warmup_steps": warmup, "warmup_begin_lr": 0.0}
-    if training.schedule == "cosine":
-        return mx.lr_scheduler.CosineScheduler(max_update=num_steps, final_lr=0.0, **common)
-    # FactorScheduler with a step that is never reached: constant after the warm-up.
-    return mx.lr_scheduler.FactorScheduler(step=num_steps + 1, factor=1.0, **common)
 
 
 def state_arrays(updater: Any, num_devices: int) -> dict[str, np.ndarray[Any, Any]]:

@@ -25,12 +25,13 @@ class Sums:
     empty: int = 0
 
     def add(self, losses: Array, best_path: Array, labels: Array) -> list[list[int]]:
-        """Count N samples: losses (N,), best path (N, T), labels (N, L) padded with 0. Returns their readings."""
-        readings = collapse(best_path.T)
+        """Count N samples: losses (N,), best path (N, T), -1 behind a sample's own steps, labels (N, L) padded
+        with 0. Returns their readings."""
+        readings = collapse(np.maximum(best_path, BLANK).T)
         self.tally.add(readings, label_lists(labels))
         self.loss += float(losses.sum())
         self.blanks += int((best_path == BLANK).sum())
-        self.steps += best_path.size
+        self.steps += int((best_path >= 0).sum())
         self.empty += sum(not reading for reading in readings)
         return readings
 

@@ -9,13 +9,15 @@ import numpy as np
 from ctc_ocr import checkpoint
 from ctc_ocr.checkpoint import Checkpoint
 from ctc_ocr.errors import InputError
+from ctc_ocr.training.best import Best
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ResumePoint:
-    """A checkpoint with the optimizer's state that belongs to it, and how much of how many epochs it has behind it."""
+    """A checkpoint with the optimizer's state that belongs to it, and what it has behind it: how much of how many
+    epochs, how often its learning rate fell for want of a better validation, and the best validation."""
 
     prefix: str
     stored: Checkpoint
@@ -23,6 +25,8 @@ class ResumePoint:
     epochs_done: int
     batches_done: int
     num_batches: int
+    falls: int
+    best: Best
 
     @property
     def steps_done(self) -> int:
@@ -41,11 +45,13 @@ def newest(prefix: str) -> ResumePoint:
             raise InputError(f"{prefix}.json is missing, which a run needs to be resumed")
         arrays, values = checkpoint.load_training_state(prefix, epoch)
         try:
-            numbers = [int(values[name]) for name in ("epochs_done", "batches_done", "num_batches", "checksum")]
+            names = ("epochs_done", "batches_done", "num_batches", "falls")
+            progress = {name: int(values[name]) for name in names}
+            sum_of_weights, best = int(values["checksum"]), Best(**values["best"])
         except (KeyError, TypeError, ValueError):
             raise InputError(f"{prefix}-{epoch:04d}.state.npz: not a training state of this package") from None
-        if numbers.pop() == checkpoint.checksum(stored.arg_params):
-            return ResumePoint(prefix, stored, arrays, *numbers)
+        if sum_of_weights == checkpoint.checksum(stored.arg_params):
+            return ResumePoint(prefix, stored, arrays, best=best, **progress)
         log.warning(
             "%s: weights and optimizer state do not belong together; taking the epoch before", stored.params_file
         )

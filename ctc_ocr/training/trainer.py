@@ -2,15 +2,18 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from ctc_ocr import checkpoint, losses, symbols
 from ctc_ocr._mxnet import mx
-from ctc_ocr.checkpoint import Model
+from ctc_ocr.checkpoint import Checkpoint, Model
 from ctc_ocr.datasets.iterator import BatchIter
 from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.metrics import edit_distances
+from ctc_ocr.training.best import Best
 from ctc_ocr.training.events import BatchEnd, Callback, EpochEnd, Reading, Report, Saved
 from ctc_ocr.training.initialisation import initial_parameters
 from ctc_ocr.training.interrupts import Interrupts
@@ -23,24 +26,30 @@ from ctc_ocr.training.optimizer import (
 )
 from ctc_ocr.training.progress import Clock, Sums, label_lists
 from ctc_ocr.training.resuming import ResumePoint
+from ctc_ocr.training.schedules import Schedule
+from ctc_ocr.training.transfer import Taken, transfer
 
 REPORT_EVERY = 50  # batches, as in MXNet's example
-NUM_READINGS = 4
 
 log = logging.getLogger(__name__)
 
 
 def training_symbol(model: Model) -> Any:
-    """Inputs data (N, H, W) uint8 and label (N, L); outputs loss (N,) and best path (N, T)."""
-    logits = symbols.logits(mx.sym.Variable("data"), model.hyperparameters, model.alphabet.num_classes)
-    return losses.attach(model.hyperparameters.training.loss, logits, mx.sym.Variable("label"))
+    """Inputs data (N, H, W) uint8, steps (N,) with keep_ratio, and label (N, L).
+
+    Outputs loss (N,) and best path (N, T). It is the same for images of any width.
+    """
+    settings = model.hyperparameters
+    steps = mx.sym.Variable("steps") if settings.data.keep_ratio else None
+    logits = symbols.logits(mx.sym.Variable("data"), settings, model.alphabet.num_classes, steps)
+    return losses.attach(settings.training.loss, logits, mx.sym.Variable("label"), steps)
 
 
 class Trainer:
     """Trains a model on one or several devices; `callbacks` get the events of training/events.py in their order.
 
-    A run's state is the weights, the optimizer's state, and how much of how many epochs is done: what save() writes
-    and resume() reads.
+    A run's state is the weights, the optimizer's state, how much of how many epochs is done, and how validation went:
+    what save() writes and resume() reads.
     """
 
     def __init__(
@@ -49,27 +58,47 @@ class Trainer:
         self.model = model
         self.epochs_done = 0
         self.batches_done = 0  # of the epoch under way
+        self.best = Best()
         self._settings = model.hyperparameters.training
         self._num_batches = data.num_batches
+        self._samples_per_epoch = data.num_samples
         self._num_devices = len(contexts)
         self._callbacks = callbacks
         self.symbol = training_symbol(model)
-        self.module = mx.mod.Module(self.symbol, ["data"], ["label"], context=list(contexts))
-        self.module.bind(data.provide_data, data.provide_label)
+        inputs = [each.name for each in data.provide_data]
+        # A Module for each width of batches, all with the same parameters; captchas have one width.
+        self.modules = mx.mod.BucketingModule(
+            lambda width: (self.symbol, inputs, ["label"]), data.default_bucket_key, context=list(contexts)
+        )
+        self.modules.bind(data.provide_data, data.provide_label)
         self._init_parameters()
-        self._init_optimizer()
+        self._init_optimizer(falls=0)
 
     def _init_parameters(self) -> None:
         inputs = {each.name: each.shape for each in [*self.module.data_shapes, *self.module.label_shapes]}
         shapes, _, _ = self.symbol.infer_shape(**inputs)
         weights = {n: s for n, s in zip(self.symbol.list_arguments(), shapes, strict=True) if n not in inputs}
         values = initial_parameters(weights, np.random.default_rng(self._settings.seed))
-        self.module.init_params(arg_params={name: mx.nd.array(value) for name, value in values.items()})
+        self.modules.init_params(arg_params={name: mx.nd.array(value) for name, value in values.items()})
 
-    def _init_optimizer(self) -> None:
-        optimizer = make_optimizer(self._settings, self._settings.num_epoch * self._num_batches, self.steps_done)
+    def _init_optimizer(self, falls: int) -> None:
+        self._schedule = Schedule(self._settings, self._settings.num_epoch * self._num_batches, falls)
+        optimizer = make_optimizer(self._settings, self._schedule, self.steps_done)
         # No key-value store: the gradients of several devices are added in _step, before their norm is bounded.
-        self.module.init_optimizer(kvstore=None, optimizer=optimizer, force_init=True)
+        self.modules.init_optimizer(kvstore=None, optimizer=optimizer, force_init=True)
+
+    @property
+    def module(self) -> Any:
+        """The Module of the width that came last."""
+        return self.modules._curr_module
+
+    def parameters(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Weights and moving averages as they are now: {name: NDArray on the CPU} each."""
+        # An executor's backward changes the moving averages without telling MXNet's engine that it writes: who reads
+        # them does not wait for it, and can get those of the step before.
+        mx.nd.waitall()
+        arguments, auxiliary = self.modules.get_params()
+        return arguments, auxiliary
 
     @property
     def steps_done(self) -> int:
@@ -77,7 +106,8 @@ class Trainer:
         return int(self.epochs_done * self._num_batches + self.batches_done)
 
     def fit(self, data: BatchIter, validation: BatchIter, prefix: str, waited: Callable[[], float]) -> bool:
-        """Train to the last epoch, or to the target accuracy; a checkpoint an epoch under `prefix`.
+        """Train to the last epoch, to the target accuracy, or until validation stands still for stop_patience epochs;
+        a checkpoint an epoch under `prefix`.
 
         `data` gives what comes after steps_done; `waited` the seconds spent waiting for it so far. Returns False if
         Ctrl-C ended the run: the state at that moment is saved as the checkpoint of the epoch under way. Raises
@@ -85,7 +115,7 @@ class Trainer:
         """
         target = self._settings.target_accuracy
         with Interrupts() as interrupts:
-            while self.epochs_done < self._settings.num_epoch:
+            while self.epochs_done < self._settings.num_epoch and not self._stands_still():
                 clock = Clock(waited)
                 sums = self._train_epoch(data, interrupts, waited)
                 if self.batches_done < self._num_batches:
@@ -93,15 +123,40 @@ class Trainer:
                     return False
                 seconds, waiting = clock.read()
                 self.epochs_done, self.batches_done = self.epochs_done + 1, 0
+                rate = self._schedule(self.steps_done)
+                validated, readings = self._validated(validation)
+                self._note(validated)
                 self.save(prefix, self.epochs_done)
-                end = self._validated(validation, sums, seconds, waiting)
-                self._tell(end)
-                if interrupts.wanted or (target and end.validation_accuracy >= target):
+                self._tell(self._epoch_end(sums, validated, readings, seconds, waiting, rate))
+                if interrupts.wanted or (target and validated.tally.accuracy >= target):
                     break
             else:
-                if target:
-                    log.info("The target accuracy %s was not reached; a larger --num_epoch may reach it", target)
+                self._say_why_it_ends()
         return not interrupts.wanted
+
+    def _stands_still(self) -> bool:
+        patience = self._settings.stop_patience
+        return patience > 0 and self.best.epochs_since >= patience
+
+    def _say_why_it_ends(self) -> None:
+        if self._stands_still():
+            log.info(
+                "Stopped: no better validation in %d epochs. The best is that of checkpoint %04d (cer=%.6f loss=%.4f)",
+                self.best.epochs_since, self.best.epoch, self.best.cer, self.best.loss,
+            )  # fmt: skip
+        if target := self._settings.target_accuracy:
+            log.info("The target accuracy %s was not reached; a larger --num_epoch may reach it", target)
+
+    def _note(self, validated: Sums) -> None:
+        """What an epoch's validation means for the epochs that follow."""
+        self.best.add(self.epochs_done, validated.tally.cer, validated.mean_loss)
+        since, patience = self.best.epochs_since, self._settings.plateau_patience
+        if self._settings.schedule == "plateau" and since > 0 and since % patience == 0:
+            self._schedule.falls += 1
+            log.info(
+                "No better validation in %d epochs: the learning rate falls to %.3g",
+                since, self._schedule(self.steps_done + 1),
+            )  # fmt: skip
 
     def _train_epoch(self, data: BatchIter, interrupts: Interrupts, waited: Callable[[], float]) -> Sums:
         """The rest of the epoch under way; ends between two batches when Ctrl-C was pressed."""
@@ -115,8 +170,7 @@ class Trainer:
             self.batches_done += 1
             self._tell(BatchEnd(self.epochs_done, self.batches_done, self._num_batches, _size(batch)))
             if self.batches_done % REPORT_EVERY == 0:
-                speed = part.tally.count / clock.read()[0]
-                self._tell(Report(self.epochs_done, self.batches_done, speed, part.mean_loss, part.tally.accuracy))
+                self._report(part, clock)
                 part, clock = Sums(), Clock(waited)
             self._check(whole)
             if interrupts.wanted:
@@ -127,6 +181,20 @@ class Trainer:
             data.reset()
         return whole
 
+    def _report(self, part: Sums, clock: Clock) -> None:
+        self._tell(
+            Report(
+                epoch=self.epochs_done,
+                batch=self.batches_done,
+                step=self.steps_done,
+                speed=part.tally.count / clock.read()[0],
+                learning_rate=self._schedule(self.steps_done),
+                loss=part.mean_loss,
+                accuracy=part.tally.accuracy,
+                cer=part.tally.cer,
+            )
+        )
+
     def _check(self, sums: Sums) -> None:
         if not np.isfinite(sums.loss):
             raise RunError(
@@ -135,8 +203,11 @@ class Trainer:
 
     def _step(self, batch: Any) -> list[Any]:
         """One update. Returns copies of the outputs, which are computed while the caller goes on."""
+        if self.model.hyperparameters.network.dropout:
+            # So that what is dropped in a step does not depend on when the run was begun or resumed.
+            mx.random.seed(_seed_of(self._settings.seed, self.steps_done))
+        self.modules.forward_backward(batch)
         module = self.module
-        module.forward_backward(batch)
         outputs = [each.copy() for each in module.get_outputs()]
         gradients = module._exec_group.grad_arrays  # [parameter][device]
         sum_over_devices(gradients)
@@ -145,32 +216,50 @@ class Trainer:
                 # The gradients are sums over the batch, the bound is on their mean.
                 largest = self._settings.clip_gradient * self._settings.batch_size
                 clip_global_norm([copies[device] for copies in gradients], largest)
-        module.update()
+        self.modules.update()
         return outputs
 
-    def _validated(self, validation: BatchIter, train: Sums, seconds: float, waiting: float) -> EpochEnd:
-        """Read the validation images, and put the epoch's results together."""
+    def _validated(self, validation: BatchIter) -> tuple[Sums, tuple[Reading, ...]]:
+        """Read the validation images."""
         sums, readings = Sums(), list[Reading]()
+        decode = self.model.alphabet.decode
         for batch in validation:
-            self.module.forward(batch, is_train=False)
+            self.modules.forward(batch, is_train=False)
             codes = _count((self.module.get_outputs(), batch), sums)
-            if len(readings) < NUM_READINGS:
-                decode = self.model.alphabet.decode
-                truths = label_lists(batch.label[0].asnumpy())
-                readings += [Reading(decode(t), decode(c)) for t, c in zip(truths, codes, strict=False)]
+            truths = label_lists(batch.label[0].asnumpy())[: len(codes)]
+            edits = edit_distances(codes, truths).tolist()
+            readings += [Reading(decode(t), decode(c), e) for t, c, e in zip(truths, codes, edits, strict=True)]
         validation.reset()
+        return sums, tuple(readings)
+
+    def _epoch_end(
+        self,
+        train: Sums,
+        validated: Sums,
+        readings: tuple[Reading, ...],
+        seconds: float,
+        waiting: float,
+        learning_rate: float,
+    ) -> EpochEnd:
         return EpochEnd(
             epoch=self.epochs_done - 1,
+            step=self.steps_done,
+            samples=self.epochs_done * self._samples_per_epoch,
             seconds=seconds,
             speed=train.tally.count / seconds,
             waiting=waiting,
-            loss=train.mean_loss,
+            learning_rate=learning_rate,
+            train_loss=train.mean_loss,
             train_accuracy=train.tally.accuracy,
-            validation_accuracy=sums.tally.accuracy,
-            validation_lcs_ratio=sums.tally.lcs_ratio,
-            blank_share=sums.blank_share,
-            empty_share=sums.empty_share,
-            readings=tuple(readings[:NUM_READINGS]),
+            train_cer=train.tally.cer,
+            validation_loss=validated.mean_loss,
+            validation_accuracy=validated.tally.accuracy,
+            validation_cer=validated.tally.cer,
+            validation_lcs_ratio=validated.tally.lcs_ratio,
+            blank_share=validated.blank_share,
+            empty_share=validated.empty_share,
+            best_epoch=self.best.epoch,
+            readings=readings,
         )
 
     def overfit(self, batch: Any, num_steps: int) -> tuple[int, float, float]:
@@ -183,11 +272,13 @@ class Trainer:
 
     def save(self, prefix: str, epoch: int) -> None:
         """Write the checkpoint of an epoch: the optimizer's state first, the parameters last."""
-        arguments, auxiliary = self.module.get_params()
+        arguments, auxiliary = self.parameters()
         values = {
             "epochs_done": self.epochs_done,
             "batches_done": self.batches_done,
             "num_batches": self._num_batches,
+            "falls": self._schedule.falls,
+            "best": asdict(self.best),
             "checksum": checkpoint.checksum(arguments),
         }
         checkpoint.save_training_state(prefix, epoch, state_arrays(self.module._updater, self._num_devices), values)
@@ -205,13 +296,33 @@ class Trainer:
                 f"{point.prefix}: its epochs have {point.num_batches} batches, and {self._num_batches} are asked for; "
                 "resume with the same batch_size and samples_per_epoch"
             )
-        self.module.set_params(point.stored.arg_params, point.stored.aux_params)
+        self.modules.set_params(point.stored.arg_params, point.stored.aux_params)
         self.epochs_done, self.batches_done = point.epochs_done, point.batches_done
-        self._init_optimizer()
+        self.best = replace(point.best)
+        self._init_optimizer(point.falls)
         try:
             restore_state(self.module._updater, self.module._exec_group.param_arrays, point.arrays)
         except InputError as error:
             raise InputError(f"{point.prefix}-{point.stored.epoch:04d}.state.npz: {error}") from None
+
+    def initialise_from(self, stored: Checkpoint) -> Taken:
+        """Begin with what fits of another model's weights: see transfer. Returns what was taken.
+
+        Raises InputError if nothing fits, or nothing says what its classes are.
+        """
+        if stored.model is None:
+            raise InputError(f"{stored.prefix}.json is missing, which says what the model's classes are")
+        arguments, auxiliary = self.parameters()
+        own = {name: array.asnumpy() for name, array in {**arguments, **auxiliary}.items()}
+        other = {name: array.asnumpy() for name, array in {**stored.arg_params, **stored.aux_params}.items()}
+        try:
+            values, taken = transfer(own, self.model.alphabet, other, stored.model.alphabet)
+        except InputError as error:
+            raise InputError(f"{stored.params_file}: {error}") from None
+        arrays = {name: mx.nd.array(value) for name, value in values.items()}
+        self.modules.set_params({n: arrays[n] for n in arguments}, {n: arrays[n] for n in auxiliary})
+        log.info("Begun from %s: %s", stored.params_file, taken)
+        return taken
 
     def _tell(self, event: Any) -> None:
         for callback in self._callbacks:
@@ -227,10 +338,17 @@ def _refuse_another_model(point: ResumePoint, model: Model) -> None:
             old = before[section][name]
             if old == value:
                 continue
-            if section == "training" or name in ("renderer", "cell"):
+            if section in ("training", "augmentation") or name in ("renderer", "cell", "dropout"):
                 log.info("Going on with %s=%s; it was %s before", name, value, old)
             else:
                 raise InputError(f"{point.prefix} is a run with {name}={old}, and {value} is asked for: not resumed")
+    if point.stored.model.alphabet != model.alphabet:
+        raise InputError(f"{point.prefix} is a run with another alphabet: not resumed")
+
+
+def _seed_of(seed: int, step: int) -> int:
+    """A seed for MXNet, which takes those below 2**31."""
+    return int(np.random.SeedSequence([seed, step]).generate_state(1)[0] >> 1)
 
 
 def _size(batch: Any) -> int:

@@ -1,0 +1,50 @@
+"""After a run: how probably right its model's readings are, by its confidence in them."""
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ctc_ocr.calibration import Calibration, expected_calibration_error
+from ctc_ocr.calibration_file import save_calibrations
+
+log = logging.getLogger(__name__)
+
+
+def calibrate(prefix: str, epochs: Iterable[int], validation: Iterable[Any], context: Any) -> None:
+    """Read the validation images with the models of some epochs, and write what their confidences are worth."""
+    from ctc_ocr.prediction import Predictor
+
+    batches = list(validation)
+    found = {}
+    for epoch in epochs:
+        predictor = Predictor(prefix, epoch, context=context)
+        predictor.calibration = None
+        confidences, right = list[float](), list[bool]()
+        for batch in batches:
+            images, truths = _samples(batch, predictor.hyperparameters.columns_a_step)
+            for prediction, truth in zip(predictor.predict_loaded(images), truths, strict=True):
+                confidences.append(prediction.confidence or 0.0)
+                right.append(prediction.codes == truth)
+        found[epoch] = Calibration.fit(confidences, right)
+        log.info(
+            "Calibrated epoch %d: confidences are off by %.3f on average, %.3f before",
+            epoch,
+            expected_calibration_error(found[epoch].apply(confidences), right),
+            expected_calibration_error(confidences, right),
+        )
+    save_calibrations(prefix, found)
+
+
+def _samples(batch: Any, columns_a_step: int) -> tuple[list[Any], list[list[int]]]:
+    """The images of a batch, each as wide as it is, and their labels; without those that only fill it up."""
+    from ctc_ocr.training.progress import label_lists
+
+    images, *steps = (each.asnumpy() for each in batch.data)
+    size = len(images) - batch.pad
+    labels = label_lists(batch.label[0].asnumpy())[:size]
+    if not steps:
+        return list(images[:size]), labels
+    widths = (steps[0] * columns_a_step).astype(np.intp)
+    return [image[:, :width] for image, width in zip(images[:size], widths, strict=False)], labels

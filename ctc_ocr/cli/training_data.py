@@ -1,0 +1,137 @@
+"""What a run is trained on and validated with: captchas that are drawn, or labelled images."""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ctc_ocr.alphabet import Alphabet, read_lookups
+from ctc_ocr.cli.data_options import look, source_options
+from ctc_ocr.datasets.checking import Check
+from ctc_ocr.datasets.generated import GeneratedSource
+from ctc_ocr.datasets.labelled import LabelledSource
+from ctc_ocr.datasets.sources import read_source
+from ctc_ocr.datasets.splitting import clusters, counts_of, divide
+from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.generation.pool import BatchSource
+from ctc_ocr.generation.seeds import TRAIN, VALIDATION
+from ctc_ocr.hyperparameters import Hyperparameters
+from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
+from ctc_ocr.rendering.factory import make_renderer
+
+LISTED = 10  # samples that are left out
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """`samples_per_epoch` of `train`, which does not end, are an epoch; the first `num_validation` of `validation` are
+    all that it has. `validation_names` are what its samples are called, in the order of its batches; None: nothing."""
+
+    alphabet: Alphabet
+    train: BatchSource
+    samples_per_epoch: int
+    validation: BatchSource
+    num_validation: int
+    validation_names: list[str] | None = None
+
+
+def drawn(settings: Hyperparameters, fonts: tuple[str, ...]) -> TrainingData:
+    """Captchas. Those for validation are drawn by the library, whatever draws the others: what counts is how it is
+    read."""
+    data, training = settings.data, settings.training
+    if data.keep_ratio or data.channels > 1 or not training.samples_per_epoch:
+        raise InputError("keep_ratio, channels 3 and samples_per_epoch 0 are for labelled images: see --data")
+    sizes = (data.draw_width, data.draw_height, data.width, data.height)
+    renderer = make_renderer(data.renderer, fonts, *sizes)
+    # One image here: compiles what the workers will only load, and reports a font that cannot be drawn at once.
+    image = np.empty((1, data.height, data.width), np.uint8)
+    renderer.render_batch([data.alphabet[0]], np.zeros(1, np.uint64), image)
+    library = CaptchaLibraryRenderer(fonts, *sizes)
+    return TrainingData(
+        alphabet=Alphabet(tuple(data.alphabet)),
+        train=GeneratedSource(renderer, data, training.batch_size, training.seed, TRAIN),
+        samples_per_epoch=training.samples_per_epoch,
+        validation=GeneratedSource(library, data, training.batch_size, training.seed, VALIDATION),
+        num_validation=training.validation_samples,
+    )
+
+
+def labelled(arguments: argparse.Namespace, settings: Hyperparameters) -> TrainingData:
+    """The images of --data, and of --validation or a part of --data. What is left out is said.
+
+    Raises InputError for sources that cannot be read, RunError where too many samples are bad, or none is left.
+    """
+    alphabet = read_lookups(arguments.lookup) if arguments.lookup else None
+    train = _checked(arguments, arguments.data, settings, alphabet)
+    if arguments.validation:
+        validation = _checked(arguments, arguments.validation, settings, alphabet)
+        _tell_shared(train, validation)
+    else:
+        train, validation = _divided(train, arguments.validation_share, settings.training.seed)
+    alphabet = alphabet or Alphabet.from_labels(sample.units for each in (train, validation) for sample in each.samples)
+    longest = max(len(sample.units) for each in (train, validation) for sample in each.samples)
+    log.info(
+        "%d images to train on, %d for validation; %d units, labels of up to %d",
+        len(train.samples), len(validation.samples), len(alphabet.units), longest,
+    )  # fmt: skip
+    held_out = _source(validation, alphabet, settings, longest, shuffle=False)
+    return TrainingData(
+        alphabet=alphabet,
+        train=_source(train, alphabet, settings, longest, shuffle=True),
+        samples_per_epoch=settings.training.samples_per_epoch or len(train.samples),
+        validation=held_out,
+        num_validation=len(validation.samples),
+        validation_names=[validation.samples[index].where for index in held_out.order],
+    )
+
+
+def _checked(arguments: argparse.Namespace, source: str, settings: Hyperparameters, alphabet: Alphabet | None) -> Check:
+    checked = look(read_source(source, source_options(arguments)), alphabet, settings.steps_of, arguments.max_units)
+    for problem in checked.dropped[:LISTED]:
+        log.warning("Left out: %s", problem)
+    if len(checked.dropped) > LISTED:
+        log.warning("Left out: %d more; ctc-ocr data check lists all", len(checked.dropped) - LISTED)
+    if not checked.samples:
+        raise RunError(f"{source}: none of its {len(checked.dropped)} samples can be used")
+    if checked.drop_share > arguments.max_bad:
+        raise RunError(
+            f"{source}: {checked.drop_share:.1%} of its samples cannot be used, more than --max_bad {arguments.max_bad}"
+        )
+    return checked
+
+
+def _divided(checked: Check, share: float, seed: int) -> tuple[Check, Check]:
+    """Without the share for validation, and it; images with the same pixels stay together."""
+    counts = counts_of((1 - share, share), len(checked.samples))
+    parts = divide(clusters(checked.digests), counts, np.random.default_rng(seed))
+    if not all(parts):
+        raise RunError(
+            f"{len(checked.samples)} different images are too few to hold {share:.0%} of them back for validation"
+        )
+    train, validation = (_part(checked, indices) for indices in parts)
+    return train, validation
+
+
+def _part(checked: Check, indices: Sequence[int]) -> Check:
+    samples, sizes, digests = (
+        [each[index] for index in indices] for each in (checked.samples, checked.sizes, checked.digests)
+    )
+    return Check(samples, sizes, digests, [], [])  # type: ignore[arg-type]
+
+
+def _tell_shared(train: Check, validation: Check) -> None:
+    known = set(train.digests)
+    count = sum(digest in known for digest in validation.digests)
+    if count:
+        log.warning("%d of the validation images are among those to train on, to the last pixel", count)
+
+
+def _source(
+    checked: Check, alphabet: Alphabet, settings: Hyperparameters, longest: int, shuffle: bool
+) -> LabelledSource:
+    codes = [tuple(alphabet.encode(sample.units)) for sample in checked.samples]
+    return LabelledSource(checked.samples, codes, checked.sizes, settings, longest, shuffle)

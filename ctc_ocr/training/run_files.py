@@ -1,0 +1,61 @@
+"""Callbacks that keep the files of a run beside its checkpoints."""
+
+import csv
+from collections.abc import Sequence
+from typing import Any
+
+from ctc_ocr import checkpoint, history
+from ctc_ocr.atomic_files import replacing
+from ctc_ocr.training.events import EpochEnd
+
+
+class History:
+    """Writes PREFIX-history.csv after each epoch.
+
+    A run that is resumed after `epochs_done` epochs keeps their rows. Raises InputError if they cannot be read.
+    """
+
+    def __init__(self, prefix: str, epochs_done: int = 0) -> None:
+        self._prefix = prefix
+        before = history.read(prefix) if epochs_done else []
+        self._rows = [row for row in before if row.epoch <= epochs_done]
+
+    def __call__(self, event: Any) -> None:
+        if isinstance(event, EpochEnd):
+            self._rows.append(history.Row(event.epoch + 1, **{n: getattr(event, n) for n in history.COLUMNS[1:]}))
+            history.write(self._prefix, self._rows)
+
+
+class ValidationReadings:
+    """Writes PREFIX-validation.csv after each epoch: truth, reading, right (1 or 0) and edits of each validation image.
+
+    `names` are the images', in the order in which validation gives them; without it the column `image` has numbers.
+    """
+
+    def __init__(self, prefix: str, names: Sequence[str] | None = None) -> None:
+        self._path, self._names = checkpoint.validation_path(prefix), names
+
+    def __call__(self, event: Any) -> None:
+        if isinstance(event, EpochEnd):
+            names = self._names or range(len(event.readings))
+            # File names need not be UTF-8.
+            with (
+                replacing(self._path) as temporary,
+                temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+            ):
+                table = csv.writer(file, lineterminator="\n")
+                table.writerow(("image", "truth", "reading", "right", "edits"))
+                for name, reading in zip(names, event.readings, strict=True):
+                    table.writerow((name, reading.truth, reading.text, int(not reading.edits), reading.edits))
+
+
+class Pruning:
+    """Leaves the `keep` newest checkpoints and the best one, after each epoch, when its own is written."""
+
+    def __init__(self, prefix: str, keep: int) -> None:
+        self._prefix, self._keep = prefix, keep
+
+    def __call__(self, event: Any) -> None:
+        if isinstance(event, EpochEnd) and self._keep:
+            newest = checkpoint.epochs(self._prefix)[-self._keep :]
+            checkpoint.prune(self._prefix, {*newest, event.best_epoch})

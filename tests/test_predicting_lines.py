@@ -1,0 +1,203 @@
+"""Images that keep their ratio: read the same alone and in any batch, and in every form in which they are given."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ctc_ocr.calibration import Calibration
+from ctc_ocr.calibration_file import save_calibrations
+from ctc_ocr.cli.infer import main
+from ctc_ocr.errors import InputError
+from ctc_ocr.images import invert
+from ctc_ocr.prediction import Predictor
+from tests.models import save_line_model
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch):
+    """The command sets the number of threads for its process: not for the tests after it."""
+    for name in ("OMP_NUM_THREADS", "MXNET_OMP_MAX_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+
+
+def lines(widths, height=12, seed=0):
+    """Images of dark strokes on light paper."""
+    rng = np.random.default_rng(seed)
+    return [np.where(rng.random((height, w)) < 0.4, rng.integers(0, 120, (height, w)), 240).astype(np.uint8)
+            for w in widths]  # fmt: skip
+
+
+WIDTHS = [60, 3, 17, 18, 19, 20, 33, 41, 59, 44, 8, 1, 100, 29]
+
+
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_a_line_reads_the_same_alone_and_in_any_batch(tmp_path, batch_norm):
+    settings = save_line_model(tmp_path / "m", batch_norm=batch_norm)
+    predictor = Predictor(tmp_path / "m")
+    images = [predictor.load(image) for image in lines(WIDTHS)]
+    steps = predictor.steps(images)
+    assert [settings.steps_of(w, 12) for w in WIDTHS] == list(steps)
+    alone = []
+    for image, own in zip(images, steps, strict=True):
+        # As narrow as can be: nothing but the steps that are its own.
+        narrow = np.full((1, 12, own * settings.columns_a_step), 225, np.uint8)
+        narrow[0, :, : image.shape[1]] = image
+        alone.append(predictor.log_probabilities(narrow, np.array([own]))[:, 0])
+        assert len(alone[-1]) == own
+    widest = np.random.default_rng(1).integers(0, 256, (len(images), 12, 60), dtype=np.uint8)  # the padding is garbage
+    for place, image, own in zip(widest, images, steps, strict=True):
+        place[:, : own * settings.columns_a_step] = 225
+        place[:, : image.shape[1]] = image
+    together = predictor.log_probabilities(widest, steps)
+    for number, own in enumerate(steps):
+        np.testing.assert_allclose(together[:own, number], alone[number], atol=1e-5)
+    readings = predictor.predict_loaded(images)
+    assert len({reading.text for reading in readings}) > 3
+    for image, reading in zip(images, readings, strict=True):
+        single = predictor.predict_loaded([image])[0]
+        assert single.codes == reading.codes
+        assert single.confidence == pytest.approx(reading.confidence, rel=1e-4)
+
+
+def test_a_batch_of_one_height_is_bound_for_a_few_widths_only(tmp_path):
+    settings = save_line_model(tmp_path / "m")
+    predictor = Predictor(tmp_path / "m")
+    predictor.predict(lines(range(1, 61)))
+    assert len(predictor._executors) <= 2 * 16
+    assert {width for _, width in predictor._executors} <= {settings.batch_width(width) for width in range(1, 61)}
+    assert settings.batch_width(60) == 60
+
+
+def test_paths_bytes_and_arrays_read_alike(tmp_path):
+    save_line_model(tmp_path / "m")
+    predictor = Predictor(tmp_path / "m")
+    image = lines([40], height=24)[0]
+    path = tmp_path / "line.png"
+    Image.fromarray(image).save(path)
+    expected = predictor.read(image)
+    assert expected.text
+    assert predictor.read(path) == predictor.read(str(path)) == predictor.read(path.read_bytes()) == expected
+    assert [each.codes for each in predictor.predict([path, image])] == [expected.codes, expected.codes]
+    assert predictor.read(np.repeat(image[:, :, None], 3, axis=2)).text == expected.text
+    for wrong in (image.astype(np.float32), image[0], np.empty((0, 5), np.uint8), np.empty((4, 5, 2), np.uint8)):
+        with pytest.raises(InputError, match="expected pixels"):
+            predictor.read(wrong)
+
+
+def test_the_models_own_ink_and_another(tmp_path):
+    save_line_model(tmp_path / "dark")
+    image = lines([40])[0]
+    expected = Predictor(tmp_path / "dark").read(image).text
+    for ink, shown in {"light": invert(image), "auto": invert(image)}.items():
+        save_line_model(tmp_path / ink, ink=ink)
+        assert Predictor(tmp_path / ink).read(shown).text == expected
+        assert Predictor(tmp_path / "dark", ink=ink).read(shown).text == expected
+    assert Predictor(tmp_path / "auto").read(image).text == expected
+    assert Predictor(tmp_path / "light", ink="dark").read(image).text == expected
+
+
+def test_levels_by_the_images_own_contrast(tmp_path):
+    save_line_model(tmp_path / "m", normalise="image")
+    image = lines([40])[0]
+    faint = (150 + image.astype(int) // 4).astype(np.uint8)
+    same, other = (Predictor(tmp_path / "m").load(each).astype(int) for each in (image, faint))
+    assert abs(same - other).max() <= 3  # what rounding to a quarter of the levels leaves
+    assert np.percentile(same, 90) == 225
+    assert np.percentile(same, 2) == pytest.approx(45, abs=2)
+    save_line_model(tmp_path / "fixed")
+    np.testing.assert_array_equal(Predictor(tmp_path / "fixed").load(faint), faint)
+
+
+def test_colour(tmp_path):
+    save_line_model(tmp_path / "m", channels=3)
+    predictor = Predictor(tmp_path / "m")
+    image = lines([40])[0]
+    coloured = np.stack([image, lines([40], seed=1)[0], image], axis=2)
+    path = tmp_path / "colour.png"
+    Image.fromarray(coloured).save(path)
+    assert predictor.read(path) == predictor.read(coloured)
+    assert predictor.read(coloured) != predictor.read(np.roll(coloured, 1, axis=2))
+    assert predictor.read(image) == predictor.read(np.stack([image] * 3, axis=2))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A model m-0001 and 12 images in a folder, with their readings."""
+    save_line_model(tmp_path / "m")
+    (tmp_path / "images").mkdir()
+    for number, image in enumerate(lines(range(20, 32), height=12)):
+        Image.fromarray(image).save(tmp_path / "images" / f"{number:02}.png")
+    paths = sorted((tmp_path / "images").iterdir())
+    return tmp_path, paths, Predictor(tmp_path / "m").predict(paths)
+
+
+def test_csv_in_and_out(folder, capsys):
+    tmp_path, paths, expected = folder
+    (tmp_path / "in.csv").write_text("image,label\n" + "".join(f"images/{path.name},x\n" for path in paths))
+    arguments = ["--model", str(tmp_path), "--csv", str(tmp_path / "in.csv"), "--out", str(tmp_path / "out.csv")]
+    assert main(arguments) == 0
+    assert capsys.readouterr() == ("", "")
+    rows = list(csv.reader(io.StringIO((tmp_path / "out.csv").read_text(encoding="utf-8"))))
+    assert rows[0] == ["image", "text", "confidence"]
+    assert [row[:2] for row in rows[1:]] == [[str(p), e.text] for p, e in zip(paths, expected, strict=True)]
+    np.testing.assert_allclose([float(row[2]) for row in rows[1:]], [e.confidence for e in expected], atol=1e-5)
+    # One that cannot be read is said, and the rest is written.
+    (tmp_path / "in.csv").write_text("images/00.png\nimages/none.png\n")
+    assert main(arguments) == 1
+    assert "none.png: No such file" in capsys.readouterr().err
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 2
+    for wrong in (["--csv", str(tmp_path / "in.csv"), str(paths[0])], ["--csv", str(tmp_path / "no.csv")], []):
+        assert main(["--model", str(tmp_path), *wrong]) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_refusals(folder, capsys):
+    tmp_path, paths, expected = folder
+    least = float(np.median([each.confidence for each in expected]))
+    assert main(["--prefix", str(tmp_path / "m"), "--min_confidence", str(least), str(tmp_path / "images")]) == 0
+    shown = [line.split("\t")[1] for line in capsys.readouterr().out.splitlines()]
+    assert shown == [each.text if each.confidence >= least else "?" for each in expected]
+    assert 0 < shown.count("?") < len(paths)
+    assert main(["--prefix", str(tmp_path / "m"), "--min_confidence", "1", str(paths[0])]) == 0
+    assert capsys.readouterr().out == "?\n"
+    assert main(["--prefix", str(tmp_path / "m"), "--min_confidence", "1", "--json", str(paths[0])]) == 0
+    assert json.loads(capsys.readouterr().out)["text"] is None
+
+
+def test_confidences_are_calibrated_for_their_epoch(folder):
+    tmp_path, paths, expected = folder
+    calibration = Calibration(0.5, -1.0)
+    save_calibrations(tmp_path / "m", {1: calibration})
+    found = Predictor(tmp_path / "m").predict(paths)
+    before = [each.confidence for each in expected]
+    np.testing.assert_allclose([each.confidence for each in found], calibration.apply(before), rtol=1e-6)
+    save_calibrations(tmp_path / "m", {2: calibration})
+    assert [each.confidence for each in Predictor(tmp_path / "m").predict(paths)] == before
+    (tmp_path / "m-calibration.json").write_text("{")
+    with pytest.raises(InputError, match="m-calibration.json: not JSON"):
+        Predictor(tmp_path / "m")
+
+
+def test_allowed_characters_and_beam_search(folder, capsys):
+    tmp_path, paths, _ = folder
+    images, prefix = str(tmp_path / "images"), ["--prefix", str(tmp_path / "m")]
+    assert main([*prefix, "--allowed", "ab", images]) == 0
+    texts = [line.split("\t")[1] for line in capsys.readouterr().out.splitlines()]
+    assert set("".join(texts)) == {"a", "b"}
+    assert main([*prefix, "--json", "--beam_width", "50", "--top_k", "3", images]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    greedy = Predictor(tmp_path / "m").predict(paths)
+    better = 0
+    for each, path in zip(found, greedy, strict=True):
+        likely = [reading["log_probability"] for reading in each["alternatives"]]
+        assert len(likely) == 3
+        assert likely == sorted(likely, reverse=True)
+        assert likely[0] >= path.log_probability - 1e-4
+        better += likely[0] > path.log_probability + 1e-4
+    assert better
+    assert main([*prefix, "--allowed", "abz", images]) == 2
+    assert "'z'" in capsys.readouterr().err

@@ -1,0 +1,153 @@
+"""Training on labelled images through the command line: small runs in real processes."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ctc_ocr.cli.generate import main as generate
+from ctc_ocr.cli.train import main as train
+from ctc_ocr.history import read as read_history
+from ctc_ocr.prediction import Predictor
+
+ROOT = Path(__file__).resolve().parent.parent
+# A network that learns 40 captchas in seconds.
+SMALL = (
+    "--preset=word", "--height=16", "--width=64", "--features=8,16", "--kernels=3,3", "--strides=1,1",
+    "--pool_heights=2,2", "--pool_widths=2,1", "--num_hidden=24", "--dropout=0", "--batch_size=8", "--warmup_steps=0",
+    "--cpu=1", "--num_proc=1",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory, fonts_folder: Path) -> Path:
+    """40 captchas of two or three of the characters abc."""
+    folder = tmp_path_factory.mktemp("photos")
+    arguments = "--count 40 --alphabet abc --min_length 2 --max_length 3 --seed 3 --num_proc 1".split()
+    assert generate([*arguments, "--output_dir", str(folder / "all"), str(fonts_folder / "Ubuntu-M.ttf")]) == 0
+    return folder / "all"
+
+
+def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "ctc_ocr", "train", *SMALL, *arguments],
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+
+
+def test_a_model_learns_labelled_images_and_says_what_they_are(tmp_path: Path, photos: Path) -> None:
+    done = run(tmp_path, f"--data={photos}", f"--validation={photos}", "--num_epoch=40", "--learning_rate=0.01",
+               "--augment=false", "--keep=2", "--tensorboard")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "40 images to train on, 40 for validation; 3 units, labels of up to 3" in done.stderr
+    assert "40 of the validation images are among those to train on, to the last pixel" in done.stderr
+    history = read_history(tmp_path / "ocr")
+    assert [row.epoch for row in history] == list(range(1, 41))
+    assert history[-1].validation_accuracy >= 0.9
+    assert len(list(tmp_path.glob("ocr-*.params"))) <= 3
+    assert list((tmp_path / "ocr-tensorboard").iterdir())
+    with (tmp_path / "ocr-validation.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 40
+    stored = json.loads((tmp_path / "ocr.json").read_text())
+    assert stored["alphabet"] == {"a": 1, "b": 2, "c": 3}
+    # What the trainer read, the predictor reads, with confidences that were calibrated.
+    labels = dict(csv.reader((photos / "labels.csv").read_text().splitlines()))
+    paths = sorted(photos.glob("*.png"))
+    predictor = Predictor(tmp_path / "ocr")
+    assert predictor.calibration is not None
+    readings = predictor.predict(paths)
+    right = [reading.text == labels[path.name] for path, reading in zip(paths, readings, strict=True)]
+    assert np.mean(right) == pytest.approx(history[-1].validation_accuracy)
+    told = {row["truth"] + ">" + row["reading"] for row in rows}
+    assert told == {labels[path.name] + ">" + each.text for path, each in zip(paths, readings, strict=True)}
+
+
+def test_bad_samples_are_told_and_too_many_refused(tmp_path: Path, photos: Path) -> None:
+    shutil.copytree(photos, tmp_path / "photos")
+    (tmp_path / "photos" / "000003.png").write_bytes(b"no image")
+    labels = (tmp_path / "photos" / "labels.csv").read_text().replace("000005.png,", "gone.png,")
+    (tmp_path / "photos" / "labels.csv").write_text(labels)
+    refused = run(tmp_path, "--data=photos", "--max_bad=0.04")
+    assert refused.returncode == 1
+    assert "row 5: " in refused.stderr
+    assert "gone.png: No such file" in refused.stderr
+    assert "5.0% of its samples cannot be used, more than --max_bad 0.04" in refused.stderr
+    assert not list(tmp_path.glob("ocr*"))
+    done = run(tmp_path, "--data=photos", "--max_bad=0.05", "--num_epoch=1")
+    assert done.returncode == 0, done.stderr
+    assert "34 images to train on, 4 for validation" in done.stderr
+
+
+def test_init_from_another_alphabet_and_resume(tmp_path: Path, photos: Path) -> None:
+    first = run(tmp_path, f"--data={photos}", "--num_epoch=1", "--prefix=first")
+    assert first.returncode == 0, first.stderr
+    (tmp_path / "lookup.json").write_text(json.dumps({"z": 1, "a": 2, "b": 3, "c": 4}))
+    tuned = run(tmp_path, f"--data={photos}", "--lookup", "lookup.json", "--num_epoch=1", "--init_from=first",
+                "--prefix=tuned", "--learning_rate=1e-9")  # fmt: skip
+    assert tuned.returncode == 0, tuned.stderr
+    assert "Begun from first-0001.params: taken: conv0, conv1, l0_forward, l0_backward" in tuned.stderr
+    assert "of pred_fc the blank and 3 of 4 units" in tuned.stderr
+    resumed = run(tmp_path, f"--data={photos}", "--num_epoch=2", "--prefix=first", "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "Epoch[1] Validation-accuracy" in resumed.stderr
+    assert [row.epoch for row in read_history(tmp_path / "first")] == [1, 2]
+
+
+def test_every_sources_form_gives_the_same_training_data(tmp_path: Path, photos: Path) -> None:
+    """labels.csv, names and a pack of the same images: the same batches, and so the same weights."""
+    labels = list(csv.reader((photos / "labels.csv").read_text().splitlines()))[1:]
+    (tmp_path / "names").mkdir()
+    for number, (name, label) in enumerate(labels):
+        shutil.copy(photos / name, tmp_path / "names" / f"{number:04}-{label}.png")
+    from ctc_ocr.cli.data import main as data
+
+    assert data(["pack", str(photos), str(tmp_path / "pack")]) == 0
+    sources = [[f"--data={photos}"], ["--data=names", r"--pattern=-(?P<label>\w+)$"], ["--data=pack.rec"]]
+    weights = []
+    for number, source in enumerate(sources):
+        done = run(tmp_path, *source, "--num_epoch=1", f"--prefix=run{number}")
+        assert done.returncode == 0, done.stderr
+        weights.append((tmp_path / f"run{number}-0001.params").read_bytes())
+    assert weights[0] == weights[1] == weights[2]
+
+
+def test_number_of_processes_changes_nothing(tmp_path: Path, photos: Path) -> None:
+    for count in (1, 3):
+        done = run(tmp_path, f"--data={photos}", "--num_epoch=2", f"--num_proc={count}", f"--prefix=run{count}")
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run1-0002.params").read_bytes() == (tmp_path / "run3-0002.params").read_bytes()
+
+
+def test_print_network(tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    done = run(tmp_path, f"--data={photos}", "--print_network")
+    assert done.returncode == 0, done.stderr
+    assert "Convolution 3x3" in done.stdout
+    assert "pred_fc" in done.stdout
+    assert "parameters" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_is_refused(tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "one").mkdir()
+    Image.new("L", (40, 20), 200).save(tmp_path / "one" / "a_1.png")
+    for arguments, status, said in (
+        (["--data", str(photos), "some.ttf"], 2, "a font (some.ttf) and --data are both given"),
+        (["--lookup", "x.json"], 2, "--lookup means nothing without --data"),
+        (["--max_bad", "0.5"], 2, "--max_bad means nothing without --data"),
+        (["--preset", "word"], 2, "are for labelled images: see --data"),
+        (["--data", str(tmp_path / "none")], 2, "No such file"),
+        (["--data", str(tmp_path / "one"), "--prefix", str(tmp_path / "x")], 1, "too few to hold 10% of them back"),
+        (["--data", str(photos), "--init_from", str(tmp_path / "no")], 2, "no model under the prefix"),
+        (["--data", str(photos), "--preset=word", "--kernels=4,3,3,3"], 2, "network.kernels: 4 is even"),
+        (["--data", str(photos), "--preset=word", "--height=8"], 2, "too small for these convolutions: nothing would"),
+    ):
+        assert train(["--cpu=1", "--num_proc=1", *arguments]) == status, arguments
+        assert said in capsys.readouterr().err

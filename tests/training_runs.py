@@ -1,0 +1,119 @@
+"""Small runs of the trainer, on real captchas."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ctc_ocr._mxnet import mx
+from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.checkpoint import Model
+from ctc_ocr.datasets.generated import GeneratedSource
+from ctc_ocr.datasets.iterator import BatchIter, endless, remembered
+from ctc_ocr.generation.pool import ArraySpec, BatchPool
+from ctc_ocr.hyperparameters import Data, Hyperparameters, Network, Training
+from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
+from ctc_ocr.training.events import EpochEnd, Reading
+from ctc_ocr.training.resuming import newest
+from ctc_ocr.training.trainer import Trainer
+
+SMALL = Hyperparameters(
+    Data(alphabet="01", min_length=1, max_length=2, draw_width=80, width=40, height=20),
+    Network(num_layers=1, num_hidden=16),
+    Training(batch_size=8, num_epoch=2, samples_per_epoch=32, validation_samples=16, warmup_steps=2),
+)
+CRNN = Network(
+    "crnn", 1, 8, features=(4, 8), kernels=(3, 3), strides=(1, 1), pool_heights=(4, 2), pool_widths=(2, 2)
+)  # fmt: skip
+
+
+def training(**changes: Any) -> Hyperparameters:
+    return replace(SMALL, training=replace(SMALL.training, **changes))
+
+
+def make_source(font: str) -> GeneratedSource:
+    data = SMALL.data
+    renderer = CaptchaLibraryRenderer((font,), data.draw_width, data.draw_height, data.width, data.height)
+    return GeneratedSource(renderer, data, SMALL.training.batch_size, seed=0, stream=0)
+
+
+def run(
+    settings: Hyperparameters,
+    source: GeneratedSource,
+    prefix: Path,
+    first: int = 0,
+    contexts: int = 1,
+    callbacks: Sequence[Callable[[Any], None]] = (),
+) -> tuple[Trainer, list[Any]]:
+    """Train to the end, from step `first` of the run under `prefix`. Returns the trainer and its events."""
+    events: list[Any] = []
+    num_batches = settings.training.samples_per_epoch // settings.training.batch_size
+    with BatchPool(source, 1, itertools.count(first)) as pool:
+        iterator = endless(source, pool, settings.training.samples_per_epoch, first % num_batches)
+        model = Model(settings, Alphabet(tuple(settings.data.alphabet)))
+        devices = [mx.cpu(number) for number in range(contexts)]
+        trainer = Trainer(model, iterator, devices, [events.append, *callbacks])
+        if first:
+            trainer.resume(newest(str(prefix)))
+        validation = remembered(replace(source, stream=1), settings.training.validation_samples, 1)
+        assert trainer.fit(iterator, validation, str(prefix), lambda: pool.seconds_waited)
+    return trainer, events
+
+
+def weights(trainer: Trainer) -> dict[str, np.ndarray]:
+    return {name: array.asnumpy() for name, array in trainer.parameters()[0].items()}
+
+
+def epoch_end(epoch: int = 0, best_epoch: int = 1, empty_share: float = 0.5, cer: float = 0.4) -> EpochEnd:
+    return EpochEnd(
+        epoch=epoch,
+        step=epoch * 10 + 10,
+        samples=epoch * 320 + 320,
+        seconds=1.5,
+        speed=213.0,
+        waiting=0.5,
+        learning_rate=0.003,
+        train_loss=9.0,
+        train_accuracy=0.0,
+        train_cer=0.75,
+        validation_loss=8.5,
+        validation_accuracy=0.5,
+        validation_cer=cer,
+        validation_lcs_ratio=0.2,
+        blank_share=0.99,
+        empty_share=empty_share,
+        best_epoch=best_epoch,
+        readings=(Reading("12", "", 2), Reading("34", "34", 0)),
+    )
+
+
+class Batches:
+    """Batches of given images that are in memory, as a source gives them: `arrays` is one dict a batch."""
+
+    def __init__(
+        self, settings: Hyperparameters, arrays: Sequence[dict[str, np.ndarray]] = (), labels: int = 2
+    ) -> None:
+        data, size = settings.data, settings.training.batch_size
+        colours = (3,) if data.channels == 3 else ()
+        self._specs = {
+            "images": ArraySpec((size, data.height, settings.full_width, *colours), "uint8"),
+            "labels": ArraySpec((size, labels), "float32"),
+        }
+        if data.keep_ratio:
+            self._specs |= {"steps": ArraySpec((size,), "float32"), "width": ArraySpec((1,), "float32")}
+        self._arrays = list(arrays)
+
+    def specs(self) -> dict[str, ArraySpec]:
+        return self._specs
+
+    def fill(self, number: int, arrays: dict[str, np.ndarray]) -> None:
+        raise NotImplementedError
+
+    def iterator(self, first_batch: int = 0) -> BatchIter:
+        """Every epoch is all the batches; the first one begins at `first_batch`."""
+        starts = itertools.chain([first_batch], itertools.repeat(0))
+        samples = max(len(self._arrays), 1) * self._specs["images"].shape[0]
+        return BatchIter(self, samples, lambda: self._arrays[next(starts) :], first_batch)
