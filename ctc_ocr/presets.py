@@ -14,9 +14,9 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     },
     # Labelled images of one word or number: captchas, plates, meters.
     "word": {
-        "data": {"height": 32, "width": 160, "keep_ratio": True, "normalise": "image"},
+        "data": {"height": 40, "width": 160, "keep_ratio": True, "normalise": "image"},
         "network": {"architecture": "crnn", "num_layers": 1, "num_hidden": 96, "dropout": 0.2, "input_scale": 60.0},
-        "training": {"learning_rate": 3e-3, "num_epoch": 40, "samples_per_epoch": 0},
+        "training": {"learning_rate": 3e-3, "num_epoch": 50, "samples_per_epoch": 0},
         "augmentation": {"augment": True},
     },
     # Labelled lines of text.

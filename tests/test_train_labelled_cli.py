@@ -30,7 +30,7 @@ SMALL = (
 def photos(tmp_path_factory: pytest.TempPathFactory, fonts_folder: Path) -> Path:
     """40 captchas of two or three of the characters abc."""
     folder = tmp_path_factory.mktemp("photos")
-    arguments = "--count 40 --alphabet abc --min_length 2 --max_length 3 --seed 3 --num_proc 1".split()
+    arguments = ["--count=40", "--alphabet=abc", "--min_length=2", "--max_length=3", "--seed=3", "--num_proc=1"]
     assert generate([*arguments, "--output_dir", str(folder / "all"), str(fonts_folder / "Ubuntu-M.ttf")]) == 0
     return folder / "all"
 
