@@ -11,7 +11,7 @@ from ctc_ocr.cli.common import add_version, at_least, run, share
 from ctc_ocr.cli.data_options import add_source, print_file_names_as_they_are, progress_bar, source_options
 from ctc_ocr.cli.decoding_options import add_decoding, decoder
 from ctc_ocr.cli.evaluation_table import table
-from ctc_ocr.cli.models import add_epoch, chosen_epoch, find_model
+from ctc_ocr.cli.models import add_epoch, add_ink, chosen_epoch, find_model
 from ctc_ocr.datasets.samples import Problem, Sample
 from ctc_ocr.datasets.sources import read_source
 from ctc_ocr.errors import InputError, RunError
@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="P",
         help="tell what is left, and how much of it is right, without the readings below this confidence",
     )
+    add_ink(made)
     add_decoding(made)
     made.add_argument("--batch_size", type=at_least(1), help="images read at a time (default: fastest on one core)")
     device = made.add_mutually_exclusive_group()
@@ -65,7 +66,7 @@ def _evaluate(argv: list[str]) -> int:
 
     batch_size = arguments.batch_size or BATCH_SIZE
     epoch = chosen_epoch(prefix, arguments.epoch)
-    predictor = Predictor(prefix, epoch, batch_size, context=contexts(arguments.gpu)[0])
+    predictor = Predictor(prefix, epoch, batch_size, contexts(arguments.gpu)[0], ink=arguments.ink)
     predictor.decoder = decoder(arguments, predictor.alphabet, PROG)
     evaluation = Evaluation(predictor.alphabet, arguments.min_confidence)
     first, count = problems[:LISTED], len(problems)

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from ctc_ocr.cli.common import add_version, at_least, run, share
 from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder
-from ctc_ocr.cli.models import add_epoch, chosen_epoch, find_model
+from ctc_ocr.cli.models import add_epoch, add_ink, chosen_epoch, find_model
 from ctc_ocr.cli.readings_csv import ReadingsFile, read_paths
 from ctc_ocr.datasets.labels_csv import read_labels
 from ctc_ocr.errors import InputError
@@ -51,11 +51,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="P",
         help=f"print {REFUSAL} instead of a reading that is less probably right (default: 0)",
     )
-    made.add_argument(
-        "--ink",
-        choices=("dark", "light", "auto"),
-        help="whether the text is darker or lighter than its ground; auto looks at each image (default: the model's)",
-    )
+    add_ink(made)
     add_decoding(made)
     add_top_k(made)
     made.add_argument("--batch_size", type=at_least(1), help="images read at a time (default: fastest on one core)")

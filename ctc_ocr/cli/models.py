@@ -17,6 +17,14 @@ def add_epoch(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_ink(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--ink",
+        choices=("dark", "light", "auto"),
+        help="whether the text is darker or lighter than its ground; auto looks at each image (default: the model's)",
+    )
+
+
 def _epoch(text: str) -> int | str:
     if text == BEST or text.isdecimal():
         return text if text == BEST else int(text)
