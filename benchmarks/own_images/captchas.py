@@ -1,4 +1,4 @@
-"""4,000 captchas of letters and digits as a plain labelled folder: 3,000 to train on, 300 for validation, 700 to test."""
+"""4,000 captchas of letters and digits as a labelled folder: 3,000 to train on, 300 for validation, 700 to test."""
 
 import shutil
 

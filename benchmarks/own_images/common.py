@@ -41,7 +41,7 @@ class Work:
         return not (self.folder / name).exists()
 
     def command(self, *arguments: str) -> float:
-        """Run `ctc-ocr` and return the seconds it took; what it says goes into a log. Ends the benchmark if it fails."""
+        """Run `ctc-ocr` and return the seconds it took; what it says goes into a log. Exits if it fails."""
         log = self.folder / "commands.log"
         with log.open("a", encoding="utf-8") as file:
             print(f"\n$ ctc-ocr {' '.join(arguments)}", file=file, flush=True)

@@ -1,8 +1,8 @@
 """A captcha that nobody here drew: how many labelled images it takes, with and without a digits model to start from.
 
-The images are those of the package easy-captcha-python (Apache-2.0) as it draws them when nothing is set but digits: five
-of 2 to 9 in colour, in outlines, with a curve and circles across. It draws with `secrets`, so no seed reaches it: figures
-differ a little from run to run.
+The images are those of the package easy-captcha-python (Apache-2.0) as it draws them when nothing is set but digits:
+five of 2 to 9 in colour, in outlines, with a curve and circles across. It draws with `secrets`, so no seed reaches it:
+figures differ a little from run to run.
 """
 
 import csv
@@ -19,7 +19,7 @@ PACKAGE = "easy-captcha-python==1.0.0"
 COUNTS = (100, 300, 1000)
 TEST = 1000
 FONT = str(ROOT / "fonts" / "Ubuntu-M.ttf")
-# What is drawn while training has a fixed size, so the other images have it too. Both kinds are 2.7 times as wide as high.
+# What is drawn while training has a fixed size, so the others have it too. Both kinds are 2.7 times as wide as high.
 NETWORK = ("--preset=word", "--keep_ratio=false", "--width=112", "--height=40")
 
 
@@ -57,8 +57,8 @@ def _shown(work: Work, counts: tuple[int, ...], seconds: dict[str, float], repor
     head = ("labelled images", "from nothing", "from the digits model", "minutes", "minutes, from digits")
     accuracy = history.read(work.folder / "digits/ocr")[-1].validation_accuracy
     return (
-        f"The digits model took {seconds['digits'] / 60:.1f} minutes, and reads {accuracy:.4f} of such captchas as it was "
-        f"trained on.\n\n{table(head, rows)}"
+        f"The digits model took {seconds['digits'] / 60:.1f} minutes, and reads {accuracy:.4f} of such captchas as it "
+        f"was trained on.\n\n{table(head, rows)}"
     )
 
 
