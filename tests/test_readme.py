@@ -24,13 +24,19 @@ def console(page: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the commands name, and a model where README says that `make train` left one."""
-    folder = tmp_path_factory.mktemp("checkout")
+    folder = tmp_path_factory.mktemp("trained")
     for name in ("fonts", "docs", "scripts"):
         shutil.copytree(ROOT / name, folder / name)
     run(folder, "lstm_ocr_train --prefix train/ocr fonts/Ubuntu-M.ttf")
     return folder
+
+
+@pytest.fixture
+def checkout(trained: Path, tmp_path: Path) -> Path:
+    """Each page begins where a reader of it alone would: what another page's commands wrote is not there."""
+    return Path(shutil.copytree(trained, tmp_path / "checkout"))
 
 
 def run(folder: Path, line: str) -> str:
