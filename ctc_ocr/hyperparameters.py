@@ -21,10 +21,21 @@ LARGEST_SIZE = 10_000  # far beyond what is of use, and small enough for an erro
 
 
 def _option(
-    default: Any, help: str, choices: tuple[Any, ...] = (), least: float = -math.inf, most: float = math.inf
+    default: Any,
+    help: str,
+    choices: tuple[Any, ...] = (),
+    least: float = -math.inf,
+    most: float = math.inf,
+    only: Mapping[str, tuple[Any, ...]] | None = None,
 ) -> Any:
-    """A field with its help, the values accepted (choices), and the least and the largest value accepted."""
-    return field(default=default, metadata={"help": help, "choices": choices, "least": least, "most": most})
+    """A field with its help, the values accepted (choices), the least and the largest value accepted, and the values
+    that other hyperparameters must have for this one to mean anything."""
+    told = {"help": help, "choices": choices, "least": least, "most": most, "only": only or {}}
+    return field(default=default, metadata=told)
+
+
+LSTM, CRNN, AUGMENT = {"architecture": ("lstm",)}, {"architecture": ("crnn",)}, {"augment": (True,)}
+AUGMENT_COLOURS = {**AUGMENT, "channels": (3,)}
 
 
 @dataclass(frozen=True)
@@ -32,10 +43,10 @@ class Data:
     """What is drawn and what the network is given. Sizes are pixels.
 
     Images are (height, width) uint8, or (height, width, 3) with three channels. The first six are about captchas that
-    are drawn, and tell nothing about labelled images.
+    are drawn, and tell nothing about labelled images, but that the flag `--alphabet` is their alphabet too.
     """
 
-    alphabet: str = _option("0123456789", "characters that are drawn, each once")
+    alphabet: str = _option("0123456789", "characters that are drawn, or that labels may have, each once")
     min_length: int = _option(3, "least number of characters in a drawn image", least=1)
     max_length: int = _option(4, "largest number of characters in a drawn image", least=1)
     renderer: str = _option("fast", "what draws the training images", choices=("fast", "captcha"))
@@ -68,17 +79,15 @@ class Network:
     architecture: str = _option("lstm", "which network", choices=("lstm", "crnn"))
     num_layers: int = _option(2, "LSTM layers", least=1, most=100)
     num_hidden: int = _option(100, "LSTM units a layer, and a direction", least=1, most=LARGEST_SIZE)
-    cell: str = _option("fused", "graph of the LSTM in training (lstm only)", choices=("unrolled", "fused"))
-    features: Numbers = _option(
-        (32, 48, 64, 96), "features of each convolution (crnn only)", least=1, most=LARGEST_SIZE
-    )
-    kernels: Numbers = _option((3, 3, 3, 3), "rows and columns of each convolution, odd (crnn only)", least=1, most=99)
-    strides: Numbers = _option((1, 1, 1, 1), "step of each convolution, both ways (crnn only)", least=1, most=99)
-    pool_heights: Numbers = _option((2, 2, 2, 2), "rows of which each convolution keeps one (crnn only)", least=1)
-    pool_widths: Numbers = _option((2, 2, 1, 1), "columns of which each convolution keeps one (crnn only)", least=1)
-    batch_norm: bool = _option(True, "batch norm after each convolution (crnn only)")
+    cell: str = _option("fused", "graph of the LSTM in training", choices=("unrolled", "fused"), only=LSTM)
+    features: Numbers = _option((32, 48, 64, 96), "features of each convolution", least=1, most=LARGEST_SIZE, only=CRNN)
+    kernels: Numbers = _option((3, 3, 3, 3), "rows and columns of each convolution, odd", least=1, most=99, only=CRNN)
+    strides: Numbers = _option((1, 1, 1, 1), "step of each convolution, both ways", least=1, most=99, only=CRNN)
+    pool_heights: Numbers = _option((2, 2, 2, 2), "rows of which each convolution keeps one", least=1, only=CRNN)
+    pool_widths: Numbers = _option((2, 2, 1, 1), "columns of which each convolution keeps one", least=1, only=CRNN)
+    batch_norm: bool = _option(True, "batch norm after each convolution", only=CRNN)
     dropout: float = _option(
-        0.0, "share of the values set to 0 after each LSTM layer while training (crnn only)", least=0.0, most=0.95
+        0.0, "share of the values set to 0 after each LSTM layer while training", least=0.0, most=0.95, only=CRNN
     )
     input_mean: float = _option(225.0, "grey level (0 to 255) that the network sees as 0: about the paper's")
     input_scale: float = _option(20.0, "grey levels darker than input_mean that the network sees as 1", least=1e-6)
@@ -97,15 +106,24 @@ class Training:
     validation_samples: int = _option(3_000, "drawn images for validation, the same ones every epoch", least=1)
     optimizer: str = _option("adam", "optimizer", choices=("adam", "sgd", "rmsprop"))
     learning_rate: float = _option(4e-3, "peak learning rate", least=0.0)
-    momentum: float = _option(0.9, "momentum (sgd only)", least=0.0)
+    momentum: float = _option(0.9, "momentum", least=0.0, only={"optimizer": ("sgd",)})
     weight_decay: float = _option(0.0, "weight decay", least=0.0)
-    warmup_steps: int = _option(200, "steps in which the learning rate rises from 0 to its peak", least=0)
+    warmup_steps: int = _option(
+        200,
+        "steps in which the learning rate rises from 0 to its peak",
+        least=0,
+        only={"schedule": ("cosine", "constant", "plateau")},
+    )
     schedule: str = _option(
         "cosine", "learning rate after the warm-up (one_cycle needs none; plateau: less where validation stands still)",
         choices=("cosine", "constant", "one_cycle", "plateau"),
     )  # fmt: skip
-    plateau_patience: int = _option(5, "epochs without better validation before the rate falls (plateau only)", least=1)
-    plateau_factor: float = _option(0.5, "what the rate is multiplied by then (plateau only)", least=0.0, most=1.0)
+    plateau_patience: int = _option(
+        5, "epochs without better validation before the rate falls", least=1, only={"schedule": ("plateau",)}
+    )
+    plateau_factor: float = _option(
+        0.5, "what the rate is multiplied by then", least=0.0, most=1.0, only={"schedule": ("plateau",)}
+    )
     stop_patience: int = _option(0, "stop after so many epochs without a better validation; 0 is never", least=0)
     keep: int = _option(0, "newest checkpoints to keep, besides the best; 0 is all", least=0)
     clip_gradient: float = _option(1.0, "bound on the norm of the gradients, all together; 0 is no bound", least=0.0)
@@ -123,24 +141,38 @@ class Augmentation:
     """
 
     augment: bool = _option(False, "change labelled training images at random, in the ranges that follow")
-    max_rotation: float = _option(0.5, "degrees", least=0.0, most=180.0)
-    max_slant: float = _option(0.2, "columns that a row moves against the one below it", least=0.0, most=2.0)
+    max_rotation: float = _option(0.5, "degrees", least=0.0, most=180.0, only=AUGMENT)
+    max_slant: float = _option(
+        0.2, "columns that a row moves against the one below it", least=0.0, most=2.0, only=AUGMENT
+    )
     max_scale: float = _option(
-        0.1, "share by which width and height (as far as there is room) change, each its own", least=0.0, most=0.5
+        0.1,
+        "share by which width and height (as far as there is room) change, each its own",
+        least=0.0,
+        most=0.5,
+        only=AUGMENT,
     )
     max_padding: float = _option(
-        0.1, "paper added left and right, each its own, as a share of the height", least=0.0, most=2.0
+        0.1, "paper added left and right, each its own, as a share of the height", least=0.0, most=2.0, only=AUGMENT
     )
     max_shift: float = _option(
-        0.1, "share of the height that the ink moves up or down, as far as there is room", least=0.0, most=1.0
+        0.1,
+        "share of the height that the ink moves up or down, as far as there is room",
+        least=0.0,
+        most=1.0,
+        only=AUGMENT,
     )
-    max_warp: float = _option(0.0, "elastic warp: share of the height that a point moves", least=0.0, most=0.1)
-    max_brightness: float = _option(0.1, "share of the full range of levels", least=0.0, most=1.0)
-    max_contrast: float = _option(0.3, "contrast is multiplied by 1/(1 + this) to 1 + this", least=0.0, most=10.0)
-    max_blur: float = _option(0.5, "standard deviation in pixels", least=0.0, most=20.0)
-    max_noise: float = _option(0.0, "standard deviation in levels of 255", least=0.0, most=128.0)
-    max_hue: float = _option(0.0, "degrees on the colour circle (colour only)", least=0.0, most=180.0)
-    max_saturation: float = _option(0.0, "share by which saturation changes (colour only)", least=0.0, most=1.0)
+    max_warp: float = _option(
+        0.0, "elastic warp: share of the height that a point moves", least=0.0, most=0.1, only=AUGMENT
+    )
+    max_brightness: float = _option(0.1, "share of the full range of levels", least=0.0, most=1.0, only=AUGMENT)
+    max_contrast: float = _option(
+        0.3, "contrast is multiplied by 1/(1 + this) to 1 + this", least=0.0, most=10.0, only=AUGMENT
+    )
+    max_blur: float = _option(0.5, "standard deviation in pixels", least=0.0, most=20.0, only=AUGMENT)
+    max_noise: float = _option(0.0, "standard deviation in levels of 255", least=0.0, most=128.0, only=AUGMENT)
+    max_hue: float = _option(0.0, "degrees on the colour circle", least=0.0, most=180.0, only=AUGMENT_COLOURS)
+    max_saturation: float = _option(0.0, "share by which saturation changes", least=0.0, most=1.0, only=AUGMENT_COLOURS)
 
 
 @dataclass(frozen=True)
@@ -202,6 +234,15 @@ class Hyperparameters:
     def to_dict(self) -> dict[str, Any]:
         """{section: {name: value}}, ready for JSON; from_dict gives the same object back."""
         return asdict(self)
+
+    def idle(self, name: str) -> str:
+        """Why a hyperparameter means nothing beside the others, "with optimizer adam" say; "" if it does."""
+        known = options()
+        for other, accepted in known[name][1].metadata["only"].items():
+            value = getattr(getattr(self, known[other][0]), other)
+            if value not in accepted:
+                return f"with {other} {str(value).lower() if isinstance(value, bool) else value}"
+        return ""
 
     def map_sizes(self) -> list[tuple[int, int]]:
         """(width, height) of the maps after each convolution and its maximum, of an image of the full size."""

@@ -94,6 +94,8 @@ def test_check_with_alphabet_length_and_network(folder: Path, capsys: pytest.Cap
     assert "not in the alphabet: '9'" in said
     assert said.count("not in the alphabet") == 4
     assert run("check", folder, "--lookup", lookup, folder.parent / "more.json") == 0
+    assert [run("check", folder, "--alphabet", characters) for characters in ("0123456789l ", "01234567l ")] == [0, 1]
+    assert "not in the alphabet: '8'" in capsys.readouterr().out
     assert run("check", folder, "--max_units", 4) == 1
     assert capsys.readouterr().out.count("5 units; at most 4") == 30
     config = folder.parent / "config.json"

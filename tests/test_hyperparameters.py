@@ -45,10 +45,30 @@ def flag_value(value: Any) -> str:
 
 @pytest.mark.parametrize("name", [n for n, (_, field, _) in options().items() if len(field.metadata["choices"]) != 1])
 def test_each_flag_changes_its_hyperparameter_and_no_other(name: str) -> None:
-    arguments = train.parser().parse_args([f"--{name}", flag_value(another(name))])
+    needed = {other: values[0] for other, values in options()[name][1].metadata["only"].items()}
+    changes = {**needed, name: another(name)}
     expected = Hyperparameters().to_dict()
-    expected[options()[name][0]][name] = another(name)
+    for each, value in changes.items():
+        expected[options()[each][0]][each] = value
+    arguments = train.parser().parse_args([f"--{each}={flag_value(value)}" for each, value in changes.items()])
     assert train.hyperparameters(arguments).to_dict() == expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        ("--cell=unrolled --architecture=crnn", "--cell means nothing with architecture crnn"),
+        ("--dropout=0.1", "--dropout means nothing with architecture lstm"),
+        ("--momentum=0.5", "--momentum means nothing with optimizer adam"),
+        ("--plateau_factor=0.1", "--plateau_factor means nothing with schedule cosine"),
+        ("--schedule=one_cycle --warmup_steps=9", "--warmup_steps means nothing with schedule one_cycle"),
+        ("--max_rotation=5", "--max_rotation means nothing with augment false"),
+        ("--augment=true --max_hue=5", "--max_hue means nothing with channels 1"),
+    ],
+)
+def test_a_flag_that_would_change_nothing_is_refused(flags: str, complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint):
+        train.hyperparameters(train.parser().parse_args(flags.split()))
 
 
 def test_flags_go_over_the_config_and_the_config_over_the_defaults(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import Field
 from typing import Any
 
 from ctc_ocr.errors import UserError
@@ -51,16 +52,26 @@ def add_hyperparameters(parser: argparse._ActionsContainer, names: Iterable[str]
     for name in names:
         _, field, kind = known[name]
         default: Any = field.default
-        shown = ",".join(map(str, default)) if kind == Numbers else str(default)
-        if kind is bool:
-            shown = shown.lower()
         parser.add_argument(
             f"--{name}",
             type=PARSERS.get(kind, kind),
             default=argparse.SUPPRESS if suppress else default,
             choices=field.metadata["choices"] or None,
-            help=f"{field.metadata['help']} (default: {shown})",
+            help=f"{field.metadata['help']}{_only(field)} (default: {_shown(default)})",
         )
+
+
+def _only(field: Field[Any]) -> str:
+    """ " (optimizer sgd only)" for one that means nothing with other optimizers."""
+    told = [f"{name} {' or '.join(_shown(each) for each in values)}" for name, values in field.metadata["only"].items()]
+    return f" ({', '.join(told)} only)" if told else ""
+
+
+def _shown(value: Any) -> str:
+    """A value as it is written on the command line."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def numbers(text: str) -> tuple[int, ...]:

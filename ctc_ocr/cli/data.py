@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from ctc_ocr.alphabet import Alphabet, read_lookups, write_lookup
+from ctc_ocr.alphabet import Alphabet, write_lookup
 from ctc_ocr.cli import data_split
 from ctc_ocr.cli.common import add_hyperparameters, add_version, at_least, run
 from ctc_ocr.cli.contact_sheet import contact_sheet
 from ctc_ocr.cli.data_options import (
     add_network,
     add_source,
+    add_taken,
+    given_alphabet,
     good_samples,
     hyperparameters,
     look,
@@ -69,10 +71,8 @@ def _data(argv: list[str]) -> int:
 
 def _add_labels(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("which labels are taken (default: any)")
-    group.add_argument(
-        "--lookup", nargs="+", metavar="FILE.json", help="alphabet as {unit: code}; of several files, all units"
-    )
-    group.add_argument("--max_units", type=at_least(0), default=0, help="longest label; 0 is any (default: 0)")
+    add_taken(group)
+    group.add_argument("--alphabet", metavar="CHARS", default=argparse.SUPPRESS, help="alphabet as its characters")
 
 
 def _add_check(command: argparse.ArgumentParser) -> None:
@@ -88,7 +88,7 @@ def _add_check(command: argparse.ArgumentParser) -> None:
 
 def _check(arguments: argparse.Namespace) -> int:
     steps = hyperparameters(arguments).steps_of if arguments.config or arguments.preset else None
-    alphabet = read_lookups(arguments.lookup) if arguments.lookup else None
+    alphabet = given_alphabet(arguments)
     if arguments.write_lookup:
         refuse_existing([arguments.write_lookup], arguments.overwrite)
     found = read_source(arguments.source, source_options(arguments))
@@ -157,7 +157,7 @@ def _add_pack(command: argparse.ArgumentParser) -> None:
 
 def _pack(arguments: argparse.Namespace) -> int:
     prefix = Path(arguments.out.removesuffix(PARTS[0]))
-    alphabet = read_lookups(arguments.lookup) if arguments.lookup else None
+    alphabet = given_alphabet(arguments)
     refuse_existing([Path(f"{prefix}{suffix}") for suffix in PARTS], arguments.overwrite)
     checked = good_samples(arguments, f"{PROG} pack", alphabet, arguments.max_units)
     alphabet = alphabet or Alphabet.from_labels(sample.units for sample in checked.samples)

@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import itertools
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 from tqdm import tqdm
 
 from ctc_ocr import presets
-from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.alphabet import Alphabet, read_lookups
+from ctc_ocr.cli.common import at_least
 from ctc_ocr.datasets.checking import Check, check
 from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
 from ctc_ocr.datasets.sources import read_source
@@ -50,6 +52,25 @@ def _character(text: str) -> str:
     return "\t" if text == r"\t" else text
 
 
+def add_taken(group: argparse._ArgumentGroup) -> None:
+    """Which labels are taken."""
+    group.add_argument(
+        "--lookup", nargs="+", metavar="FILE.json",
+        help="alphabet as {unit: code}; of several files, all units (default: what is in the labels)",
+    )  # fmt: skip
+    group.add_argument("--max_units", type=at_least(0), default=0, help="longest label; 0 is any (default: 0)")
+
+
+def given_alphabet(arguments: argparse.Namespace) -> Alphabet | None:
+    """That of --lookup or --alphabet; None where neither is given."""
+    characters = getattr(arguments, "alphabet", None)
+    if arguments.lookup and characters is not None:
+        raise InputError("--lookup and --alphabet both give the alphabet: take one of them")
+    if arguments.lookup:
+        return read_lookups(arguments.lookup)
+    return None if characters is None else Alphabet(tuple(characters))
+
+
 def source_options(arguments: argparse.Namespace) -> SourceOptions:
     return SourceOptions(arguments.delimiter, arguments.splitter, arguments.pattern, arguments.unicode_form)
 
@@ -68,7 +89,11 @@ def hyperparameters(arguments: argparse.Namespace) -> Hyperparameters:
     for name, (section, _, _) in options().items():
         if name in arguments:
             flags.setdefault(section, {})[name] = getattr(arguments, name)
-    return presets.settings(arguments.preset or "lstm", config, flags)
+    found = presets.settings(arguments.preset or "lstm", config, flags)
+    for name in itertools.chain.from_iterable(flags.values()):
+        if why := found.idle(name):
+            raise InputError(f"--{name} means nothing {why}")
+    return found
 
 
 def look(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ctc_ocr import presets
 from ctc_ocr.cli.common import INTERRUPTED, add_hyperparameters, add_version, at_least, run, set_up_logging, share
-from ctc_ocr.cli.data_options import LABEL_OPTIONS, add_label_options, hyperparameters
+from ctc_ocr.cli.data_options import LABEL_OPTIONS, add_label_options, add_taken, hyperparameters
 from ctc_ocr.cli.training_data import TrainingData, drawn, labelled
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.generation.pool import BatchPool
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PROG = "lstm_ocr_train"
 OVERFIT_STEPS = 1000
+DRAWN = ("min_length", "max_length", "renderer", "draw_width", "draw_height", "validation_samples")
 MOST_PROCESSES = 1024
 
 log = logging.getLogger(__name__)
@@ -79,10 +80,7 @@ def _add_labelled(group: argparse._ArgumentGroup) -> None:
     held_out.add_argument(
         "--validation_share", type=share, default=0.1, metavar="P", help="share of --data for validation (default: 0.1)"
     )
-    group.add_argument(
-        "--lookup", nargs="+", metavar="FILE.json", help="alphabet as {unit: code} (default: what is in the labels)"
-    )
-    group.add_argument("--max_units", type=at_least(0), default=0, help="longest label; 0 is any (default: 0)")
+    add_taken(group)
     group.add_argument(
         "--max_bad", type=share, default=0.1, metavar="P", help="share of bad samples that is let pass (default: 0.1)"
     )
@@ -98,8 +96,8 @@ def _train(argv: list[str]) -> int:
         _refuse_labelled(arguments)
         fonts = find_fonts(arguments.font)
         check_glyphs(fonts, settings.data.alphabet)
-    elif arguments.font:
-        raise InputError(f"a font ({arguments.font}) and --data are both given: images are either drawn or labelled")
+    else:
+        _refuse_drawn(arguments)
     set_up_logging()
     set_threads(arguments.cpu or max(1, available_cores() - arguments.num_proc))
     # Threads are fixed when MXNet is imported, so not above; and worker processes, which import this, want no MXNet.
@@ -118,6 +116,13 @@ def _refuse_labelled(arguments: argparse.Namespace) -> None:
     given = [name for name in names if getattr(arguments, name) != getattr(defaults, name)]
     if given:
         raise InputError(f"--{given[0]} means nothing without --data")
+
+
+def _refuse_drawn(arguments: argparse.Namespace) -> None:
+    if arguments.font:
+        raise InputError(f"a font ({arguments.font}) and --data are both given: images are either drawn or labelled")
+    if given := [name for name in DRAWN if name in arguments]:
+        raise InputError(f"--{given[0]} means nothing with --data: no captchas are drawn")
 
 
 def _check_prefix(arguments: argparse.Namespace) -> list[Path]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ctc_ocr.alphabet import Alphabet, read_lookups
-from ctc_ocr.cli.data_options import look, source_options
+from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.cli.data_options import given_alphabet, look, source_options
 from ctc_ocr.datasets.checking import Check
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.labelled import LabelledSource
@@ -43,8 +43,17 @@ def drawn(settings: Hyperparameters, fonts: tuple[str, ...]) -> TrainingData:
     """Captchas. Those for validation are drawn by the library, whatever draws the others: what counts is how it is
     read."""
     data, training = settings.data, settings.training
-    if data.keep_ratio or data.channels > 1 or not training.samples_per_epoch:
-        raise InputError("keep_ratio, channels 3 and samples_per_epoch 0 are for labelled images: see --data")
+    for_labelled = {
+        "keep_ratio": data.keep_ratio,
+        "channels 3": data.channels == 3,
+        f"ink {data.ink}": data.ink != "dark",
+        f"normalise {data.normalise}": data.normalise != "fixed",
+        "augment": settings.augmentation.augment,
+        "samples_per_epoch 0": not training.samples_per_epoch,
+    }
+    if any(for_labelled.values()):
+        told = ", ".join(name for name, given in for_labelled.items() if given)
+        raise InputError(f"for labelled images only: {told}. Captchas are drawn here; --data SOURCE names images")
     sizes = (data.draw_width, data.draw_height, data.width, data.height)
     renderer = make_renderer(data.renderer, fonts, *sizes)
     # One image here: compiles what the workers will only load, and reports a font that cannot be drawn at once.
@@ -65,7 +74,7 @@ def labelled(arguments: argparse.Namespace, settings: Hyperparameters) -> Traini
 
     Raises InputError for sources that cannot be read, RunError where too many samples are bad, or none is left.
     """
-    alphabet = read_lookups(arguments.lookup) if arguments.lookup else None
+    alphabet = given_alphabet(arguments)
     train = _checked(arguments, arguments.data, settings, alphabet)
     if arguments.validation:
         validation = _checked(arguments, arguments.validation, settings, alphabet)
