@@ -27,9 +27,10 @@ class LabelledSource:
     With keep_ratio there are also `steps` (N,) float32, the time steps that are an image's own, and `width` (1,) int64,
     the columns to which the batch can be cut.
 
-    With `shuffle`, the samples come in permutation after permutation without end, each a different one and changed at
-    random as the hyperparameters say. Without, they come once, unchanged, the narrow ones first; the last batch is
-    filled up with its last sample. Batch i depends on the seed and on i alone.
+    With `shuffle`, the samples come in turn after turn without end: in each, all of them once in a new order, changed
+    at random as the hyperparameters say, and the last batch filled up with the first of them. Without, they come once,
+    unchanged, the narrow ones first; the last batch is filled up with its last sample. Batch i depends on the seed and
+    on i alone.
     """
 
     samples: Sequence[Sample]
@@ -70,23 +71,37 @@ class LabelledSource:
             row[: len(codes)] = codes
 
     def _positions(self, number: int) -> list[int]:
-        """Places in the stream of permutations (with `shuffle`), or numbers of samples, of a batch's images."""
+        """Places in the stream (with `shuffle`), or numbers of samples, of a batch's images."""
         if not self.shuffle:
             places = range(number * self.batch_size, (number + 1) * self.batch_size)
             return [int(self.order[min(place, len(self.order) - 1)]) for place in places]
-        window, place = divmod(number, WINDOW)
-        stream = range(window * WINDOW * self.batch_size, (window + 1) * WINDOW * self.batch_size)
+        turn, place = divmod(number, self._batches)
+        window = next(each for each in self._windows if place in each)
+        first = turn * self._batches + window.start
+        stream = range(first * self.batch_size, (first + len(window)) * self.batch_size)
         widths = self._widths([self._sample(position) for position in stream])
-        shuffled = np.random.default_rng([self._seed, 1, window]).permutation(WINDOW)
-        first = int(shuffled[place]) * self.batch_size
-        return [stream[int(each)] for each in _by_width(widths)[first : first + self.batch_size]]
+        shuffled = np.random.default_rng([self._seed, 1, first]).permutation(len(window))
+        start = int(shuffled[place - window.start]) * self.batch_size
+        return [stream[int(each)] for each in _by_width(widths)[start : start + self.batch_size]]
+
+    @property
+    def _batches(self) -> int:
+        """Batches of a turn."""
+        return -(-len(self.samples) // self.batch_size)
+
+    @cached_property
+    def _windows(self) -> list[range]:
+        """The batches of a turn whose samples are sorted by width together: at most WINDOW, of about the same number,
+        and never of two turns, which would bring a sample's two places side by side."""
+        parts = np.array_split(np.arange(self._batches), -(-self._batches // WINDOW))
+        return [range(int(part[0]), int(part[-1]) + 1) for part in parts]
 
     def _sample(self, position: int) -> int:
         """The number of the sample that comes at a place of the stream."""
         if not self.shuffle:
             return position
-        turn, place = divmod(position, len(self.samples))
-        return int(_permutation(self._seed, turn, len(self.samples))[place])
+        turn, place = divmod(position, self._batches * self.batch_size)
+        return int(_permutation(self._seed, turn, len(self.samples))[place % len(self.samples)])
 
     def _image(self, position: int) -> Pixels:
         image = self._prepared(self._sample(position))

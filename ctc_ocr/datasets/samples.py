@@ -1,6 +1,7 @@
 """Labelled images: what every source gives, and what it says of the rows of which it could make none."""
 
 import unicodedata
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,8 +55,18 @@ class SourceOptions:
     normalise: str = ""  # form of unicodedata.normalize for labels, "NFC" say; "" leaves them as they are
 
 
-# What a source gives: the samples, and the rows or files of which there is none.
-Found = tuple[list[Sample], list[Problem]]
+@dataclass(frozen=True)
+class Rows:
+    """What a source gives, row by row or file by file, as often as it is asked for: only one is in memory at a time.
+
+    `total` is about how many there are: empty rows and a header are counted, texts without an image are not.
+    """
+
+    total: int
+    read: Callable[[], Iterator[Sample | Problem]]
+
+    def __iter__(self) -> Iterator[Sample | Problem]:
+        return self.read()
 
 
 def characters(label: str, form: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Where labelled images come from. Every kind of source gives a list of samples and a list of problems.
+"""Where labelled images come from. Every kind of source gives samples and problems, row by row.
 
 A row or a file that is wrong becomes a problem and stops nothing; only a source of which nothing can be read is an
 error. Which labels suit an alphabet and a network, and which images can be read, is asked in datasets/checking.py.
@@ -7,7 +7,7 @@ error. Which labels suit an alphabet and a network, and which images can be read
 from pathlib import Path
 
 from ctc_ocr.datasets.labels_csv import LABELS_FILE
-from ctc_ocr.datasets.samples import Found, SourceOptions
+from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions
 from ctc_ocr.datasets.sources.delimited import read_delimited
 from ctc_ocr.datasets.sources.folders import find_image_files, has_texts, read_names, read_texts
 from ctc_ocr.datasets.sources.packs import read_pack
@@ -16,29 +16,32 @@ from ctc_ocr.errors import InputError
 DEFAULT_OPTIONS = SourceOptions()
 
 
-def read_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> Found:
+def open_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> Rows:
     """Samples and problems of a source, in its order.
 
     It is a CSV file, a RecordIO pack (.rec), or a folder: one with a labels.csv, or one whose image files have a .txt
     of the same name beside them, or else one whose files' names carry the labels; a pattern makes it the last. Raises
-    InputError where nothing can be read, for options that do not suit the source, and where there is no sample at all.
+    InputError where nothing can be read, and for options that do not suit the source.
     """
     path = Path(path)
     if path.is_dir():
-        found = _read_folder(path, options)
-    elif path.suffix == ".rec":
+        return _open_folder(path, options)
+    if path.suffix == ".rec":
         _refuse(path, "a pack", options, "delimiter", "splitter", "pattern")
-        found = read_pack(path, options.normalise)
-    else:
-        _refuse(path, "a CSV file", options, "pattern")
-        found = read_delimited(path, options)
-    samples, problems = found
-    if not samples and not problems:
+        return read_pack(path, options.normalise)
+    _refuse(path, "a CSV file", options, "pattern")
+    return read_delimited(path, options)
+
+
+def read_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> tuple[list[Sample], list[Problem]]:
+    """All samples and all problems of `open_source`. Raises InputError also where there is neither."""
+    rows = list(open_source(path, options))
+    if not rows:
         raise InputError(f"{path}: no labelled images in it")
-    return found
+    return [row for row in rows if isinstance(row, Sample)], [row for row in rows if isinstance(row, Problem)]
 
 
-def _read_folder(folder: Path, options: SourceOptions) -> Found:
+def _open_folder(folder: Path, options: SourceOptions) -> Rows:
     table = folder / LABELS_FILE
     if options.pattern is None and table.is_file():
         return read_delimited(table, options)

@@ -9,12 +9,12 @@ import csv
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ctc_ocr.datasets.labels_csv import HEADER
-from ctc_ocr.datasets.samples import Found, Problem, Sample, SourceOptions, characters
+from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions, characters
 from ctc_ocr.errors import InputError
 from ctc_ocr.images import SUFFIXES
 
@@ -32,38 +32,46 @@ class Form:
     splitter: str
 
 
-def read_delimited(path: Path, options: SourceOptions) -> Found:
+def read_delimited(path: Path, options: SourceOptions) -> Rows:
     """Samples of a CSV file; relative paths start from its folder. Raises InputError for a file that is no text."""
-    lines = _read_lines(path)
+    lines = list(itertools.islice(_lines(path), LOOKED_AT))
     header = _header(lines)
     if header and options.delimiter not in (None, header.delimiter):
         header = None
     form = _form(lines, header, options)
-    samples: list[Sample] = []
-    problems: list[Problem] = []
-    for number, line in enumerate(lines, start=1):
-        if not line or (number == 1 and header):
-            continue
-        where = f"{path}, row {number}"
-        try:
-            image, label = _fields(line, form.delimiter)
-            units = _units(label, form, options.normalise)
-            samples.append(Sample(str(path.parent / image), units, where))
-        except UnicodeDecodeError as error:
-            problems.append(Problem(where, f"not UTF-8: {line[error.start]:#04x} at byte {error.start + 1} of the row"))
-        except ValueError as error:
-            problems.append(Problem(where, str(error)))
-    return samples, problems
+
+    def read() -> Iterator[Sample | Problem]:
+        for number, line in enumerate(_lines(path), start=1):
+            if line and not (number == 1 and header):
+                yield _row(path, number, line, form, options.normalise)
+
+    return Rows(sum(1 for _ in _lines(path)), read)
 
 
-def _read_lines(path: Path) -> list[bytes]:
+def _row(path: Path, number: int, line: bytes, form: Form, normalise: str) -> Sample | Problem:
+    where = f"{path}, row {number}"
     try:
-        content = path.read_bytes()
+        image, label = _fields(line, form.delimiter)
+        return Sample(str(path.parent / image), _units(label, form, normalise), where)
+    except UnicodeDecodeError as error:
+        return Problem(where, f"not UTF-8: {line[error.start]:#04x} at byte {error.start + 1} of the row")
+    except ValueError as error:
+        return Problem(where, str(error))
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Rows without their ends and without the mark of UTF-8. Raises InputError, as it goes, for what is no text."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(3)
+            if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+                raise InputError(f"{path}: UTF-16; accepted: UTF-8")
+            if start != b"\xef\xbb\xbf":
+                file.seek(0)
+            for piece in file:
+                yield from piece.splitlines()  # a lone CR ends a row too
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise InputError(f"{path}: UTF-16; accepted: UTF-8")
-    return content.removeprefix(b"\xef\xbb\xbf").splitlines()
 
 
 def _header(lines: list[bytes]) -> Form | None:
@@ -80,7 +88,7 @@ def _form(lines: list[bytes], header: Form | None, options: SourceOptions) -> Fo
         raise InputError(f"delimiter and splitter are the same: {options.delimiter!r}")
     candidates: tuple[str, ...] = DELIMITERS if options.delimiter is None else (options.delimiter,)
     candidates = tuple(each for each in candidates if each != options.splitter)
-    delimiter, labels = _likeliest(lines[:LOOKED_AT], candidates)
+    delimiter, labels = _likeliest(lines, candidates)
     if header:
         delimiter, splitter = header.delimiter, header.splitter
     else:

@@ -1,10 +1,10 @@
 """Folders of image files, and the folders below: labels in the files' names, or in .txt files beside them."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ctc_ocr.datasets.samples import Found, Problem, Sample, SourceOptions, characters
+from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions, characters
 from ctc_ocr.errors import InputError
 from ctc_ocr.images import SUFFIXES
 
@@ -46,45 +46,51 @@ def finder(pattern: str, group: str) -> Callable[[str], str | None]:
     return find
 
 
-def read_names(images: Iterable[Path], options: SourceOptions) -> Found:
+def read_names(images: Sequence[Path], options: SourceOptions) -> Rows:
     """Labels in the names of files, where the pattern finds them; each character is a unit."""
     pattern = DEFAULT_PATTERN if options.pattern is None else options.pattern
     find = finder(pattern, "label")
-    samples, problems = [], []
-    for path in images:
+
+    def named(path: Path) -> Sample | Problem:
         label = find(path.stem)
         if label is None:
-            problems.append(Problem(str(path), f"the pattern {pattern!r} finds no label in the name"))
-        elif not _is_text(label):
-            problems.append(Problem(ascii(str(path)), "the name is not UTF-8"))
-        else:
-            samples.append(Sample(str(path), characters(label, options.normalise), str(path)))
-    return samples, problems
+            return Problem(str(path), f"the pattern {pattern!r} finds no label in the name")
+        if not _is_text(label):
+            return Problem(ascii(str(path)), "the name is not UTF-8")
+        return Sample(str(path), characters(label, options.normalise), str(path))
+
+    return Rows(len(images), lambda: map(named, images))
 
 
 def has_texts(images: Iterable[Path]) -> bool:
     return any(path.with_suffix(TEXT_SUFFIX).is_file() for path in images)
 
 
-def read_texts(folder: Path, images: Iterable[Path], normalise: str) -> Found:
+def read_texts(folder: Path, images: Sequence[Path], normalise: str) -> Rows:
     """Labels in .txt files, one line each in UTF-8, beside the images and with their names."""
-    samples, problems, texts = [], [], set()
-    for path in images:
-        text = path.with_suffix(TEXT_SUFFIX)
-        texts.add(text)
-        try:
-            samples.append(Sample(str(path), characters(_read_line(text), normalise), str(path)))
-        except FileNotFoundError:
-            problems.append(Problem(str(path), f"there is no {text.name} beside it"))
-        except UnicodeDecodeError as error:
-            problems.append(Problem(str(text), f"not UTF-8: byte {error.object[error.start]:#04x}"))
-        except OSError as error:
-            problems.append(Problem(str(text), str(error.strerror)))
-        except ValueError as error:
-            problems.append(Problem(str(text), str(error)))
-    alone = sorted(path for path in _visible(folder) if path.suffix == TEXT_SUFFIX and path not in texts)
-    problems += [Problem(str(path), "there is no image of this name beside it") for path in alone]
-    return samples, problems
+
+    def read() -> Iterator[Sample | Problem]:
+        for path in images:
+            yield _with_text(path, normalise)
+        texts = {path.with_suffix(TEXT_SUFFIX) for path in images}
+        for path in sorted(path for path in _visible(folder) if path.suffix == TEXT_SUFFIX and path not in texts):
+            yield Problem(str(path), "there is no image of this name beside it")
+
+    return Rows(len(images), read)
+
+
+def _with_text(path: Path, normalise: str) -> Sample | Problem:
+    text = path.with_suffix(TEXT_SUFFIX)
+    try:
+        return Sample(str(path), characters(_read_line(text), normalise), str(path))
+    except FileNotFoundError:
+        return Problem(str(path), f"there is no {text.name} beside it")
+    except UnicodeDecodeError as error:
+        return Problem(str(text), f"not UTF-8: byte {error.object[error.start]:#04x}")
+    except OSError as error:
+        return Problem(str(text), str(error.strerror))
+    except ValueError as error:
+        return Problem(str(text), str(error))
 
 
 def _read_line(path: Path) -> str:

@@ -4,39 +4,49 @@ Other MXNet tools read X.rec and X.idx as any image record file with several lab
 """
 
 import json
+import mmap
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.datasets import recordio
-from ctc_ocr.datasets.samples import Found, Problem, Sample
+from ctc_ocr.datasets.samples import Problem, Rows, Sample
 from ctc_ocr.errors import InputError
 
 PARTS = (".rec", ".idx", ".json")
 
 
-def read_pack(rec: Path, normalise: str) -> Found:
+def read_pack(rec: Path, normalise: str) -> Rows:
     """A sample a record, in the order of the index. Raises InputError for what is no whole pack of ours."""
     units = _read_alphabet(rec.with_suffix(".json"))
     if normalise:
         units = tuple(unicodedata.normalize(normalise, unit) for unit in units)  # type: ignore[arg-type]
     offsets = _read_index(rec)
-    samples, problems = [], []
+    _open(rec).close()  # now, and not at the first record, where it cannot be
+
+    def read() -> Iterator[Sample | Problem]:
+        with _open(rec) as buffer:
+            for key, offset in offsets.items():
+                yield _sample(rec, key, offset, buffer, units)
+
+    return Rows(len(offsets), read)
+
+
+def _open(rec: Path) -> mmap.mmap:
     try:
-        buffer = recordio.open_mapped(rec)
+        return recordio.open_mapped(rec)
     except (OSError, ValueError) as error:
         raise InputError(f"{rec}: {getattr(error, 'strerror', None) or error}") from None
-    with buffer:
-        for key, offset in offsets.items():
-            where = f"{rec}, record {key}"
-            try:
-                codes = recordio.read_labels(buffer, offset)
-                label = tuple(units[_index(code, len(units))] for code in codes)
-                samples.append(Sample(str(rec), label, where, key))
-            except ValueError as error:
-                problems.append(Problem(where, str(error)))
-    return samples, problems
+
+
+def _sample(rec: Path, key: int, offset: int, buffer: mmap.mmap, units: tuple[str, ...]) -> Sample | Problem:
+    where = f"{rec}, record {key}"
+    try:
+        codes = recordio.read_labels(buffer, offset)
+        return Sample(str(rec), tuple(units[_index(code, len(units))] for code in codes), where, key)
+    except ValueError as error:
+        return Problem(where, str(error))
 
 
 def _read_index(rec: Path) -> dict[int, int]:

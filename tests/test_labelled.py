@@ -1,0 +1,102 @@
+"""Batches of labelled images: which samples are in them, and what becomes of their images."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ctc_ocr.datasets import labelled
+from ctc_ocr.datasets.labelled import LabelledSource
+from ctc_ocr.datasets.samples import Sample
+from ctc_ocr.hyperparameters import Augmentation, Data, Hyperparameters, Training
+
+HEIGHT = 8
+SETTINGS = Hyperparameters(Data(width=64, height=HEIGHT, keep_ratio=True), training=Training(batch_size=4))
+
+
+def make_source(
+    folder: Path, widths: list[int], settings: Hyperparameters = SETTINGS, shuffle: bool = True
+) -> LabelledSource:
+    """Sample i has the label i + 1 and is an image of its own width, half black."""
+    samples = []
+    for number, width in enumerate(widths):
+        path = folder / f"{number}.png"
+        image = np.full((HEIGHT, width), 220, np.uint8)
+        image[:, : width // 2] = 0
+        Image.fromarray(image).save(path)
+        samples.append(Sample(str(path), (str(number),), str(path)))
+    codes = [(number + 1,) for number in range(len(widths))]
+    return LabelledSource(samples, codes, [(width, HEIGHT) for width in widths], settings, 1, shuffle)
+
+
+def batch(source: LabelledSource, number: int) -> dict[str, np.ndarray]:
+    arrays = {name: np.zeros(spec.shape, spec.dtype) for name, spec in source.specs().items()}
+    source.fill(number, arrays)
+    return arrays
+
+
+def labels(source: LabelledSource, number: int) -> list[int]:
+    return [int(label) for label in batch(source, number)["labels"][:, 0]]
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 30, 64, 65, 150])
+def test_a_turn_has_every_sample_once_and_no_batch_one_twice(tmp_path: Path, count: int) -> None:
+    generator = np.random.default_rng(0)
+    source = make_source(tmp_path, [int(width) for width in generator.integers(4, 60, count)])
+    num_batches = -(-count // 4)
+    for turn in range(3):
+        batches = [labels(source, turn * num_batches + number) for number in range(num_batches)]
+        times = Counter(label for each in batches for label in each)
+        assert set(times) == set(range(1, count + 1))
+        assert sum(times.values()) - count < 4
+        if count % 4 == 0:
+            assert all(len(set(each)) == 4 for each in batches)
+
+
+def test_turns_and_seeds_differ_and_neighbours_have_about_the_same_width(tmp_path: Path) -> None:
+    widths = [4 + number for number in range(48)]
+    source = make_source(tmp_path, widths)
+    first, second = ([labels(source, turn * 12 + number) for number in range(12)] for turn in range(2))
+    other = replace(source, hyperparameters=replace(SETTINGS, training=Training(batch_size=4, seed=1)))
+    assert first != second
+    assert first != [labels(other, number) for number in range(12)]
+    assert all(max(each) - min(each) == 3 for each in first)  # 12 batches are one window: the width is the label
+    assert [each[0] for each in first] != sorted(each[0] for each in first)
+
+
+def test_without_shuffling_the_narrow_ones_come_first_and_the_last_fills_up(tmp_path: Path) -> None:
+    source = make_source(tmp_path, [40, 10, 30, 20, 50], shuffle=False)
+    assert list(source.order) == [1, 3, 2, 0, 4]
+    assert [labels(source, number) for number in range(2)] == [[2, 4, 3, 1], [5, 5, 5, 5]]
+    found = batch(source, 0)
+    assert found["steps"].tolist() == [10, 20, 30, 40]
+    assert found["width"].tolist() == [40]
+    assert (found["images"][0, :, 10:] == 225).all()  # the padding
+
+
+def test_an_image_that_becomes_too_narrow_for_its_label_stays_as_it_is(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, augmentation=Augmentation(augment=True, max_scale=0.5, max_padding=0.0))
+    source = make_source(tmp_path, [20], settings)
+    steps = {float(step) for number in range(20) for step in batch(source, number)["steps"]}
+    assert min(steps) < 20
+    long = replace(source, codes=[(1, 1, 1, 1, 1, 1, 1, 1, 1, 1)], max_length=10)  # needs 19
+    assert min(float(step) for number in range(20) for step in batch(long, number)["steps"]) >= 19
+
+
+def test_images_are_remembered_as_long_as_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make_source(tmp_path, [16] * 4)
+    before = batch(source, 0)["images"]
+    for path in tmp_path.iterdir():
+        path.unlink()
+    np.testing.assert_array_equal(batch(source, 0)["images"], before)
+    monkeypatch.setattr(labelled, "REMEMBERED", 2 * 16 * HEIGHT)
+    assert len(make_filled(tmp_path)._memory) == 1
+
+
+def make_filled(folder: Path) -> LabelledSource:
+    source = make_source(folder, [16] * 4)
+    batch(source, 0)
+    return source
