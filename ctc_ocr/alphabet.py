@@ -2,12 +2,14 @@
 
 import itertools
 import json
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from ctc_ocr.atomic_files import replacing
 from ctc_ocr.errors import InputError
 
 BLANK = 0
@@ -44,6 +46,15 @@ class Alphabet:
         """The units of labels (each unit by unit) that occur at least `min_count` times, in the order of Unicode."""
         frequencies = Counter(itertools.chain.from_iterable(labels))
         return cls(tuple(sorted(unit for unit, count in frequencies.items() if count >= min_count)))
+
+    def normalised(self, form: str) -> "Alphabet":
+        """Its units in a normal form of Unicode ("": as they are). A character of which the form makes several gives
+        as many units."""
+        if not form:
+            return self
+        pieces = (unicodedata.normalize(form, unit) for unit in self.units)  # type: ignore[arg-type]
+        apart = (piece if len(unit) == 1 else (piece,) for unit, piece in zip(self.units, pieces, strict=True))
+        return Alphabet(tuple(dict.fromkeys(itertools.chain.from_iterable(apart))))
 
     @property
     def lookup(self) -> dict[str, int]:
@@ -104,5 +115,6 @@ def _read_lookup(path: Path) -> list[str]:
 
 
 def write_lookup(path: str | Path, alphabet: Alphabet) -> None:
-    """Write {unit: code} as JSON, to be read again by read_lookups. Raises OSError where that cannot be done."""
-    Path(path).write_text(json.dumps(alphabet.lookup, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    """Write {unit: code} as JSON, to be read again by read_lookups. Raises RunError where that cannot be done."""
+    with replacing(Path(path)) as temporary:
+        temporary.write_text(json.dumps(alphabet.lookup, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

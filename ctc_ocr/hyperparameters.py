@@ -193,6 +193,9 @@ class Hyperparameters:
             raise InputError("keep_ratio: an unrolled graph has one number of steps; take cell fused")
         if self.data.min_length > self.data.max_length:
             raise InputError(f"min_length {self.data.min_length} is larger than max_length {self.data.max_length}")
+
+    def check_drawn(self) -> None:
+        """Raises InputError where captchas could be drawn that cannot be aligned with the time steps."""
         needed = 2 * self.data.max_length - 1  # a blank between two equal neighbours, at the worst
         if needed > self.num_steps:
             raise InputError(

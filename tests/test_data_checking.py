@@ -13,6 +13,7 @@ from PIL import Image
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.datasets.checking import Check, check, needed_steps
+from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.datasets.sources import read_source
 
 
@@ -170,3 +171,25 @@ def test_a_source_is_checked_without_touching_the_filters_of_warnings(tmp_path: 
     before = list(warnings.filters)
     assert len(check(*read_source(tmp_path)).samples) == 40
     assert warnings.filters == before
+
+
+def test_pixels_of_other_colours_are_others(tmp_path: Path) -> None:
+    samples = []
+    for number, colour in enumerate([(255, 0, 0), (76, 76, 76), (255, 0, 0)]):
+        path = tmp_path / f"{number}.png"
+        Image.new("RGB", (40, 20), colour).save(path)
+        samples.append(Sample(str(path), ("1",), str(path)))
+    assert check(samples, []).duplicates() == [[0, 2]]
+
+
+def test_accents_in_two_forms_are_noted(tmp_path: Path) -> None:
+    labels = ["abc", "\u00e9", "e\u0301", "e\u0301"]
+    samples = []
+    for number, label in enumerate(labels):
+        path = tmp_path / f"{number}.png"
+        Image.new("L", (40, 20), 10 * number).save(path)
+        samples.append(Sample(str(path), tuple(label), f"row {number}"))
+    (note,) = check(samples, []).notes
+    assert note.where == "row 2"
+    assert "--unicode_form NFC" in note.reason
+    assert check(samples[:2], []).notes == check([samples[0], *samples[2:]], []).notes == []

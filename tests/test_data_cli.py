@@ -4,6 +4,8 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -16,6 +18,8 @@ from ctc_ocr.cli.data import main, parser
 from ctc_ocr.cli.generate import main as generate
 from ctc_ocr.datasets.sources import read_source
 from ctc_ocr.rendering.fonts import find_fonts
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def run(*argv: object) -> int:
@@ -233,7 +237,7 @@ def test_preview_shows_images_and_labels(folder: Path, capsys: pytest.CaptureFix
     config = folder.parent / "config.json"
     config.write_text(json.dumps({"data": {"height": 20, "width": 100, "keep_ratio": True}}))
     out = folder.parent / "sheets" / "plain.png"
-    assert run("preview", folder, out, "--count", 7, "--config", config) == 0
+    assert run("preview", folder, out, "--count", 7, "--config", config, "--preset", "lstm") == 0
     assert f"Wrote 7 images to {out}" in capsys.readouterr().out
     sheet = np.asarray(Image.open(out))
     count, _, stats, _ = cv2.connectedComponentsWithStats((sheet == 255).all(axis=2).astype(np.uint8))
@@ -256,6 +260,39 @@ def test_preview_is_changed_by_augmentation_and_seed(folder: Path) -> None:
         pictures.append(out.read_bytes())
     assert pictures[0] == pictures[3]
     assert len(set(pictures)) == 3
+
+
+def test_preview_shows_what_training_without_more_options_sees(folder: Path) -> None:
+    pictures = []
+    for number, flags in enumerate(([], ["--preset", "word"], ["--augment", "false"], ["--normalise", "fixed"])):
+        assert run("preview", folder, folder.parent / f"{number}.png", "--count", 3, *flags) == 0
+        pictures.append((folder.parent / f"{number}.png").read_bytes())
+    assert pictures[0] == pictures[1]
+    assert len(set(pictures)) == 3
+
+
+def test_a_disk_that_is_full_leaves_the_old_files(folder: Path, tmp_path: Path) -> None:
+    old = {name: tmp_path / name for name in ("lookup.json", "sheet.png")}
+    for path in old.values():
+        path.write_text("old")
+    for arguments in (["check", folder, "--write_lookup", old["lookup.json"]], ["preview", folder, old["sheet.png"]]):
+        command = [sys.executable, "-m", "ctc_ocr", "data", *map(str, arguments), "--overwrite"]
+        limited = ["bash", "-c", 'ulimit -f 0; exec "$@"', "bash", *command]
+        done = subprocess.run(limited, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 1
+        assert "cannot be written: File too large" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert {path.read_text() for path in old.values()} == {"old"}
+    assert {path.name for path in tmp_path.iterdir()} == {*old, "lines"}
+
+
+def test_split_does_not_replace_its_own_source(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = folder.parent / "parts"
+    assert run("split", folder, out) == 0
+    before = (out / "train.csv").read_text()
+    assert run("split", out / "train.csv", out, "--overwrite") == 2
+    assert "would be replaced by a part of itself" in capsys.readouterr().err
+    assert (out / "train.csv").read_text() == before
 
 
 def test_preview_of_fewer_images_than_asked_for_and_of_bad_ones(

@@ -103,7 +103,6 @@ def test_json_round_trip() -> None:
         ({"data": {"alphabet": "aba"}}, "must be distinct and not empty; repeated or empty: ['a']"),
         ({"data": {"alphabet": ""}}, "the alphabet is empty"),
         ({"data": {"min_length": 5}}, "min_length 5 is larger than max_length 4"),
-        ({"data": {"max_length": 41}}, "max_length 41 does not fit: .* need 81 time steps, and images 80 wide give 80"),
         (
             {"network": {"features": [1, 2]}},
             "one number in each list; there are 2 features, 4 kernels, 4 strides, 4 pool_heights",
@@ -162,6 +161,15 @@ def test_lookup_that_is_no_alphabet(lookup: dict[str, int]) -> None:
         Alphabet.from_lookup(lookup)
 
 
+def test_captchas_that_cannot_be_aligned_are_refused_and_labelled_images_do_not_mind() -> None:
+    settings = Hyperparameters(Data(max_length=41))
+    with pytest.raises(
+        InputError, match="max_length 41 does not fit: .* need 81 time steps, .* give 80"
+    ):
+        settings.check_drawn()
+    Hyperparameters(Data(max_length=40)).check_drawn()
+
+
 def test_presets_lie_under_the_config_and_the_flags(tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"network": {"num_hidden": 7}}))
@@ -180,3 +188,23 @@ def test_the_json_of_a_model_is_a_config(tmp_path: Path) -> None:
     model = Model(Hyperparameters(Data(alphabet="xy")), Alphabet(("x", "y")))
     (tmp_path / "ocr.json").write_text(model.to_json())
     assert read_sections(tmp_path / "ocr.json")["data"]["alphabet"] == "xy"
+
+
+def test_an_alphabet_takes_the_form_of_its_labels() -> None:
+    alphabet = Alphabet(("e", "\u00e9", "ch", "\ufb01"))
+    assert alphabet.normalised("") == alphabet
+    assert alphabet.normalised("NFC") == alphabet
+    assert alphabet.normalised("NFD").units == ("e", "\u0301", "ch", "\ufb01")
+    assert Alphabet(("e\u0301",)).normalised("NFC").units == ("\u00e9",)
+
+
+def test_labelled_images_make_an_epoch_whatever_the_preset(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"training": {"samples_per_epoch": 70}}))
+    for flags, expected in (
+        (["--preset=crnn"], 10_000),
+        (["--preset=crnn", "--data=x"], 0),
+        (["--preset=lstm", "--data=x", "--samples_per_epoch=50"], 50),
+        (["--preset=lstm", "--data=x", f"--config={config}"], 70),
+    ):
+        assert train.hyperparameters(train.parser().parse_args(flags)).training.samples_per_epoch == expected

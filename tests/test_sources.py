@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -12,9 +13,10 @@ import pytest
 from ctc_ocr._mxnet import mx
 from ctc_ocr.alphabet import Alphabet, read_lookups, write_lookup
 from ctc_ocr.datasets import recordio
+from ctc_ocr.datasets.checking import check
 from ctc_ocr.datasets.labels_csv import write_labels
 from ctc_ocr.datasets.samples import Sample, SourceOptions
-from ctc_ocr.datasets.sources import read_source
+from ctc_ocr.datasets.sources import open_source, read_source
 from ctc_ocr.datasets.sources.delimited import write_delimited
 from ctc_ocr.datasets.sources.packs import write_pack
 from ctc_ocr.errors import InputError
@@ -206,6 +208,7 @@ def test_sources_that_cannot_be_read(tmp_path: Path) -> None:
         ("nothing.csv", {"delimiter": ";;"}, "expected one character"),
         ("nothing.csv", {"delimiter": "|", "splitter": "|"}, "the same"),
         ("missing.rec", {}, "missing.json: No such file"),
+        ("images/1_1.png", {}, "an image; accepted: a folder of images"),
     ):
         with pytest.raises(InputError, match=complaint):
             read_source(tmp_path / name, SourceOptions(**options))
@@ -304,3 +307,41 @@ def test_lookups_merge_and_alphabets_are_built_from_labels(tmp_path: Path) -> No
             read_lookups([digits, table(tmp_path / "bad.json", content)])
     with pytest.raises(InputError, match=r"none.json: No such file"):
         read_lookups([tmp_path / "none.json"])
+
+
+def test_rows_are_read_one_by_one_as_often_as_asked_for(tmp_path: Path) -> None:
+    rows = open_source(table(tmp_path / "many.csv", "".join(f"{number}.png,{number}\n" for number in range(5000))))
+    assert rows.total == 5000
+    assert [next(iter(rows)).label for _ in range(2)] == ["0", "0"]
+    assert [row.label for row in rows] == [str(number) for number in range(5000)]
+    tracemalloc.start()
+    for _ in rows:
+        pass
+    assert tracemalloc.get_traced_memory()[1] < 200_000  # all of them take 20 times that
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_all_line_ends_and_no_others_end_rows(tmp_path: Path, ends: str) -> None:
+    path = table(tmp_path / "ends.csv", ends.join(["\ufeffa.png,1\u2028\x0b2", "b.png,3", ""]))
+    assert [sample.label for sample in read_source(path)[0]] == ["1\u2028\x0b2", "3"]
+
+
+def test_a_header_of_other_words_is_left_out(tmp_path: Path) -> None:
+    path = table(tmp_path / "named.csv", "path,text\na.png,1\nb.png,2\n")
+    assert [sample.label for sample in read_source(path)[0]] == ["1", "2"]
+    picture(tmp_path / "path")  # an image without a suffix
+    assert [sample.label for sample in read_source(path)[0]] == ["text", "1", "2"]
+
+
+def test_names_of_images_that_are_none_are_told(tmp_path: Path) -> None:
+    picture(tmp_path / "12_1.png")
+    (tmp_path / "34_1.png").symlink_to(tmp_path / "nothing.png")
+    (tmp_path / "56_1.png").mkdir()
+    os.mkfifo(tmp_path / "78_1.png")
+    checked = check(*read_source(tmp_path))
+    assert [sample.label for sample in checked.samples] == ["12"]
+    told = {Path(problem.where).name: problem.reason for problem in checked.dropped}
+    assert told["34_1.png"] == "No such file or directory"
+    assert told["56_1.png"] == "Is a directory"
+    assert told["78_1.png"] == "a device or a pipe; expected a file"

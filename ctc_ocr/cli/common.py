@@ -89,6 +89,13 @@ def truth(text: str) -> bool:
     return text == "true"
 
 
+def nonempty(text: str) -> str:
+    """An argparse type: a name that is not empty, as that of a shell variable that is not set is."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a name, got nothing")
+    return text
+
+
 def share(text: str) -> float:
     """An argparse type: a number from 0 to 1."""
     try:

@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ctc_ocr.alphabet import Alphabet, write_lookup
+from ctc_ocr.atomic_files import replacing
 from ctc_ocr.cli import data_split
 from ctc_ocr.cli.common import add_hyperparameters, add_version, at_least, run
 from ctc_ocr.cli.contact_sheet import contact_sheet
@@ -28,6 +28,7 @@ from ctc_ocr.cli.data_options import (
     source_options,
     tell_dropped,
 )
+from ctc_ocr.cli.data_summary import described, listed
 from ctc_ocr.datasets.checking import Check
 from ctc_ocr.datasets.labelled import LabelledSource
 from ctc_ocr.datasets.sources import read_source
@@ -37,8 +38,7 @@ from ctc_ocr.hyperparameters import Augmentation, Hyperparameters, options
 from ctc_ocr.rendering.fonts import find_fonts
 
 PROG = "ctc-ocr data"
-SEEN = ("width", "height", "keep_ratio", "channels", "ink")  # what else decides how an image is seen
-LINES, BAR = 20, 40  # lines of the histogram at the most, and characters of its longest bar
+SEEN = ("width", "height", "keep_ratio", "channels", "ink", "normalise")  # what else decides how an image is seen
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -50,13 +50,13 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog=PROG, description="See to labelled images before a network is trained on them.")
     add_version(made)
     commands = made.add_subparsers(required=True, metavar="COMMAND")
-    for name, body, add_arguments, described in (
+    for name, body, add_arguments, told in (
         ("check", _check, _add_check, "what is in a source, and every sample that would be dropped, with the reason"),
         ("split", data_split.split, data_split.add_arguments, "divide a source into train, validation and test"),
         ("pack", _pack, _add_pack, "put a source into one RecordIO file, for large sets"),
         ("preview", _preview, _add_preview, "a picture of what the network will see in training"),
     ):
-        command = commands.add_parser(name, help=described, description=described[0].upper() + described[1:] + ".")
+        command = commands.add_parser(name, help=told, description=told[0].upper() + told[1:] + ".")
         add_arguments(command)
         command.set_defaults(body=body)
     return made
@@ -93,13 +93,9 @@ def _check(arguments: argparse.Namespace) -> int:
         refuse_existing([arguments.write_lookup], arguments.overwrite)
     found = read_source(arguments.source, source_options(arguments))
     checked = look(found, alphabet, steps, arguments.max_units)
-    print(_as_json(checked) if arguments.json else _as_text(checked))
+    print(_as_json(checked) if arguments.json else "\n".join(described(checked) + listed(checked)))
     if arguments.write_lookup and checked.samples:
-        labels = Alphabet.from_labels(sample.units for sample in checked.samples)
-        try:
-            write_lookup(arguments.write_lookup, labels)
-        except OSError as error:
-            raise RunError(f"{arguments.write_lookup}: {error.strerror}") from None
+        write_lookup(arguments.write_lookup, Alphabet.from_labels(sample.units for sample in checked.samples))
     return 1 if checked.dropped else 0
 
 
@@ -107,45 +103,6 @@ def _as_json(checked: Check) -> str:
     told = {"drops": checked.dropped, "notes": checked.notes}
     lists = {name: [{"where": each.where, "reason": each.reason} for each in told[name]] for name in told}
     return json.dumps({**checked.summary(), **lists}, indent=1)
-
-
-def _as_text(checked: Check) -> str:
-    summary = checked.summary()
-    lines = [f"samples: {summary['samples']} good, {summary['dropped']} dropped ({checked.drop_share:.2%})"]
-    if checked.samples:
-        lines += [
-            f"alphabet: {len(summary['alphabet'])} units, the most frequent first",
-            "  " + "  ".join(f"{_shown(unit)} {count}" for unit, count in checked.frequencies().most_common()),
-            "label lengths:",
-            *_bars([len(sample.units) for sample in checked.samples]),
-            *(f"{name}: {_spread(summary[name])}" for name in ("widths", "heights")),
-            f"same pixels as an earlier image: {summary['same_pixels']}",
-        ]
-    for name, problems in (("notes", checked.notes), ("dropped", checked.dropped)):
-        if problems:
-            lines += [f"{name}:", *(f"  {problem}" for problem in problems)]
-    return "\n".join(lines)
-
-
-def _shown(unit: str) -> str:
-    return repr(unit) if len(unit) > 1 or not unit.isprintable() or unit.isspace() else unit
-
-
-def _spread(percentiles: dict[str, int]) -> str:
-    return ", ".join(f"{value} ({percent})" for percent, value in percentiles.items())
-
-
-def _bars(lengths: list[int]) -> list[str]:
-    """A histogram, a line for each length or, of many lengths, for a range of them."""
-    least, step = min(lengths), 1 + (max(lengths) - min(lengths)) // LINES
-    counts = Counter((length - least) // step for length in lengths)
-    most = max(counts.values())
-    lines = []
-    for number in range(max(counts) + 1):
-        first = least + number * step
-        shown = str(first) if step == 1 else f"{first}-{first + step - 1}"
-        lines.append(f"{shown:>9} {counts[number]:>8} {'#' * -(-BAR * counts[number] // most)}".rstrip())
-    return lines
 
 
 def _add_pack(command: argparse.ArgumentParser) -> None:
@@ -182,6 +139,7 @@ def _add_preview(command: argparse.ArgumentParser) -> None:
 
 
 def _preview(arguments: argparse.Namespace) -> int:
+    arguments.preset = arguments.preset or "word"  # as training on labelled images has it
     settings = hyperparameters(arguments)
     fonts = [*(find_fonts(arguments.font) if arguments.font else ()), *find_fonts(None)]
     if arguments.out.suffix.lower() != ".png":
@@ -195,10 +153,8 @@ def _preview(arguments: argparse.Namespace) -> int:
     if not checked.samples:
         raise RunError(f"{arguments.source}: none of {len(checked.dropped)} samples can be used")
     images, labels = _as_trained(checked, settings, arguments.count)
-    try:
-        contact_sheet(images, labels, fonts).save(arguments.out)
-    except OSError as error:
-        raise RunError(f"{arguments.out}: {error.strerror}") from None
+    with replacing(arguments.out) as temporary:
+        contact_sheet(images, labels, fonts).save(temporary, format="PNG")
     print(f"Wrote {len(images)} images to {arguments.out} (seed {settings.training.seed})")
     return 0
 

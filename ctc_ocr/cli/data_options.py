@@ -67,8 +67,8 @@ def given_alphabet(arguments: argparse.Namespace) -> Alphabet | None:
     if arguments.lookup and characters is not None:
         raise InputError("--lookup and --alphabet both give the alphabet: take one of them")
     if arguments.lookup:
-        return read_lookups(arguments.lookup)
-    return None if characters is None else Alphabet(tuple(characters))
+        return read_lookups(arguments.lookup).normalised(arguments.unicode_form)
+    return None if characters is None else Alphabet(tuple(characters)).normalised(arguments.unicode_form)
 
 
 def source_options(arguments: argparse.Namespace) -> SourceOptions:
@@ -85,6 +85,9 @@ def add_network(parser: argparse.ArgumentParser) -> None:
 def hyperparameters(arguments: argparse.Namespace) -> Hyperparameters:
     """The flags of hyperparameters that were given, over --config, over --preset, over the defaults."""
     config = read_sections(arguments.config) if arguments.config else {}
+    if getattr(arguments, "data", None):
+        # Whatever the preset has for captchas, which there is no end of.
+        config = {**config, "training": {"samples_per_epoch": 0, **config.get("training", {})}}
     flags: dict[str, dict[str, Any]] = {}
     for name, (section, _, _) in options().items():
         if name in arguments:

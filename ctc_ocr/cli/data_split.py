@@ -65,6 +65,8 @@ def split(arguments: argparse.Namespace) -> int:
     named = {part: getattr(arguments, f"{part}_groups", ()) for part in PARTS}
     _check_arguments(arguments, named)
     paths = [arguments.out / f"{part}.csv" for part in PARTS]
+    if Path(arguments.source).resolve() in [path.resolve() for path in paths]:
+        raise InputError(f"{arguments.source} would be replaced by a part of itself: take another OUT")
     refuse_existing(paths, arguments.overwrite)
     checked = good_samples(arguments, PROG)
     if any(sample.record is not None for sample in checked.samples):

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ctc_ocr import presets
-from ctc_ocr.cli.common import INTERRUPTED, add_hyperparameters, add_version, at_least, run, set_up_logging, share
+from ctc_ocr.cli.common import (
+    INTERRUPTED,
+    add_hyperparameters,
+    add_version,
+    at_least,
+    nonempty,
+    run,
+    set_up_logging,
+    share,
+)
 from ctc_ocr.cli.data_options import LABEL_OPTIONS, add_label_options, add_taken, hyperparameters
 from ctc_ocr.cli.training_data import TrainingData, drawn, labelled
 from ctc_ocr.errors import InputError, RunError
@@ -40,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog=PROG, description="Train a network to read captchas, words or lines.")
     made.add_argument("font", nargs="?", help="font file, or folder of fonts (default: the captcha package's font)")
     made.add_argument("--prefix", default="ocr", help="prefix of the files that the run writes (default: ocr)")
-    made.add_argument("--config", metavar="FILE.json", help="hyperparameters, as in PREFIX.json")
+    made.add_argument("--config", type=nonempty, metavar="FILE.json", help="hyperparameters, as in PREFIX.json")
     made.add_argument(
         "--preset", choices=presets.PRESETS, help="hyperparameters to start from (default: lstm; with --data: word)"
     )
@@ -49,7 +58,9 @@ def parser() -> argparse.ArgumentParser:
     occupied.add_argument("--overwrite", action="store_true", help="replace the files of the run under the prefix")
     made.add_argument("--overfit_batch", action="store_true", help="learn one batch by heart, save nothing, and end")
     made.add_argument("--print_network", action="store_true", help="print layers, shapes and parameters, and end")
-    made.add_argument("--init_from", metavar="PREFIX", help="start from the weights of this model, as far as they fit")
+    made.add_argument(
+        "--init_from", type=nonempty, metavar="PREFIX", help="start from the weights of this model, as far as they fit"
+    )
     made.add_argument(
         "--tensorboard", action="store_true", help="write PREFIX-tensorboard for TensorBoard (extra [tensorboard])"
     )
@@ -74,9 +85,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_labelled(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--data", metavar="SOURCE", help="images to train on: see docs/data.md")
+    group.add_argument("--data", type=nonempty, metavar="SOURCE", help="images to train on: see docs/data.md")
     held_out = group.add_mutually_exclusive_group()
-    held_out.add_argument("--validation", metavar="SOURCE", help="images for validation (default: some of --data)")
+    held_out.add_argument(
+        "--validation", type=nonempty, metavar="SOURCE", help="images for validation (default: some of --data)"
+    )
     held_out.add_argument(
         "--validation_share", type=share, default=0.1, metavar="P", help="share of --data for validation (default: 0.1)"
     )
@@ -90,6 +103,7 @@ def _add_labelled(group: argparse._ArgumentGroup) -> None:
 def _train(argv: list[str]) -> int:
     arguments = parser().parse_args(argv)
     arguments.preset = arguments.preset or ("word" if arguments.data else "lstm")
+    _refuse_idle(arguments)
     settings = hyperparameters(arguments)
     fonts: tuple[str, ...] = ()
     if arguments.data is None:
@@ -108,6 +122,14 @@ def _train(argv: list[str]) -> int:
         raise InputError(f"--batch_size {settings.training.batch_size} cannot be shared by {len(devices)} GPUs")
     existing = [] if arguments.overfit_batch or arguments.print_network else _check_prefix(arguments)
     return _run(arguments, settings, fonts, devices, existing if arguments.overwrite else [])
+
+
+def _refuse_idle(arguments: argparse.Namespace) -> None:
+    """Flags that mean nothing where nothing is saved."""
+    for mode in ("overfit_batch", "print_network"):
+        for name in ("resume", "overwrite", "tensorboard", *(["init_from"] if mode == "print_network" else [])):
+            if getattr(arguments, mode) and getattr(arguments, name):
+                raise InputError(f"--{name} means nothing with --{mode}, which saves nothing")
 
 
 def _refuse_labelled(arguments: argparse.Namespace) -> None:
@@ -132,10 +154,13 @@ def _check_prefix(arguments: argparse.Namespace) -> list[Path]:
     prefix = arguments.prefix
     if not prefix or prefix.endswith("/"):
         raise InputError(f"--prefix {prefix!r}: expected the beginning of file names, like models/ocr")
+    if arguments.resume and arguments.init_from:
+        raise InputError("--resume goes on with a run's own weights: --init_from means nothing there")
     if prefix != prefix.encode("utf-8", "replace").decode("utf-8"):
         raise InputError(f"--prefix {prefix!r}: MXNet takes only names in UTF-8")
     existing = occupied(prefix)
-    if arguments.config and Path(arguments.config).resolve() in [path.resolve() for path in existing]:
+    written = [path.resolve() for path in existing]
+    if arguments.config and not arguments.resume and Path(arguments.config).resolve() in written:
         raise InputError(f"--config {arguments.config} has the name of a file that the run under {prefix!r} writes")
     if arguments.resume and not epochs(prefix):
         raise InputError(f"nothing to resume: there is no {prefix}-0001.params or later epoch")
@@ -185,7 +210,7 @@ def _run(
         pool = stack.enter_context(BatchPool(data.train, arguments.num_proc, itertools.count(first)))
         iterator = endless(data.train, pool, data.samples_per_epoch, first % num_batches)
         callbacks: list[Callback] = []
-        trainer = Trainer(model, iterator, devices, callbacks)
+        trainer = Trainer(model, iterator, devices, callbacks, data.fingerprint)
         if start:
             trainer.initialise_from(start)
         if arguments.overfit_batch:
@@ -193,12 +218,14 @@ def _run(
         if point:
             trainer.resume(point)
         _check_writable(arguments.prefix)
-        if trainer.epochs_done >= settings.training.num_epoch:
+        done = trainer.epochs_done >= settings.training.num_epoch
+        if done:
             log.info("All %d epochs are done; a larger --num_epoch goes on", trainer.epochs_done)
-            return 0
+            if _calibrated(arguments.prefix):
+                return 0
         callbacks += _callbacks(arguments, data, trainer, replaced, stack)
         validation = remembered(data.validation, data.num_validation, arguments.num_proc)
-        finished = trainer.fit(iterator, validation, arguments.prefix, lambda: pool.seconds_waited)
+        finished = done or trainer.fit(iterator, validation, arguments.prefix, lambda: pool.seconds_waited)
     if not finished:
         log.info("Interrupted. What was learned is saved; go on with the same command and --resume")
         return INTERRUPTED
@@ -227,14 +254,27 @@ def _callbacks(
     return made
 
 
-def _calibrate(prefix: str, validation: Any, context: Any) -> None:
-    """Of the newest and the best epoch, which are those that are likely to be used."""
+def _calibrated(prefix: str) -> bool:
+    """Whether the end of the run was reached before."""
+    from ctc_ocr.calibration_file import load_calibration
+
+    return all(load_calibration(prefix, epoch) for epoch in _likely_used(prefix))
+
+
+def _likely_used(prefix: str) -> list[int]:
+    """The best and the newest epoch; of one that is both, one."""
     from ctc_ocr.checkpoint import best_epoch, epochs
+
+    newest = epochs(prefix)[-1]
+    return list(dict.fromkeys((best_epoch(prefix) or newest, newest)))
+
+
+def _calibrate(prefix: str, validation: Any, context: Any) -> None:
     from ctc_ocr.cli.calibrating import calibrate
 
-    best, newest = best_epoch(prefix), epochs(prefix)[-1]
-    log.info("The best epoch is %d, the newest %d", best or newest, newest)
-    calibrate(prefix, sorted({best or newest, newest}), validation, context)
+    used = _likely_used(prefix)
+    log.info("The best epoch is %d, the newest %d", used[0], used[-1])
+    calibrate(prefix, used, validation, context)
 
 
 def _overfit(trainer: "Trainer", batch: Any) -> int:

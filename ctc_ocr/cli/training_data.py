@@ -4,14 +4,17 @@ import argparse
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.cli.data_options import given_alphabet, look, source_options
+from ctc_ocr.cli.data_summary import described
 from ctc_ocr.datasets.checking import Check
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.labelled import LabelledSource
+from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.datasets.sources import read_source
 from ctc_ocr.datasets.splitting import clusters, counts_of, divide
 from ctc_ocr.errors import InputError, RunError
@@ -29,7 +32,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class TrainingData:
     """`samples_per_epoch` of `train`, which does not end, are an epoch; the first `num_validation` of `validation` are
-    all that it has. `validation_names` are what its samples are called, in the order of its batches; None: nothing."""
+    all that it has. `validation_names` are what its samples are called, in the order of its batches; None: nothing.
+    `fingerprint` tells labelled images, and which of them are for validation, from others."""
 
     alphabet: Alphabet
     train: BatchSource
@@ -37,12 +41,14 @@ class TrainingData:
     validation: BatchSource
     num_validation: int
     validation_names: list[str] | None = None
+    fingerprint: str = ""
 
 
 def drawn(settings: Hyperparameters, fonts: tuple[str, ...]) -> TrainingData:
     """Captchas. Those for validation are drawn by the library, whatever draws the others: what counts is how it is
     read."""
     data, training = settings.data, settings.training
+    settings.check_drawn()
     for_labelled = {
         "keep_ratio": data.keep_ratio,
         "channels 3": data.channels == 3,
@@ -94,16 +100,32 @@ def labelled(arguments: argparse.Namespace, settings: Hyperparameters) -> Traini
         samples_per_epoch=settings.training.samples_per_epoch or len(train.samples),
         validation=held_out,
         num_validation=len(validation.samples),
-        validation_names=[validation.samples[index].where for index in held_out.order],
+        validation_names=[_name(validation.samples[index]) for index in held_out.order],
+        fingerprint=_fingerprint(train, validation),
     )
+
+
+def _name(sample: Sample) -> str:
+    """What an image can be found by: its path, or its pack and key."""
+    return sample.image if sample.record is None else sample.where
+
+
+def _fingerprint(*parts: Check) -> str:
+    """Pixels and labels, in their order, of each part; wherever the files lie."""
+    rows = [
+        list(zip(map(bytes.hex, part.digests), (each.units for each in part.samples), strict=True)) for part in parts
+    ]
+    return blake2b(repr(rows).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
 def _checked(arguments: argparse.Namespace, source: str, settings: Hyperparameters, alphabet: Alphabet | None) -> Check:
     checked = look(read_source(source, source_options(arguments)), alphabet, settings.steps_of, arguments.max_units)
-    for problem in checked.dropped[:LISTED]:
-        log.warning("Left out: %s", problem)
-    if len(checked.dropped) > LISTED:
-        log.warning("Left out: %d more; ctc-ocr data check lists all", len(checked.dropped) - LISTED)
+    log.info("%s", "\n".join([f"{source}:", *described(checked)]))
+    for told, problems in (("Left out", checked.dropped), ("Note", checked.notes)):
+        for problem in problems[:LISTED]:
+            log.warning("%s: %s", told, problem)
+        if len(problems) > LISTED:
+            log.warning("%s: %d more; ctc-ocr data check lists all", told, len(problems) - LISTED)
     if not checked.samples:
         raise RunError(f"{source}: none of its {len(checked.dropped)} samples can be used")
     if checked.drop_share > arguments.max_bad:
@@ -115,12 +137,13 @@ def _checked(arguments: argparse.Namespace, source: str, settings: Hyperparamete
 
 def _divided(checked: Check, share: float, seed: int) -> tuple[Check, Check]:
     """Without the share for validation, and it; images with the same pixels stay together."""
+    if not 0 < share < 1:
+        raise InputError(f"--validation_share {share:g}: expected a number between 0 and 1, not one of them")
     counts = counts_of((1 - share, share), len(checked.samples))
     parts = divide(clusters(checked.digests), counts, np.random.default_rng(seed))
     if not all(parts):
-        raise RunError(
-            f"{len(checked.samples)} different images are too few to hold {share:.0%} of them back for validation"
-        )
+        different = len(set(checked.digests))
+        raise RunError(f"{different} different images are too few to hold {share:.0%} of them back for validation")
     train, validation = (_part(checked, indices) for indices in parts)
     return train, validation
 

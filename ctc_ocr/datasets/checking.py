@@ -26,7 +26,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Check:
-    """The samples that are good, and for each its size (width, height) in pixels and a digest of its grey pixels.
+    """The samples that are good, and for each its size (width, height) in pixels and a digest of its pixels.
 
     `dropped` are the others, and the rows that were no samples; `notes` are about samples that were kept.
     """
@@ -110,7 +110,26 @@ def check(
             notes.append(Problem(sample.where, f"blanks at an end of the label {sample.label!r} belong to it"))
     checked = Check(kept, sizes, digests, dropped, notes)
     notes += _differing_twins(checked)
+    notes += _mixed_forms(kept)
     return checked
+
+
+def _mixed_forms(samples: Sequence[Sample]) -> Iterator[Problem]:
+    """Where accents stand apart from their letters, and in other labels do not: two units for what looks the same."""
+    composed = decomposed = None
+    for sample in samples:
+        if not sample.label.isascii():
+            form = unicodedata.normalize("NFC", sample.label)
+            if form != sample.label:
+                decomposed = decomposed or sample
+            elif unicodedata.normalize("NFD", form) != form:
+                composed = composed or sample
+    if composed and decomposed:
+        yield Problem(
+            decomposed.where,
+            f"accents stand apart from their letters in {decomposed.label!r}, and not in {composed.label!r} of "
+            f"{composed.where}: --unicode_form NFC (or NFD) makes them alike",
+        )
 
 
 def _differing_twins(checked: Check) -> Iterator[Problem]:
@@ -189,11 +208,12 @@ def _look_at_all(samples: Sequence[Sample], reasons: Sequence[str]) -> Iterator[
 def _look_at(sample: Sample) -> str | tuple[Size, bytes]:
     """Size and digest of the image, decoded to its last row; or why that cannot be done."""
     try:
-        image = read_image(sample.read_bytes(), sample.image if sample.record is None else "image")
+        # In colour: red and grey captchas of the same brightness are not the same.
+        image = read_image(sample.read_bytes(), sample.image if sample.record is None else "image", channels=3)
     except InputError as error:
         own_path = f"{sample.image}: " if sample.where == sample.image else ""
         return str(error).removeprefix(f"{sample.where}: ").removeprefix(own_path)
-    height, width = image.shape
+    height, width = image.shape[:2]
     return (width, height), blake2b(image.tobytes(), digest_size=16, salt=width.to_bytes(8, "little")).digest()
 
 

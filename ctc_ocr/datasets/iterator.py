@@ -109,5 +109,12 @@ def remembered(source: BatchSource, num_samples: int, num_proc: int) -> BatchIte
     """The first `num_samples` samples of a source, drawn now and kept in memory: each epoch is the same."""
     num_batches = -(-num_samples // source.specs()["images"].shape[0])
     with BatchPool(source, num_proc, range(num_batches)) as pool:
-        batches = [{name: array.copy() for name, array in arrays.items()} for arrays in pool]
+        batches = [_kept(arrays) for arrays in pool]
     return BatchIter(source, num_samples, lambda: batches)
+
+
+def _kept(arrays: Arrays) -> Arrays:
+    """A copy, of images no wider than the batch is: narrow ones would take many times the memory."""
+    kept = {name: array for name, array in arrays.items() if name != "images"}
+    width = int(arrays["width"][0]) if "width" in arrays else arrays["images"].shape[2]
+    return {name: array.copy() for name, array in {**kept, "images": arrays["images"][:, :, :width]}.items()}

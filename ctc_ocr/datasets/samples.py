@@ -1,5 +1,6 @@
 """Labelled images: what every source gives, and what it says of the rows of which it could make none."""
 
+import stat
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,12 +27,20 @@ class Sample:
         """The encoded image. Raises InputError that starts with `where`."""
         try:
             if self.record is None:
-                return Path(self.image).read_bytes()
+                return _read_file(Path(self.image))
             return recordio.unpack(recordio.read_key(self.image, self.record))[1]
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path, or a damaged pack
             reason = error.strerror if isinstance(error, OSError) else error
             named = "" if self.where == self.image or self.record is not None else f"{self.image}: "
             raise InputError(f"{self.where}: {named}{reason}") from None
+
+
+def _read_file(path: Path) -> bytes:
+    """Raises OSError, and ValueError for what one might wait on for ever."""
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise ValueError("a device or a pipe; expected a file")
+    return path.read_bytes()
 
 
 @dataclass(frozen=True)

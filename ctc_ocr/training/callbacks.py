@@ -62,9 +62,9 @@ class OldRun:
     def __call__(self, event: Any) -> None:
         if isinstance(event, Saved):
             state = event.path.removesuffix(".params") + ".state.npz"
-            written = {f"{self._prefix}.json", f"{self._prefix}-symbol.json", event.path, state}
+            written = {Path(f"{self._prefix}.json"), Path(f"{self._prefix}-symbol.json"), Path(event.path), Path(state)}
             for path in self._files:
-                if str(path) not in written:
+                if path not in written:
                     path.unlink(missing_ok=True)
             self._files = []
 

@@ -17,7 +17,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class ResumePoint:
     """A checkpoint with the optimizer's state that belongs to it, and what it has behind it: how much of how many
-    epochs, how often its learning rate fell for want of a better validation, and the best validation."""
+    epochs, how often its learning rate fell for want of a better validation, the best validation, and the fingerprint
+    of the images."""
 
     prefix: str
     stored: Checkpoint
@@ -27,6 +28,7 @@ class ResumePoint:
     num_batches: int
     falls: int
     best: Best
+    data: str
 
     @property
     def steps_done(self) -> int:
@@ -47,11 +49,11 @@ def newest(prefix: str) -> ResumePoint:
         try:
             names = ("epochs_done", "batches_done", "num_batches", "falls")
             progress = {name: int(values[name]) for name in names}
-            sum_of_weights, best = int(values["checksum"]), Best(**values["best"])
+            sum_of_weights, best, data = int(values["checksum"]), Best(**values["best"]), str(values["data"])
         except (KeyError, TypeError, ValueError):
             raise InputError(f"{prefix}-{epoch:04d}.state.npz: not a training state of this package") from None
         if sum_of_weights == checkpoint.checksum(stored.arg_params):
-            return ResumePoint(prefix, stored, arrays, best=best, **progress)
+            return ResumePoint(prefix, stored, arrays, best=best, data=data, **progress)
         log.warning(
             "%s: weights and optimizer state do not belong together; taking the epoch before", stored.params_file
         )

@@ -12,6 +12,7 @@ from ctc_ocr._mxnet import mx
 from ctc_ocr.checkpoint import Checkpoint, Model
 from ctc_ocr.datasets.iterator import BatchIter
 from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.hyperparameters import Hyperparameters, Training
 from ctc_ocr.metrics import edit_distances
 from ctc_ocr.training.best import Best
 from ctc_ocr.training.events import BatchEnd, Callback, EpochEnd, Reading, Report, Saved
@@ -48,12 +49,19 @@ def training_symbol(model: Model) -> Any:
 class Trainer:
     """Trains a model on one or several devices; `callbacks` get the events of training/events.py in their order.
 
+    `fingerprint` is that of the images: a run goes on only with those it was begun with.
+
     A run's state is the weights, the optimizer's state, how much of how many epochs is done, and how validation went:
     what save() writes and resume() reads.
     """
 
     def __init__(
-        self, model: Model, data: BatchIter, contexts: Sequence[Any], callbacks: Sequence[Callback] = ()
+        self,
+        model: Model,
+        data: BatchIter,
+        contexts: Sequence[Any],
+        callbacks: Sequence[Callback] = (),
+        fingerprint: str = "",
     ) -> None:
         self.model = model
         self.epochs_done = 0
@@ -63,6 +71,7 @@ class Trainer:
         self._num_batches = data.num_batches
         self._samples_per_epoch = data.num_samples
         self._num_devices = len(contexts)
+        self._fingerprint = fingerprint
         self._callbacks = callbacks
         self.symbol = training_symbol(model)
         inputs = [each.name for each in data.provide_data]
@@ -72,7 +81,7 @@ class Trainer:
         )
         self.modules.bind(data.provide_data, data.provide_label)
         self._init_parameters()
-        self._init_optimizer(falls=0)
+        self._init_optimizer(self._settings, self._settings.num_epoch * self._num_batches)
 
     def _init_parameters(self) -> None:
         inputs = {each.name: each.shape for each in [*self.module.data_shapes, *self.module.label_shapes]}
@@ -81,9 +90,9 @@ class Trainer:
         values = initial_parameters(weights, np.random.default_rng(self._settings.seed))
         self.modules.init_params(arg_params={name: mx.nd.array(value) for name, value in values.items()})
 
-    def _init_optimizer(self, falls: int) -> None:
-        self._schedule = Schedule(self._settings, self._settings.num_epoch * self._num_batches, falls)
-        optimizer = make_optimizer(self._settings, self._schedule, self.steps_done)
+    def _init_optimizer(self, settings: Training, num_steps: int, falls: int = 0) -> None:
+        self._schedule = Schedule(settings, num_steps, falls)
+        optimizer = make_optimizer(settings, self._schedule, self.steps_done)
         # No key-value store: the gradients of several devices are added in _step, before their norm is bounded.
         self.modules.init_optimizer(kvstore=None, optimizer=optimizer, force_init=True)
 
@@ -110,8 +119,8 @@ class Trainer:
         a checkpoint an epoch under `prefix`.
 
         `data` gives what comes after steps_done; `waited` the seconds spent waiting for it so far. Returns False if
-        Ctrl-C ended the run: the state at that moment is saved as the checkpoint of the epoch under way. Raises
-        RunError if the loss is no longer finite.
+        Ctrl-C ended the run before that: the state at that moment is saved as the checkpoint of the epoch under way.
+        Raises RunError if the loss is no longer finite.
         """
         target = self._settings.target_accuracy
         with Interrupts() as interrupts:
@@ -128,11 +137,12 @@ class Trainer:
                 self._note(validated)
                 self.save(prefix, self.epochs_done)
                 self._tell(self._epoch_end(sums, validated, readings, seconds, waiting, rate))
-                if interrupts.wanted or (target and validated.tally.accuracy >= target):
-                    break
-            else:
-                self._say_why_it_ends()
-        return not interrupts.wanted
+                if target and validated.tally.accuracy >= target:
+                    return True
+                if interrupts.wanted and self.epochs_done < self._settings.num_epoch:
+                    return False
+            self._say_why_it_ends()
+        return True
 
     def _stands_still(self) -> bool:
         patience = self._settings.stop_patience
@@ -263,7 +273,11 @@ class Trainer:
         )
 
     def overfit(self, batch: Any, num_steps: int) -> tuple[int, float, float]:
-        """Learn one batch by heart, in at most `num_steps` steps: (steps made, loss, accuracy) at the end."""
+        """Learn one batch by heart, in at most `num_steps` steps: (steps made, loss, accuracy) at the end.
+
+        The learning rate stays up until then, however soon the run itself would have ended.
+        """
+        self._init_optimizer(replace(self._settings, schedule="constant"), num_steps)
         steps, sums = 0, Sums()
         while steps < num_steps and sums.tally.accuracy != 1.0:
             steps, sums = steps + 1, Sums()
@@ -280,6 +294,7 @@ class Trainer:
             "falls": self._schedule.falls,
             "best": asdict(self.best),
             "checksum": checkpoint.checksum(arguments),
+            "data": self._fingerprint,
         }
         checkpoint.save_training_state(prefix, epoch, state_arrays(self.module._updater, self._num_devices), values)
         path = checkpoint.save(prefix, epoch, self.symbol, arguments, auxiliary, self.model)
@@ -294,12 +309,17 @@ class Trainer:
         if point.num_batches != self._num_batches:
             raise InputError(
                 f"{point.prefix}: its epochs have {point.num_batches} batches, and {self._num_batches} are asked for; "
-                "resume with the same batch_size and samples_per_epoch"
+                "resume with the same images, batch_size and samples_per_epoch"
+            )
+        if point.data != self._fingerprint:
+            raise InputError(
+                f"{point.prefix} is a run with other images, or another division into those to train on and those for "
+                "validation: not resumed; --init_from begins a new run with its weights"
             )
         self.modules.set_params(point.stored.arg_params, point.stored.aux_params)
         self.epochs_done, self.batches_done = point.epochs_done, point.batches_done
         self.best = replace(point.best)
-        self._init_optimizer(point.falls)
+        self._init_optimizer(self._settings, self._settings.num_epoch * self._num_batches, point.falls)
         try:
             restore_state(self.module._updater, self.module._exec_group.param_arrays, point.arrays)
         except InputError as error:
@@ -322,11 +342,22 @@ class Trainer:
         arrays = {name: mx.nd.array(value) for name, value in values.items()}
         self.modules.set_params({n: arrays[n] for n in arguments}, {n: arrays[n] for n in auxiliary})
         log.info("Begun from %s: %s", stored.params_file, taken)
+        for told in _differences(stored.model.hyperparameters, self.model.hyperparameters):
+            log.warning("What is taken has learned from images with %s", told)
         return taken
 
     def _tell(self, event: Any) -> None:
         for callback in self._callbacks:
             callback(event)
+
+
+def _differences(before: Hyperparameters, now: Hyperparameters) -> list[str]:
+    """In what the pixels differ that two networks are given."""
+    pairs = [(name, getattr(before.data, name), getattr(now.data, name)) for name in ("height", "ink", "normalise")]
+    pairs += [
+        (name, getattr(before.network, name), getattr(now.network, name)) for name in ("input_mean", "input_scale")
+    ]
+    return [f"{name}={old}, and {name}={new} is set" for name, old, new in pairs if old != new]
 
 
 def _refuse_another_model(point: ResumePoint, model: Model) -> None:

@@ -39,7 +39,8 @@ def transfer(
 
     A layer (a convolution with its batch norm, a direction of an LSTM layer) is taken if all its parameters are there
     in the same shapes. In the last layer, a class is a row: those of the blank and of the units that both alphabets
-    have are taken, if the layer below is of the same size. Raises InputError if no layer but the last one fits.
+    have are taken, if the layer below is taken too, as they mean nothing above a new one. Raises InputError if no layer
+    but the last one fits.
     """
     layers: dict[str, list[str]] = {}
     for name in values:
@@ -55,7 +56,8 @@ def transfer(
         raise InputError(f"no layer fits: expected some of {weights}")
     result = {name: other[name] if layer_of(name) in taken else value.copy() for name, value in values.items()}
     classes = 0
-    if all(name in other and other[name].shape[1:] == values[name].shape[1:] for name in head):
+    below = list(layers)[-1].split("_")[0]  # l1 of l1_forward: both directions
+    if all(layer in taken for layer in layers if layer.split("_")[0] == below):
         rows, other_rows = shared_classes(alphabet, other_alphabet)
         classes = len(rows)
         for name in head:

@@ -12,6 +12,7 @@ from ctc_ocr.datasets.sources.delimited import read_delimited
 from ctc_ocr.datasets.sources.folders import find_image_files, has_texts, read_names, read_texts
 from ctc_ocr.datasets.sources.packs import read_pack
 from ctc_ocr.errors import InputError
+from ctc_ocr.images import SUFFIXES
 
 DEFAULT_OPTIONS = SourceOptions()
 
@@ -29,6 +30,8 @@ def open_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> R
     if path.suffix == ".rec":
         _refuse(path, "a pack", options, "delimiter", "splitter", "pattern")
         return read_pack(path, options.normalise)
+    if path.suffix.lower() in SUFFIXES:
+        raise InputError(f"{path}: an image; accepted: a folder of images, a CSV file, or a RecordIO pack (.rec)")
     _refuse(path, "a CSV file", options, "pattern")
     return read_delimited(path, options)
 

@@ -2,7 +2,7 @@
 
 Each line is a row of its own, so that a quote that is never closed spoils its own row and no other. The file may start
 with a header of `image` and `label`, in the form that the rows have (`image,label`, `image;|label|`); otherwise the
-form is recognised from the rows.
+form is recognised from the rows, and a header of other words is only left out.
 """
 
 import csv
@@ -39,10 +39,11 @@ def read_delimited(path: Path, options: SourceOptions) -> Rows:
     if header and options.delimiter not in (None, header.delimiter):
         header = None
     form = _form(lines, header, options)
+    skipped = bool(header) or _is_strange_header(path, lines, form)
 
     def read() -> Iterator[Sample | Problem]:
         for number, line in enumerate(_lines(path), start=1):
-            if line and not (number == 1 and header):
+            if line and not (number == 1 and skipped):
                 yield _row(path, number, line, form, options.normalise)
 
     return Rows(sum(1 for _ in _lines(path)), read)
@@ -77,6 +78,14 @@ def _lines(path: Path) -> Iterator[bytes]:
 def _header(lines: list[bytes]) -> Form | None:
     match = HEADER_LINE.match(lines[0].decode("utf-8", "replace")) if lines else None
     return match and Form(match["delimiter"], match["splitter"])
+
+
+def _is_strange_header(path: Path, lines: list[bytes], form: Form) -> bool:
+    """Whether the first row has a word (`path` or `file`, say) where all that follow have an image's name."""
+    names = [(_try_parse(line, form.delimiter) or [""])[0] for line in lines if line]
+    if len(names) < 2 or not all(name.lower().endswith(SUFFIXES) for name in names[1:]):
+        return False
+    return names[0].isidentifier() and not (path.parent / names[0]).exists()
 
 
 def _form(lines: list[bytes], header: Form | None, options: SourceOptions) -> Form:

@@ -13,8 +13,9 @@ TEXT_SUFFIX = ".txt"
 
 
 def find_image_files(folder: Path) -> list[Path]:
-    """Image files in a folder and below it, sorted; what starts with a dot is left out. InputError if there is none."""
-    found = sorted(path for path in _visible(folder) if path.suffix.lower() in SUFFIXES and path.is_file())
+    """What has an image's name in a folder and below it, sorted; linked folders are not entered, and what starts with a
+    dot is left out. Raises InputError if there is none."""
+    found = sorted(path for path in _visible(folder) if path.suffix.lower() in SUFFIXES)
     if not found:
         raise InputError(f"{folder}: no image files in this folder; accepted: {', '.join(SUFFIXES)}")
     return found
