@@ -163,9 +163,7 @@ def test_lookup_that_is_no_alphabet(lookup: dict[str, int]) -> None:
 
 def test_captchas_that_cannot_be_aligned_are_refused_and_labelled_images_do_not_mind() -> None:
     settings = Hyperparameters(Data(max_length=41))
-    with pytest.raises(
-        InputError, match="max_length 41 does not fit: .* need 81 time steps, .* give 80"
-    ):
+    with pytest.raises(InputError, match="max_length 41 does not fit: .* need 81 time steps, .* give 80"):
         settings.check_drawn()
     Hyperparameters(Data(max_length=40)).check_drawn()
 

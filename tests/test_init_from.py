@@ -22,7 +22,7 @@ DIGITS = "0123456789"
 
 
 def crnn(height: int = 20, **network: Any) -> Hyperparameters:
-    settings = replace(SMALL, network=replace(CRNN, num_layers=2, **network))
+    settings = replace(SMALL, network=replace(CRNN, **{"num_layers": 2, **network}))
     return replace(settings, data=replace(settings.data, height=height))
 
 
@@ -109,6 +109,7 @@ def test_as_many_other_units_are_not_taken_for_the_same(tmp_path: Path) -> None:
         ({"features": (4, 9)}, ("conv1", "l0_forward", "l0_backward"), 11),
         ({"num_hidden": 9}, LAYERS[2:] + ("pred_fc",), 0),
         ({"batch_norm": False}, ("conv0", "conv1"), 11),
+        ({"num_layers": 3}, ("l2_forward", "l2_backward", "pred_fc"), 0),  # the last layer would read another language
     ],
 )
 def test_layers_of_another_size_begin_anew(
@@ -123,6 +124,19 @@ def test_layers_of_another_size_begin_anew(
     assert set(taken.layers) == {*LAYERS, "pred_fc"} - set(new_layers)
     assert all(same(layer, after, other) for layer in taken.layers)
     assert all(same(layer, after, before) for layer in new_layers)
+
+
+def test_weights_that_expect_other_pixels_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    stored, _ = save(crnn(), DIGITS, tmp_path)
+    settings = crnn()
+    trainer(settings, DIGITS).initialise_from(stored)
+    assert "has learned from images with" not in caplog.text
+    changed = replace(
+        settings, network=replace(settings.network, input_scale=60.0), data=replace(settings.data, ink="light")
+    )
+    trainer(changed, DIGITS).initialise_from(stored)
+    assert "has learned from images with ink=dark, and ink=light is set" in caplog.text
+    assert "has learned from images with input_scale=20.0, and input_scale=60.0 is set" in caplog.text
 
 
 def test_a_model_with_nothing_in_common_is_refused(tmp_path: Path) -> None:

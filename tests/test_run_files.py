@@ -152,11 +152,13 @@ def test_occupied_knows_all_files_of_a_run_and_a_new_run_replaces_them(source: G
     assert set(checkpoint.occupied(prefix)) == files
     assert len(files) == 10
     (tmp_path / "ocr-2-history.csv").touch()  # another run's
+    prefix = f"{tmp_path}/./ocr"  # the same, written otherwise
     go(checkpoint.occupied(prefix), training(samples_per_epoch=16, num_epoch=1))
     left = {path for path in tmp_path.rglob("*") if path.is_file()}
     assert len(left & files) == 6  # of one epoch; the old TensorBoard file is gone
     assert len(left) == 8
     assert len(history.read(prefix)) == 1
+    assert {tmp_path / "ocr.json", tmp_path / "ocr-symbol.json", tmp_path / "ocr-0001.params"} < left
 
 
 def events_of(folder: Path) -> list[Event]:

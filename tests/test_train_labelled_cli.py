@@ -66,8 +66,8 @@ def test_a_model_learns_labelled_images_and_says_what_they_are(tmp_path: Path, p
     readings = predictor.predict(paths)
     right = [reading.text == labels[path.name] for path, reading in zip(paths, readings, strict=True)]
     assert np.mean(right) == pytest.approx(history[-1].validation_accuracy)
-    told = {row["truth"] + ">" + row["reading"] for row in rows}
-    assert told == {labels[path.name] + ">" + each.text for path, each in zip(paths, readings, strict=True)}
+    told = {Path(row["image"]).name: (row["truth"], row["reading"]) for row in rows}
+    assert told == {path.name: (labels[path.name], each.text) for path, each in zip(paths, readings, strict=True)}
 
 
 def test_bad_samples_are_told_and_too_many_refused(tmp_path: Path, photos: Path) -> None:
@@ -84,6 +84,12 @@ def test_bad_samples_are_told_and_too_many_refused(tmp_path: Path, photos: Path)
     done = run(tmp_path, "--data=photos", "--max_bad=0.05", "--num_epoch=1")
     assert done.returncode == 0, done.stderr
     assert "34 images to train on, 4 for validation" in done.stderr
+    for line in (
+        "samples: 38 good, 2 dropped (5.00%)",
+        "alphabet: 3 units, the most frequent first",
+        "widths: 80 (0%)",
+    ):
+        assert line in done.stderr
 
 
 def test_init_from_another_alphabet_and_resume(tmp_path: Path, photos: Path) -> None:
@@ -99,6 +105,18 @@ def test_init_from_another_alphabet_and_resume(tmp_path: Path, photos: Path) -> 
     assert resumed.returncode == 0, resumed.stderr
     assert "Epoch[1] Validation-accuracy" in resumed.stderr
     assert [row.epoch for row in read_history(tmp_path / "first")] == [1, 2]
+    for flags, status, said in (
+        (["--seed=7"], 2, "a run with other images, or another division"),
+        (["--init_from=tuned"], 2, "--init_from means nothing there"),
+        (["--config=first.json"], 0, "All 2 epochs are done"),
+    ):
+        again = run(tmp_path, f"--data={photos}", "--num_epoch=2", "--prefix=first", "--resume", *flags)
+        assert (again.returncode, said in again.stderr) == (status, True), again.stderr
+    assert "Calibrated" not in again.stderr
+    (tmp_path / "first-calibration.json").unlink()  # as if it had been killed before
+    again = run(tmp_path, f"--data={photos}", "--num_epoch=2", "--prefix=first", "--resume")
+    assert "Calibrated epoch 2" in again.stderr
+    assert Predictor(tmp_path / "first").calibration is not None
 
 
 def test_every_sources_form_gives_the_same_training_data(tmp_path: Path, photos: Path) -> None:
@@ -142,6 +160,9 @@ def test_what_cannot_be_is_refused(tmp_path: Path, photos: Path, capsys: pytest.
         (["--data", str(photos), "some.ttf"], 2, "a font (some.ttf) and --data are both given"),
         (["--lookup", "x.json"], 2, "--lookup means nothing without --data"),
         (["--max_bad", "0.5"], 2, "--max_bad means nothing without --data"),
+        (["--data", str(photos), "--validation_share=1"], 2, "expected a number between 0 and 1, not one of them"),
+        (["--data", str(photos), "--print_network", "--tensorboard"], 2, "--tensorboard means nothing with --print_"),
+        (["--overfit_batch", "--overwrite"], 2, "--overwrite means nothing with --overfit_batch"),
         (
             ["--preset", "word"],
             2,
@@ -160,3 +181,16 @@ def test_what_cannot_be_is_refused(tmp_path: Path, photos: Path, capsys: pytest.
     ):
         assert train(["--cpu=1", "--num_proc=1", *arguments]) == status, arguments
         assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["data", "validation", "config", "init_from"])
+def test_a_name_that_is_empty_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        train([f"--{name}", ""])
+    assert ended.value.code == 2
+    assert f"argument --{name}: expected a name, got nothing" in capsys.readouterr().err
+
+
+def test_narrow_images_of_one_digit_can_be_trained_on(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(["--data", str(photos), "--width=24", "--max_units=3", "--print_network", "--cpu=1"]) == 0
+    assert "pred_fc" in capsys.readouterr().out

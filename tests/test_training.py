@@ -153,6 +153,36 @@ def test_one_batch_can_be_learned_by_heart(source: GeneratedSource) -> None:
     assert loss < 2.0
 
 
+def test_a_batch_is_learned_by_heart_however_short_the_run_itself_would_be(source: GeneratedSource) -> None:
+    iterator: BatchIter = remembered(source, 8, 1)
+    settings = training(num_epoch=1, learning_rate=0.01, schedule="cosine", warmup_steps=200)
+    trainer = Trainer(Model(settings, Alphabet(("0", "1"))), iterator, [mx.cpu()])
+    assert trainer.overfit(iterator.next(), 1000)[2] == 1.0
+
+
+def test_a_run_goes_on_only_with_its_own_images(source: GeneratedSource, tmp_path: Path) -> None:
+    run(SMALL, source, tmp_path / "ocr")
+    for fingerprint, refused in (("", False), ("others", True)):
+        iterator = remembered(source, SMALL.training.samples_per_epoch, 1)
+        trainer = Trainer(Model(SMALL, Alphabet(("0", "1"))), iterator, [mx.cpu()], fingerprint=fingerprint)
+        point = newest(str(tmp_path / "ocr"))
+        if refused:
+            with pytest.raises(InputError, match="a run with other images, or another division"):
+                trainer.resume(point)
+        else:
+            trainer.resume(point)
+
+
+def test_ctrl_c_while_the_last_epoch_is_validated_ends_a_run_that_is_whole(
+    source: GeneratedSource, tmp_path: Path
+) -> None:
+    def interrupt(event: Any) -> None:
+        if isinstance(event, EpochEnd) and event.epoch == SMALL.training.num_epoch - 1:
+            signal.raise_signal(signal.SIGINT)
+
+    assert run_interrupted(SMALL, source, tmp_path / "whole", interrupt)
+
+
 def test_initial_weights() -> None:
     shapes = {"l0_i2h_weight": (40, 7), "l0_i2h_bias": (40,), "l0_h2h_weight": (40, 10), "pred_fc_weight": (5, 10)}
     values = initial_parameters(shapes, np.random.default_rng(0))
