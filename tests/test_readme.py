@@ -1,5 +1,6 @@
 """Every command that README and docs show in a console block works, in the order in which it is shown."""
 
+import argparse
 import os
 import re
 import shlex
@@ -9,6 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from benchmarks.own_images import common
+from ctc_ocr.cli import data, evaluate, infer, train
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -64,6 +68,28 @@ def test_readme_has_commands_and_its_links_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             assert target.startswith("https://") or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def options() -> dict[str, argparse.Action]:
+    """Those of all commands that read or are trained on images, and of the benchmarks of labelled images."""
+    parsers = [train.parser(), infer.parser(), evaluate.parser(), data.parser(), common.parser("")]
+    found: dict[str, argparse.Action] = {}
+    for parser in parsers:
+        for action in parser._actions:
+            subparsers = action.choices.values() if isinstance(action, argparse._SubParsersAction) else ()
+            for each in (parser, *subparsers):
+                found |= each._option_string_actions
+    return found
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/data.md", "docs/training.md", "docs/decoding.md", "docs/own_images.md"]
+)
+def test_options_that_pages_name_exist_and_take_a_value_where_one_is_shown(page: str) -> None:
+    known = options()
+    for name, value in re.findall(r"`(--\w+)(?: (\w[^`]*))?`", (ROOT / page).read_text(encoding="utf-8")):
+        assert name in known, f"{page}: {name}"
+        assert not value or known[name].nargs != 0, f"{page}: {name} takes no value, as in {value}"
 
 
 def test_make_targets_that_readme_names_exist() -> None:
