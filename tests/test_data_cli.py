@@ -286,6 +286,18 @@ def test_a_disk_that_is_full_leaves_the_old_files(folder: Path, tmp_path: Path) 
     assert {path.name for path in tmp_path.iterdir()} == {*old, "lines"}
 
 
+def test_split_by_folders(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in sorted(folder.iterdir()):
+        (folder / path.name[:5]).mkdir(exist_ok=True)
+        path.rename(folder / path.name[:5] / path.name[6:])
+    out = folder.parent / "parts"
+    assert run("split", folder, out, "--group", "([^/]*)/[^/]*$", "--shares", "0.5,0.25,0.25") == 0
+    for part, count in (("train", 2), ("validation", 1), ("test", 1)):
+        images = [Path(row.split(",")[0]) for row in (out / f"{part}.csv").read_text().splitlines()[1:]]
+        assert len({image.parent for image in images}) == count
+        assert len(images) == 10 * count
+
+
 def test_split_does_not_replace_its_own_source(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = folder.parent / "parts"
     assert run("split", folder, out) == 0

@@ -36,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sizes.add_argument("--counts", type=numbers, metavar="A,B,C", help="numbers of samples; the others are in no part")
     parser.add_argument(
         "--group", metavar="REGEX",
-        help="the group (?P<group>...), or the first one, of this, searched in the names of image files, is what the "
-        "image belongs to; what belongs together stays together",
+        help="the group (?P<group>...), or the first one, of this, searched in the names of image files (their paths "
+        "where it has a / in it), is what the image belongs to; what belongs together stays together",
     )  # fmt: skip
     for part in PARTS[1:]:
         parser.add_argument(
@@ -96,7 +96,8 @@ def _groups(samples: Sequence[Sample], pattern: str) -> list[str]:
     find = finder(pattern, "group")
     groups = []
     for sample in samples:
-        group = find(Path(sample.image).name)
+        path = Path(sample.image)
+        group = find(path.as_posix() if "/" in pattern else path.name)
         if group is None:
             raise InputError(f"--group {pattern!r} finds nothing in the name of {sample.image}")
         groups.append(group)
