@@ -8,7 +8,7 @@ MODEL = (*SEARCH, "--language_model", WORDS)
 LISTED = (*SEARCH, "--words", WORDS)
 
 PAIRS = {
-    "beam_width": ((), SEARCH),
+    "beam_width": (("--beam_width", "1"), SEARCH),
     "allowed": ((), ("--allowed", "0123")),
     "length_bonus": (SEARCH, (*SEARCH, "--length_bonus", "3")),
     "language_model": (SEARCH, MODEL),

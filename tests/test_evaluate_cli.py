@@ -60,6 +60,7 @@ def table(tmp_path, model):
 def report(tmp_path, *arguments):
     """(exit status, figures) of a run."""
     file = tmp_path / "figures.json"
+    file.unlink(missing_ok=True)
     status = main([*map(str, arguments), "--json", str(file)])
     return status, json.loads(file.read_text(encoding="utf-8"))
 
@@ -236,6 +237,15 @@ def test_bad_flags_are_explained(model, table, capsys, flags, message):
     told, notices = capsys.readouterr()
     assert message in notices
     assert (told, notices.count("\n")) == ("", 1)
+
+
+def test_a_gpu_that_is_not_there(model, table, capsys):
+    from ctc_ocr._mxnet import mx
+
+    if mx.runtime.Features().is_enabled("CUDA"):
+        pytest.skip("this MXNet can use one")
+    assert main([str(model), str(table), "--gpu", "1"]) == 2
+    assert "without CUDA" in capsys.readouterr().err
 
 
 def test_names_that_are_too_long(model, table, capsys):

@@ -13,8 +13,9 @@ from PIL import Image
 
 from ctc_ocr.cli.infer import main
 from ctc_ocr.cli.readings_csv import read_listed
+from ctc_ocr.cli.shown_readings import is_refused
 from ctc_ocr.images import invert
-from ctc_ocr.prediction import BATCH_SIZE, Predictor
+from ctc_ocr.prediction import BATCH_SIZE, Prediction, Predictor
 from tests.decoding_flags import LISTED, MODEL, PAIRS, SEARCH, sizes_of_batches, with_words, write_history
 from tests.models import save_example_model, save_own_model
 
@@ -376,6 +377,12 @@ def test_the_file_of_readings_says_what_was_refused(refused, folder, tmp_path, c
         given = ("", "refused") if is_unsure else (reading.text, "read")
         assert (row["image"], row["text"], row["status"]) == (path, *given)
         assert float(row["confidence"]) == pytest.approx(reading.confidence, abs=1e-5)
+
+
+@pytest.mark.parametrize(("confidence", "least", "refused"), [(0.5, 0.5, False), (0.4, 0.5, True), (None, 0.5, False)])
+def test_what_is_refused(confidence, least, refused):
+    assert is_refused(Prediction("1", [2], confidence), least) is refused
+    assert is_refused(Prediction("1", [2], float("nan")), least)
 
 
 def rows_of(path):
