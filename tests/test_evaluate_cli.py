@@ -15,8 +15,8 @@ from ctc_ocr.cli.evaluate import main
 from ctc_ocr.errors import RunError
 from ctc_ocr.images import invert
 from ctc_ocr.prediction import BATCH_SIZE, Predictor
-from tests.decoding_flags import PAIRS, sizes_of_batches, with_words, write_history
 from tests.models import save_own_model
+from tests.reading_commands import PAIRS, sizes_of_batches, with_words, write_history
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIDENT = "confidence  answered  right of these"

@@ -16,8 +16,8 @@ from ctc_ocr.cli.readings_csv import read_listed
 from ctc_ocr.cli.shown_readings import is_refused
 from ctc_ocr.images import invert
 from ctc_ocr.prediction import BATCH_SIZE, Prediction, Predictor
-from tests.decoding_flags import LISTED, MODEL, PAIRS, SEARCH, sizes_of_batches, with_words, write_history
 from tests.models import save_example_model, save_own_model
+from tests.reading_commands import LISTED, MODEL, PAIRS, SEARCH, sizes_of_batches, with_words, write_history
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -459,6 +459,9 @@ def test_csv_in_and_out(prefix, folder, tmp_path, capsys):
         assert row["text"] == readings[name].text
         assert float(row["confidence"]) == pytest.approx(readings[name].confidence, abs=1e-5)
     assert {row["text"] + row["confidence"] for row in rows[1:6]} == {""}
+    assert main(["--model", prefix, "--csv", str(table)]) == 1
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert lines == [[row["image"], row["text"]] for row in rows if row["status"] == "read"]
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "image,label\n", "\ufeffimage\n"])

@@ -1,4 +1,5 @@
-"""Runs that differ in exactly one flag of how texts are found. WORDS stands for a text file of some words."""
+"""What the tests of infer and evaluate share: runs that differ in exactly one flag of how texts are found (WORDS stands
+for a file of some words), the sizes of batches, and a history."""
 
 from ctc_ocr import history
 
