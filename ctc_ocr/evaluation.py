@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.calibration import LARGEST_LOG_ODDS, ReliabilityBins, log_odds, probability
+from ctc_ocr.language_model import UnitSplitter
 from ctc_ocr.metrics import Tally, confusions, exact_matches, has_repeat, wilson_interval
 
 THRESHOLDS = 1000  # of confidence, evenly over the log odds: as close together near 1 as near 0
@@ -70,8 +71,10 @@ class Evaluation:
     """
 
     def __init__(self, alphabet: Alphabet, min_confidence: float = 0.0) -> None:
-        self._units = ("", *alphabet.units)
+        self._alphabet = alphabet
         self._known = frozenset(alphabet.units)
+        self._has_long_units = any(len(unit) > 1 for unit in alphabet.units)
+        self._split = UnitSplitter(alphabet)
         self._min_confidence = min_confidence
         self._tally, self._answered = Tally(), Tally()
         self._lengths: defaultdict[int, Share] = defaultdict(Share)
@@ -85,10 +88,12 @@ class Evaluation:
     ) -> None:
         """N more samples: the codes that were read, their confidences from 0 to 1, and the true units.
 
-        A unit outside the alphabet cannot have been read: its sample is wrong.
+        Texts are compared, however labels divide them: a plain one has characters where the alphabet has longer units.
+        So all are divided into units of the alphabet, the longest that fit. A unit outside the alphabet cannot have
+        been read: its sample is wrong.
         """
-        texts = [[self._units[code] for code in codes] for codes in readings]
-        wanted = [list(truth) for truth in truths]
+        texts = [self._divided(self._alphabet.decode(codes)) for codes in readings]
+        wanted = [self._divided("".join(truth)) for truth in truths]
         right = exact_matches(texts, wanted)
         self._tally.add(texts, wanted)
         sure = [index for index, each in enumerate(confidences) if each >= self._min_confidence]
@@ -97,6 +102,15 @@ class Evaluation:
         self._coverage.add(confidences, right)
         for text, truth, is_right in zip(texts, wanted, right.tolist(), strict=True):
             self._add_details(text, truth, is_right)
+
+    def _divided(self, text: str) -> list[str]:
+        """In units of the alphabet; a character that is in none of them is a unit of its own."""
+        if not (text and self._has_long_units):
+            return list(text)
+        return self._split.whole(text) or self._with_characters(text).whole(text)
+
+    def _with_characters(self, text: str) -> UnitSplitter:
+        return UnitSplitter(Alphabet((*self._alphabet.units, *sorted(set(text) - self._known))))
 
     def _add_details(self, text: list[str], truth: list[str], is_right: bool) -> None:
         self._lengths[len(truth)].add(is_right)

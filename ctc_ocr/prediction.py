@@ -32,13 +32,15 @@ Source = str | Path | bytes | Pixels
 class Prediction:
     """A reading. `codes` are without blanks; `confidence` is how probably the text is right, 0 to 1, if it was asked
     for; `log_probability` is log p(text | image) as the network gives it; `alternatives` are the next best readings of
-    a beam search with top_k above 1."""
+    a beam search with top_k above 1; `score` is what these are ordered by: the log probability, and what a language
+    model and the bonus of a unit add to it."""
 
     text: str
     codes: list[int]
     confidence: float | None
     log_probability: float | None = None
     alternatives: tuple["Prediction", ...] = ()
+    score: float | None = None
 
 
 class Predictor:
@@ -167,7 +169,8 @@ class Predictor:
                 if self.calibration is not None:
                     probability = float(self.calibration.apply(probability))
             text, log_probability = self.alphabet.decode(each.codes), each.log_probability if confidence else None
-            readings.append(Prediction(text, list(each.codes), probability, log_probability))
+            score = each.score if confidence else None
+            readings.append(Prediction(text, list(each.codes), probability, log_probability, score=score))
         return replace(readings[0], alternatives=tuple(readings[1:])) if len(readings) > 1 else readings[0]
 
     def _executor(self, rows: int, width: int) -> Any:

@@ -6,9 +6,11 @@ import site
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
+from ctc_ocr.cli.common import run
 from ctc_ocr.cli.main import COMMANDS, main
 from ctc_ocr.version import __version__
 
@@ -40,6 +42,49 @@ def test_every_command_has_help_and_version(name: str, capsys: pytest.CaptureFix
             main([name, flag])
         assert ended.value.code == 0
         assert expected in capsys.readouterr().out
+
+
+def ended(program: str, stdout: int | IO[bytes] = subprocess.PIPE, **environment: str) -> tuple[int, bytes, bytes]:
+    """(exit status, stdout, stderr) of a command whose body is this expression."""
+    lines = f"import sys; from ctc_ocr.cli.common import run; sys.exit(run('prog', lambda _: {program}, []))"
+    done = subprocess.run(
+        [sys.executable, "-c", lines], env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        stdout=stdout, stderr=subprocess.PIPE, timeout=60,
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(("size", "unbuffered"), [(1, ""), (100_000, ""), (1, "1")])
+def test_output_that_a_full_disk_refuses(size: int, unbuffered: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        status, _, said = ended(f"print('x' * {size})", stdout=full, PYTHONUNBUFFERED=unbuffered)
+    assert (status, said) == (1, b"prog: error: the output cannot be written: No space left on device\n")
+
+
+def test_what_the_encoding_of_the_output_lacks() -> None:
+    """A letter as its number, a byte of a file's name as it is."""
+    status, out, said = ended(r"print('a\xe9\udcff\u4e2d\udce9')", PYTHONIOENCODING="ascii")
+    assert (status, out, said) == (0, b"a\\xe9\xff\\u4e2d\xe9\n", b"")
+    status, out, _ = ended(r"print('a\xe9\udcff')", PYTHONIOENCODING="utf-8")
+    assert (status, out) == (0, b"a\xc3\xa9\xff\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (PermissionError(13, "Permission denied", "folder"), 2, "folder: Permission denied"),
+        (OSError(36, "File name too long", b"long"), 2, "long: File name too long"),
+        (OSError(24, "Too many open files"), 1, "Too many open files"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(
+    error: OSError, status: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def body(argv: list[str]) -> None:
+        raise error
+
+    assert run("prog", body, []) == status
+    assert capsys.readouterr() == ("", f"prog: error: {said}\n")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """ctc-ocr evaluate as it is run: its table, its JSON, what it says of bad rows, its exit status."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ctc_ocr.cli import evaluate
 from ctc_ocr.cli.evaluate import main
-from ctc_ocr.prediction import Predictor
+from ctc_ocr.errors import RunError
+from ctc_ocr.images import invert
+from ctc_ocr.prediction import BATCH_SIZE, Predictor
 from tests.models import save_own_model
+from tests.reading_commands import PAIRS, sizes_of_batches, with_words, write_history
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIDENT = "confidence  answered  right of these"
@@ -55,6 +60,7 @@ def table(tmp_path, model):
 def report(tmp_path, *arguments):
     """(exit status, figures) of a run."""
     file = tmp_path / "figures.json"
+    file.unlink(missing_ok=True)
     status = main([*map(str, arguments), "--json", str(file)])
     return status, json.loads(file.read_text(encoding="utf-8"))
 
@@ -78,9 +84,13 @@ def test_figures_of_known_readings(tmp_path, model, table, capsys):
     assert CONFIDENT in told
 
 
-def test_the_size_of_batches_makes_no_difference(tmp_path, model, table):
+def test_the_size_of_batches_makes_no_difference(tmp_path, model, table, monkeypatch):
+    sizes = sizes_of_batches(monkeypatch, Predictor)
     _, figures = report(tmp_path, model / "ocr", table)
-    _, small = report(tmp_path, model / "ocr", table, "--batch_size", 3)
+    assert sizes == [60]
+    assert BATCH_SIZE > 60
+    _, small = report(tmp_path, model / "ocr", table, "--batch_size", 7)
+    assert sizes[1:] == [7] * 8 + [4]
     for name in ("lcs_ratio", "calibration_error"):
         assert figures.pop(name) == pytest.approx(small.pop(name), rel=1e-4)
     coverages = [each.pop("coverage") for each in (figures, small)]
@@ -102,24 +112,69 @@ def test_bad_rows_and_images_are_counted_and_the_first_are_listed(tmp_path, mode
     assert "left out: 4 more" in told
 
 
-def test_each_way_of_reading_changes_the_figures(tmp_path, model, table):
-    labels = [line.split(",")[1] for line in table.read_text().splitlines()]
+@pytest.mark.parametrize("flag", PAIRS)
+def test_each_way_of_reading_changes_the_figures(tmp_path, model, table, flag):
     words = tmp_path / "words.txt"
+    labels = [line.split(",")[1] for line in table.read_text().splitlines()]
     words.write_text("\n".join(sorted(set(labels))) + "\n")
-    figures = {}
-    for flags in (
-        (),
-        ("--beam_width", 20),
-        ("--words", words),
-        ("--beam_width", 1, "--length_bonus", -3),
-        ("--allowed", "0123"),
-        ("--language_model", words, "--lm_weight", 2),
-        ("--language_model", words, "--lm_weight", 2, "--lm_order", 1),
-    ):
-        status, told = report(tmp_path, model, table, *flags)
+    figures = []
+    for flags in PAIRS[flag]:
+        status, told = report(tmp_path, model, table, *with_words(flags, words))
         assert status == 0
-        figures[flags] = (told["right"], told["cer"], told["lcs_ratio"], told["calibration_error"])
-    assert len(set(figures.values())) == len(figures)
+        figures.append((told["right"], told["cer"], told["lcs_ratio"]))
+    assert figures[0] != figures[1]
+
+
+def test_ink(tmp_path, model, table):
+    _, dark = report(tmp_path, model, table, "--ink", "dark")
+    for file in (tmp_path / "images").iterdir():
+        Image.fromarray(invert(np.array(Image.open(file)))).save(file)
+    assert report(tmp_path, model, table)[1]["right"] < dark["right"] == 20
+    for ink in ("light", "auto"):
+        assert report(tmp_path, model, table, "--ink", ink)[1] == dark
+
+
+def test_how_labels_are_found(tmp_path, model, table, capsys):
+    """Each flag, where labels cannot be found, or are other ones, without it."""
+    rows = [line.split(",") for line in table.read_text().splitlines()]
+    _, expected = report(tmp_path, model, table)
+    (tmp_path / "bars.csv").write_text("".join(f"{image}|{label}\n" for image, label in rows))
+    assert main([str(model), str(tmp_path / "bars.csv")]) == 1
+    assert "not one of its 60 images" in capsys.readouterr().err
+    assert report(tmp_path, model, tmp_path / "bars.csv", "--delimiter", "|")[1]["cer"] == expected["cer"]
+    (tmp_path / "apart.csv").write_text("".join(f"{image},/{'/'.join(label)}/\n" for image, label in rows))
+    assert report(tmp_path, model, tmp_path / "apart.csv")[1]["right"] == 0
+    assert report(tmp_path, model, tmp_path / "apart.csv", "--splitter", "/")[1]["cer"] == expected["cer"]
+    wide = str.maketrans("0123456789", "\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19")
+    text = "".join(f"{image},{label.translate(wide)}\n" for image, label in rows)
+    (tmp_path / "wide.csv").write_text(text, encoding="utf-8")
+    assert report(tmp_path, model, tmp_path / "wide.csv")[1]["right"] == 0
+    assert report(tmp_path, model, tmp_path / "wide.csv", "--unicode_form", "NFKC")[1]["cer"] == expected["cer"]
+    named = tmp_path / "named"
+    named.mkdir()
+    for image, label in rows:
+        (named / f"page_{label}.{Path(image).name}").write_bytes((tmp_path / image).read_bytes())
+    assert report(tmp_path, model, named)[1]["right"] == 0
+    assert report(tmp_path, model, named, "--pattern", r"_(?P<label>\w+)\.")[1]["cer"] == expected["cer"]
+
+
+def test_threads(model, table, monkeypatch):
+    for flags, expected in ((["--cpu", "3"], "3"), ([], "1")):
+        monkeypatch.setenv("OMP_NUM_THREADS", "2")
+        assert main([str(model), str(table), *flags]) == 0
+        assert os.environ["OMP_NUM_THREADS"] == os.environ["MXNET_OMP_MAX_THREADS"] == expected
+
+
+def test_plain_labels_of_an_alphabet_with_units_of_several_characters(tmp_path, model, table):
+    described = model / "ocr.json"
+    values = json.loads(described.read_text())
+    values["alphabet"] = {"sch" if unit == "2" else unit: code for unit, code in values["alphabet"].items()}
+    described.write_text(json.dumps(values))
+    rows = [line.split(",") for line in table.read_text().splitlines()]
+    assert sum("2" in label for _, label in rows) > 10
+    table.write_text("".join(f"{image},{label.replace('2', 'sch')}\n" for image, label in rows))
+    _, figures = report(tmp_path, model, table)
+    assert (figures["right"], figures["missed"], figures["inserted"], figures["replaced"]) == (20, 20, 20, 0)
 
 
 def test_words_and_separators(tmp_path, model, table, capsys):
@@ -151,6 +206,9 @@ def test_a_folder_of_file_names_and_the_model_by_its_epoch(tmp_path, model):
         Image.fromarray(np.full((10, 16), 240, np.uint8)).save(folder / f"77_{number}.png")
     epochs = [report(tmp_path, model, folder, *flags)[1]["epoch"] for flags in ((), ("--epoch", 1))]
     assert epochs == [2, 1]
+    write_history(model / "ocr", {1: 0.1, 2: 0.2})
+    assert report(tmp_path, model, folder, "--epoch", "best")[1]["epoch"] == 1
+    assert report(tmp_path, model / "ocr-0001.params", folder)[1]["epoch"] == 1
 
 
 def test_the_command_as_a_process_of_its_own(model, table):
@@ -168,16 +226,69 @@ def test_the_command_as_a_process_of_its_own(model, table):
         (("--language_model", "missing.txt"), "missing.txt: cannot be read"),
         (("--lm_weight", "1"), "--lm_weight means nothing without --language_model"),
         (("--separators", "."), "--separators means nothing without --words"),
-        (("--json", "missing/figures.json"), "missing/figures.json: cannot be written"),
+        (("--json", "."), "it is a folder"),
+        (("--json", "TABLE"), "labels.csv would replace SOURCE"),
+        (("--json", "x" * 300), "File name too long"),
         (("--length_bonus", "nan"), "finite number, not nan"),
     ],
 )
 def test_bad_flags_are_explained(model, table, capsys, flags, message):
-    assert main([str(model), str(table), *flags]) == 2
-    assert message in capsys.readouterr().err
+    assert main([str(model), str(table), *(str(table) if flag == "TABLE" else flag for flag in flags)]) == 2
+    told, notices = capsys.readouterr()
+    assert message in notices
+    assert (told, notices.count("\n")) == ("", 1)
 
 
-@pytest.mark.parametrize("flags", [("--min_confidence", "1.5"), ("--beam_width", "0"), ("--lm_order", "x")])
+def test_a_gpu_that_is_not_there(model, table, capsys):
+    from ctc_ocr._mxnet import mx
+
+    if mx.runtime.Features().is_enabled("CUDA"):
+        pytest.skip("this MXNet can use one")
+    assert main([str(model), str(table), "--gpu", "1"]) == 2
+    assert "without CUDA" in capsys.readouterr().err
+
+
+def test_names_that_are_too_long(model, table, capsys):
+    for arguments in (["x" * 300, str(table)], [str(model), "x" * 300]):
+        assert main(arguments) == 2
+        assert capsys.readouterr().err.endswith(f"{'x' * 300}: File name too long\n")
+
+
+def test_figures_that_cannot_be_written_are_shown(tmp_path, model, table, capsys, monkeypatch):
+    def refuse(path, values):
+        raise RunError(f"{path}: cannot be written: No space left on device")
+
+    monkeypatch.setattr(evaluate, "_write", refuse)
+    assert main([str(model), str(table), "--json", str(tmp_path / "figures.json")]) == 1
+    told, notices = capsys.readouterr()
+    assert told.startswith("read exactly")
+    assert "No space left" in notices
+
+
+def test_the_file_of_figures_is_replaced_as_a_whole(tmp_path, model, table):
+    """In a folder that is made for it; a link stays one."""
+    link = tmp_path / "new" / "folder" / "link.json"
+    assert main([str(model), str(table), "--json", str(link)]) == 0
+    target = link.rename(tmp_path / "target.json")
+    link.symlink_to(target)
+    older = target.stat()
+    assert main([str(model), str(table), "--json", str(link)]) == 0
+    assert link.is_symlink()
+    assert target.stat().st_ino != older.st_ino
+    assert json.loads(target.read_text())["samples"] == 60
+    assert [path.name for path in link.parent.iterdir()] == ["link.json"]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--min_confidence", "1.5"),
+        ("--beam_width", "0"),
+        ("--lm_order", "x"),
+        ("--batch_size", "10001"),
+        ("--cpu", "1025"),
+    ],
+)
 def test_bad_numbers_are_refused(model, table, flags):
     with pytest.raises(SystemExit) as ended:
         main([str(model), str(table), *flags])

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.calibration import expected_calibration_error
+from ctc_ocr.calibration import expected_calibration_error, probability
+from ctc_ocr.cli import evaluation_table
 from ctc_ocr.evaluation import THRESHOLDS, Evaluation
 from ctc_ocr.metrics import Tally, wilson_interval
 
@@ -113,6 +114,36 @@ def test_a_least_confidence_is_counted_exactly_and_refuses_nothing():
     assert (answered["threshold"], answered["coverage"]) == (least, len(kept) / 300)
     assert (answered["samples"], answered["right"]) == (len(kept), sum(kept))
     assert report["samples"] == 300
+
+
+def test_texts_are_compared_however_labels_divide_them():
+    alphabet = Alphabet(("s", "c", "h", "ch", "sch", "u"))
+    evaluation = Evaluation(alphabet)
+    sch, u = [5], [6]
+    truths = [["s", "c", "h", "u"], ["sch", "u"], ["s", "ch", "u"], ["s", "c", "h", "é"]]
+    evaluation.add([sch + u, [1, 2, 3] + u, [1, 4] + u, sch + u], [0.5] * 4, truths)
+    report = evaluation.report()
+    assert (report["samples"], report["right"], report["edits"], report["units"]) == (4, 3, 1, 8)
+    assert report["confusions"] == [{"truth": "é", "read": "u", "count": 1}]
+    assert report["outside_alphabet"] == {"samples": 1, "units": {"é": 1}}
+    assert [row["length"] for row in report["by_length"]] == [2]
+
+
+def test_thresholds_are_shown_apart():
+    """Also where they are near 1 or 0; each, given to --min_confidence, refuses no reading that its row counts."""
+    for center in (0.0, -15.9, 15.9):
+        confidences = probability(center + np.linspace(-0.9, 0.9, 7) * (0.1 if center else 10))
+        evaluation = Evaluation(ALPHABET)
+        evaluation.add([[1]] * 7, confidences, [["a"]] * 7)
+        report = evaluation.report()
+        thresholds = [row["threshold"] for row in report["coverage"]]
+        assert len(thresholds) > 3
+        shown = [evaluation_table._rounded_down(threshold) for threshold in thresholds]
+        assert [float(each) for each in shown] == pytest.approx(thresholds, rel=1e-3)
+        assert len(set(shown)) == len(thresholds)
+        assert all(float(each) <= threshold for each, threshold in zip(shown, thresholds, strict=True))
+    for threshold, shown in {0.0: "0", 1.0: "1", 0.000002: "0.000002", 0.9: "0.9", 0.123456789: "0.1234"}.items():
+        assert evaluation_table._rounded_down(threshold) == shown
 
 
 def test_nothing_to_count():

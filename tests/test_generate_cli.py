@@ -194,7 +194,7 @@ def test_an_error_in_a_worker_reaches_the_terminal(tmp_path: Path, capsys: pytes
     assert main(argv) == 1
     assert "000003.pgm: Is a directory" in capsys.readouterr().err
     assert not (tmp_path / "labels.csv").exists()
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob(".*.tmp"))
 
 
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """lstm_ocr_infer as it is run: its lines, its notices, its exit status."""
 
+import csv
 import json
 import os
 import subprocess
@@ -11,9 +12,12 @@ import pytest
 from PIL import Image
 
 from ctc_ocr.cli.infer import main
+from ctc_ocr.cli.readings_csv import read_listed
+from ctc_ocr.cli.shown_readings import is_refused
 from ctc_ocr.images import invert
-from ctc_ocr.prediction import Predictor
+from ctc_ocr.prediction import BATCH_SIZE, Prediction, Predictor
 from tests.models import save_example_model, save_own_model
+from tests.reading_commands import LISTED, MODEL, PAIRS, SEARCH, sizes_of_batches, with_words, write_history
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -73,14 +77,19 @@ def test_model_of_mxnets_example(tmp_path, folder, capsys):
 
 
 @pytest.mark.parametrize("batch_size", ["1", "7", "32", "100"])
-def test_a_folder_is_read_line_by_line_whatever_the_batch_size(prefix, folder, capsys, batch_size):
-    assert main(["--prefix", prefix, "--batch_size", batch_size, str(folder)]) == 0
+def test_a_folder_is_read_line_by_line_whatever_the_batch_size(prefix, folder, capsys, batch_size, monkeypatch):
     lines = [f"{path}\t{reading.text}\n" for path, reading in expected(prefix, folder)]
+    sizes = sizes_of_batches(monkeypatch, Predictor)
+    assert main(["--prefix", prefix, "--batch_size", batch_size, str(folder)]) == 0
+    size = min(int(batch_size), 70)
+    assert sizes == [min(size, 70 - start) for start in range(0, 70, size)]
+    assert BATCH_SIZE > 100
     assert capsys.readouterr() == ("".join(lines), "")
 
 
 def test_epoch_chooses_the_model(prefix, folder, capsys):
-    for argument, epoch in ((["--epoch", "1"], 1), (["--epoch", "2"], 2), ([], 2)):
+    write_history(prefix, {1: 0.1, 2: 0.2})
+    for argument, epoch in ((["--epoch", "1"], 1), (["--epoch", "2"], 2), ([], 2), (["--epoch", "best"], 1)):
         assert main(["--prefix", prefix, *argument, str(folder)]) == 0
         lines = [f"{path}\t{reading.text}\n" for path, reading in expected(prefix, folder, epoch)]
         assert capsys.readouterr().out == "".join(lines)
@@ -152,13 +161,30 @@ def test_bad_arguments_end_with_status_2(prefix, folder, tmp_path, capsys):
         ("--prefix", prefix, str(empty)): "no image files in this folder",
         ("--prefix", str(tmp_path / "nothing"), image): "no model under the prefix",
         ("--prefix", prefix, "--epoch", "3", image): "no epoch 3 under the prefix",
+        ("--prefix", f"{prefix}-0001.params", "--epoch", "2", image): "is epoch 1: --epoch 2 is another",
+        ("--prefix", f"{prefix}-0003.params", image): "no epoch 3 under the prefix",
+        ("--prefix", prefix, "x" * 300): "x: File name too long",
+        ("--prefix", "x" * 300, image): "x: File name too long",
+        ("--prefix", prefix, "--csv", "x" * 300): "x: File name too long",
+        ("--prefix", prefix, "--labels", "x" * 300, image): "x: File name too long",
+        ("--prefix", prefix, "--out", "x" * 300, image): "x: File name too long",
+        ("--prefix", prefix, "--csv", str(tmp_path / "no.csv")): "no.csv: No such file",
+        ("--prefix", prefix, "--csv", str(tmp_path / "no.csv"), image): "give either images",
+        ("--prefix", prefix, "--out", "", "no.png"): ". is there already: it is a folder",
+        ("--prefix", prefix, "--out", "/", "no.png"): "/ is there already: it is a folder",
+        ("--prefix", prefix, "--out", str(tmp_path), "no.png"): "it is a folder",
+        ("--prefix", prefix, "--out", str(tmp_path), "--overwrite", "no.png"): "it is a folder",
+        ("--prefix", prefix, "--out", "o.csv", "--json", image): "give one of them",
+        ("--prefix", prefix, "--out", "o.csv", "--top_k", "2", image): "a row of --out has one reading",
+        ("--prefix", prefix, "--overwrite", image): "--overwrite means nothing without --out",
     }.items():
         assert main(list(arguments)) == 2
         captured = capsys.readouterr()
         assert captured.out == ""
         assert said in captured.err
         assert len(captured.err.splitlines()) == 1
-    for arguments in (["--batch_size", "0", image], ["--cpu", "0", image], ["--ink", "red", image]):
+    wrong = {"--batch_size": ("0", "10001", "x"), "--cpu": ("0", "1025"), "--ink": ("red",), "--top_k": ("0", "4097")}
+    for arguments in ([flag, value, image] for flag, values in wrong.items() for value in values):
         with pytest.raises(SystemExit) as ended:
             main(["--prefix", prefix, *arguments])
         assert ended.value.code == 2
@@ -211,9 +237,290 @@ def test_truths_stand_beside_the_readings_of_their_own_images(prefix, folder, tm
         ("a.png,1\n", "row 1: expected the header image,label, got 'a.png,1'"),
         ("image,label\na.png\n", "row 2: expected 2 fields, got 1"),
         ("", "row 1: expected the header"),
+        ('image,label\na.png,"1\nb.png,2\n', "not a UTF-8 CSV file"),
+        ("image,label\na.png,1\nb\0.png,2\n", "row 3: a NUL byte in the path 'b\\x00.png'"),
     ],
 )
 def test_labels_that_are_none(prefix, folder, tmp_path, capsys, text, complaint):
     (tmp_path / "labels.csv").write_text(text)
     assert main([str(folder), "--prefix", prefix, "--labels", str(tmp_path / "labels.csv")]) == 2
     assert complaint in capsys.readouterr().err
+
+
+def test_a_link_to_itself_among_labelled_images_is_one_that_cannot_be_read(prefix, folder, tmp_path, capsys):
+    (folder / "loop.png").symlink_to(folder / "loop.png")
+    (tmp_path / "labels.csv").write_text("image,label\nimages/loop.png,1\n")
+    arguments = ["--prefix", prefix, "--labels", str(tmp_path / "labels.csv"), str(folder / "loop.png")]
+    assert main(arguments) == 1
+    assert "loop.png: Too many levels of symbolic links" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", PAIRS)
+def test_each_way_of_reading_changes_the_readings(prefix, folder, tmp_path, capsys, flag):
+    words = tmp_path / "words.txt"
+    words.write_text("".join(f"{reading.text}\n" for _, reading in expected(prefix, folder)[::3]))
+    said = []
+    for flags in PAIRS[flag]:
+        assert main(["--prefix", prefix, *with_words(flags, words), str(folder)]) == 0
+        said.append(capsys.readouterr().out)
+        assert len(said[-1].splitlines()) == 70
+    assert said[0] != said[1]
+
+
+def test_several_readings_of_an_image(prefix, folder, tmp_path, capsys):
+    image = str(folder / "05.png")
+    search = ["--prefix", prefix, *SEARCH]
+    assert main([*search, image]) == 0
+    best = capsys.readouterr().out
+    assert main([*search, "--top_k", "3", image]) == 0
+    name, *shown = capsys.readouterr().out.rstrip("\n").split("\t")
+    assert name == image
+    assert main([*search, "--top_k", "3", "--json", image]) == 0
+    told = json.loads(capsys.readouterr().out)["alternatives"]
+    assert shown == [f"{each['text']} ({each['log_probability']:.3f})" for each in told]
+    assert best == f"Digits: [{', '.join(told[0]['text'])}]\n"
+    assert len({each["text"] for each in told}) == 3
+    assert "score" not in told[0]
+    # Also of one reading there is its log probability.
+    assert main([*search, "--top_k", "1", "--json", image]) == 0
+    assert json.loads(capsys.readouterr().out)["alternatives"] == told[:1]
+
+
+def test_readings_that_a_score_orders_show_it(prefix, folder, tmp_path, capsys):
+    words = tmp_path / "words.txt"
+    words.write_text("0123456789\n")
+    for flags in (MODEL, (*SEARCH, "--length_bonus", "2.5")):
+        arguments = ["--prefix", prefix, *with_words(flags, words), "--top_k", "3", str(folder / "05.png")]
+        assert main([*arguments, "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)["alternatives"]
+        scores = [each["score"] for each in told]
+        assert scores == sorted(scores, reverse=True)
+        assert main(arguments) == 0
+        shown = capsys.readouterr().out.rstrip("\n").split("\t")[1:]
+        assert shown == [f"{e['text']} (score {e['score']:.3f}, {e['log_probability']:.3f})" for e in told]
+        if flags != MODEL:
+            for each in told:
+                assert each["score"] == pytest.approx(each["log_probability"] + 2.5 * len(each["text"]), abs=1e-5)
+
+
+def test_an_image_in_which_nothing_is_possible(prefix, folder, tmp_path, capsys):
+    """JSON has no infinity."""
+    words = tmp_path / "words.txt"
+    words.write_text("0123456789" * 9)
+    flags = [*with_words(LISTED, words), "--separators", "", "--top_k", "2", "--json"]
+    assert main(["--prefix", prefix, *flags, str(folder / "05.png")]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["alternatives"] == [{"text": "", "log_probability": None}]
+
+
+def test_threads(prefix, folder, monkeypatch):
+    for flags, expected_value in ((["--cpu", "3"], "3"), ([], "1")):
+        monkeypatch.setenv("OMP_NUM_THREADS", "2")
+        assert main(["--prefix", prefix, *flags, str(folder / "05.png")]) == 0
+        assert os.environ["OMP_NUM_THREADS"] == os.environ["MXNET_OMP_MAX_THREADS"] == expected_value
+
+
+@pytest.fixture
+def refused(prefix, folder):
+    """(flags, path and reading of each image, whether it is refused) of a least confidence that about half have."""
+    readings = expected(prefix, folder)
+    least = float(np.median([reading.confidence for _, reading in readings]))
+    unsure = [reading.confidence < least for _, reading in readings]
+    assert 20 < sum(unsure) < 50
+    return ["--prefix", prefix, "--min_confidence", str(least)], readings, unsure
+
+
+def test_a_refused_reading_is_told_in_no_way(prefix, folder, capsys):
+    arguments = ["--prefix", prefix, *SEARCH, "--top_k", "3", str(folder)]
+
+    def lines(*flags):
+        assert main([*arguments, *flags]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    everything = [json.loads(line) for line in lines("--json")]
+    least = np.median([each["alternatives"][0]["log_probability"] for each in everything])
+    flags = ["--min_confidence", str(np.exp(least))]
+    refusals = 0
+    for each, text, told in zip(everything, lines(*flags), map(json.loads, lines("--json", *flags)), strict=True):
+        if each["alternatives"][0]["log_probability"] < least:
+            assert told == {**each, "text": None, "alternatives": []}
+            assert text == f"{each['image']}\t?"
+            refusals += 1
+        else:
+            assert told == each
+            assert text.startswith(f"{each['image']}\t{each['text']} (")
+    assert 20 < refusals < 50
+
+
+def test_a_refused_reading_is_neither_right_nor_wrong(refused, folder, tmp_path, capsys):
+    flags, readings, unsure = refused
+    rows = [f"images/{Path(path).name},{reading.text}\n" for path, reading in readings]
+    (tmp_path / "labels.csv").write_text("image,label\n" + "".join(rows))
+    arguments = [*flags, "--labels", str(tmp_path / "labels.csv"), str(folder)]
+    assert main(arguments) == 0
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert lines == [
+        f"{path}\t{'?' if is_unsure else reading.text}\t{reading.text}\t{'refused' if is_unsure else 'right'}"
+        for (path, reading), is_unsure in zip(readings, unsure, strict=True)
+    ]
+    answered = 70 - sum(unsure)
+    assert last == f"{answered} of {answered} right (1.0000), {sum(unsure)} refused"
+    assert main(["--min_confidence", "1", *[each for each in arguments if each not in flags[2:]], *flags[:2]]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "0 of 0 right, 70 refused"
+
+
+def test_the_file_of_readings_says_what_was_refused(refused, folder, tmp_path, capsys):
+    flags, readings, unsure = refused
+    assert main([*flags, "--out", str(tmp_path / "out.csv"), str(folder)]) == 0
+    assert capsys.readouterr().out == ""
+    for row, (path, reading), is_unsure in zip(rows_of(tmp_path / "out.csv"), readings, unsure, strict=True):
+        given = ("", "refused") if is_unsure else (reading.text, "read")
+        assert (row["image"], row["text"], row["status"]) == (path, *given)
+        assert float(row["confidence"]) == pytest.approx(reading.confidence, abs=1e-5)
+
+
+@pytest.mark.parametrize(("confidence", "least", "refused"), [(0.5, 0.5, False), (0.4, 0.5, True), (None, 0.5, False)])
+def test_what_is_refused(confidence, least, refused):
+    assert is_refused(Prediction("1", [2], confidence), least) is refused
+    assert is_refused(Prediction("1", [2], float("nan")), least)
+
+
+def rows_of(path):
+    """A row of --out is a dictionary of its columns."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["image", "text", "confidence", "status"]
+    return rows
+
+
+FORMS = {
+    "a header and other columns": 'image,label,more\na.png,"1, 2",x\nb c.png,3,y\n',
+    "a label with another delimiter in it": 'a.png,"x; y"\nb c.png,z\n',
+    "a byte order mark and tabs": "\ufeffa.png\tx, y\nb c.png\t;\n",
+    "units": "a.png;|x|yz|\nb c.png;|,|\n",
+    "a header with a splitter": "image;|label|\na.png;|x|\nb c.png;|y|\n",
+    "line ends of Windows": "image,label\r\na.png,x\r\nb c.png,y\r\n",
+    "line ends of old Macs": "a.png,x\rb c.png,y\r",
+    "paths alone, an empty line, and no line end": "a.png\n\nb c.png",
+    "quoted paths": '"a.png",x\n"b c.png"\n',
+    "what is a line end in Unicode alone": "a.png,x\u2028y\u0085z\v\f\nb c.png,\u2029\n",
+    "readings of before": "image,text,confidence,status\na.png,x,0.9,read\nb c.png,,,unreadable\n",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_of_csv_files(tmp_path, form):
+    table = tmp_path / "in.csv"
+    table.write_bytes(FORMS[form].encode())
+    assert [(each.name, each.path, each.problem) for each in read_listed(table)] == [
+        (name, tmp_path / name, "") for name in ("a.png", "b c.png")
+    ]
+
+
+def test_csv_in_and_out(prefix, folder, tmp_path, capsys):
+    """A row for each row, with the path as it was given, also where there is nothing to be read."""
+    readings = {f"images/{Path(path).name}": reading for path, reading in expected(prefix, folder)}
+    (folder / "a, b.png").write_bytes((folder / "03.png").read_bytes())
+    given = [
+        b"image,label",
+        b"images/00.png,x",
+        b'images/01.png,"never closed',
+        b",no path",
+        b"images/none.png,x",
+        b"images/\x00.png,x",
+        b"images/\xff.png,x",
+        b'"images/a, b.png",x',
+        b"images/02.png,x",
+    ]
+    table, out = tmp_path / "in.csv", tmp_path / "new" / "out.csv"
+    table.write_bytes(b"\n".join(given))
+    assert main(["--model", prefix, "--csv", str(table), "--out", str(out)]) == 1
+    said, notices = capsys.readouterr()
+    assert said == ""
+    assert [line.split(": ")[:3] for line in notices.splitlines()] == [
+        ["lstm_ocr_infer", f"{table}, row 3", "bad quoting"],
+        ["lstm_ocr_infer", f"{table}, row 4", "no path"],
+        ["lstm_ocr_infer", f"{table}, row 5", str(folder / "none.png")],
+        ["lstm_ocr_infer", f"{table}, row 6", "a NUL byte in it"],
+        ["lstm_ocr_infer", f"{table}, row 7", "not UTF-8"],
+    ]
+    data = out.read_bytes()
+    assert [line.rsplit(b",", 1)[1] for line in data.splitlines()[1:]] == [
+        b"read", *[b"unreadable"] * 5, b"read", b"read",
+    ]  # fmt: skip
+    assert b"images/\xff.png" in data
+    out.write_bytes(data.replace(b"\xff", b"").replace(b"\0", b""))
+    rows = rows_of(out)
+    assert [row["image"] for row in rows] == [
+        "images/00.png", 'images/01.png,"never closed', "", "images/none.png", "images/.png,x", "images/.png,x",
+        "images/a, b.png", "images/02.png",
+    ]  # fmt: skip
+    for row, name in ((rows[0], "images/00.png"), (rows[6], "images/03.png"), (rows[7], "images/02.png")):
+        assert row["text"] == readings[name].text
+        assert float(row["confidence"]) == pytest.approx(readings[name].confidence, abs=1e-5)
+    assert {row["text"] + row["confidence"] for row in rows[1:6]} == {""}
+    assert main(["--model", prefix, "--csv", str(table)]) == 1
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert lines == [[row["image"], row["text"]] for row in rows if row["status"] == "read"]
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "image,label\n", "\ufeffimage\n"])
+def test_a_csv_file_that_names_no_images(prefix, tmp_path, capsys, text):
+    (tmp_path / "in.csv").write_text(text, encoding="utf-8")
+    assert main(["--model", prefix, "--csv", str(tmp_path / "in.csv"), "--out", str(tmp_path / "out.csv")]) == 2
+    assert "in.csv: names no images" in capsys.readouterr().err
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_the_file_of_readings_replaces_nothing_unasked(prefix, folder, tmp_path, capsys):
+    out, table, image = tmp_path / "out.csv", tmp_path / "in.csv", str(folder / "00.png")
+    beside = tmp_path / "out.csv.part"
+    beside.write_text("a file of somebody's")
+    table.write_text("images/00.png\n")
+    arguments = ["--model", prefix, "--out", str(out), image]
+    assert main(arguments) == 0
+    first = out.read_text()
+    assert main([*arguments[:-1], str(folder / "01.png")]) == 2
+    assert "out.csv is there already: replace it with --overwrite" in capsys.readouterr().err
+    assert out.read_text() == first
+    assert main([*arguments[:-1], str(folder / "01.png"), "--overwrite"]) == 0
+    assert [row["image"] for row in rows_of(out)] == [str(folder / "01.png")]
+    assert beside.read_text() == "a file of somebody's"
+    for flag in ("--csv", "--labels"):
+        others = [] if flag == "--csv" else [image]
+        assert main(["--model", prefix, "--overwrite", flag, str(table), "--out", str(table), *others]) == 2
+        assert f"in.csv would replace {flag}: take another name" in capsys.readouterr().err
+    assert table.read_text() == "images/00.png\n"
+
+
+def test_where_a_link_leads_and_a_pipe_are_written_to(prefix, folder, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    target, link, pipe = tmp_path / "elsewhere" / "target.csv", tmp_path / "link.csv", tmp_path / "pipe"
+    target.write_text("old")
+    link.symlink_to(target)
+    image = str(folder / "00.png")
+    assert main(["--model", prefix, "--out", str(link), "--overwrite", image]) == 0
+    assert link.is_symlink()
+    assert [row["image"] for row in rows_of(target)] == [image]
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert main(["--model", prefix, "--out", str(pipe), image]) == 0
+        assert os.read(reader, 2**16) == target.read_bytes()
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_a_prefix_comes_before_a_folder_of_its_name_and_a_file_says_its_epoch(prefix, folder, capsys):
+    def texts(model):
+        assert main(["--model", str(model), str(folder)]) == 0
+        return [line.split("\t")[1] for line in capsys.readouterr().out.splitlines()]
+
+    newest, first = ([reading.text for _, reading in expected(prefix, folder, epoch)] for epoch in (2, 1))
+    Path(prefix).mkdir()
+    assert texts(prefix) == newest
+    assert texts(f"{prefix}-0001.params") == first
+    assert newest != first
+    save_own_model(Path(prefix) / "inner", epoch=1, seed=1)
+    assert texts(f"{prefix}/inner") == first

@@ -1,7 +1,5 @@
 """Images that keep their ratio: read the same alone and in any batch, and in every form in which they are given."""
 
-import csv
-import io
 import json
 
 import numpy as np
@@ -133,26 +131,6 @@ def folder(tmp_path):
         Image.fromarray(image).save(tmp_path / "images" / f"{number:02}.png")
     paths = sorted((tmp_path / "images").iterdir())
     return tmp_path, paths, Predictor(tmp_path / "m").predict(paths)
-
-
-def test_csv_in_and_out(folder, capsys):
-    tmp_path, paths, expected = folder
-    (tmp_path / "in.csv").write_text("image,label\n" + "".join(f"images/{path.name},x\n" for path in paths))
-    arguments = ["--model", str(tmp_path), "--csv", str(tmp_path / "in.csv"), "--out", str(tmp_path / "out.csv")]
-    assert main(arguments) == 0
-    assert capsys.readouterr() == ("", "")
-    rows = list(csv.reader(io.StringIO((tmp_path / "out.csv").read_text(encoding="utf-8"))))
-    assert rows[0] == ["image", "text", "confidence"]
-    assert [row[:2] for row in rows[1:]] == [[str(p), e.text] for p, e in zip(paths, expected, strict=True)]
-    np.testing.assert_allclose([float(row[2]) for row in rows[1:]], [e.confidence for e in expected], atol=1e-5)
-    # One that cannot be read is said, and the rest is written.
-    (tmp_path / "in.csv").write_text("images/00.png\nimages/none.png\n")
-    assert main(arguments) == 1
-    assert "none.png: No such file" in capsys.readouterr().err
-    assert len((tmp_path / "out.csv").read_text().splitlines()) == 2
-    for wrong in (["--csv", str(tmp_path / "in.csv"), str(paths[0])], ["--csv", str(tmp_path / "no.csv")], []):
-        assert main(["--model", str(tmp_path), *wrong]) == 2
-        assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_refusals(folder, capsys):

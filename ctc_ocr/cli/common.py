@@ -1,27 +1,35 @@
 """What the commands share: how they end, their numbers and hyperparameters, their log."""
 
 import argparse
+import codecs
+import errno
+import io
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field
+from pathlib import Path
 from typing import Any
 
-from ctc_ocr.errors import UserError
-from ctc_ocr.hyperparameters import Numbers, options
+from ctc_ocr.errors import InputError, RunError, UserError
+from ctc_ocr.hyperparameters import LARGEST_SIZE, Numbers, options
 from ctc_ocr.version import __version__
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 BROKEN_PIPE = 141  # 128 + SIGPIPE
+CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+MOST_THREADS = 1024
+AS_IT_IS = "ctc_ocr.as_it_is"  # an error handler of codecs
 
 
 def run(prog: str, body: Callable[[list[str]], int | None], argv: list[str] | None) -> int:
     """Run a command's body on argv (None: the process's own) and return the exit status.
 
-    A UserError becomes one message on stderr, Ctrl-C one line, a reader of stdout that went away nothing. The exit
-    of argparse (status 2, or 0 after --help) passes through as SystemExit.
+    A UserError becomes one message on stderr, and so does what the system refuses; Ctrl-C becomes one line, a reader of
+    stdout that went away nothing. The exit of argparse (status 2, or 0 after --help) passes through as SystemExit.
     """
+    print_whatever_the_encoding()
     try:
         status = body(sys.argv[1:] if argv is None else argv) or 0
         if sys.stdout is not None:  # as after `>&-`
@@ -34,13 +42,72 @@ def run(prog: str, body: Callable[[list[str]], int | None], argv: list[str] | No
         print(f"{prog}: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # What is still buffered must not fail again when Python flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         return BROKEN_PIPE
+    except OSError as error:  # a path that no part of the package has opened yet, or output that a full disk refuses
+        _give_up_stdout()
+        refusal = _refusal(error)
+        print(f"{prog}: error: {refusal}", file=sys.stderr)
+        return refusal.exit_status
+
+
+def _refusal(error: OSError) -> UserError:
+    """What the system refused, in words: a path is a bad argument, all else a run that failed."""
+    path = error.filename
+    if path is not None:
+        return InputError(f"{os.fsdecode(path) if isinstance(path, bytes) else path}: {error.strerror}")
+    said = error.strerror or str(error)
+    # Files that the package writes are named in errors of its own: this was stdout.
+    return RunError(f"the output cannot be written: {said}" if error.errno in CANNOT_WRITE else said)
+
+
+def _give_up_stdout() -> None:
+    """What is still buffered must not fail again when Python flushes at its end."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def print_whatever_the_encoding() -> None:
+    """Let all text through: names of files that are not UTF-8 byte by byte, and what the terminal's encoding lacks as
+    its number in Unicode."""
+    codecs.register_error(AS_IT_IS, _as_it_is)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=AS_IT_IS)
+
+
+def _as_it_is(error: UnicodeError) -> tuple[str | bytes, int]:
+    """One character that cannot be encoded: a byte of a file's name, or another."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    start = error.start
+    one = UnicodeEncodeError(error.encoding, error.object, start, start + 1, error.reason)
+    is_byte = "\udc80" <= error.object[start] <= "\udcff"
+    return codecs.lookup_error("surrogateescape" if is_byte else "backslashreplace")(one)
+
+
+def refuse_inputs(flag: str, path: Path, inputs: Mapping[str, str | Path | None]) -> None:
+    """Raises InputError where what a flag names for writing is among the {name: path} that the command reads."""
+    for name, given in inputs.items():
+        if given is not None and os.path.realpath(given) == os.path.realpath(path):
+            raise InputError(f"{flag} {path} would replace {name}: take another name")
 
 
 def add_version(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", action="version", version=f"ctc_ocr {__version__}")
+
+
+def add_running(parser: argparse.ArgumentParser) -> None:
+    """How a model is run: --batch_size, and --cpu or --gpu."""
+    parser.add_argument(
+        "--batch_size", type=at_least(1, LARGEST_SIZE), help="images read at a time (default: fastest on one core)"
+    )
+    device = parser.add_mutually_exclusive_group()
+    device.add_argument("--cpu", type=at_least(1, MOST_THREADS), default=1, help="threads to use (default: 1)")
+    device.add_argument("--gpu", type=int, choices=(0, 1), default=0, help="1: compute on a GPU (default: 0)")
 
 
 def add_hyperparameters(parser: argparse._ActionsContainer, names: Iterable[str], suppress: bool = False) -> None:

@@ -23,7 +23,6 @@ from ctc_ocr.cli.data_options import (
     good_samples,
     hyperparameters,
     look,
-    print_file_names_as_they_are,
     refuse_existing,
     source_options,
     tell_dropped,
@@ -64,7 +63,6 @@ def parser() -> argparse.ArgumentParser:
 
 def _data(argv: list[str]) -> int:
     arguments = parser().parse_args(argv)
-    print_file_names_as_they_are()
     status: int = arguments.body(arguments)
     return status
 

@@ -1,7 +1,6 @@
 """What the data commands share: their arguments, looking at a source with a progress bar, and what is said of it."""
 
 import argparse
-import io
 import itertools
 import sys
 from collections.abc import Callable, Iterable
@@ -141,10 +140,3 @@ def refuse_existing(paths: Iterable[Path], overwrite: bool) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"{path.parent}: not a folder that can be written to ({error.strerror})") from None
-
-
-def print_file_names_as_they_are() -> None:
-    """Let names through that are not UTF-8, byte by byte."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="surrogateescape")

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ctc_ocr.cli.common import add_version, at_least, run, share
-from ctc_ocr.cli.data_options import add_source, print_file_names_as_they_are, progress_bar, source_options
+from ctc_ocr.atomic_files import is_device, replacing
+from ctc_ocr.cli.common import add_running, add_version, refuse_inputs, run, share
+from ctc_ocr.cli.data_options import add_source, progress_bar, refuse_existing, source_options
 from ctc_ocr.cli.decoding_options import add_decoding, decoder
 from ctc_ocr.cli.evaluation_table import table
-from ctc_ocr.cli.models import add_epoch, add_ink, chosen_epoch, find_model
+from ctc_ocr.cli.models import add_epoch, add_ink, chosen_model
 from ctc_ocr.datasets.samples import Problem, Sample
 from ctc_ocr.datasets.sources import read_source
 from ctc_ocr.errors import InputError, RunError
@@ -33,7 +34,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog=PROG, description="Measure how well a model reads labelled images.")
-    made.add_argument("model", metavar="MODEL", help="prefix of the model's files, or a folder with one model in it")
+    made.add_argument(
+        "model", metavar="MODEL", help="prefix of the model's files, one of its .params, or the folder of one model"
+    )
     add_source(made)
     add_epoch(made)
     made.add_argument("--json", type=Path, metavar="FILE", help="write all figures here too")
@@ -46,18 +49,17 @@ def parser() -> argparse.ArgumentParser:
     )
     add_ink(made)
     add_decoding(made)
-    made.add_argument("--batch_size", type=at_least(1), help="images read at a time (default: fastest on one core)")
-    device = made.add_mutually_exclusive_group()
-    device.add_argument("--cpu", type=at_least(1), default=1, help="threads to use (default: 1)")
-    device.add_argument("--gpu", type=int, choices=(0, 1), default=0, help="1: compute on a GPU (default: 0)")
+    add_running(made)
     add_version(made)
     return made
 
 
 def _evaluate(argv: list[str]) -> int:
     arguments = parser().parse_args(argv)
-    print_file_names_as_they_are()
-    prefix = find_model(arguments.model)
+    if arguments.json:
+        refuse_inputs("--json", arguments.json, {"SOURCE": arguments.source})
+    if arguments.json and not is_device(arguments.json):
+        refuse_existing([arguments.json], overwrite=True)
     samples, problems = read_source(arguments.source, source_options(arguments))
     set_threads(arguments.cpu)
     # Threads are fixed when MXNet is imported, so not above.
@@ -65,7 +67,7 @@ def _evaluate(argv: list[str]) -> int:
     from ctc_ocr.prediction import BATCH_SIZE, Predictor
 
     batch_size = arguments.batch_size or BATCH_SIZE
-    epoch = chosen_epoch(prefix, arguments.epoch)
+    prefix, epoch = chosen_model(arguments.model, arguments.epoch)
     predictor = Predictor(prefix, epoch, batch_size, contexts(arguments.gpu)[0], ink=arguments.ink)
     predictor.decoder = decoder(arguments, predictor.alphabet, PROG)
     evaluation = Evaluation(predictor.alphabet, arguments.min_confidence)
@@ -78,11 +80,11 @@ def _evaluate(argv: list[str]) -> int:
     report = evaluation.report()
     if not report["samples"]:
         raise RunError(f"{arguments.source}: not one of its {count} images could be evaluated")
+    print(table(report))
     model = {"model": prefix, "epoch": predictor.epoch, "source": str(arguments.source)}
     skipped = {"count": count, "first": [str(each) for each in first]}
     if arguments.json:
         _write(arguments.json, {**model, **report, "problems": skipped})
-    print(table(report))
     return 1 if count else 0
 
 
@@ -114,7 +116,5 @@ def _tell_problems(first: Sequence[Problem], count: int) -> None:
 
 def _write(path: Path, values: dict[str, Any]) -> None:
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    try:
-        path.write_text(text, encoding="utf-8", errors="surrogateescape")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8", errors="surrogateescape")

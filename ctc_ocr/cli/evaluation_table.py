@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
 from ctc_ocr.evaluation import Report
@@ -79,7 +80,10 @@ def _coverage(report: Report) -> str:
 
 def _rounded_down(threshold: float) -> str:
     """A number that, given to --min_confidence, refuses nothing more."""
-    return f"{math.floor(threshold * 1e7) / 1e7:.7f}".rstrip("0").rstrip(".")
+    nearer_end = min(threshold, 1 - threshold)
+    digits = 3 - math.floor(math.log10(nearer_end)) if nearer_end > 0 else 0  # four that count: near 1, after its nines
+    rounded = Decimal(repr(threshold)).quantize(Decimal(1).scaleb(-digits), ROUND_FLOOR)
+    return f"{rounded.normalize():f}"
 
 
 def _share(value: float | None) -> str:

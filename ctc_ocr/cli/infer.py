@@ -1,19 +1,22 @@
 """lstm_ocr_infer: print what a model reads in images."""
 
 import argparse
-import io
-import json
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from ctc_ocr.cli.common import add_version, at_least, run, share
+from ctc_ocr.atomic_files import is_device
+from ctc_ocr.cli.common import add_running, add_version, refuse_inputs, run, share
+from ctc_ocr.cli.data_options import refuse_existing
 from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder
-from ctc_ocr.cli.models import add_epoch, add_ink, chosen_epoch, find_model
-from ctc_ocr.cli.readings_csv import ReadingsFile, read_paths
+from ctc_ocr.cli.models import add_epoch, add_ink, chosen_model
+from ctc_ocr.cli.readings_csv import READ, REFUSED, UNREADABLE, Listed, read_listed, readings_file
+from ctc_ocr.cli.shown_readings import REFUSAL, is_refused, line_of, only_text
 from ctc_ocr.datasets.labels_csv import read_labels
 from ctc_ocr.errors import InputError
 from ctc_ocr.images import find_images, looks_inverted, read_image
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
     from ctc_ocr.prediction import Prediction, Predictor
 
 PROG = "lstm_ocr_infer"
-REFUSAL = "?"  # what is printed instead of a reading that the model is not sure of
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -38,8 +40,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("images", nargs="*", metavar="IMAGE", help="image file, or folder of image files")
     made.add_argument("--csv", type=Path, metavar="IN", help="read the images that the first column of this file names")
     made.add_argument("--out", type=Path, metavar="OUT", help="write the readings into this CSV file instead")
+    made.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
     made.add_argument(
-        "--prefix", "--model", default="ocr", help="prefix of the model's files, or their folder (default: ocr)"
+        "--prefix",
+        "--model",
+        default="ocr",
+        help="prefix of the model's files, one of its .params, or the folder of one model (default: ocr)",
     )
     add_epoch(made)
     made.add_argument("--labels", type=Path, metavar="CSV", help="labels.csv with the truth, to be printed too")
@@ -54,75 +60,99 @@ def parser() -> argparse.ArgumentParser:
     add_ink(made)
     add_decoding(made)
     add_top_k(made)
-    made.add_argument("--batch_size", type=at_least(1), help="images read at a time (default: fastest on one core)")
-    device = made.add_mutually_exclusive_group()
-    device.add_argument("--cpu", type=at_least(1), default=1, help="threads to use (default: 1)")
-    device.add_argument("--gpu", type=int, choices=(0, 1), default=0, help="1: compute on a GPU (default: 0)")
+    add_running(made)
     add_version(made)
     return made
 
 
 def _infer(argv: list[str]) -> int:
     arguments = parser().parse_args(argv)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")  # a file's name is printed as it is, whatever its bytes
-    paths = _paths(arguments)
-    truths = _truths(arguments.labels, paths) if arguments.labels else None
+    listed = _listed(arguments)
+    truths = _truths(arguments.labels, listed) if arguments.labels else None
     set_threads(arguments.cpu)
     # Threads are fixed when MXNet is imported, so not above.
     from ctc_ocr.devices import contexts
     from ctc_ocr.prediction import BATCH_SIZE, Predictor
 
     batch_size, context = arguments.batch_size or BATCH_SIZE, contexts(arguments.gpu)[0]
-    prefix = find_model(arguments.prefix)
-    predictor = Predictor(prefix, chosen_epoch(prefix, arguments.epoch), batch_size, context, ink=arguments.ink)
+    predictor = Predictor(*chosen_model(arguments.prefix, arguments.epoch), batch_size, context, ink=arguments.ink)
     predictor.decoder = decoder(arguments, predictor.alphabet, PROG)
     reader = ImageReader(predictor)
     # What is not shown is not computed: it takes longer than the reading.
     confidence = bool(arguments.json or arguments.out or arguments.min_confidence or "top_k" in arguments)
     single = len(arguments.images) == 1 and not Path(arguments.images[0]).is_dir() and truths is None
-    if single and not (arguments.out or arguments.json or "top_k" in arguments):
-        prediction = predictor.predict_loaded([reader.read(paths[0])], confidence)[0]
-        print(REFUSAL if _refused(prediction, arguments.min_confidence) else _single(prediction, predictor))
-    elif single and not arguments.out:  # an image that cannot be read ends it
-        prediction = predictor.predict_loaded([reader.read(paths[0])], confidence)[0]
-        print(_shown(paths[0], prediction, None, arguments))
+    if single and not arguments.out:  # an image that cannot be read ends it
+        prediction = predictor.predict_loaded([reader.read(listed[0])], confidence)[0]
+        if arguments.json or "top_k" in arguments:
+            print(line_of(listed[0].name, prediction, None, arguments))
+        else:
+            print(only_text(prediction, arguments, set(predictor.alphabet.units)))
     else:
-        _print_all(paths, truths, predictor, reader, arguments, confidence)
+        _give_all(listed, truths, predictor, reader, arguments, confidence)
     reader.report()
     return 1 if reader.failures else 0
 
 
-def _paths(arguments: argparse.Namespace) -> list[Path]:
+def _listed(arguments: argparse.Namespace) -> list[Listed]:
+    """The images to be read. Raises InputError also for what cannot be done with their readings."""
     if bool(arguments.images) == bool(arguments.csv):
         raise InputError("give either images (files or folders) or --csv with a file that names them")
-    if arguments.out and arguments.json:
+    if arguments.out:
+        _check_out(arguments)
+    elif arguments.overwrite:
+        raise InputError("--overwrite means nothing without --out")
+    if arguments.csv:
+        return read_listed(arguments.csv)
+    return [Listed(str(path), path) for path in find_images(arguments.images)]
+
+
+def _check_out(arguments: argparse.Namespace) -> None:
+    if arguments.json:
         raise InputError("--json prints and --out writes a CSV file: give one of them")
-    return read_paths(arguments.csv) if arguments.csv else find_images(arguments.images)
+    if "top_k" in arguments:
+        raise InputError("a row of --out has one reading: --top_k goes with --json, or with neither")
+    refuse_inputs("--out", arguments.out, {"--csv": arguments.csv, "--labels": arguments.labels})
+    if not is_device(arguments.out):
+        refuse_existing([arguments.out], arguments.overwrite)
 
 
-def _print_all(
-    paths: list[Path],
-    truths: dict[Path, str] | None,
+def _give_all(
+    listed: Sequence[Listed],
+    truths: dict[str, str] | None,
     predictor: "Predictor",
     reader: "ImageReader",
     arguments: argparse.Namespace,
     confidence: bool,
 ) -> None:
-    """One line an image on stdout, or one row in the file --out."""
-    tally = Tally()
-    with ReadingsFile(arguments.out) as out:
-        for path, prediction in _readings(paths, predictor, reader, confidence):
-            truth = None if truths is None else truths.get(path.resolve())
-            if arguments.out:
-                refused = _refused(prediction, arguments.min_confidence)
-                out.write(path, "" if refused else prediction.text, prediction.confidence)
+    """One line an image on stdout, or one row in the file --out; then how many were right."""
+    tally, refused = Tally(), 0
+    with ExitStack() as stack:
+        write = stack.enter_context(readings_file(arguments.out)) if arguments.out else None
+        for each, prediction in _readings(listed, predictor, reader, confidence):
+            if prediction is None:
+                if write:
+                    write(each.name, "", None, UNREADABLE)
+                continue
+            truth = None if truths is None else truths.get(os.path.realpath(each.path))
+            is_unsure = is_refused(prediction, arguments.min_confidence)
+            if write:
+                text, status = ("", REFUSED) if is_unsure else (prediction.text, READ)
+                write(each.name, text, prediction.confidence, status)
             else:
-                print(_shown(path, prediction, truth, arguments))
-            if truth is not None:
+                print(line_of(each.name, prediction, truth, arguments))
+            if truth is not None and is_unsure:
+                refused += 1
+            elif truth is not None:
                 tally.add([prediction.text], [truth])
-    if tally.count and not arguments.json:
-        print(f"{tally.exact} of {tally.count} right ({tally.accuracy:.4f})")
+    if (tally.count or refused) and not arguments.json:
+        print(_summary(tally, refused))
+
+
+def _summary(tally: Tally, refused: int) -> str:
+    """Of the images whose truth is known. What was refused is neither right nor wrong."""
+    share = f" ({tally.accuracy:.4f})" if tally.count else ""
+    more = f", {refused} refused" if refused else ""
+    return f"{tally.exact} of {tally.count} right{share}{more}"
 
 
 class ImageReader:
@@ -133,17 +163,23 @@ class ImageReader:
         self.failures = 0
         self.suspects = 0
 
-    def read(self, path: Path) -> Pixels:
-        data = self.predictor.hyperparameters.data
-        image = read_image(path, channels=data.channels)
-        if data.ink == "dark" and looks_inverted(grey(image)):
-            self.suspects += 1
-        return self.predictor.load(image, str(path))
+    def read(self, listed: Listed) -> Pixels:
+        """Raises InputError that names the image, and the row that names it, for what cannot be read."""
+        try:
+            if listed.problem:
+                raise InputError(listed.problem)
+            data = self.predictor.hyperparameters.data
+            image = read_image(listed.path, channels=data.channels)
+            if data.ink == "dark" and looks_inverted(grey(image)):
+                self.suspects += 1
+            return self.predictor.load(image, str(listed.path))
+        except InputError as error:
+            raise InputError(f"{listed.where}: {error}" if listed.where else str(error)) from None
 
-    def try_read(self, path: Path) -> Pixels | None:
+    def try_read(self, listed: Listed) -> Pixels | None:
         """None for an image that cannot be read, which is said on stderr."""
         try:
-            return self.read(path)
+            return self.read(listed)
         except InputError as error:
             self.failures += 1
             tqdm.write(f"{PROG}: {error}", file=sys.stderr)
@@ -158,64 +194,30 @@ class ImageReader:
             )
 
 
-def _truths(labels: Path, paths: list[Path]) -> dict[Path, str]:
-    """{image file: text} of a labels.csv, whose paths are relative to it. Says which of `paths` it does not know."""
-    truths = {(labels.parent / name).resolve(): text for name, text in read_labels(labels).items()}
-    unknown = [path for path in paths if path.resolve() not in truths]
+def _truths(labels: Path, listed: Sequence[Listed]) -> dict[str, str]:
+    """{image file: text} of a labels.csv, whose paths are relative to it. Says which images it does not know."""
+    truths = {os.path.realpath(labels.parent / name): text for name, text in read_labels(labels).items()}
+    unknown = [each.name for each in listed if not each.problem and os.path.realpath(each.path) not in truths]
     if unknown:
         print(f"{PROG}: {labels} has no label for {len(unknown)} image(s), {unknown[0]} first", file=sys.stderr)
     return truths
 
 
 def _readings(
-    paths: list[Path], predictor: "Predictor", reader: "ImageReader", confidence: bool
-) -> Iterator[tuple[Path, "Prediction"]]:
-    """Path and reading of each image that can be read, batch by batch: memory does not grow with their number."""
+    listed: Sequence[Listed], predictor: "Predictor", reader: "ImageReader", confidence: bool
+) -> Iterator[tuple[Listed, "Prediction | None"]]:
+    """Each image and its reading, None where it cannot be read, batch by batch: memory does not grow with their
+    number."""
     # Where the lines themselves appear on the terminal, they show the progress.
-    hidden = True if sys.stdout.isatty() or len(paths) <= predictor.batch_size else None
-    with tqdm(total=len(paths), unit="image", disable=hidden) as bar:
-        for start in range(0, len(paths), predictor.batch_size):
-            chunk = paths[start : start + predictor.batch_size]
+    hidden = True if sys.stdout.isatty() or len(listed) <= predictor.batch_size else None
+    with tqdm(total=len(listed), unit="image", disable=hidden) as bar:
+        for start in range(0, len(listed), predictor.batch_size):
+            chunk = listed[start : start + predictor.batch_size]
             # Prepared at once: a chunk of large photographs is never in memory together.
-            read = [(path, image) for path in chunk if (image := reader.try_read(path)) is not None]
-            predictions = predictor.predict_loaded([image for _, image in read], confidence)
-            yield from zip([path for path, _ in read], predictions, strict=True)
+            images = [reader.try_read(each) for each in chunk]
+            predictions = predictor.predict_loaded([image for image in images if image is not None], confidence)
+            in_turn = iter(predictions)
+            for each, image in zip(chunk, images, strict=True):
+                yield each, None if image is None else next(in_turn)
             sys.stdout.flush()
             bar.update(len(chunk))
-
-
-def _single(prediction: "Prediction", predictor: "Predictor") -> str:
-    if set(predictor.alphabet.units) <= set("0123456789"):
-        return f"Digits: {[int(digit) for digit in prediction.text]}"
-    return f"Text: {prediction.text}"
-
-
-def _refused(prediction: "Prediction", least: float) -> bool:
-    return prediction.confidence is not None and prediction.confidence < least
-
-
-def _shown(path: Path, prediction: "Prediction", truth: str | None, arguments: argparse.Namespace) -> str:
-    refused = _refused(prediction, arguments.min_confidence)
-    if arguments.json:
-        return _json(path, prediction, truth, refused)
-    if "top_k" in arguments:
-        readings = [prediction, *prediction.alternatives]
-        shown = "\t".join(f"{each.text} ({each.log_probability:.3f})" for each in readings)
-    else:
-        shown = prediction.text
-    line = f"{path}\t{REFUSAL if refused else shown}"
-    return line if truth is None else f"{line}\t{truth}\t{'right' if prediction.text == truth else 'wrong'}"
-
-
-def _json(path: Path, prediction: "Prediction", truth: str | None, refused: bool) -> str:
-    told: dict[str, Any] = {
-        "image": str(path),
-        "text": None if refused else prediction.text,
-        "confidence": round(prediction.confidence or 0.0, 6),
-    }
-    if prediction.alternatives:
-        told["alternatives"] = [
-            {"text": each.text, "log_probability": round(each.log_probability or 0.0, 6)}
-            for each in (prediction, *prediction.alternatives)
-        ]
-    return json.dumps(told if truth is None else {**told, "truth": truth})

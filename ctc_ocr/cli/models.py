@@ -31,25 +31,34 @@ def _epoch(text: str) -> int | str:
     raise argparse.ArgumentTypeError(f"{text!r} is neither a whole number nor {BEST!r}")
 
 
-def chosen_epoch(prefix: str, epoch: int | str | None) -> int | None:
-    """The number of the epoch that is meant; None: the highest. Raises InputError where no best one is known."""
-    from ctc_ocr.checkpoint import best_epoch
+def chosen_model(path: str, epoch: int | str | None) -> tuple[str, int | None]:
+    """(prefix, epoch) of the model that is meant; epoch None: the highest.
 
+    The path is a prefix, a PREFIX-0001.params, or a folder with one model in it; of a prefix and a folder with the same
+    name, the prefix. Raises InputError where there is no one model, and where no best epoch is known.
+    """
+    from ctc_ocr.checkpoint import best_epoch, epochs, split_name
+
+    prefix, named = path, None
+    if not epochs(path):
+        prefix, named = split_name(path)
+        if named is None and Path(path).is_dir():
+            prefix = _only_model(Path(path))
+    if named is not None and epoch not in (None, named):
+        raise InputError(f"{path} is epoch {named}: --epoch {epoch} is another, or to be found out")
     if epoch != BEST:
-        return None if epoch is None else int(epoch)
+        return prefix, named if epoch is None else int(epoch)
     found = best_epoch(prefix)
     if found is None:
         raise InputError(f"{prefix}-history.csv tells of no epoch that is there: which is the best is not known")
-    return found
+    return prefix, found
 
 
-def find_model(path: str) -> str:
-    """The prefix that is meant: the path itself, or that of the one model in a folder (else InputError)."""
-    if not Path(path).is_dir():
-        return path
+def _only_model(folder: Path) -> str:
+    """The prefix of the one model in a folder (else InputError)."""
     ending = "-symbol.json"
-    prefixes = sorted(str(each)[: -len(ending)] for each in Path(path).glob(f"*{ending}"))
+    prefixes = sorted(str(each)[: -len(ending)] for each in folder.iterdir() if each.name.endswith(ending))
     if len(prefixes) != 1:
         found = ": " + ", ".join(prefixes) if prefixes else ""
-        raise InputError(f"{path}: {len(prefixes)} models in this folder{found}; one is expected, or name its prefix")
+        raise InputError(f"{folder}: {len(prefixes)} models in this folder{found}; one is expected, or name its prefix")
     return prefixes[0]

@@ -1,69 +1,88 @@
 """CSV files of infer: which images to read, and what was read in them."""
 
+import codecs
 import csv
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.atomic_files import replacing
+from ctc_ocr.datasets.labels_csv import HEADER as LABELS_HEADER
+from ctc_ocr.datasets.sources.delimited import DELIMITERS, LOOKED_AT, likeliest_delimiter, parse_row
+from ctc_ocr.errors import InputError
 
-HEADER = ("image", "text", "confidence")
+HEADER = ("image", "text", "confidence", "status")
+READ, REFUSED, UNREADABLE = "read", "refused", "unreadable"  # the status of a row
 
 
-def read_paths(path: Path) -> list[Path]:
-    """The first column of a CSV file: paths, relative ones from its folder. A header that begins with `image` is none.
+@dataclass(frozen=True)
+class Listed:
+    """An image that is to be read: `name` is how it was given, `path` where it is."""
 
-    Fields are separated by a comma, a semicolon or a tab. Raises InputError for a file that cannot be read.
+    name: str
+    path: Path
+    where: str = ""  # the row that names it, for messages
+    problem: str = ""  # why that row names none
+
+
+def read_listed(path: Path) -> list[Listed]:
+    """The images that a CSV file names in its first column, a row a line; relative paths start from its folder.
+
+    Fields are separated as in labelled images' CSV files; a header begins with `image`; empty lines mean nothing. A
+    row that names no image has a problem. Raises InputError for a file that cannot be read, or has no rows.
     """
+    lines = _read_lines(path)
+    delimiter = _delimiter(lines)
+    listed = [_listed(path, number, line, delimiter) for number, line in enumerate(lines, start=1) if line]
+    if listed and listed[0].name == LABELS_HEADER[0]:
+        listed = listed[1:]
+    if not listed:
+        raise InputError(f"{path}: names no images; expected the path of one at the beginning of each row")
+    return listed
+
+
+def _read_lines(path: Path) -> list[bytes]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        return path.read_bytes().removeprefix(codecs.BOM_UTF8).splitlines()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
+
+
+def _delimiter(lines: Sequence[bytes]) -> str:
+    """That of the header, or else the likeliest one."""
+    first = next(filter(None, lines), b"")
+    named = [each for each in DELIMITERS if first.startswith(f"{LABELS_HEADER[0]}{each}".encode())]
+    return named[0] if named else likeliest_delimiter(lines[:LOOKED_AT], DELIMITERS)[0]
+
+
+def _listed(table: Path, number: int, line: bytes, delimiter: str) -> Listed:
+    where = f"{table}, row {number}"
+    as_it_stands = line.decode("utf-8", "surrogateescape")
+    try:
+        name = parse_row(line, delimiter)[0]
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8: {error}") from None
-    lines = [line for line in lines if line.strip()]
-    if not lines:
-        raise InputError(f"{path}: names no images")
-    separator = next((each for each in (";", "\t") if each in lines[0]), ",")
-    fields = [row[0] for row in csv.reader(lines, delimiter=separator)]
-    return [path.parent / field for field in (fields[1:] if fields[0] == "image" else fields)]
+        return Listed(as_it_stands, table, where, f"not UTF-8: byte {error.start + 1} of the row")
+    except ValueError as error:
+        return Listed(as_it_stands, table, where, str(error))
+    return Listed(name, table.parent / name, where, "" if name else "no path")
 
 
-class ReadingsFile:
-    """The file --out, a row an image, written as they come; it has its name once it is whole. None: no file."""
+Write = Callable[[str, str, float | None, str], None]
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._file: Any = None
 
-    def __enter__(self) -> "ReadingsFile":
-        if self._path is not None:
-            try:
-                self._file = self._unfinished.open("w", encoding="utf-8", errors="surrogateescape", newline="")
-            except OSError as error:
-                raise InputError(f"{self._path}: cannot be written: {error.strerror}") from None
-            self._writer = csv.writer(self._file, lineterminator="\n")
-            self._writer.writerow(HEADER)
-        return self
+@contextmanager
+def readings_file(path: Path) -> Iterator[Write]:
+    """A function that writes a row: image, text, confidence (None: nothing) and status. The file, in UTF-8, appears
+    under its name once all rows are written. Raises RunError where it cannot be written."""
+    with (
+        replacing(path) as unfinished,
+        unfinished.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(HEADER)
 
-    @property
-    def _unfinished(self) -> Path:
-        assert self._path is not None
-        return self._path.with_name(self._path.name + ".part")
+        def write(image: str, text: str, confidence: float | None, status: str) -> None:
+            writer.writerow((image, text, "" if confidence is None else f"{confidence:.6f}", status))
 
-    def write(self, image: Path, text: str, confidence: float | None) -> None:
-        try:
-            self._writer.writerow((image, text, f"{confidence or 0.0:.6f}"))
-        except OSError as error:
-            raise RunError(f"{self._path}: cannot be written: {error.strerror}") from None
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._path is None:
-            return
-        try:
-            self._file.close()
-            if kind is None:
-                self._unfinished.replace(self._path)
-        except OSError as error:
-            raise RunError(f"{self._path}: cannot be written: {error.strerror}") from None
-        finally:
-            self._unfinished.unlink(missing_ok=True)
+        yield write

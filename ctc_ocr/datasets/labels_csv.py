@@ -4,7 +4,8 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.atomic_files import replacing
+from ctc_ocr.errors import InputError
 
 LABELS_FILE = "labels.csv"
 HEADER = ("image", "label")
@@ -15,17 +16,10 @@ def write_labels(path: Path, rows: Iterable[tuple[str, str]]) -> None:
 
     Raises RunError where it cannot be written.
     """
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        with unfinished.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(HEADER)
-            writer.writerows(rows)
-        unfinished.replace(path)
-    except OSError as error:
-        raise RunError(f"{path}: {error.strerror}") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(HEADER)
+        writer.writerows(rows)
 
 
 def read_labels(path: Path) -> dict[str, str]:
@@ -33,13 +27,15 @@ def read_labels(path: Path) -> dict[str, str]:
     labels: dict[str, str] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file)
+            rows = csv.reader(file, strict=True)  # a quote that is never closed would swallow all rows after it
             header = next(rows, [])
             if tuple(header) != HEADER:
                 raise InputError(f"{path}, row 1: expected the header {','.join(HEADER)}, got {','.join(header)!r}")
             for number, row in enumerate(rows, start=2):
                 if len(row) != len(HEADER):
                     raise InputError(f"{path}, row {number}: expected {len(HEADER)} fields, got {len(row)}")
+                if "\0" in row[0]:
+                    raise InputError(f"{path}, row {number}: a NUL byte in the path {row[0]!r}")
                 labels[row[0]] = row[1]
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None

@@ -97,7 +97,7 @@ def _form(lines: list[bytes], header: Form | None, options: SourceOptions) -> Fo
         raise InputError(f"delimiter and splitter are the same: {options.delimiter!r}")
     candidates: tuple[str, ...] = DELIMITERS if options.delimiter is None else (options.delimiter,)
     candidates = tuple(each for each in candidates if each != options.splitter)
-    delimiter, labels = _likeliest(lines, candidates)
+    delimiter, labels = likeliest_delimiter(lines, candidates)
     if header:
         delimiter, splitter = header.delimiter, header.splitter
     else:
@@ -106,7 +106,7 @@ def _form(lines: list[bytes], header: Form | None, options: SourceOptions) -> Fo
     return Form(delimiter, splitter if options.splitter is None else options.splitter)
 
 
-def _likeliest(lines: Sequence[bytes], delimiters: Iterable[str]) -> tuple[str, list[str]]:
+def likeliest_delimiter(lines: Sequence[bytes], delimiters: Iterable[str]) -> tuple[str, list[str]]:
     """The delimiter with which most rows start with the path of an image file, and the labels it gives."""
     best: tuple[tuple[int, int, int], str, list[str]] | None = None
     for delimiter in delimiters:
@@ -122,12 +122,12 @@ def _likeliest(lines: Sequence[bytes], delimiters: Iterable[str]) -> tuple[str, 
 
 def _try_parse(line: bytes, delimiter: str) -> list[str]:
     try:
-        return _parse(line, delimiter)
+        return parse_row(line, delimiter)
     except ValueError:
         return []
 
 
-def _parse(line: bytes, delimiter: str) -> list[str]:
+def parse_row(line: bytes, delimiter: str) -> list[str]:
     """Fields of a row. Raises ValueError (for bad UTF-8, UnicodeDecodeError) for what is none."""
     if b"\0" in line:
         raise ValueError("a NUL byte in it: not a text file, or a damaged one")
@@ -139,7 +139,7 @@ def _parse(line: bytes, delimiter: str) -> list[str]:
 
 def _fields(line: bytes, delimiter: str) -> tuple[str, str]:
     """Path and label of a row. Raises ValueError for what is no row of two."""
-    fields = _parse(line, delimiter)
+    fields = parse_row(line, delimiter)
     if len(fields) != 2:
         hint = f"; a field with {delimiter!r} in it stands between quotes" if len(fields) > 2 else ""
         raise ValueError(f"expected 2 fields with {delimiter!r} between them, got {len(fields)}{hint}")

@@ -1,0 +1,43 @@
+"""What the tests of infer and evaluate share: runs that differ in exactly one flag of how texts are found (WORDS stands
+for a file of some words), the sizes of batches, and a history."""
+
+from ctc_ocr import history
+
+WORDS = "WORDS"
+SEARCH = ("--beam_width", "20")
+MODEL = (*SEARCH, "--language_model", WORDS)
+LISTED = (*SEARCH, "--words", WORDS)
+
+PAIRS = {
+    "beam_width": (("--beam_width", "1"), SEARCH),
+    "allowed": ((), ("--allowed", "0123")),
+    "length_bonus": (SEARCH, (*SEARCH, "--length_bonus", "3")),
+    "language_model": (SEARCH, MODEL),
+    "lm_weight": (MODEL, (*MODEL, "--lm_weight", "3")),
+    "lm_order": (MODEL, (*MODEL, "--lm_order", "1")),
+    "words": (SEARCH, LISTED),
+    "separators": ((*LISTED, "--separators", ""), (*LISTED, "--separators", "7")),
+}
+
+
+def with_words(flags, words):
+    return [str(words) if flag == WORDS else flag for flag in flags]
+
+
+def sizes_of_batches(monkeypatch, predictor_class):
+    """A list that fills with the number of images each time the network is run."""
+    sizes, run = [], predictor_class.log_probabilities
+
+    def counted(self, images, *others):
+        sizes.append(len(images))
+        return run(self, images, *others)
+
+    monkeypatch.setattr(predictor_class, "log_probabilities", counted)
+    return sizes
+
+
+def write_history(prefix, ranks):
+    """A history in which each epoch of {epoch: CER} has its character error rate."""
+    history.write(
+        prefix, [history.Row(epoch, 64, 1.0, 0.1, 1.0, 0.5, 0.5, 1.0, 0.5, cer) for epoch, cer in ranks.items()]
+    )
