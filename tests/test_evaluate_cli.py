@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -308,3 +309,16 @@ def test_nothing_to_evaluate(tmp_path, model, capsys):
     assert main([str(model), str(tmp_path / "bad.csv")]) == 1
     told = capsys.readouterr().err
     assert "not one of its 1 images could be evaluated" in told
+
+
+def test_memory_does_not_grow_with_the_number_of_samples(tmp_path, model, table):
+    lines = table.read_text().splitlines(keepends=True)
+    peaks = []
+    for times in (1, 1, 60):  # the first run compiles, and fills caches
+        longer = table.with_name("longer.csv")
+        longer.write_text("".join(lines * times))
+        tracemalloc.start()
+        assert report(tmp_path, model, longer)[1]["samples"] == 60 * times
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] - peaks[1] < 1_000_000  # of 3,540 samples more; held all together they take 3 MB

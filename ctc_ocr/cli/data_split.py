@@ -15,7 +15,7 @@ from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.datasets.sources.delimited import write_delimited
 from ctc_ocr.datasets.sources.folders import finder
 from ctc_ocr.datasets.splitting import PARTS, Indices, clusters, counts_of, divide, shared
-from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.errors import InputError
 
 PROG = "ctc-ocr data split"
 DEFAULT_SHARES = (0.8, 0.1, 0.1)
@@ -132,14 +132,11 @@ def _divide(
 
 def _write(parts: Sequence[Indices], paths: Sequence[Path], samples: Sequence[Sample]) -> None:
     """A file for each part that has samples; no old file stays for one that has none."""
-    try:
-        for path, part in zip(paths, parts, strict=True):
-            if part:
-                write_delimited(path, ((_relative(samples[index].image, path), samples[index].units) for index in part))
-            else:
-                path.unlink(missing_ok=True)
-    except OSError as error:
-        raise RunError(f"{error.filename}: {error.strerror}") from None
+    for path, part in zip(paths, parts, strict=True):
+        if part:
+            write_delimited(path, ((_relative(samples[index].image, path), samples[index].units) for index in part))
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _relative(image: str, table: Path) -> str:

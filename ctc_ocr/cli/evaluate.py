@@ -1,6 +1,7 @@
 """ctc-ocr evaluate: how well a model reads labelled images."""
 
 import argparse
+import itertools
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,8 +14,8 @@ from ctc_ocr.cli.data_options import add_source, progress_bar, refuse_existing, 
 from ctc_ocr.cli.decoding_options import add_decoding, decoder
 from ctc_ocr.cli.evaluation_table import table
 from ctc_ocr.cli.models import add_epoch, add_ink, chosen_model
-from ctc_ocr.datasets.samples import Problem, Sample
-from ctc_ocr.datasets.sources import read_source
+from ctc_ocr.datasets.samples import Problem, Rows
+from ctc_ocr.datasets.sources import open_source
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.evaluation import Evaluation
 from ctc_ocr.threads import set_threads
@@ -60,7 +61,7 @@ def _evaluate(argv: list[str]) -> int:
         refuse_inputs("--json", arguments.json, {"SOURCE": arguments.source})
     if arguments.json and not is_device(arguments.json):
         refuse_existing([arguments.json], overwrite=True)
-    samples, problems = read_source(arguments.source, source_options(arguments))
+    rows = open_source(arguments.source, source_options(arguments))
     set_threads(arguments.cpu)
     # Threads are fixed when MXNet is imported, so not above.
     from ctc_ocr.devices import contexts
@@ -71,13 +72,15 @@ def _evaluate(argv: list[str]) -> int:
     predictor = Predictor(prefix, epoch, batch_size, contexts(arguments.gpu)[0], ink=arguments.ink)
     predictor.decoder = decoder(arguments, predictor.alphabet, PROG)
     evaluation = Evaluation(predictor.alphabet, arguments.min_confidence)
-    first, count = problems[:LISTED], len(problems)
-    for truths, readings, unreadable in _readings(samples, predictor):
+    first, count = list[Problem](), 0
+    for truths, readings, problems in _readings(rows, predictor):
         evaluation.add([each.codes for each in readings], [each.confidence or 0.0 for each in readings], truths)
-        first += unreadable[: LISTED - len(first)]
-        count += len(unreadable)
+        first += problems[: LISTED - len(first)]
+        count += len(problems)
     _tell_problems(first, count)
     report = evaluation.report()
+    if not (report["samples"] or count):
+        raise InputError(f"{arguments.source}: no labelled images in it")
     if not report["samples"]:
         raise RunError(f"{arguments.source}: not one of its {count} images could be evaluated")
     print(table(report))
@@ -88,21 +91,22 @@ def _evaluate(argv: list[str]) -> int:
     return 1 if count else 0
 
 
-def _readings(
-    samples: Sequence[Sample], predictor: "Predictor"
-) -> Iterator[tuple[list[tuple[str, ...]], list[Any], list[Problem]]]:
-    """Truths and readings, and what could not be read, some batches at a time."""
-    with progress_bar(len(samples)) as bar:
-        for start in range(0, len(samples), BATCHES * predictor.batch_size):
-            chunk = samples[start : start + BATCHES * predictor.batch_size]
+def _readings(rows: Rows, predictor: "Predictor") -> Iterator[tuple[list[tuple[str, ...]], list[Any], list[Problem]]]:
+    """Truths and readings, and what could not be read, some batches at a time: memory does not grow with the rows."""
+    left = iter(rows)
+    with progress_bar(rows.total) as bar:
+        while chunk := list(itertools.islice(left, BATCHES * predictor.batch_size)):
             truths, images, problems = [], [], []
-            for sample in chunk:
+            for row in chunk:
+                if isinstance(row, Problem):
+                    problems.append(row)
+                    continue
                 try:
                     # As small as the model reads it at once: large photographs are never in memory together.
-                    images.append(predictor.load(sample.read_bytes(), sample.where))
-                    truths.append(sample.units)
+                    images.append(predictor.load(row.read_bytes(), row.where))
+                    truths.append(row.units)
                 except InputError as error:
-                    problems.append(Problem(sample.where, str(error).removeprefix(f"{sample.where}: ")))
+                    problems.append(Problem(row.where, str(error).removeprefix(f"{row.where}: ")))
             yield truths, predictor.predict_loaded(images), problems
             bar.update(len(chunk))
 

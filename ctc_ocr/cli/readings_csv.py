@@ -1,6 +1,5 @@
 """CSV files of infer: which images to read, and what was read in them."""
 
-import codecs
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from ctc_ocr.atomic_files import replacing
 from ctc_ocr.datasets.labels_csv import HEADER as LABELS_HEADER
-from ctc_ocr.datasets.sources.delimited import DELIMITERS, LOOKED_AT, likeliest_delimiter, parse_row
+from ctc_ocr.datasets.sources.delimited import DELIMITERS, LOOKED_AT, likeliest_delimiter, parse_row, read_lines
 from ctc_ocr.errors import InputError
 
 HEADER = ("image", "text", "confidence", "status")
@@ -32,7 +31,7 @@ def read_listed(path: Path) -> list[Listed]:
     Fields are separated as in labelled images' CSV files; a header begins with `image`; empty lines mean nothing. A
     row that names no image has a problem. Raises InputError for a file that cannot be read, or has no rows.
     """
-    lines = _read_lines(path)
+    lines = list(read_lines(path))
     delimiter = _delimiter(lines)
     listed = [_listed(path, number, line, delimiter) for number, line in enumerate(lines, start=1) if line]
     if listed and listed[0].name == LABELS_HEADER[0]:
@@ -40,13 +39,6 @@ def read_listed(path: Path) -> list[Listed]:
     if not listed:
         raise InputError(f"{path}: names no images; expected the path of one at the beginning of each row")
     return listed
-
-
-def _read_lines(path: Path) -> list[bytes]:
-    try:
-        return path.read_bytes().removeprefix(codecs.BOM_UTF8).splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
 
 
 def _delimiter(lines: Sequence[bytes]) -> str:

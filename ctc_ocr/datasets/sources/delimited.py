@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ctc_ocr.atomic_files import replacing
 from ctc_ocr.datasets.labels_csv import HEADER
 from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions, characters
 from ctc_ocr.errors import InputError
@@ -34,7 +35,7 @@ class Form:
 
 def read_delimited(path: Path, options: SourceOptions) -> Rows:
     """Samples of a CSV file; relative paths start from its folder. Raises InputError for a file that is no text."""
-    lines = list(itertools.islice(_lines(path), LOOKED_AT))
+    lines = list(itertools.islice(read_lines(path), LOOKED_AT))
     header = _header(lines)
     if header and options.delimiter not in (None, header.delimiter):
         header = None
@@ -42,11 +43,11 @@ def read_delimited(path: Path, options: SourceOptions) -> Rows:
     skipped = bool(header) or _is_strange_header(path, lines, form)
 
     def read() -> Iterator[Sample | Problem]:
-        for number, line in enumerate(_lines(path), start=1):
+        for number, line in enumerate(read_lines(path), start=1):
             if line and not (number == 1 and skipped):
                 yield _row(path, number, line, form, options.normalise)
 
-    return Rows(sum(1 for _ in _lines(path)), read)
+    return Rows(sum(1 for _ in read_lines(path)), read)
 
 
 def _row(path: Path, number: int, line: bytes, form: Form, normalise: str) -> Sample | Problem:
@@ -60,7 +61,7 @@ def _row(path: Path, number: int, line: bytes, form: Form, normalise: str) -> Sa
         return Problem(where, str(error))
 
 
-def _lines(path: Path) -> Iterator[bytes]:
+def read_lines(path: Path) -> Iterator[bytes]:
     """Rows without their ends and without the mark of UTF-8. Raises InputError, as it goes, for what is no text."""
     try:
         with path.open("rb") as file:
@@ -190,13 +191,12 @@ def _form_for(rows: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[Form, str]:
 def write_delimited(path: Path, rows: Iterable[tuple[str, tuple[str, ...]]]) -> None:
     """Write one or more (image, units) rows, to be read by read_delimited. The file appears whole or not at all.
 
-    Raises InputError for a path with a line end in it or one that is not UTF-8, OSError where it cannot be written.
+    Raises InputError for a path with a line end in it or one that is not UTF-8, RunError where it cannot be written.
     """
     rows = list(rows)
     form, header = _form_for(rows)
-    unfinished = path.with_name(path.name + ".part")
     try:
-        with unfinished.open("w", encoding="utf-8", newline="") as file:
+        with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, delimiter=form.delimiter, lineterminator="\n")
             if header:
                 file.write(f"{header}\n")
@@ -205,8 +205,5 @@ def write_delimited(path: Path, rows: Iterable[tuple[str, tuple[str, ...]]]) -> 
                 if any(character in image + label for character in "\n\r\0"):
                     raise InputError(f"{image!r}: a row with a line end or a NUL in it cannot be written to a CSV file")
                 writer.writerow((image, label))
-        unfinished.replace(path)
     except UnicodeEncodeError:
         raise InputError(f"{path}: the path of an image is not UTF-8, and cannot be written to a CSV file") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
