@@ -170,6 +170,21 @@ def test_sparse_parameters_and_foreign_names_are_refused(prefix):
         checkpoint.load(prefix)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("kind", ["arg", "aux"])
+def test_parameters_that_are_not_finite_are_refused(prefix, value, kind):
+    _, params = save_own_model(prefix)
+    params["pred_fc_bias"][3] = value
+    mx.nd.save(f"{prefix}-0001.params", {f"{kind}:{n}": mx.nd.array(a) for n, a in params.items()})
+    with pytest.raises(InputError, match=r"ocr-0001\.params: pred_fc_bias has values that are not finite"):
+        checkpoint.load(prefix)
+
+
+def test_a_folder_that_cannot_be_looked_into(tmp_path):
+    with pytest.raises(InputError, match="x{300}: File name too long"):
+        checkpoint.load(tmp_path / ("x" * 300) / "ocr")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
