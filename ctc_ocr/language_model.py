@@ -22,6 +22,7 @@ LINE = ""  # stands before the first unit of a line and after its last
 END = BLANK  # its code: no text has it
 LARGEST_ORDER = 20
 DEFAULT_SEPARATORS = " "
+FAR = 2**31  # more steps than there can be
 
 
 class NgramTable(NamedTuple):
@@ -231,7 +232,6 @@ def _word_table(words: Sequence[tuple[int, ...]], separators: Sequence[int]) -> 
                 final.append(False)
             state = edges[state][code]
         final[state] = True
-    least_steps = _least_steps(edges, final)
     edges[after] = dict(edges[before])
     for code in separators:
         edges[before].setdefault(code, before)
@@ -239,23 +239,31 @@ def _word_table(words: Sequence[tuple[int, ...]], separators: Sequence[int]) -> 
             if is_final:
                 edges[state].setdefault(code, after)
     ordered = [sorted(each.items()) for each in edges]
-    starts = np.cumsum([0, *map(len, ordered)])
-    units, targets = zip(*itertools.chain.from_iterable(ordered), strict=True)
-    return WordTable(starts, np.array(units), np.array(targets), np.array(final), *least_steps)
+    units, targets = map(np.array, zip(*itertools.chain.from_iterable(ordered), strict=True))
+    parts = np.cumsum([0, *map(len, ordered)]), units, targets, np.array(final)
+    return WordTable(*parts, *_least_steps(*parts))
 
 
-def _least_steps(edges: Sequence[dict[int, int]], final: Sequence[bool]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of each state of a tree of words, as WordTable has them. A state's number is above that of its parent."""
-    after_blank, after_unit, entered = [0] * len(edges), [0] * len(edges), [BLANK] * len(edges)
-    for followers in edges:
-        for unit, target in followers.items():
-            entered[target] = unit
-    for state in range(len(edges) - 1, -1, -1):
-        if not final[state]:
-            ways = edges[state].items()
-            after_blank[state] = min(1 + after_unit[target] for _, target in ways)
-            after_unit[state] = min(1 + (unit == entered[state]) + after_unit[target] for unit, target in ways)
-    return np.array(after_blank), np.array(after_unit)
+def _least_steps(
+    starts: NDArray[np.int64], units: NDArray[np.int64], targets: NDArray[np.int64], final: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """steps_after_blank and steps_after_unit (S,) of a WordTable, by going back from its final states."""
+    entered = np.full(len(final), BLANK)
+    entered[targets] = units  # a state within a word has one way in
+    repeated = units == np.repeat(entered, np.diff(starts))
+    after_blank = after_unit = np.where(final, 0, FAR)
+    while True:
+        steps = 1 + after_unit[targets]
+        after_blank = _least_of_edges(steps, starts, final)
+        before, after_unit = after_unit, _least_of_edges(steps + repeated, starts, final)
+        if (before == after_unit).all():
+            return after_blank, after_unit
+
+
+def _least_of_edges(steps: NDArray[np.int64], starts: NDArray[np.int64], final: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """(S,): of each state the least number of its edges (E,), 0 of a final one. Only final ones may have no edge."""
+    least: NDArray[np.int64] = np.minimum.reduceat(np.append(steps, FAR), starts[:-1])
+    return np.where(final, 0, np.minimum(least, FAR))
 
 
 class UnitSplitter:
