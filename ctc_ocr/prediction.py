@@ -151,14 +151,22 @@ class Predictor:
             return self.batch_size
         return max(1, min(self.batch_size, BATCH_PIXELS // (width * self.hyperparameters.data.height)))
 
+    def _bound_rows(self, count: int, width: int) -> int:
+        """Images of the batch that is bound for `count`: a full one or, again and again, a quarter of it. A few images
+        cost little, and as each size has memory of its own, all of them together take a third more than the full one.
+        """
+        rows = 1 if count == 1 else self._rows(width)
+        while 1 < count <= rows // 4:
+            rows //= 4
+        return rows
+
     def log_probabilities(
         self, images: NDArray[np.uint8], steps: NDArray[np.intp] | None = None
     ) -> NDArray[np.float32]:
         """Images (N, H, W) uint8, or (N, H, W, 3), of the model's height and of a width in use, no more than are in a
         batch -> (T, N, C) float32. With keep_ratio, only the first steps[n] (N,) of each mean something."""
         count, width = len(images), images.shape[2]
-        # To the next power of two: a few images cost little, and a few sizes are bound.
-        rows = min(1 << (count - 1).bit_length(), self._rows(width))
+        rows = self._bound_rows(count, width)
         executor = self._executor(rows, width)
         _feed(executor.arg_dict["data"], self._graph.encode(_filled_up(images, rows)))
         if steps is not None and self._graph.takes_steps:

@@ -207,7 +207,7 @@ def test_a_small_batch_does_not_cost_a_full_one(tmp_path):
     predictor = Predictor(tmp_path / "m", batch_size=100)
     images = np.stack(random_images(100, width=16, height=10))
     everything = predictor.log_probabilities(images)
-    for count, rows in ((1, 1), (2, 2), (3, 4), (4, 4), (5, 8), (33, 64), (65, 100)):
+    for count, rows in ((1, 1), (2, 6), (3, 6), (6, 6), (7, 25), (25, 25), (26, 100)):
         before = set(predictor._executors)
         np.testing.assert_allclose(predictor.log_probabilities(images[:count]), everything[:, :count], atol=1e-6)
         assert {size for size, _ in set(predictor._executors) - before} <= {rows}
