@@ -30,7 +30,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _replacing(target: Path) -> Iterator[Path]:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    # The same name each time: what a killed process left is replaced with the file itself.
+    temporary = target.with_name(f".{target.name}.tmp")
     try:
         yield temporary
         _sync(temporary)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import BLANK
+from ctc_ocr.decoding import true_steps
 from ctc_ocr.errors import InputError
 from ctc_ocr.language_model import ANY_WORDS, END, NO_NGRAMS, LanguageModel, WordList
 
@@ -80,17 +81,16 @@ class BeamSearch:
         hypotheses, best first, and at least one: where no text is possible, the empty one with -inf.
 
         As long as no prefix that matters falls out of the beam, these are the best texts there are. Their log
-        probabilities are exact in any case.
+        probabilities are exact in any case. Raises InputError for steps that are not N numbers from 0 to T.
         """
         log_probs = np.ascontiguousarray(log_probs, dtype=np.float64)
-        count = log_probs.shape[1]
-        lengths = [len(log_probs)] * count if steps is None else [int(each) for each in steps]
-        return [self._read(log_probs, image, length) for image, length in zip(range(count), lengths, strict=True)]
+        lengths = true_steps(log_probs, steps).tolist()
+        return [self._read(log_probs, image, length) for image, length in enumerate(lengths)]
 
     def _read(self, log_probs: NDArray[np.float64], image: int, steps: int) -> list[Hypothesis]:
         width, found = self.width, self._search(log_probs, image, steps, self.width)
         while not found and self.words and width < WIDEST:
-            # Only beginnings of words are in the beam: it was too narrow for a text that the image hardly shows.
+            # Classes of probability 0 left nothing of what was in the beam: there may be words beside it.
             width = min(8 * width, WIDEST)
             found = self._search(log_probs, image, steps, width)
         if not found:

@@ -88,14 +88,16 @@ def fuse(tree, node, unit, ngrams, weight, bonus):
 
 
 @compiled
-def grow(tree, nodes, blanks, lasts, row, width, ngrams, weight, bonus, words):
-    """The best `width` candidates of a step: a list of (score, slot, unit), a heap whose least is first.
+def grow(tree, nodes, blanks, lasts, row, left, width, ngrams, weight, bonus, words):
+    """The best `width` candidates of a step after which `left` steps follow: a list of (score, slot, unit), a heap
+    whose least is first.
 
     The beam is given by its nodes and their log probabilities (alignments that end in a blank, in the last unit), best
     first. Unit BLANK stands for the prefix itself. Returns also the prefixes' own log probabilities after the step.
 
     A prefix that is extended cannot score more than before by more than the unit's log probability (and the bonus):
-    what cannot get among the best for that is not looked at, and nothing is lost by it.
+    what cannot get among the best for that is not looked at, and nothing is lost by it. Nor is by leaving out the
+    alignments that cannot become words in the steps that are left: else they could fill the beam until the end.
     """
     size = len(nodes)
     next_blanks, next_lasts, totals = np.empty(size), np.empty(size), np.empty(size)
@@ -114,6 +116,11 @@ def grow(tree, nodes, blanks, lasts, row, width, ngrams, weight, bonus, words):
                 repeated = tree.units[parent] == unit
                 source = log_add(source, blanks[above] if repeated else log_add(blanks[above], lasts[above]))
             next_lasts[slot] = source + row[unit]
+        if len(words.final):
+            if left < words.steps_after_blank[tree.word_states[node]]:
+                next_blanks[slot] = LEAST
+            if left < words.steps_after_unit[tree.word_states[node]]:
+                next_lasts[slot] = LEAST
         score = log_add(next_blanks[slot], next_lasts[slot]) + tree.extras[node]
         if score > LEAST:
             heapq.heappush(heap, (score, slot, BLANK))
@@ -132,8 +139,10 @@ def grow(tree, nodes, blanks, lasts, row, width, ngrams, weight, bonus, words):
             child = find_child(tree, node, unit)
             if child != NONE and tree.slots[child] != NONE:
                 continue  # in the beam itself: counted above
-            if len(words.final) and find_edge(words, tree.word_states[node], unit) == NONE:
-                continue
+            if len(words.final):
+                edge = find_edge(words, tree.word_states[node], unit)
+                if edge == NONE or left < words.steps_after_unit[words.targets[edge]]:
+                    continue
             score += fuse(tree, node, unit, ngrams, weight, bonus)[0]
             if score <= threshold:
                 continue
@@ -149,6 +158,7 @@ def grow(tree, nodes, blanks, lasts, row, width, ngrams, weight, bonus, words):
 @compiled
 def search(log_probs, image, steps, width, tree, ngrams, weight, bonus, words):
     """(nodes, log probabilities) of the beam after the steps of an image of (T, N, C) float64 log probabilities.
+    Nothing is checked here: `image` is below N, and `steps` at most T.
 
     `tree` has room for 1 + steps * width nodes, and its root is set.
     """
@@ -158,7 +168,7 @@ def search(log_probs, image, steps, width, tree, ngrams, weight, bonus, words):
     for step in range(steps):
         row = log_probs[step, image]
         heap, next_blanks, next_lasts, totals = grow(
-            tree, nodes, blanks, lasts, row, width, ngrams, weight, bonus, words
+            tree, nodes, blanks, lasts, row, steps - step - 1, width, ngrams, weight, bonus, words
         )
         for node in nodes:
             tree.slots[node] = NONE

@@ -69,11 +69,19 @@ class Calibration:
         """Of what to_dict gave. Raises InputError that starts with `where` for anything else."""
         if not isinstance(values, Mapping) or set(values) != {"slope", "offset"}:
             raise InputError(f"{where}: expected the numbers slope and offset")
-        if not all(type(each) in (int, float) and math.isfinite(each) for each in values.values()):
+        if not all(map(_is_finite, values.values())):
             raise InputError(f"{where}: slope and offset must be finite numbers")
         if values["slope"] <= 0:
             raise InputError(f"{where}: slope {values['slope']} is not above 0")
         return cls(float(values["slope"]), float(values["offset"]))
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether a value of a JSON file is a number that a float can hold."""
+    try:
+        return type(value) in (int, float) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 def _fit_offset(fixed: Floats, targets: Floats) -> float:

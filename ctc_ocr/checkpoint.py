@@ -7,6 +7,7 @@ written beside its place and then moved there, so that a crash leaves the older 
 """
 
 import io
+import itertools
 import json
 import re
 import zipfile
@@ -129,7 +130,7 @@ def save(
         try:
             mx.nd.save(str(temporary), named)
         except mx.base.MXNetError as error:
-            raise RunError(f"{_params_path(prefix, epoch)}: cannot be written: {_first_line(error)}") from None
+            raise RunError(f"{_params_path(prefix, epoch)}: cannot be written: {first_line(error)}") from None
     return _params_path(prefix, epoch)
 
 
@@ -172,10 +173,13 @@ def epochs(prefix: str | Path) -> list[int]:
 
 
 def occupied(prefix: str | Path) -> list[Path]:
-    """The files of a run under this prefix, sorted; empty where a new run may begin."""
-    beside = r"\.json|-symbol\.json|-history\.csv|-validation\.csv|-calibration\.json"
+    """The files of a run under this prefix, sorted, half-written ones of a killed process among them; empty where a new
+    run may begin."""
+    whole = rf"(?:\.json|-symbol\.json|-history\.csv|-validation\.csv|-calibration\.json|{OF_AN_EPOCH})"
+    beside = Path(f"{prefix}-")
+    half = _files(beside.with_name(f".{beside.name[:-1]}"), rf"{whole}\.tmp")  # as atomic_files.replacing names them
     logged = tensorboard_folder(prefix).glob("events.out.tfevents.*")
-    return sorted([*(path for path, _ in _files(prefix, f"{beside}|{OF_AN_EPOCH}")), *logged])
+    return sorted([*(path for path, _ in itertools.chain(_files(prefix, whole), half)), *logged])
 
 
 def validation_path(prefix: str | Path) -> Path:
@@ -238,6 +242,8 @@ def _load_params(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         kind, _, bare = name.partition(":")
         if kind not in found or not bare:
             raise InputError(f"{path}: {name!r} is the name of no parameter; they begin with arg: or aux:")
+        if not np.isfinite(array).all():
+            raise InputError(f"{path}: {bare} has values that are not finite numbers")
         found[kind][bare] = mx.nd.array(array, dtype=array.dtype)
     return found["arg"], found["aux"]
 
@@ -251,19 +257,19 @@ def _load_symbol(path: Path) -> Any:
         except mx.base.MXNetError as error:
             head = foreign_symbol.find(graph, LAST_LAYER)
             if head is None:
-                said = _first_line(error)
+                said = first_line(error)
                 raise InputError(
                     f"MXNet cannot load this symbol ({said}), and there is no {LAST_LAYER} in it"
                 ) from None
         try:
             return mx.sym.load_json(json.dumps(foreign_symbol.cut(graph, head)))
         except mx.base.MXNetError as error:
-            raise InputError(f"MXNet cannot load this symbol: {_first_line(error)}") from None
+            raise InputError(f"MXNet cannot load this symbol: {first_line(error)}") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """What MXNet says, without its stack trace and its own source line."""
     said = next((line for line in str(error).splitlines() if "Error:" in line), str(error).splitlines()[0])
     return re.sub(r"^\S*Error: |\[[\d:]+\] \S+: ", "", said).strip()
@@ -277,13 +283,16 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _files(prefix: str | Path, ending: str) -> Iterator[tuple[Path, re.Match[str]]]:
-    """The files named PREFIX + ending (a pattern)."""
+    """The files named PREFIX + ending (a pattern). Raises InputError for a folder that may not be looked into."""
     folder, stem = Path(f"{prefix}-").parent, Path(f"{prefix}-").name[:-1]
     pattern = re.compile(re.escape(stem) + f"(?:{ending})")
-    if folder.is_dir():
-        for path in folder.iterdir():
-            if match := pattern.fullmatch(path.name):
-                yield path, match
+    try:
+        paths = list(folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        raise InputError(f"{folder}: {error.strerror}") from None
+    for path in paths:
+        if match := pattern.fullmatch(path.name):
+            yield path, match
 
 
 def _ranges(numbers: list[int]) -> str:

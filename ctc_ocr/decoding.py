@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import BLANK, Alphabet
+from ctc_ocr.errors import InputError
+from ctc_ocr.language_model import UnitSplitter
 
 Steps = Sequence[int] | NDArray[Any]
 
@@ -41,8 +43,24 @@ def greedy(logits: NDArray[np.floating[Any]], steps: Steps | None = None) -> lis
     return collapse(best_path(logits, steps))
 
 
+def true_steps(log_probs: NDArray[Any], steps: Steps | None = None) -> NDArray[np.intp]:
+    """(N,): the time steps of each image of (T, N, C). Raises InputError if they are not N numbers from 0 to T."""
+    total, count, _ = log_probs.shape
+    if steps is None:
+        return np.full(count, total)
+    found = np.asarray(steps).astype(np.intp)
+    if found.shape != (count,) or (found < 0).any() or (found > total).any():
+        raise InputError(f"expected {count} numbers of steps from 0 to {total}, got {np.asarray(steps).tolist()}")
+    return found
+
+
 def allowed_classes(alphabet: Alphabet, allowed: Iterable[str]) -> NDArray[np.bool_]:
-    """(C,) bool: the blank and the allowed units. Raises InputError that names the units not in the alphabet."""
+    """(C,) bool: the blank and the allowed units, given one by one, or as a text, of which the longest units that fit
+    are taken. Raises InputError for an empty text and for what is not in the alphabet, which it names."""
+    if isinstance(allowed, str):
+        if not allowed:
+            raise InputError("no units to be read: at least one must be allowed")
+        allowed = UnitSplitter(alphabet).pieces(allowed)
     mask = np.zeros(alphabet.num_classes, dtype=bool)
     mask[[BLANK, *alphabet.encode(allowed)]] = True
     return mask
@@ -68,12 +86,13 @@ def label_log_probability(
     """log p(label | image) for (T, N, C) log probabilities and N labels (codes 1..C-1, no padding) -> (N,) float64.
 
     The sum over all alignments, by the forward algorithm (Graves et al., 2006, section 4.1); -inf for a label that
-    needs more steps than there are. A probability below exp(LEAST) counts as that. Steps are at least 1 here.
+    needs more steps than there are. A probability below exp(LEAST) counts as that. Steps are at least 1 here; more
+    than T raise InputError.
 
     The recursion goes through the states (blank, unit, blank, ..., unit, blank) instead of through the steps: a label
     has fewer of them, and each is computed for all steps at once.
     """
-    total_steps, count, _ = log_probs.shape
+    count = log_probs.shape[1]
     lengths = np.array([len(label) for label in labels], dtype=np.intp)
     units = np.full((lengths.max(initial=0), count), BLANK)
     for column, label in zip(units.T, labels, strict=True):
@@ -81,7 +100,7 @@ def label_log_probability(
     # A unit may follow another without a blank between them if the two differ.
     passage = np.where(units[1:] == units[:-1], -np.inf, 0.0)
     images = np.arange(count)
-    last = np.full(count, total_steps - 1) if steps is None else np.asarray(steps) - 1
+    last = true_steps(log_probs, steps) - 1
     # Log probability of having stayed in a state from the first step on.
     blanks = np.cumsum(np.maximum(log_probs[:, :, BLANK], LEAST), axis=0, dtype=np.float64)  # (T, N)
     stays = np.cumsum(np.maximum(log_probs[:, images, units], LEAST), axis=0, dtype=np.float64)  # (T, L, N)

@@ -105,12 +105,7 @@ class Evaluation:
 
     def _divided(self, text: str) -> list[str]:
         """In units of the alphabet; a character that is in none of them is a unit of its own."""
-        if not (text and self._has_long_units):
-            return list(text)
-        return self._split.whole(text) or self._with_characters(text).whole(text)
-
-    def _with_characters(self, text: str) -> UnitSplitter:
-        return UnitSplitter(Alphabet((*self._alphabet.units, *sorted(set(text) - self._known))))
+        return self._split.pieces(text) if self._has_long_units else list(text)
 
     def _add_details(self, text: list[str], truth: list[str], is_right: bool) -> None:
         self._lengths[len(truth)].add(is_right)

@@ -1,6 +1,7 @@
 """Image files from outside -> (H, W) uint8 grey images, and what may have to be done to them before they are read."""
 
 import io
+import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,23 +26,21 @@ SUFFIXES = tuple(suffix for suffixes in FORMATS.values() for suffix in suffixes)
 MAX_PIXELS = 50_000_000
 
 Grey = NDArray[np.uint8]
+Encoded = bytes | bytearray | memoryview
 
 
-def read_image(source: str | Path | bytes, name: str | None = None, channels: int = 1) -> Grey:
+def read_image(source: str | os.PathLike[str] | Encoded, name: str | None = None, channels: int = 1) -> Grey:
     """The file's (or the encoded bytes') first picture, turned upright by its EXIF orientation: (H, W) uint8 grey, or
     with three channels (H, W, 3) uint8 RGB.
 
     Colours are weighted as in ITU-R BT.601, alpha lies on white paper, 16-bit grey is scaled to 8. Raises InputError
     that starts with `name` (default: the path) for a missing, empty, truncated, foreign or absurdly large image.
     """
-    name = name or ("image" if isinstance(source, bytes) else str(source))
-    if isinstance(source, bytes):
-        encoded = source
+    if isinstance(source, Encoded):
+        name, encoded = name or "image", bytes(source)
     else:
-        try:
-            encoded = Path(source).read_bytes()
-        except OSError as error:
-            raise InputError(f"{name}: {error.strerror}") from None
+        name = name or str(source)
+        encoded = _read_bytes(Path(source), name)
     if not encoded:
         raise InputError(f"{name}: the file is empty")
     try:
@@ -60,6 +59,15 @@ def read_image(source: str | Path | bytes, name: str | None = None, channels: in
         raise InputError(f"{name}: {error}") from None
     except Exception as error:  # Pillow's decoders raise nearly anything on broken files
         raise InputError(f"{name}: broken image: {error}") from None
+
+
+def _read_bytes(path: Path, name: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror}") from None
+    except ValueError as error:  # a path that no system call takes, with a NUL in it say
+        raise InputError(f"{name}: {error}") from None
 
 
 def _pixels(image: Image.Image, channels: int) -> Grey:
@@ -82,18 +90,23 @@ def _pixels(image: Image.Image, channels: int) -> Grey:
 def find_images(paths: Iterable[str | Path]) -> list[Path]:
     """The paths in their order; a folder stands for the image files in it, by name, sorted.
 
-    Whether a file exists is left to read_image. Raises InputError for a folder without images.
+    Whether a file exists is left to read_image. Raises InputError for a folder without images, or one that may not be
+    looked into.
     """
     found: list[Path] = []
     for path in map(Path, paths):
-        if not path.is_dir():
-            found.append(path)
-            continue
-        files = sorted(each for each in path.iterdir() if each.suffix.lower() in SUFFIXES and each.is_file())
-        if not files:
-            raise InputError(f"{path}: no image files in this folder; accepted: {', '.join(SUFFIXES)}")
-        found += files
+        try:
+            found += _images_in(path) if path.is_dir() else [path]
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}") from None
     return found
+
+
+def _images_in(folder: Path) -> list[Path]:
+    files = sorted(each for each in folder.iterdir() if each.suffix.lower() in SUFFIXES and each.is_file())
+    if not files:
+        raise InputError(f"{folder}: no image files in this folder; accepted: {', '.join(SUFFIXES)}")
+    return files
 
 
 def resize(image: Grey, width: int, height: int) -> Grey:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from ctc_ocr import foreign_symbol, symbols
 from ctc_ocr._mxnet import mx
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint import LAST_LAYER, Checkpoint, Model
+from ctc_ocr.checkpoint import LAST_LAYER, Checkpoint, Model, first_line
 from ctc_ocr.errors import InputError
 from ctc_ocr.hyperparameters import Data, Hyperparameters
 from ctc_ocr.symbols import lstm
@@ -24,7 +25,8 @@ class InferenceGraph:
 
     `symbol` takes `data` and gives log probabilities (T, N, C). `data` is a batch of images (N, H, W[, 3]) uint8 with
     its axes in the order `layout`, and as float32 times `scale` if there is one. Images are prepared as the
-    hyperparameters say; with keep_ratio there is a second input, steps (N,) float32.
+    hyperparameters say. Networks that read images of their own widths from both ends have a second input, steps (N,)
+    float32.
     """
 
     symbol: Any
@@ -37,12 +39,16 @@ class InferenceGraph:
     def data_dtype(self) -> str:
         return "uint8" if self.scale is None else "float32"
 
+    @cached_property
+    def takes_steps(self) -> bool:
+        return "steps" in self.symbol.list_arguments()
+
     def input_shapes(self, count: int, width: int) -> dict[str, tuple[int, ...]]:
         """{input: shape} of a batch of `count` images `width` wide."""
         data = self.hyperparameters.data
         pixels = (count, data.height, width, data.channels)[: len(self.layout)]
         shapes: dict[str, tuple[int, ...]] = {"data": tuple(pixels[axis] for axis in self.layout)}
-        return {**shapes, "steps": (count,)} if data.keep_ratio else shapes
+        return {**shapes, "steps": (count,)} if self.takes_steps else shapes
 
     def encode(self, images: NDArray[np.uint8]) -> NDArray[Any]:
         """A batch as the input `data` takes it."""
@@ -58,7 +64,8 @@ def inference_graph(checkpoint: Checkpoint) -> InferenceGraph:
     logits = internals[f"{LAST_LAYER}_output"]
     if checkpoint.model is None:
         return _example_graph(logits, checkpoint)
-    if checkpoint.model.hyperparameters.network.cell == "unrolled":
+    network = checkpoint.model.hyperparameters.network
+    if (network.architecture, network.cell) == ("lstm", "unrolled"):
         # The fused graph reads the same weights several times faster.
         weight = checkpoint.arg_params.get(f"{LAST_LAYER}_weight")
         classes = checkpoint.model.alphabet.num_classes if weight is None else weight.shape[0]
@@ -133,29 +140,62 @@ def _pieces_of_data(checkpoint: Checkpoint, logits: Any) -> int:
 
 
 def needed_parameters(graph: InferenceGraph, checkpoint: Checkpoint) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The arguments and auxiliary states that the graph takes, of the right shapes (else InputError)."""
+    """The arguments and auxiliary states that the graph takes, of the right shapes (else InputError).
+
+    A description that does not fit the graph is refused too: what reads its output trusts in the steps it tells of.
+    """
+    _check_steps_input(graph, checkpoint)
     inputs = graph.input_shapes(1, graph.hyperparameters.full_width)
     arguments, auxiliary = graph.symbol.list_arguments(), graph.symbol.list_auxiliary_states()
     stored = {**checkpoint.arg_params, **checkpoint.aux_params}
     missing = [name for name in [*arguments, *auxiliary] if name not in stored and name not in inputs]
     if missing:
         raise InputError(f"{checkpoint.params_file}: lacks {', '.join(missing)}, which the network needs")
-    try:
-        arg_shapes, output_shapes, aux_shapes = graph.symbol.infer_shape(**inputs)
-    except mx.base.MXNetError as error:
-        raise InputError(f"{checkpoint.prefix}-symbol.json: does not fit images of its size: {error}") from None
+    arg_shapes, output_shape, aux_shapes = _shapes(graph, checkpoint, inputs)
     expected = dict(zip([*arguments, *auxiliary], [*arg_shapes, *aux_shapes], strict=True))
     for name, shape in expected.items():
         if name not in inputs and stored[name].shape != shape:
             raise InputError(
                 f"{checkpoint.params_file}: {name} has the shape {stored[name].shape}; the network needs {shape}"
             )
-    if output_shapes[0][2] != graph.alphabet.num_classes:
-        raise InputError(
-            f"{checkpoint.prefix}.json: an alphabet of {graph.alphabet.num_classes - 1} units and the blank does not "
-            f"fit a network of {output_shapes[0][2]} classes"
-        )
+    _check_output(output_shape, graph, checkpoint)
     return (
         {name: stored[name] for name in arguments if name not in inputs},
         {name: stored[name] for name in auxiliary},
     )
+
+
+def _check_steps_input(graph: InferenceGraph, checkpoint: Checkpoint) -> None:
+    settings = graph.hyperparameters
+    # What reads from left to right alone needs no steps: nothing to the right of an image's own changes them.
+    expected = settings.data.keep_ratio and settings.network.architecture != "lstm"
+    if graph.takes_steps != expected:
+        raise InputError(
+            f"{checkpoint.prefix}.json: with architecture {settings.network.architecture} and keep_ratio "
+            f"{str(settings.data.keep_ratio).lower()}, a network {'has' if expected else 'has no'} input steps, but "
+            f"that of {checkpoint.prefix}-symbol.json {'has none' if expected else 'has one'}"
+        )
+
+
+def _shapes(graph: InferenceGraph, checkpoint: Checkpoint, inputs: dict[str, tuple[int, ...]]) -> tuple[Any, Any, Any]:
+    """Those of the arguments, of the output, and of the auxiliary states."""
+    try:
+        # infer_shape does the same, and prints what it was given where it fails.
+        arguments, outputs, auxiliary = graph.symbol.infer_shape_partial(**inputs)
+    except mx.base.MXNetError as error:
+        told = f"does not fit images of its size: {first_line(error)}"
+        raise InputError(f"{checkpoint.prefix}-symbol.json: {told}") from None
+    return arguments, outputs[0], auxiliary
+
+
+def _check_output(shape: tuple[int, ...], graph: InferenceGraph, checkpoint: Checkpoint) -> None:
+    """Of one image of the full width, it must be (T, 1, C)."""
+    described = f"{checkpoint.prefix}.json"
+    if shape[-1] != graph.alphabet.num_classes:
+        raise InputError(
+            f"{described}: an alphabet of {graph.alphabet.num_classes - 1} units and the blank does not "
+            f"fit a network of {shape[-1]} classes"
+        )
+    expected = (graph.hyperparameters.num_steps, 1, graph.alphabet.num_classes)
+    if shape != expected:
+        raise InputError(f"{described}: tells of an output {expected} for one image, but the network's is {shape}")

@@ -38,12 +38,11 @@ def describe_model(model: Model, batch_size: int = 1) -> str:
     """The table of a model's network, for images of its full size."""
     data = model.hyperparameters.data
     images = (batch_size, data.height, model.hyperparameters.full_width, *((3,) if data.channels == 3 else ()))
-    inputs: dict[str, Shape] = {"data": images}
-    steps = None
-    if data.keep_ratio:
-        steps, inputs["steps"] = mx.sym.Variable("steps"), (batch_size,)
+    steps = mx.sym.Variable("steps") if data.keep_ratio else None
     logits = symbols.logits(mx.sym.Variable("data"), model.hyperparameters, model.alphabet.num_classes, steps)
-    return describe(logits, inputs)
+    inputs: dict[str, Shape] = {"data": images, "steps": (batch_size,)}
+    taken = logits.list_arguments()  # an LSTM that reads forwards needs no steps
+    return describe(logits, {name: shape for name, shape in inputs.items() if name in taken})
 
 
 def describe(symbol: Any, inputs: Mapping[str, Shape]) -> str:

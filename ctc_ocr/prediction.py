@@ -1,5 +1,7 @@
 """Images -> texts and confidences, by a checkpoint of this package or of MXNet's own example/ctc."""
 
+import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +19,8 @@ from ctc_ocr.checkpoint import load
 from ctc_ocr.constant_folding import fold_constants
 from ctc_ocr.errors import InputError
 from ctc_ocr.host_memory import host_view, is_on_host
-from ctc_ocr.images import read_image
+from ctc_ocr.hyperparameters import LARGEST_SIZE
+from ctc_ocr.images import Encoded, read_image
 from ctc_ocr.inference_graph import inference_graph, needed_parameters
 from ctc_ocr.preparation import Pixels
 from ctc_ocr.reading import Decoder
@@ -25,15 +28,15 @@ from ctc_ocr.reading import Decoder
 BATCH_SIZE = 128  # of MXNet's example network on one core, 32 take 2 to 8 % longer, and more than 128 gain nothing
 BATCH_PIXELS = 2**19  # of images that keep their ratio: the memory of wide ones stays within bounds
 
-Source = str | Path | bytes | Pixels
+Source = str | os.PathLike[str] | Encoded | Pixels
 
 
 @dataclass(frozen=True)
 class Prediction:
     """A reading. `codes` are without blanks; `confidence` is how probably the text is right, 0 to 1, if it was asked
     for; `log_probability` is log p(text | image) as the network gives it; `alternatives` are the next best readings of
-    a beam search with top_k above 1; `score` is what these are ordered by: the log probability, and what a language
-    model and the bonus of a unit add to it."""
+    a beam search with top_k above 1; `score` is what it and they are ordered by: the log probability, and what a
+    language model and a bonus add."""
 
     text: str
     codes: list[int]
@@ -48,7 +51,7 @@ class Predictor:
 
     `decoder` says how texts are found; `ink` replaces the model's own (dark, light or auto). Confidences are
     calibrated where the model's run has found out how. The network is bound once for each size of batches in use.
-    Raises InputError if the model cannot be read.
+    Raises InputError if the model cannot be read, or if batch_size is not from 1 to 10,000.
     """
 
     def __init__(
@@ -60,6 +63,8 @@ class Predictor:
         decoder: Decoder | None = None,
         ink: str | None = None,
     ) -> None:
+        if not 1 <= batch_size <= LARGEST_SIZE:
+            raise InputError(f"batch_size: expected 1 to {LARGEST_SIZE} images, got {batch_size}")
         checkpoint = load(prefix, epoch)
         self.epoch = checkpoint.epoch
         self.batch_size = batch_size
@@ -78,11 +83,10 @@ class Predictor:
         return self._graph.alphabet
 
     def load(self, source: Source, name: str | None = None) -> Pixels:
-        """The file, the encoded bytes, or the array (H, W) or (H, W, 3) uint8, as the model reads it: what it keeps
+        """The file, the encoded bytes, or the array (H, W) or (H, W, 3) RGB uint8, as the model reads it: what it keeps
         of an image. Raises InputError, starting with `name`, for what is no such image."""
         channels = self.hyperparameters.data.channels
-        image = source if isinstance(source, np.ndarray) else read_image(source, name, channels)
-        _check_pixels(image, name or "image")
+        image = _pixels(source, name, channels)
         if channels == 1:
             image = preparation.grey(image)
         elif image.ndim == 2:
@@ -91,11 +95,18 @@ class Predictor:
 
     def read(self, source: Source) -> Prediction:
         """The reading of one image: a path, encoded bytes, or an array."""
-        return self.predict([source])[0]
+        return self.predict_loaded([self.load(source)])[0]
 
     def predict(self, sources: Sequence[Source], confidence: bool = True) -> list[Prediction]:
-        """Readings of N images in their order; without their confidence, they are faster."""
-        return self.predict_loaded([self.load(source) for source in sources], confidence)
+        """Readings of N images in their order; without their confidence, they are faster. Raises InputError that says
+        which of them, from 0 on, is none."""
+        images = []
+        for index, source in enumerate(sources):
+            try:
+                images.append(self.load(source))
+            except InputError as error:
+                raise InputError(f"sources[{index}]: {error}") from None
+        return self.predict_loaded(images, confidence)
 
     def predict_loaded(self, images: Sequence[Pixels], confidence: bool = True) -> list[Prediction]:
         """Readings of what `load` gave."""
@@ -135,10 +146,19 @@ class Predictor:
         ]
 
     def _rows(self, width: int) -> int:
-        """Images in a batch of this width."""
+        """Images in a full batch of this width."""
         if not self.hyperparameters.data.keep_ratio:
             return self.batch_size
         return max(1, min(self.batch_size, BATCH_PIXELS // (width * self.hyperparameters.data.height)))
+
+    def _bound_rows(self, count: int, width: int) -> int:
+        """Images of the batch that is bound for `count`: a full one or, again and again, a quarter of it. A few images
+        cost little, and as each size has memory of its own, all of them together take a third more than the full one.
+        """
+        rows = 1 if count == 1 else self._rows(width)
+        while 1 < count <= rows // 4:
+            rows //= 4
+        return rows
 
     def log_probabilities(
         self, images: NDArray[np.uint8], steps: NDArray[np.intp] | None = None
@@ -146,10 +166,10 @@ class Predictor:
         """Images (N, H, W) uint8, or (N, H, W, 3), of the model's height and of a width in use, no more than are in a
         batch -> (T, N, C) float32. With keep_ratio, only the first steps[n] (N,) of each mean something."""
         count, width = len(images), images.shape[2]
-        rows = 1 if count == 1 else self._rows(width)
+        rows = self._bound_rows(count, width)
         executor = self._executor(rows, width)
         _feed(executor.arg_dict["data"], self._graph.encode(_filled_up(images, rows)))
-        if steps is not None:
+        if steps is not None and self._graph.takes_steps:
             _feed(executor.arg_dict["steps"], _filled_up(np.asarray(steps, np.float32), rows))
         output: NDArray[np.float32] = executor.forward(is_train=False)[0].asnumpy()
         return output[:, :count]
@@ -163,26 +183,32 @@ class Predictor:
     def _prediction(self, hypotheses: Sequence[Any], confidence: bool) -> Prediction:
         readings = []
         for each in hypotheses:
-            probability = None
+            text, codes = self.alphabet.decode(each.codes), list(each.codes)
             if confidence:
-                probability = float(np.exp(each.log_probability))
-                if self.calibration is not None:
-                    probability = float(self.calibration.apply(probability))
-            text, log_probability = self.alphabet.decode(each.codes), each.log_probability if confidence else None
-            score = each.score if confidence else None
-            readings.append(Prediction(text, list(each.codes), probability, log_probability, score=score))
+                sure = self._confidence(each.log_probability)
+                readings.append(Prediction(text, codes, sure, each.log_probability, score=each.score))
+            else:
+                readings.append(Prediction(text, codes, None))
         return replace(readings[0], alternatives=tuple(readings[1:])) if len(readings) > 1 else readings[0]
 
+    def _confidence(self, log_probability: float) -> float:
+        """How probably a reading is right. One that the image cannot give is not, whatever the calibration says."""
+        if not log_probability > -math.inf:
+            return 0.0
+        probability = math.exp(min(log_probability, 0.0))  # float32 sums of the network are a little off
+        return probability if self.calibration is None else float(self.calibration.apply(probability))
+
     def _executor(self, rows: int, width: int) -> Any:
-        """The bound network for batches of this size. Those for other widths than the full one share its memory."""
+        """The bound network for batches of this size. Those for one image share the memory of its full width's, all
+        others that of a full batch of the full width."""
         if (rows, width) not in self._executors:
             full = self.hyperparameters.full_width
-            if width == full:
+            largest = (1 if rows == 1 else self._rows(full), full)
+            if (rows, width) == largest:
                 made = self._bind(rows, width)
             else:
                 shapes = self._graph.input_shapes(rows, width)
-                largest = self._executor(1 if rows == 1 else self._rows(full), full)
-                made = largest.reshape(partial_shaping=True, allow_up_sizing=True, **shapes)
+                made = self._executor(*largest).reshape(partial_shaping=True, allow_up_sizing=True, **shapes)
             self._executors[rows, width] = made
         return self._executors[rows, width]
 
@@ -196,6 +222,17 @@ class Predictor:
         module.bind(inputs, for_training=False)
         module.set_params(self._arg_params, self._aux_params)
         return module._exec_group.execs[0]
+
+
+def _pixels(source: Source, name: str | None, channels: int) -> Pixels:
+    """The array itself, or what a file or its bytes show (see read_image)."""
+    if isinstance(source, np.ndarray):
+        _check_pixels(source, name or "image")
+        return source
+    if not isinstance(source, str | os.PathLike | Encoded):
+        accepted = "a path, encoded bytes, or pixels (H, W) or (H, W, 3) uint8"
+        raise InputError(f"{name or 'image'}: expected {accepted}, got {type(source).__name__}")
+    return read_image(source, name, channels)
 
 
 def _check_pixels(image: Pixels, name: str) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from ctc_ocr.hyperparameters import Hyperparameters
 from ctc_ocr.images import invert, looks_inverted, read_image, resize
@@ -35,8 +36,8 @@ def load(encoded: bytes, name: str, hyperparameters: Hyperparameters) -> Pixels:
 
 
 def grey(image: Pixels) -> Pixels:
-    """(H, W) of (H, W) or (H, W, 3)."""
-    return image if image.ndim == 2 else image.mean(axis=2).astype(np.uint8)
+    """(H, W) uint8 of (H, W) or (H, W, 3) RGB: the same levels that read_image gives of a file with these pixels."""
+    return image if image.ndim == 2 else np.array(Image.fromarray(image).convert("L"))
 
 
 def level(image: Pixels) -> Pixels:

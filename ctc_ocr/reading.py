@@ -1,6 +1,6 @@
 """How a network's log probabilities are read: by the best path or a beam search, of all classes or some. No MXNet."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,16 @@ from ctc_ocr.decoding import Steps, greedy, label_log_probability, restrict
 
 @dataclass(frozen=True)
 class Decoder:
-    """`search` None takes the best path alone; `allowed` (C,) bool are the classes that may be read, None: all."""
+    """`search` None takes the best path alone; `allowed` (C,) bool are the classes that may be read, None: all. Of the
+    search's words, only those made of them are left: InputError if there is none."""
 
     search: BeamSearch | None = None
     allowed: NDArray[np.bool_] | None = None
+
+    def __post_init__(self) -> None:
+        if self.search is not None and self.search.words is not None and self.allowed is not None:
+            search = replace(self.search, words=self.search.words.restricted(self.allowed))
+            object.__setattr__(self, "search", search)
 
     def read(
         self, log_probs: NDArray[np.floating[Any]], steps: Steps | None = None, confidence: bool = True
@@ -23,7 +29,7 @@ class Decoder:
         """(T, N, C) log probabilities and true steps (N,) -> for each image its hypotheses, best first, at least one.
 
         exp(log_probability) is a reading's confidence. The best path has one hypothesis an image, and without
-        `confidence` no log probability (NaN): it takes longer than the reading.
+        `confidence` no log probability (NaN): it takes longer than the reading. More steps than T raise InputError.
         """
         if self.allowed is not None:
             log_probs = restrict(log_probs, self.allowed)

@@ -54,15 +54,18 @@ def to_mx(params):
     return {name: mx.nd.array(array, dtype=array.dtype) for name, array in params.items()}
 
 
-def save_own_model(prefix, alphabet="0123456789", width=16, height=10, hidden=6, cell="unrolled", epoch=1, seed=0):
+def save_own_model(
+    prefix, alphabet="0123456789", width=16, height=10, hidden=6, cell="unrolled", epoch=1, seed=0, keep_ratio=False
+):
     """A checkpoint of this package, its loss attached. Returns hyperparameters and parameters."""
     hyperparameters = Hyperparameters(
-        data=Data(alphabet=alphabet, min_length=1, max_length=2, width=width, height=height),
+        data=Data(alphabet=alphabet, min_length=1, max_length=2, width=width, height=height, keep_ratio=keep_ratio),
         network=Network(num_layers=LAYERS, num_hidden=hidden, cell=cell),
     )
     model = checkpoint.Model(hyperparameters, Alphabet(tuple(alphabet)))
-    logits = symbols.logits(mx.sym.Variable("data"), hyperparameters, model.alphabet.num_classes)
-    symbol = losses.attach("ctc", logits, mx.sym.Variable("label"))
+    steps = mx.sym.Variable("steps") if keep_ratio else None
+    logits = symbols.logits(mx.sym.Variable("data"), hyperparameters, model.alphabet.num_classes, steps)
+    symbol = losses.attach("ctc", logits, mx.sym.Variable("label"), steps)
     params = lstm_parameters(np.random.default_rng(seed), height, hidden, model.alphabet.num_classes)
     checkpoint.save(prefix, epoch, symbol, to_mx(params), {}, model)
     return hyperparameters, params

@@ -3,15 +3,18 @@
 import collections
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
 
+from ctc_ocr import beam_search
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.beam_search import BeamSearch
 from ctc_ocr.decoding import allowed_classes, greedy, log_softmax, restrict
 from ctc_ocr.errors import InputError
 from ctc_ocr.language_model import LanguageModel, WordList
+from ctc_ocr.reading import Decoder
 from tests.reference_ctc import ctc_loss
 
 ALPHABET = Alphabet(("a", "b", "c"))
@@ -191,6 +194,78 @@ def test_only_listed_words_are_read_even_where_the_image_shows_none_of_them():
     # Too few steps for any word: nothing is read, and nothing is sure about it.
     (nothing,) = BeamSearch(2, 2, words=words)(blank[:3])[0]
     assert (nothing.codes, nothing.log_probability) == ([], -math.inf)
+
+
+@pytest.mark.parametrize(
+    ("length", "repeats", "count", "steps"), [(12, 1, 30_000, 20), (70, 1, 300, 80), (6, 2, 3_000, 20)]
+)
+def test_long_words_are_read_where_nothing_but_blanks_is_shown(length, repeats, count, steps):
+    """The empty text is the likeliest by far until no word can be finished any more. Equal neighbours need a blank."""
+    alphabet = Alphabet(tuple("abcdefghijklmnopqrstuvwxyz"))
+    rng = np.random.default_rng(8)
+    listed = ["".join(np.repeat(word, repeats)) for word in rng.choice(alphabet.units, size=(count, length))]
+    words = WordList.from_words(listed, alphabet)
+    logits = rng.normal(size=(steps, 10, 27))
+    logits[:, :, 0] += 4
+    for (found,) in BeamSearch(10, words=words)(log_softmax(logits)):
+        assert alphabet.decode(found.codes) in listed
+        assert math.isfinite(found.score)
+
+
+@pytest.mark.parametrize("width", [1, 2, 5])
+def test_a_word_is_read_if_and_only_if_the_steps_suffice_for_one(monkeypatch, width):
+    monkeypatch.setattr(beam_search, "WIDEST", width)  # at once, not by a wider beam
+    alphabet = Alphabet(tuple("ab "))
+    rng = np.random.default_rng(width)
+    for listed in (["aab"], ["abba", "bbb"], ["aa", "babab"], ["abab", "abaa", "bbaa"]):
+        needed = min(len(word) + sum(a == b for a, b in itertools.pairwise(word)) for word in listed)
+        words = WordList.from_words(listed, alphabet)
+        for steps in range(8):
+            for (found,) in BeamSearch(width, words=words)(random_log_probs(rng, 8, 10), [steps] * 10):
+                read = alphabet.decode(found.codes).split()
+                assert bool(read) == (steps >= needed)
+                assert set(read) <= set(listed)
+
+
+def test_texts_of_words_are_the_best_of_all_that_are_made_of_them():
+    alphabet = Alphabet(tuple("ab "))
+    words = WordList.from_words(["aa", "ab", "bab"], alphabet)
+    log_probs = random_log_probs(np.random.default_rng(9), steps=6)
+    for image, found in enumerate(BeamSearch(EVERYTHING, 500, words=words)(log_probs)):
+        texts = {
+            codes: log_prob
+            for codes, log_prob in all_texts(log_probs[:, image]).items()
+            if re.fullmatch(" *(aa|ab|bab)( +(aa|ab|bab))* *", alphabet.decode(codes))
+        }
+        assert len(found) == len(texts)
+        check(found, texts, log_probs[:, image])
+
+
+def test_a_word_is_found_beside_those_that_a_probability_of_0_ends():
+    with np.errstate(divide="ignore"):
+        log_probs = np.log(np.array([[[0.0, 0.9, 0.0, 0.1, 0.0]], [[0.1, 0.0, 0.0, 0.0, 0.9]]]))
+    alphabet = Alphabet(tuple("abcd"))
+    (found,) = BeamSearch(1, words=WordList.from_words(["ab", "cd"], alphabet))(log_probs)[0]
+    assert alphabet.decode(found.codes) == "cd"
+
+
+def test_words_with_units_that_are_not_allowed_are_not_searched():
+    alphabet = Alphabet(tuple("abcd"))
+    search = BeamSearch(1, words=WordList.from_words(["ab", "cd"], alphabet))
+    decoder = Decoder(search, allowed_classes(alphabet, "acd"))
+    assert decoder.search.words.codes == ((3, 4),)
+    log_probs = random_log_probs(np.random.default_rng(10), classes=5)
+    assert [[each.codes for each in found] for found in decoder.read(log_probs)] == [[[3, 4]], [[3, 4]]]
+    with pytest.raises(InputError, match="no listed word is made of allowed units"):
+        Decoder(search, allowed_classes(alphabet, "ac"))
+
+
+def test_steps_that_no_image_has_are_refused():
+    """The compiled search would read behind the end of the array."""
+    log_probs = random_log_probs(np.random.default_rng(11))
+    for steps in ([5, 6], [-1, 5], [5]):
+        with pytest.raises(InputError, match="expected 2 numbers of steps from 0 to 5"):
+            BeamSearch(3)(log_probs, steps)
 
 
 def test_a_mask_holds_in_the_search():

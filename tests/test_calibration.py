@@ -125,7 +125,8 @@ def test_to_json_and_back():
 @pytest.mark.parametrize(
     "values",
     [[1, 2], {}, {"slope": 1.0}, {"slope": 0, "offset": 0}, {"slope": True, "offset": 0},
-     {"slope": 1.0, "offset": math.nan}, {"slope": 1, "offset": 0, "more": 1}],
+     {"slope": 1.0, "offset": math.nan}, {"slope": 1, "offset": 0, "more": 1}, {"slope": 10**400, "offset": 0},
+     {"slope": 1, "offset": -(10**400)}],
 )  # fmt: skip
 def test_bad_values_are_refused(values):
     with pytest.raises(InputError, match=r"^ocr\.json: "):

@@ -170,6 +170,21 @@ def test_sparse_parameters_and_foreign_names_are_refused(prefix):
         checkpoint.load(prefix)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("kind", ["arg", "aux"])
+def test_parameters_that_are_not_finite_are_refused(prefix, value, kind):
+    _, params = save_own_model(prefix)
+    params["pred_fc_bias"][3] = value
+    mx.nd.save(f"{prefix}-0001.params", {f"{kind}:{n}": mx.nd.array(a) for n, a in params.items()})
+    with pytest.raises(InputError, match=r"ocr-0001\.params: pred_fc_bias has values that are not finite"):
+        checkpoint.load(prefix)
+
+
+def test_a_folder_that_cannot_be_looked_into(tmp_path):
+    with pytest.raises(InputError, match="x{300}: File name too long"):
+        checkpoint.load(tmp_path / ("x" * 300) / "ocr")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -294,6 +309,8 @@ def test_a_killed_writer_leaves_every_file_whole(prefix):
     for epoch in checkpoint.epochs(prefix):
         assert checkpoint.load(prefix, epoch).epoch == epoch
     assert 1 in checkpoint.epochs(prefix)
+    # What is left of it belongs to the run: the next one replaces or removes it.
+    assert {path for path in prefix.parent.iterdir() if path.suffix == ".tmp"} < set(checkpoint.occupied(prefix))
 
 
 def test_an_epoch_that_cannot_be_written_leaves_the_older_file(prefix, tmp_path):

@@ -14,6 +14,7 @@ from ctc_ocr.decoding import (
     label_log_probability,
     log_softmax,
     restrict,
+    true_steps,
 )
 from ctc_ocr.errors import InputError
 
@@ -141,6 +142,28 @@ def test_a_mask_is_a_softmax_over_what_is_allowed():
     assert (greedy(logits), greedy(masked)) == ([[2]], [[3]])
     assert restrict(logits, allowed_classes(alphabet, ())).max(axis=2).tolist() == [[0.0], [0.0]]
     assert np.exp(label_log_probability(masked, [[2]])) == [0.0]
+
+
+def test_a_mask_of_units_of_several_characters():
+    alphabet = Alphabet(("s", "sch", "ch", "a"))
+    assert allowed_classes(alphabet, "scha").tolist() == [True, False, True, False, True]
+    assert allowed_classes(alphabet, "chs").tolist() == [True, True, False, True, False]
+    assert allowed_classes(alphabet, ["sch"]).tolist() == [True, False, True, False, False]
+    with pytest.raises(InputError, match="not in the alphabet: 'c'$"):
+        allowed_classes(alphabet, "schca")
+    with pytest.raises(InputError, match="at least one must be allowed"):
+        allowed_classes(alphabet, "")
+
+
+def test_steps_that_no_image_has_are_refused():
+    log_probs = log_softmax(np.random.default_rng(8).normal(size=(6, 2, 4)))
+    assert true_steps(log_probs).tolist() == [6, 6]
+    assert true_steps(log_probs, np.array([6.0, 0.0])).tolist() == [6, 0]
+    for steps in ([6, 7], [-1, 6], [6], [6, 6, 6], [[6, 6]]):
+        with pytest.raises(InputError, match="expected 2 numbers of steps from 0 to 6, got"):
+            true_steps(log_probs, steps)
+    with pytest.raises(InputError, match=r"from 0 to 6, got \[6, 7\]"):
+        label_log_probability(log_probs, [[1], [2]], [6, 7])
 
 
 def test_a_mask_names_what_is_not_in_the_alphabet():

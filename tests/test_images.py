@@ -1,8 +1,11 @@
 """Image files of many kinds, real and broken, and what is done to them before reading."""
 
+import errno
 import io
+import os
 import struct
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -140,6 +143,19 @@ def test_other_bad_files_are_named(tmp_path):
             read_image(tmp_path / name)
 
 
+def test_paths_that_no_file_can_have_are_refused():
+    for path, said in (("a\0b.png", "null byte"), ("x" * 300 + ".png", "File name too long")):
+        with pytest.raises(InputError, match=f"^{path}: .*{said}"):
+            read_image(path)
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_encoded_bytes_of_any_kind(kind):
+    np.testing.assert_array_equal(read_image(kind(encode(Image.fromarray(GREY)))), GREY)
+    with pytest.raises(InputError, match="^image: the file is empty"):
+        read_image(kind(b""))
+
+
 def test_postscript_is_not_run():
     with pytest.raises(InputError, match="not an image"):
         read_image(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\nshowpage\n")
@@ -172,6 +188,18 @@ def test_find_images_keeps_the_order_and_sorts_folders(tmp_path):
     (tmp_path / "sub.png" / "c.txt").touch()
     with pytest.raises(InputError, match=r"sub\.png: no image files in this folder; accepted: .*\.png"):
         find_images([tmp_path / "sub.png"])
+
+
+def test_folders_that_cannot_be_looked_into(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="x{300}: File name too long"):
+        find_images(["x" * 300])
+
+    def refuse(self):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(InputError, match=f"^{tmp_path}: Permission denied"):
+        find_images([tmp_path])
 
 
 def test_halving_is_the_mean_over_squares():

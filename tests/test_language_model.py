@@ -66,6 +66,7 @@ def test_units_of_several_characters():
     assert splitter.whole("schs[[.") == ["sch", "s", "[[", "."]
     assert list(splitter.known("schxcs")) == [["sch"], ["c", "s"]]
     assert splitter.whole("sx") == splitter.whole("") == []
+    assert splitter.pieces("schxs[\n[[") == ["sch", "x", "s", "[", "\n", "[["]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,6 @@ def accepts(words: WordList, codes):
     ("separators", "pattern"),
     [
         ("", "a|ab|ba"),
-        ("x", "a|ab|ba"),
         (" ", " *(a|ab|ba)( +(a|ab|ba))* *"),
         (". ", "[ .]*(a|ab|ba)([ .]+(a|ab|ba))*[ .]*"),
     ],
@@ -115,6 +115,43 @@ def test_a_word_list_accepts_what_a_regular_expression_does(separators, pattern)
     for length in range(7):
         for codes in itertools.product(range(1, 5), repeat=length):
             assert accepts(words, codes) == bool(re.fullmatch(pattern, alphabet.decode(codes)))
+
+
+def test_separators_that_are_not_in_the_alphabet_are_named():
+    alphabet = Alphabet(tuple("ab."))
+    for separators in ("#", ".#", ". "):
+        with pytest.raises(InputError, match=f"^separators: not in the alphabet: '{separators[-1]}'"):
+            WordList.from_words(["ab"], alphabet, separators)
+    # The default holds for alphabets with and without a space.
+    words = WordList.from_words(["ab"], alphabet)
+    assert words.separators == ()
+    assert accepts(words, alphabet.encode("ab"))
+
+
+def test_words_of_allowed_units_alone():
+    alphabet = Alphabet(tuple("ab ."))
+    words = WordList.from_words(["ab", "a", "ba", "bx"], alphabet, ". ")
+    some = words.restricted(np.array([True, True, False, True, False]))
+    assert (some.count, some.skipped) == (1, ("bx",))
+    for length in range(5):
+        for codes in itertools.product(range(1, 5), repeat=length):
+            assert accepts(some, codes) == bool(re.fullmatch(" *a( +a)* *", alphabet.decode(codes)))
+    with pytest.raises(InputError, match="no listed word is made of allowed units"):
+        words.restricted(np.array([True, False, True, True, True]))
+
+
+def test_the_least_steps_to_the_end_of_a_word():
+    alphabet = Alphabet(tuple("ab "))
+    table = WordList.from_words(["aaab", "abb", "bb"], alphabet).table
+    states = {"": 0}
+    for text in ("a", "aa", "aaa", "aaab", "ab", "abb", "b", "bb", "bb "):
+        edges = range(table.starts[states[text[:-1]]], table.starts[states[text[:-1]] + 1])
+        (states[text],) = (table.targets[edge] for edge in edges if table.units[edge] == alphabet.lookup[text[-1]])
+    found = {text: (table.steps_after_blank[s], table.steps_after_unit[s]) for text, s in states.items()}
+    assert found == {
+        "": (3, 3), "a": (3, 3), "aa": (2, 3), "aaa": (1, 1), "aaab": (0, 0), "ab": (1, 2), "abb": (0, 0),
+        "b": (1, 2), "bb": (0, 0), "bb ": (0, 0),
+    }  # fmt: skip
 
 
 def test_a_word_list_from_a_file(tmp_path: Path):

@@ -28,6 +28,7 @@ def model(data: dict[str, Any] | None = None, **network: Any) -> Model:
         model(num_layers=3, num_hidden=7),
         model(architecture="crnn", **CRNN),
         model(architecture="crnn", dropout=0.5, batch_norm=False, **CRNN),
+        model({"keep_ratio": True}),
         model({"channels": 3, "keep_ratio": True}, architecture="crnn", **CRNN),
     ],
 )

@@ -12,7 +12,7 @@ from ctc_ocr.cli.infer import main
 from ctc_ocr.errors import InputError
 from ctc_ocr.images import invert
 from ctc_ocr.prediction import Predictor
-from tests.models import save_line_model
+from tests.models import save_line_model, save_own_model
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +84,31 @@ def test_paths_bytes_and_arrays_read_alike(tmp_path):
     for wrong in (image.astype(np.float32), image[0], np.empty((0, 5), np.uint8), np.empty((4, 5, 2), np.uint8)):
         with pytest.raises(InputError, match="expected pixels"):
             predictor.read(wrong)
+
+
+def test_colours_are_read_as_grey_alike_from_a_file_and_an_array(tmp_path):
+    save_line_model(tmp_path / "m")
+    predictor = Predictor(tmp_path / "m")
+    image = np.random.default_rng(2).integers(0, 256, (12, 40, 3), dtype=np.uint8)
+    image[:, :5] = 0, 0, 255  # blue ink
+    path = tmp_path / "colours.png"
+    Image.fromarray(image).save(path)
+    found = predictor.load(image)
+    np.testing.assert_array_equal(found, predictor.load(path))
+    np.testing.assert_allclose(found.astype(float), image @ [0.299, 0.587, 0.114], atol=1)
+    assert predictor.read(image) == predictor.read(path)
+
+
+def test_a_line_of_an_lstm_reads_the_same_alone_and_in_any_batch(tmp_path):
+    """It reads from left to right alone, and so takes no steps."""
+    save_own_model(tmp_path / "m", alphabet="abcdef", width=60, height=12, hidden=10, cell="fused", keep_ratio=True)
+    predictor = Predictor(tmp_path / "m")
+    images = lines(WIDTHS)
+    readings = predictor.predict(images)
+    assert len({reading.text for reading in readings}) > 3
+    for image, reading in zip(images, readings, strict=True):
+        assert predictor.read(image).codes == reading.codes
+        assert predictor.read(image).confidence == pytest.approx(reading.confidence, rel=1e-4)
 
 
 def test_the_models_own_ink_and_another(tmp_path):

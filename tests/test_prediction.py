@@ -4,14 +4,21 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from ctc_ocr import symbols
 from ctc_ocr._mxnet import mx
+from ctc_ocr.beam_search import BeamSearch
+from ctc_ocr.calibration import Calibration
+from ctc_ocr.calibration_file import save_calibrations
 from ctc_ocr.decoding import greedy, label_log_probability, log_softmax
 from ctc_ocr.devices import contexts
 from ctc_ocr.errors import InputError
 from ctc_ocr.images import resize
+from ctc_ocr.language_model import WordList
 from ctc_ocr.prediction import Predictor
-from tests.models import numpy_logits, save_example_model, save_own_model
+from ctc_ocr.reading import Decoder
+from tests.models import numpy_logits, save_example_model, save_line_model, save_own_model
 
 
 def random_images(count, width, height, seed=0):
@@ -131,6 +138,118 @@ def test_a_foreign_model_that_is_not_the_example_is_refused(tmp_path):
     mx.nd.save(str(tmp_path / "x-0001.params"), {"arg:other_weight": mx.nd.ones((11, 4))})
     with pytest.raises(InputError, match=r"x-symbol\.json: has no layer pred_fc"):
         Predictor(tmp_path / "x")
+
+
+def change_description(prefix, section, **changes):
+    path = prefix.with_name(f"{prefix.name}.json")
+    described = json.loads(path.read_text())
+    described["hyperparameters"][section] |= changes
+    path.write_text(json.dumps(described))
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "said"),
+    [
+        ("network", {"architecture": "lstm"}, "has no input steps, but that of .* has one"),
+        ("data", {"keep_ratio": False}, "has no input steps, but that of .* has one"),
+        ("network", {"pool_widths": [1, 2]}, r"tells of an output \(30, 1, 5\) for one image, .* is \(15, 1, 5\)"),
+        ("data", {"channels": 3}, "does not fit images of its size: "),
+        ("data", {"height": 40}, "does not fit images of its size: .*Shape inconsistent"),
+    ],
+)
+def test_a_description_that_does_not_fit_the_network_is_refused(tmp_path, section, changes, said):
+    """The compiled search would read behind the end of what the network gives, and bring the process down."""
+    save_line_model(tmp_path / "m")
+    change_description(tmp_path / "m", section, **changes)
+    with pytest.raises(InputError, match=said) as raised:
+        Predictor(tmp_path / "m")
+    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_convolutions_without_the_steps_of_their_images_are_refused(tmp_path):
+    settings = save_line_model(tmp_path / "m")
+    logits = symbols.logits(mx.sym.Variable("data"), settings, 4)
+    logits.save(str(tmp_path / "m-symbol.json"))
+    with pytest.raises(InputError, match=r"m\.json: with architecture crnn and keep_ratio true.* has none"):
+        Predictor(tmp_path / "m")
+
+
+def test_a_symbol_whose_shapes_do_not_follow_is_refused(tmp_path):
+    save_own_model(tmp_path / "m", cell="fused")
+    data = mx.sym.cast(mx.sym.Variable("data"), dtype="float32")
+    mx.sym.broadcast_add(data, mx.sym.Variable("l0_i2h_bias"), name="pred_fc").save(str(tmp_path / "m-symbol.json"))
+    with pytest.raises(InputError, match=r"l0_i2h_bias has the shape \(24,\); the network needs"):
+        Predictor(tmp_path / "m")
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 10**12])
+def test_sizes_of_batches_that_are_none_are_refused(tmp_path, batch_size):
+    save_own_model(tmp_path / "m")
+    with pytest.raises(InputError, match=f"batch_size: expected 1 to 10000 images, got {batch_size}"):
+        Predictor(tmp_path / "m", batch_size=batch_size)
+
+
+@pytest.mark.parametrize("source", [None, [1, 2], 5, Image.new("L", (4, 4))])
+def test_what_is_no_image_is_refused(tmp_path, source):
+    save_own_model(tmp_path / "m")
+    predictor = Predictor(tmp_path / "m")
+    kind = type(source).__name__
+    with pytest.raises(InputError, match=rf"^image: expected a path, encoded bytes, or pixels .*uint8, got {kind}$"):
+        predictor.read(source)
+    (good,) = random_images(1, width=16, height=10)
+    for wrong in (source, good.astype(float), "no\0file.png"):
+        with pytest.raises(InputError, match=r"^sources\[2\]: "):
+            predictor.predict([good, good, wrong, good])
+
+
+def test_a_small_batch_does_not_cost_a_full_one(tmp_path):
+    save_own_model(tmp_path / "m")
+    predictor = Predictor(tmp_path / "m", batch_size=100)
+    images = np.stack(random_images(100, width=16, height=10))
+    everything = predictor.log_probabilities(images)
+    for count, rows in ((1, 1), (2, 6), (3, 6), (6, 6), (7, 25), (25, 25), (26, 100)):
+        before = set(predictor._executors)
+        np.testing.assert_allclose(predictor.log_probabilities(images[:count]), everything[:, :count], atol=1e-6)
+        assert {size for size, _ in set(predictor._executors) - before} <= {rows}
+        assert predictor._executors[rows, 16].outputs[0].shape[1] == rows
+    assert np.array_equal(predictor.log_probabilities(images), everything)
+
+
+def test_confidences_are_between_0_and_1(tmp_path):
+    save_own_model(tmp_path / "m")
+    predictor = Predictor(tmp_path / "m")
+    for calibration in (None, Calibration(0.2, 3.0)):
+        predictor.calibration = calibration
+        # What rounding adds to a sure one; what the image cannot give; what is no number.
+        sure, impossible, none = (predictor._confidence(each) for each in (2.8e-8, -np.inf, np.nan))
+        assert sure == (1.0 if calibration is None else calibration.apply(1.0))
+        assert impossible == none == 0.0
+
+
+def test_an_impossible_reading_has_no_confidence_whatever_the_calibration(tmp_path):
+    save_own_model(tmp_path / "m", alphabet="abcd", width=16)
+    save_calibrations(tmp_path / "m", {1: Calibration(0.2, 3.0)})
+    predictor = Predictor(tmp_path / "m")
+    words = WordList.from_words(["ab" * 9], predictor.alphabet)
+    predictor.decoder = Decoder(BeamSearch(5, words=words))
+    found = predictor.predict(random_images(1, width=16, height=10))[0]
+    assert (found.text, found.confidence, found.log_probability) == ("", 0.0, -np.inf)
+
+
+def test_readings_tell_the_score_that_orders_them(tmp_path):
+    save_own_model(tmp_path / "m", alphabet="abcd", seed=1)
+    predictor = Predictor(tmp_path / "m")
+    image = random_images(1, width=16, height=10)[0]
+    plain = predictor.read(image)
+    assert plain.score == plain.log_probability
+    predictor.decoder = Decoder(BeamSearch(20, 5, bonus=0.5))
+    first = predictor.read(image)
+    readings = [first, *first.alternatives]
+    scores = [each.score for each in readings]
+    assert scores == sorted(scores, reverse=True)
+    np.testing.assert_allclose(scores, [each.log_probability + 0.5 * len(each.codes) for each in readings])
+    assert first.log_probability < readings[1].log_probability
+    assert predictor.predict([image], confidence=False)[0].score is None
 
 
 def test_contexts():
