@@ -15,6 +15,7 @@ from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.datasets.checking import Check, check, needed_steps
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.datasets.sources import read_source
+from tests.test_train_labelled_cli import run as train
 
 
 def encoded(width: int = 40, height: int = 10, level: int = 0, kind: str = "PNG") -> bytes:
@@ -97,6 +98,19 @@ def test_every_kind_of_bad_row_is_dropped_with_its_row_and_reason(bad_csv: Path)
     assert checked.sizes == [(40, 10)] * len(kept)
     assert sum(seen) == len(samples)
     assert checked.drop_share == pytest.approx(1 - len(kept) / len(ROWS))
+
+
+def test_the_rest_is_trained_on(bad_csv: Path, tmp_path: Path) -> None:
+    flags = (f"--data={bad_csv}", "--alphabet=12 ", "--max_units=30", "--pool_widths=4,3", "--num_epoch=1")
+    refused = train(tmp_path, *flags)
+    assert refused.returncode == 1
+    bad, kept = (sum((reason is None) == is_kept for _, reason in ROWS) for is_kept in (False, True))
+    assert f"{bad / len(ROWS):.1%} of its samples cannot be used, more than --max_bad 0.1" in refused.stderr
+    done = train(tmp_path, *flags, "--max_bad=0.9", "--validation_share=0.25")
+    assert done.returncode == 0, done.stderr
+    assert f"samples: {kept} good, {bad} dropped" in done.stderr
+    assert f"{kept - 1} images to train on, 1 for validation" in done.stderr
+    assert (tmp_path / "ocr-0001.params").is_file()
 
 
 def test_reasons_name_the_file_once(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from benchmarks.own_images.common import ROOT, Work, finish, parser, table
 from ctc_ocr import history
 
 PACKAGE = "easy-captcha-python==1.0.0"
-COUNTS = (100, 300, 1000)
+COUNTS = (30, 100, 300, 1000)
 TEST = 1000
 FONT = str(ROOT / "fonts" / "Ubuntu-M.ttf")
 DIGITS = 10_000  # captchas of digits for the model to start from
