@@ -238,7 +238,7 @@ def test_truths_stand_beside_the_readings_of_their_own_images(prefix, folder, tm
         ("image,label\na.png\n", "row 2: expected 2 fields, got 1"),
         ("", "row 1: expected the header"),
         ('image,label\na.png,"1\nb.png,2\n', "not a UTF-8 CSV file"),
-        ("image,label\na.png,1\nb\0.png,2\n", "row 3: a NUL byte in the path 'b\\x00.png'"),
+        ("image,label\na.png,1\nb\0.png,2\n", "row 3: a NUL byte in it"),
     ],
 )
 def test_labels_that_are_none(prefix, folder, tmp_path, capsys, text, complaint):
@@ -449,7 +449,8 @@ def test_csv_in_and_out(prefix, folder, tmp_path, capsys):
         b"read", *[b"unreadable"] * 5, b"read", b"read",
     ]  # fmt: skip
     assert b"images/\xff.png" in data
-    out.write_bytes(data.replace(b"\xff", b"").replace(b"\0", b""))
+    assert rb"images/\x00.png" in data
+    out.write_bytes(data.replace(b"\xff", b"").replace(rb"\x00", b""))
     rows = rows_of(out)
     assert [row["image"] for row in rows] == [
         "images/00.png", 'images/01.png,"never closed', "", "images/none.png", "images/.png,x", "images/.png,x",

@@ -75,6 +75,7 @@ def readings_file(path: Path) -> Iterator[Write]:
         writer.writerow(HEADER)
 
         def write(image: str, text: str, confidence: float | None, status: str) -> None:
+            image = image.replace("\0", "\\x00")  # which no CSV file can hold
             writer.writerow((image, text, "" if confidence is None else f"{confidence:.6f}", status))
 
         yield write

@@ -1,7 +1,7 @@
 """labels.csv: which text each image of a folder shows. Columns `image` (path beside the file) and `label`."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ctc_ocr.atomic_files import replacing
@@ -27,18 +27,25 @@ def read_labels(path: Path) -> dict[str, str]:
     labels: dict[str, str] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file, strict=True)  # a quote that is never closed would swallow all rows after it
+            rows = csv.reader(
+                _refusing_nul(path, file), strict=True
+            )  # a quote that is never closed would swallow all rows after it
             header = next(rows, [])
             if tuple(header) != HEADER:
                 raise InputError(f"{path}, row 1: expected the header {','.join(HEADER)}, got {','.join(header)!r}")
             for number, row in enumerate(rows, start=2):
                 if len(row) != len(HEADER):
                     raise InputError(f"{path}, row {number}: expected {len(HEADER)} fields, got {len(row)}")
-                if "\0" in row[0]:
-                    raise InputError(f"{path}, row {number}: a NUL byte in the path {row[0]!r}")
                 labels[row[0]] = row[1]
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a UTF-8 CSV file ({error})") from None
     return labels
+
+
+def _refusing_nul(path: Path, lines: Iterable[str]) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        if "\0" in line:
+            raise InputError(f"{path}, row {number}: a NUL byte in it: not a text file, or a damaged one")
+        yield line
