@@ -204,10 +204,27 @@ def best_epoch(prefix: str | Path) -> int | None:
     return min(rows, key=lambda row: history.rank(row.validation_cer, row.validation_loss)).epoch
 
 
-def split_name(name: str) -> tuple[str, int | None]:
-    """(prefix, epoch) of a checkpoint that somebody names: PREFIX-0007.params, or PREFIX alone (epoch None)."""
-    match = re.fullmatch(r"(.*)-(\d{4,})\.params", name, re.DOTALL)
-    return (match[1], int(match[2])) if match else (name, None)
+def located(path: str | Path) -> tuple[str, int | None]:
+    """(prefix, epoch) of the model that is meant: a PREFIX, a PREFIX-0007.params, or a folder with one model in it
+    (epoch None for both). Of a prefix and a folder with the same name, the prefix.
+
+    Raises InputError for a folder with no model or several.
+    """
+    path = str(path)
+    if epochs(path):
+        return path, None
+    if match := re.fullmatch(r"(.*)-(\d{4,})\.params", path, re.DOTALL):
+        return match[1], int(match[2])
+    return (_only_model(Path(path)) if Path(path).is_dir() else path), None
+
+
+def _only_model(folder: Path) -> str:
+    ending = "-symbol.json"
+    prefixes = sorted(str(each)[: -len(ending)] for each in folder.iterdir() if each.name.endswith(ending))
+    if len(prefixes) != 1:
+        found = ": " + ", ".join(prefixes) if prefixes else ""
+        raise InputError(f"{folder}: {len(prefixes)} models in this folder{found}; one is expected, or name its prefix")
+    return prefixes[0]
 
 
 def prune(prefix: str | Path, kept: Collection[int]) -> None:

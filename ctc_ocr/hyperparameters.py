@@ -305,7 +305,9 @@ def read_sections(path: str | Path) -> dict[str, dict[str, Any]]:
     """
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: {error}") from None
     if isinstance(values, dict) and "format" in values:
         values = values.get("hyperparameters")

@@ -15,7 +15,7 @@ from ctc_ocr._mxnet import mx
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.calibration import Calibration
 from ctc_ocr.calibration_file import load_calibration
-from ctc_ocr.checkpoint import load
+from ctc_ocr.checkpoint import load, located
 from ctc_ocr.constant_folding import fold_constants
 from ctc_ocr.errors import InputError
 from ctc_ocr.host_memory import host_view, is_on_host
@@ -47,8 +47,9 @@ class Prediction:
 
 
 class Predictor:
-    """Reads images of any size with the model PREFIX at an epoch (None: the highest); they are resized to the model's.
+    """Reads images of any size with a model at an epoch (None: the highest); they are resized to the model's.
 
+    `model` is a prefix, a PREFIX-0007.params, or a folder with one model in it.
     `decoder` says how texts are found; `ink` replaces the model's own (dark, light or auto). Confidences are
     calibrated where the model's run has found out how. The network is bound once for each size of batches in use.
     Raises InputError if the model cannot be read, or if batch_size is not from 1 to 10,000.
@@ -56,7 +57,7 @@ class Predictor:
 
     def __init__(
         self,
-        prefix: str | Path,
+        model: str | Path,
         epoch: int | None = None,
         batch_size: int = BATCH_SIZE,
         context: Any = None,
@@ -65,7 +66,8 @@ class Predictor:
     ) -> None:
         if not 1 <= batch_size <= LARGEST_SIZE:
             raise InputError(f"batch_size: expected 1 to {LARGEST_SIZE} images, got {batch_size}")
-        checkpoint = load(prefix, epoch)
+        prefix, named = located(model)
+        checkpoint = load(prefix, named if epoch is None else epoch)
         self.epoch = checkpoint.epoch
         self.batch_size = batch_size
         self.decoder = decoder or Decoder()
@@ -100,6 +102,8 @@ class Predictor:
     def predict(self, sources: Sequence[Source], confidence: bool = True) -> list[Prediction]:
         """Readings of N images in their order; without their confidence, they are faster. Raises InputError that says
         which of them, from 0 on, is none."""
+        if isinstance(sources, (str, bytes, bytearray, memoryview, os.PathLike)):
+            raise InputError("predict takes a list of images, and read takes one")
         images = []
         for index, source in enumerate(sources):
             try:

@@ -16,7 +16,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "word": {
         "data": {"height": 40, "width": 160, "keep_ratio": True, "normalise": "image"},
         "network": {"architecture": "crnn", "num_layers": 1, "num_hidden": 96, "dropout": 0.2, "input_scale": 60.0},
-        "training": {"learning_rate": 3e-3, "num_epoch": 50, "samples_per_epoch": 0},
+        "training": {"learning_rate": 3e-3, "num_epoch": 50, "samples_per_epoch": 0, "keep": 3},
         "augmentation": {"augment": True},
     },
     # Labelled lines of text.
@@ -30,7 +30,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "dropout": 0.3,
             "input_scale": 80.0,
         },
-        "training": {"batch_size": 16, "learning_rate": 3e-3, "num_epoch": 80, "samples_per_epoch": 0},
+        "training": {"batch_size": 16, "learning_rate": 3e-3, "num_epoch": 80, "samples_per_epoch": 0, "keep": 3},
         "augmentation": {"augment": True},
     },
 }

@@ -61,6 +61,7 @@ ROWS: list[tuple[bytes, str | None]] = [
     (b"bad/bomb.png;|1|", "too large"),
     (b"good/8.png;|1|", "contradicting labels"),
     (b"good/../good/8.png;|2|", "contradicting labels"),
+    (b"good/9.png;||", "the label is empty"),  # and so contradicts nothing
     (b"bad/jpeg.png;|2|1|", None),
     (b"good/9.png;| |1|", None),
 ]
@@ -174,8 +175,9 @@ def test_summary(tmp_path: Path) -> None:
         "samples": 3, "dropped": 1, "drop_share": 0.25, "alphabet": {"a": 3, "b": 2}, "label_lengths": {1: 1, 2: 2},
         "widths": {"0%": 40, "5%": 40, "50%": 60, "95%": 90, "100%": 90},
         "heights": {"0%": 10, "5%": 10, "50%": 12, "95%": 14, "100%": 14}, "same_pixels": 0,
+        "light_ink": 3,
     }  # fmt: skip
-    nothing = Check([], [], [], [], [])
+    nothing = Check([], [], [], [], [], [])
     assert (nothing.drop_share, nothing.summary()["widths"]) == (0.0, {})
 
 

@@ -126,13 +126,15 @@ def test_each_way_of_reading_changes_the_figures(tmp_path, model, table, flag):
     assert figures[0] != figures[1]
 
 
-def test_ink(tmp_path, model, table):
+def test_ink(tmp_path, model, table, capsys):
     _, dark = report(tmp_path, model, table, "--ink", "dark")
     for file in (tmp_path / "images").iterdir():
         Image.fromarray(invert(np.array(Image.open(file)))).save(file)
     assert report(tmp_path, model, table)[1]["right"] < dark["right"] == 20
+    assert "60 image(s) look like light ink on dark paper" in capsys.readouterr().err
     for ink in ("light", "auto"):
         assert report(tmp_path, model, table, "--ink", ink)[1] == dark
+    assert "look like" not in capsys.readouterr().err
 
 
 def test_how_labels_are_found(tmp_path, model, table, capsys):

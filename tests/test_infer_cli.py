@@ -117,7 +117,7 @@ def test_light_ink_is_noticed_and_turned_over(prefix, folder, capsys):
     arguments = ["--prefix", prefix, str(folder)]
     assert main(arguments) == 0
     captured = capsys.readouterr()
-    assert "light ink on dark paper in 3 image(s)" in captured.err
+    assert "3 image(s) look like light ink on dark paper" in captured.err
     assert captured.err.count("\n") == 1
     assert captured.out.splitlines()[0] != f"{files[0]}\t{dark[0]}"
 
@@ -404,6 +404,7 @@ FORMS = {
     "paths alone, an empty line, and no line end": "a.png\n\nb c.png",
     "quoted paths": '"a.png",x\n"b c.png"\n',
     "what is a line end in Unicode alone": "a.png,x\u2028y\u0085z\v\f\nb c.png,\u2029\n",
+    "a header of other words": "Bild;Kennzeichen\na.png;x\nb c.png;y\n",
     "readings of before": "image,text,confidence,status\na.png,x,0.9,read\nb c.png,,,unreadable\n",
 }
 

@@ -61,6 +61,9 @@ def test_console_commands(page: Path, checkout: Path) -> None:
         said = run(checkout, line)
         if line.startswith("lstm_ocr_infer"):
             assert said.strip()
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        done = subprocess.run([sys.executable, "-c", block], cwd=checkout, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, f"{block}\n{done.stderr}"
 
 
 def test_readme_has_commands_and_its_links_lead_somewhere() -> None:

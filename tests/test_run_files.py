@@ -16,6 +16,7 @@ from ctc_ocr.calibration import Calibration
 from ctc_ocr.calibration_file import save_calibrations
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.prediction import Predictor
 from ctc_ocr.training.callbacks import OldRun
 from ctc_ocr.training.events import EpochEnd, Reading, Report
 from ctc_ocr.training.run_files import History, Pruning, ValidationReadings
@@ -229,4 +230,14 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_a_checkpoint_is_named_by_its_prefix_or_its_file(name: str, expected: tuple[str, int | None]) -> None:
-    assert checkpoint.split_name(name) == expected
+    assert checkpoint.located(name) == expected
+
+
+def test_a_folder_with_one_model_names_it(source: GeneratedSource, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    run(training(num_epoch=1), source, tmp_path / "models" / "ocr")
+    assert checkpoint.located(tmp_path / "models") == (str(tmp_path / "models" / "ocr"), None)
+    assert Predictor(tmp_path / "models").epoch == Predictor(tmp_path / "models" / "ocr-0001.params").epoch == 1
+    (tmp_path / "models" / "other-symbol.json").touch()
+    with pytest.raises(InputError, match="2 models in this folder"):
+        checkpoint.located(tmp_path / "models")

@@ -334,6 +334,18 @@ def test_a_header_of_other_words_is_left_out(tmp_path: Path) -> None:
     assert [sample.label for sample in read_source(path)[0]] == ["text", "1", "2"]
 
 
+def test_the_form_of_the_labels_is_told_and_no_table_passed_over(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "12_1.png")
+    assert "names of files" in open_source(tmp_path / "images").form
+    split = table(tmp_path / "images" / "plates.csv", "12_1.png;|1|2|\n")
+    assert open_source(split).form.endswith("with ';' behind the path, a unit each between '|'")
+    with pytest.raises(InputError, match=r"are its labels in plates\.csv, or in the names of its images\?"):
+        open_source(tmp_path / "images")
+    assert "names of files" in open_source(tmp_path / "images", SourceOptions(pattern="(.*)_")).form
+    (tmp_path / "images" / "12_1.txt").write_text("12")
+    assert ".txt files" in open_source(tmp_path / "images").form
+
+
 def test_names_of_images_that_are_none_are_told(tmp_path: Path) -> None:
     picture(tmp_path / "12_1.png")
     (tmp_path / "34_1.png").symlink_to(tmp_path / "nothing.png")

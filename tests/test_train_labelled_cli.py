@@ -16,6 +16,7 @@ from ctc_ocr.cli.generate import main as generate
 from ctc_ocr.cli.train import main as train
 from ctc_ocr.history import read as read_history
 from ctc_ocr.prediction import Predictor
+from ctc_ocr.training.run_lock import alone
 
 ROOT = Path(__file__).resolve().parent.parent
 # A network that learns 40 captchas in seconds.
@@ -105,6 +106,7 @@ def test_init_from_another_alphabet_and_resume(tmp_path: Path, photos: Path) -> 
     assert resumed.returncode == 0, resumed.stderr
     assert "Epoch[1] Validation-accuracy" in resumed.stderr
     assert [row.epoch for row in read_history(tmp_path / "first")] == [1, 2]
+    assert train(["--prefix", str(tmp_path / "first"), "--resume", "--num_epoch=2"]) == 2  # --data is forgotten
     for flags, status, said in (
         (["--seed=7"], 2, "a run with other images, or another division"),
         (["--init_from=tuned"], 2, "--init_from means nothing there"),
@@ -159,6 +161,9 @@ def test_what_cannot_be_is_refused(tmp_path: Path, photos: Path, capsys: pytest.
     for arguments, status, said in (
         (["--data", str(photos), "some.ttf"], 2, "a font (some.ttf) and --data are both given"),
         (["--lookup", "x.json"], 2, "--lookup means nothing without --data"),
+        ([str(photos)], 2, "no font, but images as it seems; those to train on are named with --data"),
+        ([str(photos / "labels.csv")], 2, "those to train on are named with --data"),
+        (["--data", str(photos), "--prefix", str(tmp_path)], 2, f"a folder, in which {tmp_path}/ocr would be"),
         (["--max_bad", "0.5"], 2, "--max_bad means nothing without --data"),
         (["--data", str(photos), "--validation_share=1"], 2, "expected a number between 0 and 1, not one of them"),
         (["--data", str(photos), "--print_network", "--tensorboard"], 2, "--tensorboard means nothing with --print_"),
@@ -181,6 +186,39 @@ def test_what_cannot_be_is_refused(tmp_path: Path, photos: Path, capsys: pytest.
     ):
         assert train(["--cpu=1", "--num_proc=1", *arguments]) == status, arguments
         assert said in capsys.readouterr().err
+
+
+def test_resume_takes_the_settings_of_the_run(tmp_path: Path, photos: Path) -> None:
+    first = run(tmp_path, f"--data={photos}", "--num_epoch=1", "--learning_rate=0.0123", "--keep=7", "--prefix=r")
+    assert first.returncode == 0, first.stderr
+    command = [sys.executable, "-m", "ctc_ocr", "train", f"--data={photos}", "--prefix=r", "--resume", "--num_epoch=2"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Going on with num_epoch=2; it was 1 before" in done.stderr
+    assert done.stderr.count("Going on with") == 1
+    stored = json.loads((tmp_path / "r.json").read_text())["hyperparameters"]["training"]
+    assert (stored["learning_rate"], stored["keep"], stored["num_epoch"]) == (0.0123, 7, 2)
+
+
+def test_two_runs_under_one_prefix_do_not_go_on_together(tmp_path: Path, photos: Path) -> None:
+    with alone(str(tmp_path / "." / "r")):
+        refused = run(tmp_path, f"--data={photos}", "--num_epoch=1", "--prefix=r")
+        assert refused.returncode == 1
+        assert "another training is under way under the prefix 'r'" in refused.stderr
+        assert list(tmp_path.iterdir()) == []
+        assert run(tmp_path, f"--data={photos}", "--num_epoch=1", "--prefix=other").returncode == 0
+    assert run(tmp_path, f"--data={photos}", "--num_epoch=1", "--prefix=r").returncode == 0
+
+
+def test_ink_that_looks_wrong_is_told_before_training(tmp_path: Path, photos: Path) -> None:
+    flags = (f"--data={photos}", "--num_epoch=1", "--max_bad=1")
+    light = run(tmp_path, *flags, "--ink=light")
+    assert "40 of 40 images look like dark ink on light paper: --ink light" in light.stderr
+    dark = run(tmp_path, *flags, "--prefix=dark")
+    assert "light ink on dark paper, as it seems: 0" in dark.stderr
+    assert "--ink" not in dark.stderr
 
 
 @pytest.mark.parametrize("name", ["data", "validation", "config", "init_from"])

@@ -9,6 +9,8 @@ import numpy as np
 from ctc_ocr.calibration import Calibration, expected_calibration_error
 from ctc_ocr.calibration_file import save_calibrations
 
+FEW = 50  # validation images, with which the confidence of a reading cannot be told to a tenth
+
 log = logging.getLogger(__name__)
 
 
@@ -27,6 +29,10 @@ def calibrate(prefix: str, epochs: Iterable[int], validation: Iterable[Any], con
             for prediction, truth in zip(predictor.predict_loaded(images), truths, strict=True):
                 confidences.append(prediction.confidence or 0.0)
                 right.append(prediction.codes == truth)
+        if not any(right):
+            log.info("Epoch %d reads none of the validation images: its confidences mean nothing yet", epoch)
+        elif len(right) < FEW:
+            log.info("%d validation images are few: confidences are rough guesses", len(right))
         found[epoch] = Calibration.fit(confidences, right)
         log.info(
             "Calibrated epoch %d: confidences are off by %.3f on average, %.3f before",

@@ -30,7 +30,7 @@ from ctc_ocr.cli.data_options import (
 from ctc_ocr.cli.data_summary import described, listed
 from ctc_ocr.datasets.checking import Check
 from ctc_ocr.datasets.labelled import LabelledSource
-from ctc_ocr.datasets.sources import read_source
+from ctc_ocr.datasets.sources import divided, open_source, read_source
 from ctc_ocr.datasets.sources.packs import PARTS, write_pack
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.hyperparameters import Augmentation, Hyperparameters, options
@@ -89,18 +89,20 @@ def _check(arguments: argparse.Namespace) -> int:
     alphabet = given_alphabet(arguments)
     if arguments.write_lookup:
         refuse_existing([arguments.write_lookup], arguments.overwrite)
-    found = read_source(arguments.source, source_options(arguments))
-    checked = look(found, alphabet, steps, arguments.max_units)
-    print(_as_json(checked) if arguments.json else "\n".join(described(checked) + listed(checked)))
+    rows = open_source(arguments.source, source_options(arguments))
+    checked = look(divided(rows, arguments.source), alphabet, steps, arguments.max_units)
+    print(
+        _as_json(checked, rows.form) if arguments.json else "\n".join(described(checked, rows.form) + listed(checked))
+    )
     if arguments.write_lookup and checked.samples:
         write_lookup(arguments.write_lookup, Alphabet.from_labels(sample.units for sample in checked.samples))
     return 1 if checked.dropped else 0
 
 
-def _as_json(checked: Check) -> str:
+def _as_json(checked: Check, form: str) -> str:
     told = {"drops": checked.dropped, "notes": checked.notes}
     lists = {name: [{"where": each.where, "reason": each.reason} for each in told[name]] for name in told}
-    return json.dumps({**checked.summary(), **lists}, indent=1)
+    return json.dumps({"labels": form, **checked.summary(), **lists}, indent=1)
 
 
 def _add_pack(command: argparse.ArgumentParser) -> None:

@@ -7,10 +7,12 @@ from ctc_ocr.datasets.checking import Check
 LINES, BAR = 20, 40  # lines of the histogram at the most, and characters of its longest bar
 
 
-def described(checked: Check) -> list[str]:
-    """Lines with counts, the alphabet with its frequencies, lengths of labels and sizes of images."""
+def described(checked: Check, form: str) -> list[str]:
+    """Lines with the form of the labels, counts, the alphabet with its frequencies, lengths of labels and sizes of
+    images."""
     summary = checked.summary()
-    lines = [f"samples: {summary['samples']} good, {summary['dropped']} dropped ({checked.drop_share:.2%})"]
+    lines = [f"labels: from {form}"]
+    lines += [f"samples: {summary['samples']} good, {summary['dropped']} dropped ({checked.drop_share:.2%})"]
     if checked.samples:
         lines += [
             f"alphabet: {len(summary['alphabet'])} units, the most frequent first",
@@ -19,6 +21,7 @@ def described(checked: Check) -> list[str]:
             *_bars([len(sample.units) for sample in checked.samples]),
             *(f"{name}: {_spread(summary[name])}" for name in ("widths", "heights")),
             f"same pixels as an earlier image: {summary['same_pixels']}",
+            f"light ink on dark paper, as it seems: {summary['light_ink']}",
         ]
     return lines
 

@@ -13,11 +13,12 @@ from ctc_ocr.cli.common import add_running, add_version, refuse_inputs, run, sha
 from ctc_ocr.cli.data_options import add_source, progress_bar, refuse_existing, source_options
 from ctc_ocr.cli.decoding_options import add_decoding, decoder
 from ctc_ocr.cli.evaluation_table import table
-from ctc_ocr.cli.models import add_epoch, add_ink, chosen_model
+from ctc_ocr.cli.models import InkWatch, add_epoch, add_ink, chosen_model
 from ctc_ocr.datasets.samples import Problem, Rows
 from ctc_ocr.datasets.sources import open_source
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.evaluation import Evaluation
+from ctc_ocr.images import read_image
 from ctc_ocr.threads import set_threads
 
 if TYPE_CHECKING:
@@ -73,11 +74,13 @@ def _evaluate(argv: list[str]) -> int:
     predictor.decoder = decoder(arguments, predictor.alphabet, PROG)
     evaluation = Evaluation(predictor.alphabet, arguments.min_confidence)
     first, count = list[Problem](), 0
-    for truths, readings, problems in _readings(rows, predictor):
+    ink = InkWatch(predictor.hyperparameters.data.ink)
+    for truths, readings, problems in _readings(rows, predictor, ink):
         evaluation.add([each.codes for each in readings], [each.confidence or 0.0 for each in readings], truths)
         first += problems[: LISTED - len(first)]
         count += len(problems)
     _tell_problems(first, count)
+    ink.report(PROG)
     report = evaluation.report()
     if not (report["samples"] or count):
         raise InputError(f"{arguments.source}: no labelled images in it")
@@ -91,7 +94,9 @@ def _evaluate(argv: list[str]) -> int:
     return 1 if count else 0
 
 
-def _readings(rows: Rows, predictor: "Predictor") -> Iterator[tuple[list[tuple[str, ...]], list[Any], list[Problem]]]:
+def _readings(
+    rows: Rows, predictor: "Predictor", ink: InkWatch
+) -> Iterator[tuple[list[tuple[str, ...]], list[Any], list[Problem]]]:
     """Truths and readings, and what could not be read, some batches at a time: memory does not grow with the rows."""
     left = iter(rows)
     with progress_bar(rows.total) as bar:
@@ -102,8 +107,10 @@ def _readings(rows: Rows, predictor: "Predictor") -> Iterator[tuple[list[tuple[s
                     problems.append(row)
                     continue
                 try:
+                    image = read_image(row.read_bytes(), row.where, predictor.hyperparameters.data.channels)
+                    ink.look(image)
                     # As small as the model reads it at once: large photographs are never in memory together.
-                    images.append(predictor.load(row.read_bytes(), row.where))
+                    images.append(predictor.load(image, row.where))
                     truths.append(row.units)
                 except InputError as error:
                     problems.append(Problem(row.where, str(error).removeprefix(f"{row.where}: ")))

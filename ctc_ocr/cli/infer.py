@@ -14,14 +14,14 @@ from ctc_ocr.atomic_files import is_device
 from ctc_ocr.cli.common import add_running, add_version, refuse_inputs, run, share
 from ctc_ocr.cli.data_options import refuse_existing
 from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder
-from ctc_ocr.cli.models import add_epoch, add_ink, chosen_model
+from ctc_ocr.cli.models import InkWatch, add_epoch, add_ink, chosen_model
 from ctc_ocr.cli.readings_csv import READ, REFUSED, UNREADABLE, Listed, read_listed, readings_file
 from ctc_ocr.cli.shown_readings import REFUSAL, is_refused, line_of, only_text
 from ctc_ocr.datasets.labels_csv import read_labels
 from ctc_ocr.errors import InputError
-from ctc_ocr.images import find_images, looks_inverted, read_image
+from ctc_ocr.images import find_images, read_image
 from ctc_ocr.metrics import Tally
-from ctc_ocr.preparation import Pixels, grey
+from ctc_ocr.preparation import Pixels
 from ctc_ocr.threads import set_threads
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _infer(argv: list[str]) -> int:
             print(only_text(prediction, arguments, set(predictor.alphabet.units)))
     else:
         _give_all(listed, truths, predictor, reader, arguments, confidence)
-    reader.report()
+    reader.ink.report(PROG)
     return 1 if reader.failures else 0
 
 
@@ -156,22 +156,20 @@ def _summary(tally: Tally, refused: int) -> str:
 
 
 class ImageReader:
-    """Reads image files for a model, and counts what went wrong and what looked wrong."""
+    """Reads image files for a model, and counts what went wrong."""
 
     def __init__(self, predictor: "Predictor") -> None:
         self.predictor = predictor
         self.failures = 0
-        self.suspects = 0
+        self.ink = InkWatch(predictor.hyperparameters.data.ink)
 
     def read(self, listed: Listed) -> Pixels:
         """Raises InputError that names the image, and the row that names it, for what cannot be read."""
         try:
             if listed.problem:
                 raise InputError(listed.problem)
-            data = self.predictor.hyperparameters.data
-            image = read_image(listed.path, channels=data.channels)
-            if data.ink == "dark" and looks_inverted(grey(image)):
-                self.suspects += 1
+            image = read_image(listed.path, channels=self.predictor.hyperparameters.data.channels)
+            self.ink.look(image)
             return self.predictor.load(image, str(listed.path))
         except InputError as error:
             raise InputError(f"{listed.where}: {error}" if listed.where else str(error)) from None
@@ -184,14 +182,6 @@ class ImageReader:
             self.failures += 1
             tqdm.write(f"{PROG}: {error}", file=sys.stderr)
             return None
-
-    def report(self) -> None:
-        if self.suspects:
-            print(
-                f"{PROG}: light ink on dark paper in {self.suspects} image(s), as it seems, read as dark ink; "
-                "--ink light or --ink auto turns them over",
-                file=sys.stderr,
-            )
 
 
 def _truths(labels: Path, listed: Sequence[Listed]) -> dict[str, str]:

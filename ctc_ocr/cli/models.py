@@ -1,9 +1,11 @@
 """Which model is meant."""
 
 import argparse
-from pathlib import Path
+import sys
 
 from ctc_ocr.errors import InputError
+from ctc_ocr.images import looks_inverted
+from ctc_ocr.preparation import Pixels, grey
 
 BEST = "best"
 
@@ -25,6 +27,30 @@ def add_ink(parser: argparse.ArgumentParser) -> None:
     )
 
 
+class InkWatch:
+    """Notices images whose ink is not what a model takes it for. It cannot know what the model was trained on: one that
+    learned from light ink as it is reads it as it is."""
+
+    def __init__(self, ink: str) -> None:
+        self._ink = ink
+        self._strange = 0
+
+    def look(self, image: Pixels) -> None:
+        """An image (H, W) or (H, W, 3) uint8 as it was read."""
+        if self._ink != "auto":
+            self._strange += looks_inverted(grey(image)) != (self._ink == "light")
+
+    def report(self, prog: str) -> None:
+        """One line on stderr if there were any."""
+        if self._strange:
+            other = "light ink on dark paper" if self._ink == "dark" else "dark ink on light paper"
+            print(
+                f"{prog}: {self._strange} image(s) look like {other}, which the model may not have been trained on; "
+                "--ink dark, light or auto says what is to be turned over",
+                file=sys.stderr,
+            )
+
+
 def _epoch(text: str) -> int | str:
     if text == BEST or text.isdecimal():
         return text if text == BEST else int(text)
@@ -32,18 +58,13 @@ def _epoch(text: str) -> int | str:
 
 
 def chosen_model(path: str, epoch: int | str | None) -> tuple[str, int | None]:
-    """(prefix, epoch) of the model that is meant; epoch None: the highest.
+    """(prefix, epoch) of the model that is meant; epoch None: the highest. See checkpoint.located for the path.
 
-    The path is a prefix, a PREFIX-0001.params, or a folder with one model in it; of a prefix and a folder with the same
-    name, the prefix. Raises InputError where there is no one model, and where no best epoch is known.
+    Raises InputError where there is no one model, and where no best epoch is known.
     """
-    from ctc_ocr.checkpoint import best_epoch, epochs, split_name
+    from ctc_ocr.checkpoint import best_epoch, located
 
-    prefix, named = path, None
-    if not epochs(path):
-        prefix, named = split_name(path)
-        if named is None and Path(path).is_dir():
-            prefix = _only_model(Path(path))
+    prefix, named = located(path)
     if named is not None and epoch not in (None, named):
         raise InputError(f"{path} is epoch {named}: --epoch {epoch} is another, or to be found out")
     if epoch != BEST:
@@ -52,13 +73,3 @@ def chosen_model(path: str, epoch: int | str | None) -> tuple[str, int | None]:
     if found is None:
         raise InputError(f"{prefix}-history.csv tells of no epoch that is there: which is the best is not known")
     return prefix, found
-
-
-def _only_model(folder: Path) -> str:
-    """The prefix of the one model in a folder (else InputError)."""
-    ending = "-symbol.json"
-    prefixes = sorted(str(each)[: -len(ending)] for each in folder.iterdir() if each.name.endswith(ending))
-    if len(prefixes) != 1:
-        found = ": " + ", ".join(prefixes) if prefixes else ""
-        raise InputError(f"{folder}: {len(prefixes)} models in this folder{found}; one is expected, or name its prefix")
-    return prefixes[0]

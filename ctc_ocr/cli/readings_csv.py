@@ -8,7 +8,14 @@ from pathlib import Path
 
 from ctc_ocr.atomic_files import replacing
 from ctc_ocr.datasets.labels_csv import HEADER as LABELS_HEADER
-from ctc_ocr.datasets.sources.delimited import DELIMITERS, LOOKED_AT, likeliest_delimiter, parse_row, read_lines
+from ctc_ocr.datasets.sources.delimited import (
+    DELIMITERS,
+    LOOKED_AT,
+    is_other_header,
+    likeliest_delimiter,
+    parse_row,
+    read_lines,
+)
 from ctc_ocr.errors import InputError
 
 HEADER = ("image", "text", "confidence", "status")
@@ -28,13 +35,15 @@ class Listed:
 def read_listed(path: Path) -> list[Listed]:
     """The images that a CSV file names in its first column, a row a line; relative paths start from its folder.
 
-    Fields are separated as in labelled images' CSV files; a header begins with `image`; empty lines mean nothing. A
-    row that names no image has a problem. Raises InputError for a file that cannot be read, or has no rows.
+    Fields are separated as in labelled images' CSV files; a header begins with `image`, or with another word where all
+    rows after it begin with an image's name; empty lines mean nothing.
+
+    A row that names no image has a problem. Raises InputError for a file that cannot be read, or has no rows.
     """
     lines = list(read_lines(path))
     delimiter = _delimiter(lines)
     listed = [_listed(path, number, line, delimiter) for number, line in enumerate(lines, start=1) if line]
-    if listed and listed[0].name == LABELS_HEADER[0]:
+    if listed and (listed[0].name == LABELS_HEADER[0] or is_other_header(path, lines[:LOOKED_AT], delimiter)):
         listed = listed[1:]
     if not listed:
         raise InputError(f"{path}: names no images; expected the path of one at the beginning of each row")

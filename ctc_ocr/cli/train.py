@@ -24,6 +24,7 @@ from ctc_ocr.cli.training_data import TrainingData, drawn, labelled
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.hyperparameters import Hyperparameters, options
+from ctc_ocr.images import SUFFIXES
 from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
 from ctc_ocr.threads import available_cores, set_threads
 
@@ -102,12 +103,15 @@ def _add_labelled(group: argparse._ArgumentGroup) -> None:
 
 def _train(argv: list[str]) -> int:
     arguments = parser().parse_args(argv)
+    if arguments.resume and not (arguments.config or arguments.preset) and Path(f"{arguments.prefix}.json").is_file():
+        arguments.config = f"{arguments.prefix}.json"  # the run's own settings, but for the flags that are given
     arguments.preset = arguments.preset or ("word" if arguments.data else "lstm")
     _refuse_idle(arguments)
     settings = hyperparameters(arguments)
     fonts: tuple[str, ...] = ()
     if arguments.data is None:
         _refuse_labelled(arguments)
+        _refuse_images(arguments.font)
         fonts = find_fonts(arguments.font)
         check_glyphs(fonts, settings.data.alphabet)
     else:
@@ -140,6 +144,16 @@ def _refuse_labelled(arguments: argparse.Namespace) -> None:
         raise InputError(f"--{given[0]} means nothing without --data")
 
 
+def _refuse_images(font: str | None) -> None:
+    """Where a font is expected, and the flag was forgotten."""
+    if font is None:
+        return
+    path = Path(font)
+    names = [path.name, *(each.name for each in path.iterdir())] if path.is_dir() else [path.name]
+    if any(name.lower().endswith((*SUFFIXES, ".csv", ".rec")) for name in names):
+        raise InputError(f"{font}: no font, but images as it seems; those to train on are named with --data")
+
+
 def _refuse_drawn(arguments: argparse.Namespace) -> None:
     if arguments.font:
         raise InputError(f"a font ({arguments.font}) and --data are both given: images are either drawn or labelled")
@@ -152,8 +166,9 @@ def _check_prefix(arguments: argparse.Namespace) -> list[Path]:
     from ctc_ocr.checkpoint import epochs, occupied
 
     prefix = arguments.prefix
-    if not prefix or prefix.endswith("/"):
-        raise InputError(f"--prefix {prefix!r}: expected the beginning of file names, like models/ocr")
+    if not prefix or prefix.endswith("/") or Path(prefix).is_dir():
+        folder = f"a folder, in which {prefix.rstrip('/')}/ocr would be; " if prefix else ""
+        raise InputError(f"--prefix {prefix!r}: {folder}expected the beginning of file names, like models/ocr")
     if arguments.resume and arguments.init_from:
         raise InputError("--resume goes on with a run's own weights: --init_from means nothing there")
     if prefix != prefix.encode("utf-8", "replace").decode("utf-8"):
@@ -191,18 +206,21 @@ def _run(
     devices: list[Any],
     replaced: list[Path],
 ) -> int:
-    from ctc_ocr.checkpoint import Model, load, split_name
+    from ctc_ocr.checkpoint import Model, load, located
     from ctc_ocr.datasets.iterator import endless, remembered
     from ctc_ocr.network_summary import describe_model
     from ctc_ocr.training.resuming import newest
+    from ctc_ocr.training.run_lock import alone
     from ctc_ocr.training.trainer import Trainer
 
+    start = load(*located(arguments.init_from)) if arguments.init_from else None
+    if not arguments.data:
+        log.info("Without --data, captchas are drawn to train on")
     data = labelled(arguments, settings) if arguments.data else drawn(settings, fonts)
     model = Model(settings, data.alphabet)
     if arguments.print_network:
         print(describe_model(model, settings.training.batch_size), end="")
         return 0
-    start = load(*split_name(arguments.init_from)) if arguments.init_from else None
     num_batches = -(-data.samples_per_epoch // settings.training.batch_size)
     point = newest(arguments.prefix) if arguments.resume else None
     first = point.steps_done if point else 0
@@ -215,6 +233,7 @@ def _run(
             trainer.initialise_from(start)
         if arguments.overfit_batch:
             return _overfit(trainer, iterator.next())
+        stack.enter_context(alone(arguments.prefix))
         if point:
             trainer.resume(point)
         _check_writable(arguments.prefix)
@@ -227,7 +246,10 @@ def _run(
         validation = remembered(data.validation, data.num_validation, arguments.num_proc)
         finished = done or trainer.fit(iterator, validation, arguments.prefix, lambda: pool.seconds_waited)
     if not finished:
-        log.info("Interrupted. What was learned is saved; go on with the same command and --resume")
+        log.info(
+            "Interrupted. What was learned is saved; go on with the same command and --resume%s",
+            " in place of --overwrite" if arguments.overwrite else "",
+        )
         return INTERRUPTED
     _calibrate(arguments.prefix, validation, devices[0])
     return 0
@@ -273,8 +295,8 @@ def _calibrate(prefix: str, validation: Any, context: Any) -> None:
     from ctc_ocr.cli.calibrating import calibrate
 
     used = _likely_used(prefix)
-    log.info("The best epoch is %d, the newest %d", used[0], used[-1])
     calibrate(prefix, used, validation, context)
+    log.info("The best epoch is %d, the newest %d: lstm_ocr_infer --model %s IMAGE", used[0], used[-1], prefix)
 
 
 def _overfit(trainer: "Trainer", batch: Any) -> int:

@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -15,7 +14,7 @@ from ctc_ocr.datasets.checking import Check
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.labelled import LabelledSource
 from ctc_ocr.datasets.samples import Sample
-from ctc_ocr.datasets.sources import read_source
+from ctc_ocr.datasets.sources import divided, open_source
 from ctc_ocr.datasets.splitting import clusters, counts_of, divide
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.generation.pool import BatchSource
@@ -87,7 +86,8 @@ def labelled(arguments: argparse.Namespace, settings: Hyperparameters) -> Traini
         _tell_shared(train, validation)
     else:
         train, validation = _divided(train, arguments.validation_share, settings.training.seed)
-    alphabet = alphabet or Alphabet.from_labels(sample.units for each in (train, validation) for sample in each.samples)
+    if alphabet is None:
+        alphabet = _alphabet(train, validation)
     longest = max(len(sample.units) for each in (train, validation) for sample in each.samples)
     log.info(
         "%d images to train on, %d for validation; %d units, labels of up to %d",
@@ -105,6 +105,18 @@ def labelled(arguments: argparse.Namespace, settings: Hyperparameters) -> Traini
     )
 
 
+def _alphabet(train: Check, validation: Check) -> Alphabet:
+    """What is in the labels. Says what only validation has."""
+    alphabet = Alphabet.from_labels(sample.units for each in (train, validation) for sample in each.samples)
+    unlearned = sorted(set(alphabet.units) - train.frequencies().keys())
+    if unlearned:
+        log.warning(
+            "%d units are in labels for validation only, and cannot be learned: %s",
+            len(unlearned), " ".join(map(repr, unlearned[:LISTED])),
+        )  # fmt: skip
+    return alphabet
+
+
 def _name(sample: Sample) -> str:
     """What an image can be found by: its path, or its pack and key."""
     return sample.image if sample.record is None else sample.where
@@ -119,8 +131,10 @@ def _fingerprint(*parts: Check) -> str:
 
 
 def _checked(arguments: argparse.Namespace, source: str, settings: Hyperparameters, alphabet: Alphabet | None) -> Check:
-    checked = look(read_source(source, source_options(arguments)), alphabet, settings.steps_of, arguments.max_units)
-    log.info("%s", "\n".join([f"{source}:", *described(checked)]))
+    rows = open_source(source, source_options(arguments))
+    checked = look(divided(rows, source), alphabet, settings.steps_of, arguments.max_units)
+    log.info("%s", "\n".join([f"{source}:", *described(checked, rows.form)]))
+    _tell_ink(checked, settings.data.ink)
     for told, problems in (("Left out", checked.dropped), ("Note", checked.notes)):
         for problem in problems[:LISTED]:
             log.warning("%s: %s", told, problem)
@@ -144,15 +158,19 @@ def _divided(checked: Check, share: float, seed: int) -> tuple[Check, Check]:
     if not all(parts):
         different = len(set(checked.digests))
         raise RunError(f"{different} different images are too few to hold {share:.0%} of them back for validation")
-    train, validation = (_part(checked, indices) for indices in parts)
+    train, validation = map(checked.part, parts)
     return train, validation
 
 
-def _part(checked: Check, indices: Sequence[int]) -> Check:
-    samples, sizes, digests = (
-        [each[index] for index in indices] for each in (checked.samples, checked.sizes, checked.digests)
-    )
-    return Check(samples, sizes, digests, [], [])  # type: ignore[arg-type]
+def _tell_ink(checked: Check, ink: str) -> None:
+    """Before an evening is spent on pictures that are turned over, or not."""
+    light, count = sum(checked.light_ink), len(checked.samples)
+    if ink == "dark" and 2 * light > count:
+        log.warning("%d of %d images look like light ink on dark paper: --ink light turns them over", light, count)
+    elif ink == "light" and 2 * light < count:
+        log.warning("%d of %d images look like dark ink on light paper: --ink light spoils them", count - light, count)
+    elif ink != "auto" and 0 < light < count:
+        log.info("%d of %d images look like light ink on dark paper: --ink auto looks at each", light, count)
 
 
 def _tell_shared(train: Check, validation: Check) -> None:

@@ -17,16 +17,19 @@ import numpy as np
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.datasets.samples import Problem, Sample
 from ctc_ocr.errors import InputError
-from ctc_ocr.images import read_image
+from ctc_ocr.images import looks_inverted, read_image
+from ctc_ocr.preparation import grey
 from ctc_ocr.threads import available_cores
 
 PERCENTILES = (0, 5, 50, 95, 100)
 Size = tuple[int, int]
+Looked = tuple[Size, bytes, bool]  # size, digest, light ink
 
 
 @dataclass(frozen=True)
 class Check:
-    """The samples that are good, and for each its size (width, height) in pixels and a digest of its pixels.
+    """The samples that are good; of each its size (width, height) in pixels, a digest of its pixels, and whether it
+    looks like light ink on dark paper.
 
     `dropped` are the others, and the rows that were no samples; `notes` are about samples that were kept.
     """
@@ -34,8 +37,16 @@ class Check:
     samples: list[Sample]
     sizes: list[Size]
     digests: list[bytes]
+    light_ink: list[bool]
     dropped: list[Problem]
     notes: list[Problem]
+
+    def part(self, indices: Iterable[int]) -> "Check":
+        """Some of the samples, without problems."""
+        samples, sizes, digests, light_ink = zip(
+            *((self.samples[i], self.sizes[i], self.digests[i], self.light_ink[i]) for i in indices), strict=True
+        )
+        return Check(list(samples), list(sizes), list(digests), list(light_ink), [], [])
 
     @property
     def drop_share(self) -> float:
@@ -66,6 +77,7 @@ class Check:
             "widths": _percentiles([width for width, _ in self.sizes]),
             "heights": _percentiles([height for _, height in self.sizes]),
             "same_pixels": sum(len(indices) - 1 for indices in self.duplicates()),
+            "light_ink": sum(self.light_ink),
         }
 
 
@@ -87,14 +99,14 @@ def check(
     kept: list[Sample] = []
     sizes: list[Size] = []
     digests: list[bytes] = []
+    light_ink: list[bool] = []
     dropped = list(problems)
     notes: list[Problem] = []
     known = frozenset(alphabet.units) if alphabet else None
-    contradictions, repeats = _repeated_images(samples)
-    reasons = [
-        contradictions.get(index) or _label_reason(sample.units, known, max_units)
-        for index, sample in enumerate(samples)
-    ]
+    reasons = [_label_reason(sample.units, known, max_units) for sample in samples]
+    # A row that is bad by itself contradicts nothing.
+    contradictions, repeats = _repeated_images(samples, [index for index, reason in enumerate(reasons) if not reason])
+    reasons = [reason or contradictions.get(index, "") for index, reason in enumerate(reasons)]
     for index, (sample, looked) in enumerate(zip(samples, _look_at_all(samples, reasons), strict=True)):
         progress(1)
         reason = looked if isinstance(looked, str) else _steps_reason(sample.units, looked[0], steps)
@@ -104,11 +116,12 @@ def check(
         kept.append(sample)
         sizes.append(looked[0])
         digests.append(looked[1])
+        light_ink.append(looked[2])
         if index in repeats:
             notes.append(Problem(sample.where, repeats[index]))
         if sample.label != sample.label.strip():
             notes.append(Problem(sample.where, f"blanks at an end of the label {sample.label!r} belong to it"))
-    checked = Check(kept, sizes, digests, dropped, notes)
+    checked = Check(kept, sizes, digests, light_ink, dropped, notes)
     notes += _differing_twins(checked)
     notes += _mixed_forms(kept)
     return checked
@@ -147,10 +160,12 @@ def needed_steps(units: Sequence[object]) -> int:
     return len(units) + sum(first == second for first, second in itertools.pairwise(units))
 
 
-def _repeated_images(samples: Sequence[Sample]) -> tuple[dict[int, str], dict[int, str]]:
-    """By index: why samples of one image with several labels are dropped; which samples are there twice."""
+def _repeated_images(samples: Sequence[Sample], numbers: Iterable[int]) -> tuple[dict[int, str], dict[int, str]]:
+    """Of the samples of these numbers, by number: why those of one image with several labels are dropped; which are
+    there twice."""
     rows: dict[tuple[str, int | None], list[int]] = {}
-    for index, sample in enumerate(samples):
+    for index in numbers:
+        sample = samples[index]
         rows.setdefault((os.path.normpath(Path(sample.image).absolute()), sample.record), []).append(index)
     contradictions, repeats = {}, {}
     for indices in rows.values():
@@ -194,7 +209,7 @@ def _steps_reason(units: Sequence[str], size: Size, steps: Callable[[int, int], 
     )
 
 
-def _look_at_all(samples: Sequence[Sample], reasons: Sequence[str]) -> Iterator[str | tuple[Size, bytes]]:
+def _look_at_all(samples: Sequence[Sample], reasons: Sequence[str]) -> Iterator[str | Looked]:
     """For each sample, in order: its reason, if there is one already, or what _look_at says."""
     pool = ThreadPoolExecutor(available_cores())
     # read_image sets and takes back the filters of warnings, each thread in its own time; only this leaves them whole.
@@ -205,8 +220,8 @@ def _look_at_all(samples: Sequence[Sample], reasons: Sequence[str]) -> Iterator[
             pool.shutdown(cancel_futures=True)
 
 
-def _look_at(sample: Sample) -> str | tuple[Size, bytes]:
-    """Size and digest of the image, decoded to its last row; or why that cannot be done."""
+def _look_at(sample: Sample) -> str | Looked:
+    """What there is to see in the image, decoded to its last row; or why that cannot be done."""
     try:
         # In colour: red and grey captchas of the same brightness are not the same.
         image = read_image(sample.read_bytes(), sample.image if sample.record is None else "image", channels=3)
@@ -214,7 +229,8 @@ def _look_at(sample: Sample) -> str | tuple[Size, bytes]:
         own_path = f"{sample.image}: " if sample.where == sample.image else ""
         return str(error).removeprefix(f"{sample.where}: ").removeprefix(own_path)
     height, width = image.shape[:2]
-    return (width, height), blake2b(image.tobytes(), digest_size=16, salt=width.to_bytes(8, "little")).digest()
+    digest = blake2b(image.tobytes(), digest_size=16, salt=width.to_bytes(8, "little")).digest()
+    return (width, height), digest, looks_inverted(grey(image))
 
 
 def _percentiles(values: Iterable[int]) -> dict[str, int]:

@@ -68,9 +68,11 @@ class SourceOptions:
 class Rows:
     """What a source gives, row by row or file by file, as often as it is asked for: only one is in memory at a time.
 
-    `total` is about how many there are: empty rows and a header are counted, texts without an image are not.
+    `form` says in words where the labels come from. `total` is about how many rows there are: empty ones and a header
+    are counted, texts without an image are not.
     """
 
+    form: str
     total: int
     read: Callable[[], Iterator[Sample | Problem]]
 

@@ -4,6 +4,7 @@ A row or a file that is wrong becomes a problem and stops nothing; only a source
 error. Which labels suit an alphabet and a network, and which images can be read, is asked in datasets/checking.py.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from ctc_ocr.datasets.labels_csv import LABELS_FILE
@@ -38,10 +39,15 @@ def open_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> R
 
 def read_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> tuple[list[Sample], list[Problem]]:
     """All samples and all problems of `open_source`. Raises InputError also where there is neither."""
-    rows = list(open_source(path, options))
-    if not rows:
+    return divided(open_source(path, options), path)
+
+
+def divided(rows: Iterable[Sample | Problem], path: str | Path) -> tuple[list[Sample], list[Problem]]:
+    """The samples and the problems of a source that was opened. Raises InputError where there is neither."""
+    found = list(rows)
+    if not found:
         raise InputError(f"{path}: no labelled images in it")
-    return [row for row in rows if isinstance(row, Sample)], [row for row in rows if isinstance(row, Problem)]
+    return [row for row in found if isinstance(row, Sample)], [row for row in found if isinstance(row, Problem)]
 
 
 def _open_folder(folder: Path, options: SourceOptions) -> Rows:
@@ -52,6 +58,12 @@ def _open_folder(folder: Path, options: SourceOptions) -> Rows:
     images = find_image_files(folder)
     if options.pattern is None and has_texts(images):
         return read_texts(folder, images, options.normalise)
+    tables = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in (".csv", ".tsv"))
+    if options.pattern is None and tables:
+        raise InputError(
+            f"{folder}: are its labels in {tables[0]}, or in the names of its images? {folder / tables[0]} is a source "
+            "of its own; a pattern takes the names"
+        )
     return read_names(images, options)
 
 

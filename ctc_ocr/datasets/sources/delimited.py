@@ -40,14 +40,15 @@ def read_delimited(path: Path, options: SourceOptions) -> Rows:
     if header and options.delimiter not in (None, header.delimiter):
         header = None
     form = _form(lines, header, options)
-    skipped = bool(header) or _is_strange_header(path, lines, form)
+    skipped = bool(header) or is_other_header(path, lines, form.delimiter)
 
     def read() -> Iterator[Sample | Problem]:
         for number, line in enumerate(read_lines(path), start=1):
             if line and not (number == 1 and skipped):
                 yield _row(path, number, line, form, options.normalise)
 
-    return Rows(sum(1 for _ in read_lines(path)), read)
+    told = f"a unit each between {form.splitter!r}" if form.splitter else "each character a unit"
+    return Rows(f"{path}, with {form.delimiter!r} behind the path, {told}", sum(1 for _ in read_lines(path)), read)
 
 
 def _row(path: Path, number: int, line: bytes, form: Form, normalise: str) -> Sample | Problem:
@@ -81,9 +82,9 @@ def _header(lines: list[bytes]) -> Form | None:
     return match and Form(match["delimiter"], match["splitter"])
 
 
-def _is_strange_header(path: Path, lines: list[bytes], form: Form) -> bool:
+def is_other_header(path: Path, lines: Sequence[bytes], delimiter: str) -> bool:
     """Whether the first row has a word (`path` or `file`, say) where all that follow have an image's name."""
-    names = [(_try_parse(line, form.delimiter) or [""])[0] for line in lines if line]
+    names = [(_try_parse(line, delimiter) or [""])[0] for line in lines if line]
     if len(names) < 2 or not all(name.lower().endswith(SUFFIXES) for name in names[1:]):
         return False
     return names[0].isidentifier() and not (path.parent / names[0]).exists()

@@ -60,7 +60,7 @@ def read_names(images: Sequence[Path], options: SourceOptions) -> Rows:
             return Problem(ascii(str(path)), "the name is not UTF-8")
         return Sample(str(path), characters(label, options.normalise), str(path))
 
-    return Rows(len(images), lambda: map(named, images))
+    return Rows(f"the names of files, by the pattern {pattern!r}", len(images), lambda: map(named, images))
 
 
 def has_texts(images: Iterable[Path]) -> bool:
@@ -77,7 +77,7 @@ def read_texts(folder: Path, images: Sequence[Path], normalise: str) -> Rows:
         for path in sorted(path for path in _visible(folder) if path.suffix == TEXT_SUFFIX and path not in texts):
             yield Problem(str(path), "there is no image of this name beside it")
 
-    return Rows(len(images), read)
+    return Rows("the .txt files beside the images", len(images), read)
 
 
 def _with_text(path: Path, normalise: str) -> Sample | Problem:

@@ -30,7 +30,7 @@ def read_pack(rec: Path, normalise: str) -> Rows:
             for key, offset in offsets.items():
                 yield _sample(rec, key, offset, buffer, units)
 
-    return Rows(len(offsets), read)
+    return Rows(f"{rec} and the alphabet beside it", len(offsets), read)
 
 
 def _open(rec: Path) -> mmap.mmap:
