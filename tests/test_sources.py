@@ -342,6 +342,10 @@ def test_the_form_of_the_labels_is_told_and_no_table_passed_over(tmp_path: Path)
     with pytest.raises(InputError, match=r"are its labels in plates\.csv, or in the names of its images\?"):
         open_source(tmp_path / "images")
     assert "names of files" in open_source(tmp_path / "images", SourceOptions(pattern="(.*)_")).form
+    for name in ("a.heic", "b.HEIC", "c.pdf"):
+        (tmp_path / "images" / name).touch()
+    split.unlink()
+    assert open_source(tmp_path / "images").form.endswith("; left alone: 2 .heic, 1 .pdf")
     (tmp_path / "images" / "12_1.txt").write_text("12")
     assert ".txt files" in open_source(tmp_path / "images").form
 

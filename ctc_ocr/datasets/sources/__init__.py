@@ -5,12 +5,13 @@ error. Which labels suit an alphabet and a network, and which images can be read
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from ctc_ocr.datasets.labels_csv import LABELS_FILE
 from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions
 from ctc_ocr.datasets.sources.delimited import read_delimited
-from ctc_ocr.datasets.sources.folders import find_image_files, has_texts, read_names, read_texts
+from ctc_ocr.datasets.sources.folders import find_image_files, has_texts, left_alone, read_names, read_texts
 from ctc_ocr.datasets.sources.packs import read_pack
 from ctc_ocr.errors import InputError
 from ctc_ocr.images import SUFFIXES
@@ -57,14 +58,19 @@ def _open_folder(folder: Path, options: SourceOptions) -> Rows:
     _refuse(folder, f"a folder without {LABELS_FILE}", options, "delimiter", "splitter")
     images = find_image_files(folder)
     if options.pattern is None and has_texts(images):
-        return read_texts(folder, images, options.normalise)
+        return _with_others(folder, read_texts(folder, images, options.normalise))
     tables = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in (".csv", ".tsv"))
     if options.pattern is None and tables:
         raise InputError(
             f"{folder}: are its labels in {tables[0]}, or in the names of its images? {folder / tables[0]} is a source "
             "of its own; a pattern takes the names"
         )
-    return read_names(images, options)
+    return _with_others(folder, read_names(images, options))
+
+
+def _with_others(folder: Path, rows: Rows) -> Rows:
+    """Also saying what files are not read, pictures of a telephone, say."""
+    return replace(rows, form=rows.form + left_alone(folder))
 
 
 def _refuse(path: Path, what: str, options: SourceOptions, *names: str) -> None:

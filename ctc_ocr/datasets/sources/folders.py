@@ -1,6 +1,7 @@
 """Folders of image files, and the folders below: labels in the files' names, or in .txt files beside them."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -61,6 +62,13 @@ def read_names(images: Sequence[Path], options: SourceOptions) -> Rows:
         return Sample(str(path), characters(label, options.normalise), str(path))
 
     return Rows(f"the names of files, by the pattern {pattern!r}", len(images), lambda: map(named, images))
+
+
+def left_alone(folder: Path) -> str:
+    """ "; left alone: 2 .heic, 1 .pdf" for files that are neither images that can be read nor texts; "" without any."""
+    kinds = Counter(path.suffix.lower() for path in _visible(folder) if path.suffix and path.is_file())
+    others = sorted((kind, count) for kind, count in kinds.items() if kind not in (*SUFFIXES, TEXT_SUFFIX))
+    return f"; left alone: {', '.join(f'{count} {kind}' for kind, count in others)}" if others else ""
 
 
 def has_texts(images: Iterable[Path]) -> bool:
