@@ -188,6 +188,12 @@ def test_what_cannot_be_is_refused(tmp_path: Path, photos: Path, capsys: pytest.
         assert said in capsys.readouterr().err
 
 
+def test_a_folder_of_fonts_may_have_a_picture_in_it(tmp_path: Path, fonts_folder: Path) -> None:
+    shutil.copy(fonts_folder / "Ubuntu-M.ttf", tmp_path)
+    Image.new("L", (40, 20), 200).save(tmp_path / "sample.png")
+    assert train([str(tmp_path), "--print_network", "--cpu=1", "--num_proc=1"]) == 0
+
+
 def test_resume_takes_the_settings_of_the_run(tmp_path: Path, photos: Path) -> None:
     first = run(tmp_path, f"--data={photos}", "--num_epoch=1", "--learning_rate=0.0123", "--keep=7", "--prefix=r")
     assert first.returncode == 0, first.stderr

@@ -25,6 +25,7 @@ from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.hyperparameters import Hyperparameters, options
 from ctc_ocr.images import SUFFIXES
+from ctc_ocr.rendering.fonts import SUFFIXES as FONT_SUFFIXES
 from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
 from ctc_ocr.threads import available_cores, set_threads
 
@@ -149,8 +150,8 @@ def _refuse_images(font: str | None) -> None:
     if font is None:
         return
     path = Path(font)
-    names = [path.name, *(each.name for each in path.iterdir())] if path.is_dir() else [path.name]
-    if any(name.lower().endswith((*SUFFIXES, ".csv", ".rec")) for name in names):
+    suffixes = {each.suffix.lower() for each in (path.iterdir() if path.is_dir() else [path])}
+    if suffixes & {*SUFFIXES, ".csv", ".rec"} and not suffixes & set(FONT_SUFFIXES):
         raise InputError(f"{font}: no font, but images as it seems; those to train on are named with --data")
 
 
