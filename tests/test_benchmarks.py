@@ -2,12 +2,17 @@
 
 import json
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import accuracy, baseline_training, common, feeding, queue_feed, reading, training, unrolled
 from benchmarks.__main__ import efficiency, in_words, training_row
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def check(rows):
@@ -108,3 +113,12 @@ def test_the_table():
         "| time | 2 ms | 10 ms | 5.0x | >= 6x |",
         "| a figure alone | 120 s |  |  | < 300 s |",
     ]
+
+
+def test_beam_search_is_measured_against_one_in_python() -> None:
+    """It compares the readings of both before it compares their times."""
+    command = [sys.executable, "-m", "benchmarks.decoding", "--images=2", "--rounds=1", "--words=300"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert [line.split("|")[1].strip() for line in done.stdout.splitlines()[4:7]] == ["10", "30", "100"]
+    assert "against a dictionary in Python" in done.stdout

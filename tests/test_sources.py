@@ -342,6 +342,9 @@ def test_the_form_of_the_labels_is_told_and_no_table_passed_over(tmp_path: Path)
     with pytest.raises(InputError, match=r"are its labels in plates\.csv, or in the names of its images\?"):
         open_source(tmp_path / "images")
     assert "names of files" in open_source(tmp_path / "images", SourceOptions(pattern="(.*)_")).form
+    (tmp_path / "images" / "ocr-symbol.json").touch()  # a model beside its images
+    assert "names of files" in open_source(tmp_path / "images").form
+    (tmp_path / "images" / "ocr-symbol.json").unlink()
     for name in ("a.heic", "b.HEIC", "c.pdf"):
         (tmp_path / "images" / name).touch()
     split.unlink()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ctc_ocr import presets
 from ctc_ocr.cli.common import (
     INTERRUPTED,
+    MOST_THREADS,
     add_hyperparameters,
     add_version,
     at_least,
@@ -72,12 +73,12 @@ def parser() -> argparse.ArgumentParser:
         "--num_proc",
         type=at_least(1, MOST_PROCESSES),
         default=num_proc,
-        help=f"processes that draw images (default: {num_proc})",
+        help=f"processes that draw or prepare images (default: {num_proc})",
     )
     device = made.add_mutually_exclusive_group()
     device.add_argument(
         "--cpu",
-        type=at_least(1, MOST_PROCESSES),
+        type=at_least(1, MOST_THREADS),
         help="threads to train with (default: the cores left by --num_proc)",
     )
     device.add_argument("--gpu", type=at_least(0), default=0, help="GPUs to train on (default: 0)")
@@ -110,7 +111,7 @@ def _train(argv: list[str]) -> int:
     _refuse_idle(arguments)
     settings = hyperparameters(arguments)
     fonts: tuple[str, ...] = ()
-    if arguments.data is None:
+    if not arguments.data:
         _refuse_labelled(arguments)
         _refuse_images(arguments.font)
         fonts = find_fonts(arguments.font)

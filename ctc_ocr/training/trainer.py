@@ -81,7 +81,7 @@ class Trainer:
         )
         self.modules.bind(data.provide_data, data.provide_label)
         self._init_parameters()
-        self._init_optimizer(self._settings, self._settings.num_epoch * self._num_batches)
+        self._init_optimizer(self._settings, self._num_steps)
 
     def _init_parameters(self) -> None:
         inputs = {each.name: each.shape for each in [*self.module.data_shapes, *self.module.label_shapes]}
@@ -108,6 +108,11 @@ class Trainer:
         mx.nd.waitall()
         arguments, auxiliary = self.modules.get_params()
         return arguments, auxiliary
+
+    @property
+    def _num_steps(self) -> int:
+        """Updates of a run of all epochs."""
+        return int(self._settings.num_epoch * self._num_batches)
 
     @property
     def steps_done(self) -> int:
@@ -319,7 +324,7 @@ class Trainer:
         self.modules.set_params(point.stored.arg_params, point.stored.aux_params)
         self.epochs_done, self.batches_done = point.epochs_done, point.batches_done
         self.best = replace(point.best)
-        self._init_optimizer(self._settings, self._settings.num_epoch * self._num_batches, point.falls)
+        self._init_optimizer(self._settings, self._num_steps, point.falls)
         try:
             restore_state(self.module._updater, self.module._exec_group.param_arrays, point.arrays)
         except InputError as error:

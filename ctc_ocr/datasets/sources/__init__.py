@@ -11,7 +11,14 @@ from pathlib import Path
 from ctc_ocr.datasets.labels_csv import LABELS_FILE
 from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions
 from ctc_ocr.datasets.sources.delimited import read_delimited
-from ctc_ocr.datasets.sources.folders import find_image_files, has_texts, left_alone, read_names, read_texts
+from ctc_ocr.datasets.sources.folders import (
+    DEFAULT_PATTERN,
+    find_image_files,
+    has_texts,
+    left_alone,
+    read_names,
+    read_texts,
+)
 from ctc_ocr.datasets.sources.packs import read_pack
 from ctc_ocr.errors import InputError
 from ctc_ocr.images import SUFFIXES
@@ -59,13 +66,20 @@ def _open_folder(folder: Path, options: SourceOptions) -> Rows:
     images = find_image_files(folder)
     if options.pattern is None and has_texts(images):
         return _with_others(folder, read_texts(folder, images, options.normalise))
-    tables = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in (".csv", ".tsv"))
-    if options.pattern is None and tables:
+    if options.pattern is None:
+        _refuse_unread_tables(folder)
+    return _with_others(folder, read_names(images, options))
+
+
+def _refuse_unread_tables(folder: Path) -> None:
+    """Rather than take names for labels that are in a table. A run that was put among its images has tables too."""
+    names = [path.name for path in folder.iterdir()]
+    tables = sorted(name for name in names if name.lower().endswith((".csv", ".tsv")))
+    if tables and not any(name.endswith("-symbol.json") for name in names):
         raise InputError(
             f"{folder}: are its labels in {tables[0]}, or in the names of its images? {folder / tables[0]} is a source "
-            "of its own; a pattern takes the names"
+            f"of its own; a pattern ({DEFAULT_PATTERN} is the usual one) takes the names"
         )
-    return _with_others(folder, read_names(images, options))
 
 
 def _with_others(folder: Path, rows: Rows) -> Rows:

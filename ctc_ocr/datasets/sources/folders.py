@@ -66,9 +66,10 @@ def read_names(images: Sequence[Path], options: SourceOptions) -> Rows:
 
 def left_alone(folder: Path) -> str:
     """ "; left alone: 2 .heic, 1 .pdf" for files that are neither images that can be read nor texts; "" without any."""
-    kinds = Counter(path.suffix.lower() for path in _visible(folder) if path.suffix and path.is_file())
-    others = sorted((kind, count) for kind, count in kinds.items() if kind not in (*SUFFIXES, TEXT_SUFFIX))
-    return f"; left alone: {', '.join(f'{count} {kind}' for kind, count in others)}" if others else ""
+    known = {"", *SUFFIXES, TEXT_SUFFIX}
+    others = (path for path in _visible(folder) if path.suffix.lower() not in known and path.is_file())
+    kinds = Counter(path.suffix.lower() for path in others)
+    return f"; left alone: {', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}" if kinds else ""
 
 
 def has_texts(images: Iterable[Path]) -> bool:
