@@ -49,7 +49,7 @@ class Prediction:
 class Predictor:
     """Reads images of any size with a model at an epoch (None: the highest); they are resized to the model's.
 
-    `model` is a prefix, a PREFIX-0007.params, or a folder with one model in it.
+    `model` is a prefix, a PREFIX-0007.params (a given `epoch` goes before its own), or a folder with one model in it.
     `decoder` says how texts are found; `ink` replaces the model's own (dark, light or auto). Confidences are
     calibrated where the model's run has found out how. The network is bound once for each size of batches in use.
     Raises InputError if the model cannot be read, or if batch_size is not from 1 to 10,000.
@@ -116,13 +116,11 @@ class Predictor:
         """Readings of what `load` gave."""
         found: dict[int, Prediction] = {}
         for width, numbers in self._batches(images):
-            batch = np.empty((len(numbers), *images[numbers[0]].shape), np.uint8)
-            steps = None
-            if self.hyperparameters.data.keep_ratio:
-                batch = np.empty((len(numbers), images[0].shape[0], width, *images[0].shape[2:]), np.uint8)
-                steps = self.steps([images[number] for number in numbers])
-            paper = self.hyperparameters.network.input_mean
-            preparation.paste([images[number] for number in numbers], batch, paper)
+            chosen = [images[number] for number in numbers]
+            height, _, *colours = chosen[0].shape
+            batch = np.empty((len(chosen), height, width, *colours), np.uint8)
+            preparation.paste(chosen, batch, self.hyperparameters.network.input_mean)
+            steps = self.steps(chosen) if self.hyperparameters.data.keep_ratio else None
             readings = self._read(self.log_probabilities(batch, steps), steps, confidence)
             found.update(zip(numbers, readings, strict=True))
         return [found[number] for number in range(len(images))]
