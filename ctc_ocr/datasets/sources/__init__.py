@@ -31,7 +31,8 @@ def open_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> R
 
     It is a CSV file, a RecordIO pack (.rec), or a folder: one with a labels.csv, or one whose image files have a .txt
     of the same name beside them, or else one whose files' names carry the labels; a pattern makes it the last. Raises
-    InputError where nothing can be read, and for options that do not suit the source.
+    InputError where nothing can be read, for options that do not suit the source, and where a folder's labels may be in
+    a table of another name.
     """
     path = Path(path)
     if path.is_dir():
