@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import Row, comparison, isolated, processor, row
-from ctc_ocr.threads import available_cores
+from ctc_ocr.runtime.threads import available_cores
 
 PACKAGES = ("mxnet", "numpy", "captcha", "opencv-python-headless", "numba", "pillow")
 THREADS = (1, 2)  # tried in training

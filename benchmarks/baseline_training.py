@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import CLASSES, FONT, HEIGHT, HIDDEN, LAYERS, MAX_LENGTH, WIDTH
-from ctc_ocr.threads import set_threads
+from ctc_ocr.runtime.threads import set_threads
 
 ENOUGH = 0.95
 BATCH_SIZE = 128
@@ -37,7 +37,7 @@ def main() -> None:
 def symbol() -> Any:
     """Loss (N,) and best path (N, 80) of data (N, 30, 80) uint8 and label (N, 4)."""
     from ctc_ocr import losses
-    from ctc_ocr._mxnet import mx
+    from ctc_ocr.runtime.mxnet import mx
     from ctc_ocr.symbols import lstm
 
     levels = mx.sym.cast(mx.sym.Variable("data"), dtype="float32") / 255
@@ -48,7 +48,7 @@ def symbol() -> Any:
 
 def bound(batch_size: int) -> Any:
     """The module with its first weights and its optimizer."""
-    from ctc_ocr._mxnet import mx
+    from ctc_ocr.runtime.mxnet import mx
 
     module = mx.mod.Module(symbol(), ["data"], ["label"], context=mx.cpu())
     module.bind(
@@ -63,14 +63,14 @@ def bound(batch_size: int) -> Any:
 
 def measure(samples: int, file: Path, every: int = VALIDATE_EVERY, held_out: int = VALIDATION_SAMPLES) -> list[Any]:
     """[{samples, accuracy, loss, seconds}] of each validation, written to a file as {"validations": ...} each time."""
-    from ctc_ocr._mxnet import mx
+    from ctc_ocr.config.hyperparameters import Data
     from ctc_ocr.datasets.generated import GeneratedSource
     from ctc_ocr.datasets.iterator import endless, remembered
     from ctc_ocr.generation.pool import BatchPool
     from ctc_ocr.generation.seeds import TRAIN, VALIDATION
-    from ctc_ocr.hyperparameters import Data
     from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
     from ctc_ocr.rendering.fast import FastRenderer
+    from ctc_ocr.runtime.mxnet import mx
     from ctc_ocr.training.progress import Sums
 
     mx.random.seed(0)

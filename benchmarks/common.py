@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ctc_ocr.threads import set_threads
+from ctc_ocr.runtime.threads import set_threads
 
 # MXNet's example/ctc
 WIDTH, HEIGHT = 80, 30  # of the image that the network reads; one column a step

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from benchmarks.common import comparison, in_turns, row, seconds, table
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.beam_search import BeamSearch
-from ctc_ocr.language_model import LanguageModel, WordList
-from ctc_ocr.threads import set_threads
+from ctc_ocr.decoding.beam_search import BeamSearch
+from ctc_ocr.decoding.language_model import LanguageModel, WordList
+from ctc_ocr.runtime.threads import set_threads
 
 CHARACTERS = tuple(map(chr, range(32, 127)))
 STEPS, WIDTHS, WORDS, TEXT = 250, (10, 30, 100), 100_000, 1_000_000

@@ -11,13 +11,13 @@ import numpy as np
 
 from benchmarks.common import BATCH_SIZE, FONT, HEIGHT, MAX_LENGTH, WIDTH, Row, in_turns, row, seconds
 from benchmarks.queue_feed import QUEUE_SIZE, QueueFeed
-from ctc_ocr._mxnet import mx
+from ctc_ocr.config.hyperparameters import Data
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.iterator import BatchIter, endless
 from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.generation.seeds import TRAIN
-from ctc_ocr.hyperparameters import Data
 from ctc_ocr.rendering.fast import FastRenderer
+from ctc_ocr.runtime.mxnet import mx
 
 TARGET = 25
 NUM_PROC = 2

@@ -33,7 +33,7 @@ def arguments() -> argparse.Namespace:
 
 def runner(loss: Callable[[Any, Any], Any], logits: Any, labels: Any) -> Callable[[], None]:
     """A function that computes loss and gradient once and waits for both."""
-    from ctc_ocr._mxnet import mx
+    from ctc_ocr.runtime.mxnet import mx
 
     symbol = mx.sym.make_loss(loss(mx.sym.var("data"), mx.sym.var("label")))
     grad_req = {"data": "write", "label": "null"}
@@ -95,9 +95,9 @@ def processor() -> str:
 def conditions(options: argparse.Namespace) -> dict[str, Any]:
     import numpy as np
 
-    from ctc_ocr._mxnet import mx
     from ctc_ocr.losses import warpctc_library
-    from ctc_ocr.threads import available_cores
+    from ctc_ocr.runtime.mxnet import mx
+    from ctc_ocr.runtime.threads import available_cores
 
     return {
         "processor": processor(),
@@ -114,7 +114,7 @@ def conditions(options: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     options = arguments()
-    from ctc_ocr.threads import set_threads
+    from ctc_ocr.runtime.threads import set_threads
 
     set_threads(options.threads)
     found = conditions(options)

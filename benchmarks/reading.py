@@ -13,14 +13,14 @@ import numpy as np
 
 from benchmarks import feeding, unrolled
 from benchmarks.common import DIGITS, Row, in_turns, row, seconds
-from ctc_ocr import checkpoint
-from ctc_ocr._mxnet import mx
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint import Model
+from ctc_ocr.checkpoint import model_files as checkpoint
+from ctc_ocr.checkpoint.model_files import Model
+from ctc_ocr.config.hyperparameters import Hyperparameters, Training
 from ctc_ocr.datasets.iterator import endless, remembered
 from ctc_ocr.generation.pool import BatchPool
-from ctc_ocr.hyperparameters import Hyperparameters, Training
-from ctc_ocr.prediction import Predictor
+from ctc_ocr.inference.predictor import Predictor
+from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.trainer import Trainer
 
 TARGET_ONE, TARGET_MANY = 10, 20

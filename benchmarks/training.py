@@ -15,12 +15,12 @@ import numpy as np
 from benchmarks import feeding, unrolled
 from benchmarks.common import BATCH_SIZE, DIGITS, seconds
 from benchmarks.queue_feed import QUEUE_SIZE, QueueFeed
-from ctc_ocr._mxnet import mx
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint import Model
+from ctc_ocr.checkpoint.model_files import Model
+from ctc_ocr.config.hyperparameters import Hyperparameters, Training
 from ctc_ocr.datasets.iterator import endless, remembered
 from ctc_ocr.generation.pool import BatchPool
-from ctc_ocr.hyperparameters import Hyperparameters, Training
+from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.events import EpochEnd
 from ctc_ocr.training.trainer import Trainer
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import CLASSES, HEIGHT, HIDDEN, LAYERS, WIDTH
-from ctc_ocr._mxnet import mx
+from ctc_ocr.runtime.mxnet import mx
 
 STATES = tuple(f"l{layer}_init_{kind}" for layer in range(LAYERS) for kind in "ch")
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ctc_ocr.atomic_files import replacing
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.atomic_files import replacing
 
 BLANK = 0
 

@@ -4,10 +4,11 @@ import json
 
 import numpy as np
 
-from ctc_ocr import checkpoint, losses, symbols
-from ctc_ocr._mxnet import mx
+from ctc_ocr import losses, symbols
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.hyperparameters import Data, Hyperparameters, Network
+from ctc_ocr.checkpoint import model_files as checkpoint
+from ctc_ocr.config.hyperparameters import Data, Hyperparameters, Network
+from ctc_ocr.runtime.mxnet import mx
 
 LAYERS = 2
 

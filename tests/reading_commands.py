@@ -1,7 +1,7 @@
 """What the tests of infer and evaluate share: runs that differ in exactly one flag of how texts are found (WORDS stands
 for a file of some words), the sizes of batches, and a history."""
 
-from ctc_ocr import history
+from ctc_ocr.checkpoint import history
 
 WORDS = "WORDS"
 SEARCH = ("--beam_width", "20")

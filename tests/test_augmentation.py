@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ctc_ocr.augmentation import WIDEST, augment
-from ctc_ocr.hyperparameters import Augmentation
+from ctc_ocr.config.hyperparameters import Augmentation
+from ctc_ocr.images.augmentation import WIDEST, augment
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 
 RANGES = [each.name for each in fields(Augmentation) if each.name != "augment"]

@@ -8,13 +8,12 @@ import re
 import numpy as np
 import pytest
 
-from ctc_ocr import beam_search
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.beam_search import BeamSearch
-from ctc_ocr.decoding import allowed_classes, greedy, log_softmax, restrict
+from ctc_ocr.decoding.beam_search import BeamSearch
+from ctc_ocr.decoding.decoder import Decoder
+from ctc_ocr.decoding.greedy import allowed_classes, beam_search, greedy, log_softmax, restrict
+from ctc_ocr.decoding.language_model import LanguageModel, WordList
 from ctc_ocr.errors import InputError
-from ctc_ocr.language_model import LanguageModel, WordList
-from ctc_ocr.reading import Decoder
 from tests.reference_ctc import ctc_loss
 
 ALPHABET = Alphabet(("a", "b", "c"))

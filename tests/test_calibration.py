@@ -6,7 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from ctc_ocr.calibration import (
+from ctc_ocr.errors import InputError
+from ctc_ocr.evaluation.calibration import (
     LARGEST_LOG_ODDS,
     LEAST_SLOPE,
     Calibration,
@@ -15,7 +16,6 @@ from ctc_ocr.calibration import (
     log_odds,
     probability,
 )
-from ctc_ocr.errors import InputError
 from tests.reference_ctc import central_differences
 
 

@@ -10,10 +10,11 @@ import sys
 import numpy as np
 import pytest
 
-from ctc_ocr import checkpoint, foreign_symbol
-from ctc_ocr._mxnet import mx
+from ctc_ocr.checkpoint import model_files as checkpoint
+from ctc_ocr.checkpoint import symbol_json as foreign_symbol
+from ctc_ocr.checkpoint.params_file import read_params
 from ctc_ocr.errors import InputError, RunError
-from ctc_ocr.params_file import read_params
+from ctc_ocr.runtime.mxnet import mx
 from tests.models import save_example_model, save_own_model
 
 
@@ -283,7 +284,7 @@ def test_broken_training_states_are_refused(prefix, tmp_path):
 WRITER = """
 import sys
 from pathlib import Path
-from ctc_ocr import checkpoint
+from ctc_ocr.checkpoint import model_files as checkpoint
 from tests.models import save_own_model
 prefix = Path(sys.argv[1])
 hyperparameters, _ = save_own_model(prefix, epoch=1)

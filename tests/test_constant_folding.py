@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ctc_ocr._mxnet import mx
-from ctc_ocr.constant_folding import fold_constants
+from ctc_ocr.inference.constant_folding import fold_constants
+from ctc_ocr.runtime.mxnet import mx
 
 
 def run(symbol, arguments, data):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ctc_ocr._mxnet import mx
 from ctc_ocr.losses import ctc, warpctc
+from ctc_ocr.runtime.mxnet import mx
 from tests.reference_ctc import batch_loss, central_differences
 
 LOSSES = {"ctc": ctc.loss, "warpctc": warpctc.loss}

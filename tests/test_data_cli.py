@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ctc_ocr.cli.contact_sheet import GROUND, contact_sheet
 from ctc_ocr.cli.data import main, parser
 from ctc_ocr.cli.generate import main as generate
 from ctc_ocr.datasets.sources import read_source
+from ctc_ocr.images.contact_sheet import GROUND, contact_sheet
 from ctc_ocr.rendering.fonts import find_fonts
 
 ROOT = Path(__file__).resolve().parent.parent

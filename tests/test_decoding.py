@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.decoding import (
+from ctc_ocr.decoding.greedy import (
     allowed_classes,
     best_path,
     collapse,

@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from ctc_ocr import losses, symbols
-from ctc_ocr._mxnet import mx
 from ctc_ocr.cli.data_options import hyperparameters
 from ctc_ocr.cli.generate import main as generate
 from ctc_ocr.cli.train import parser
-from ctc_ocr.cli.training_data import drawn, labelled
+from ctc_ocr.config.hyperparameters import Hyperparameters, options
 from ctc_ocr.generation.pool import BatchSource
-from ctc_ocr.hyperparameters import Hyperparameters, options
+from ctc_ocr.runtime.mxnet import mx
+from ctc_ocr.training.data import drawn, labelled
 from tests import test_run_files, test_schedules, test_training
 
 # name: (flags that both runs have, what is added in one of them)

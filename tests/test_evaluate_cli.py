@@ -14,8 +14,8 @@ from PIL import Image
 from ctc_ocr.cli import evaluate
 from ctc_ocr.cli.evaluate import main
 from ctc_ocr.errors import RunError
-from ctc_ocr.images import invert
-from ctc_ocr.prediction import BATCH_SIZE, Predictor
+from ctc_ocr.images.files import invert
+from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor
 from tests.models import save_own_model
 from tests.reading_commands import PAIRS, sizes_of_batches, with_words, write_history
 
@@ -243,7 +243,7 @@ def test_bad_flags_are_explained(model, table, capsys, flags, message):
 
 
 def test_a_gpu_that_is_not_there(model, table, capsys):
-    from ctc_ocr._mxnet import mx
+    from ctc_ocr.runtime.mxnet import mx
 
     if mx.runtime.Features().is_enabled("CUDA"):
         pytest.skip("this MXNet can use one")

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.calibration import expected_calibration_error, probability
 from ctc_ocr.cli import evaluation_table
-from ctc_ocr.evaluation import THRESHOLDS, Evaluation
-from ctc_ocr.metrics import Tally, wilson_interval
+from ctc_ocr.evaluation.calibration import expected_calibration_error, probability
+from ctc_ocr.evaluation.metrics import Tally, wilson_interval
+from ctc_ocr.evaluation.report import THRESHOLDS, Evaluation
 
 ALPHABET = Alphabet(("a", "b", "sch"))
 

@@ -5,12 +5,12 @@ import itertools
 import numpy as np
 import pytest
 
-from ctc_ocr._mxnet import mx
+from ctc_ocr.config.hyperparameters import Data
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.iterator import BatchIter, endless, remembered
 from ctc_ocr.generation.pool import BatchPool
-from ctc_ocr.hyperparameters import Data
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
+from ctc_ocr.runtime.mxnet import mx
 
 
 def source(font: str, batch_size: int = 4, seed: int = 0, stream: int = 0) -> GeneratedSource:

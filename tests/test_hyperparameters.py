@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint import Model
+from ctc_ocr.checkpoint.model_files import Model
 from ctc_ocr.cli import train
+from ctc_ocr.config.hyperparameters import Data, Hyperparameters, options, read_sections
+from ctc_ocr.config.presets import PRESETS, settings
 from ctc_ocr.errors import InputError
-from ctc_ocr.hyperparameters import Data, Hyperparameters, options, read_sections
-from ctc_ocr.presets import PRESETS, settings
 
 # Where the next larger value would not be accepted, or there is none.
 OTHER_VALUES: dict[str, Any] = {

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from ctc_ocr.errors import InputError
-from ctc_ocr.images import FORMATS, MAX_PIXELS, find_images, invert, looks_inverted, read_image, resize
+from ctc_ocr.images.files import FORMATS, MAX_PIXELS, find_images, invert, looks_inverted, read_image, resize
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, size=(30, 80), dtype=np.uint8)

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from ctc_ocr.cli.infer import main
-from ctc_ocr.cli.readings_csv import read_listed
 from ctc_ocr.cli.shown_readings import is_refused
-from ctc_ocr.images import invert
-from ctc_ocr.prediction import BATCH_SIZE, Prediction, Predictor
+from ctc_ocr.images.files import invert
+from ctc_ocr.inference.predictions_csv import read_listed
+from ctc_ocr.inference.predictor import BATCH_SIZE, Prediction, Predictor
 from tests.models import save_example_model, save_own_model
 from tests.reading_commands import LISTED, MODEL, PAIRS, SEARCH, sizes_of_batches, with_words, write_history
 
@@ -188,7 +188,7 @@ def test_bad_arguments_end_with_status_2(prefix, folder, tmp_path, capsys):
         with pytest.raises(SystemExit) as ended:
             main(["--prefix", prefix, *arguments])
         assert ended.value.code == 2
-    from ctc_ocr._mxnet import mx
+    from ctc_ocr.runtime.mxnet import mx
 
     if not mx.runtime.Features().is_enabled("CUDA"):
         assert main(["--prefix", prefix, "--gpu", "1", image]) == 2

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ctc_ocr import checkpoint
-from ctc_ocr._mxnet import mx
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint import Checkpoint, Model
+from ctc_ocr.checkpoint import model_files as checkpoint
+from ctc_ocr.checkpoint.model_files import Checkpoint, Model
+from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.errors import InputError
-from ctc_ocr.hyperparameters import Hyperparameters
+from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.trainer import Trainer
 from ctc_ocr.training.transfer import layer_of, shared_classes
 from tests.training_runs import CRNN, SMALL, Batches

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ctc_ocr.config.hyperparameters import Augmentation, Data, Hyperparameters, Training
 from ctc_ocr.datasets import labelled
 from ctc_ocr.datasets.labelled import LabelledSource
 from ctc_ocr.datasets.samples import Sample
-from ctc_ocr.hyperparameters import Augmentation, Data, Hyperparameters, Training
 
 HEIGHT = 8
 SETTINGS = Hyperparameters(Data(width=64, height=HEIGHT, keep_ratio=True), training=Training(batch_size=4))

@@ -11,8 +11,8 @@ from nltk.lm import WittenBellInterpolated
 from nltk.lm.counter import NgramCounter
 
 from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.decoding.language_model import END, LanguageModel, UnitSplitter, WordList
 from ctc_ocr.errors import InputError
-from ctc_ocr.language_model import END, LanguageModel, UnitSplitter, WordList
 
 LETTERS = Alphabet(tuple("abcdefgh "))
 LINES = ["bad cab", "a bad egg" * 2, "fed a cab", "", "dad", "bead"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rapidfuzz.distance import Indel
 
-from ctc_ocr.metrics import (
+from ctc_ocr.evaluation.metrics import (
     Tally,
     confusions,
     edit_distances,

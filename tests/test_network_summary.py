@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from ctc_ocr import symbols
-from ctc_ocr._mxnet import mx
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint import Model
-from ctc_ocr.hyperparameters import Data, Hyperparameters, Network
-from ctc_ocr.network_summary import describe, describe_model, layers
+from ctc_ocr.checkpoint.model_files import Model
+from ctc_ocr.config.hyperparameters import Data, Hyperparameters, Network
+from ctc_ocr.runtime.mxnet import mx
+from ctc_ocr.symbols.summary import describe, describe_model, layers
 
 CRNN = {"features": (4, 6), "kernels": (3, 5), "strides": (1, 2), "pool_heights": (2, 1), "pool_widths": (1, 1)}
 

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.own_images.common import Work, table
 from benchmarks.own_images.lines import Style, characters, compose, render, write
 from benchmarks.own_images.old_prints import long_s
-from ctc_ocr import history
+from ctc_ocr.checkpoint import history
 from ctc_ocr.datasets.samples import SourceOptions
 from ctc_ocr.datasets.sources import read_source
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ctc_ocr import _mxnet
-from ctc_ocr.devices import contexts
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime import mxnet as _mxnet
+from ctc_ocr.runtime.devices import contexts
 
 ROOT = Path(__file__).resolve().parent.parent
 ELSEWHERE = """
@@ -49,7 +49,7 @@ def test_machines_without_mxnet_are_refused_by_name(
 
 
 def test_importing_mxnet_leaves_numpy_as_it_was() -> None:
-    code = "import numpy as np; from ctc_ocr._mxnet import mx; assert 'bool' not in vars(np)"
+    code = "import numpy as np; from ctc_ocr.runtime.mxnet import mx; assert 'bool' not in vars(np)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
     assert _mxnet.mx.nd.ones((2, 2)).asnumpy().sum() == 4
     assert "bool" not in vars(np)

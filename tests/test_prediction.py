@@ -7,17 +7,17 @@ import pytest
 from PIL import Image
 
 from ctc_ocr import symbols
-from ctc_ocr._mxnet import mx
-from ctc_ocr.beam_search import BeamSearch
-from ctc_ocr.calibration import Calibration
-from ctc_ocr.calibration_file import save_calibrations
-from ctc_ocr.decoding import greedy, label_log_probability, log_softmax
-from ctc_ocr.devices import contexts
+from ctc_ocr.checkpoint.calibration_file import save_calibrations
+from ctc_ocr.decoding.beam_search import BeamSearch
+from ctc_ocr.decoding.decoder import Decoder
+from ctc_ocr.decoding.greedy import greedy, label_log_probability, log_softmax
+from ctc_ocr.decoding.language_model import WordList
 from ctc_ocr.errors import InputError
-from ctc_ocr.images import resize
-from ctc_ocr.language_model import WordList
-from ctc_ocr.prediction import Predictor
-from ctc_ocr.reading import Decoder
+from ctc_ocr.evaluation.calibration import Calibration
+from ctc_ocr.images.files import resize
+from ctc_ocr.inference.predictor import Predictor
+from ctc_ocr.runtime.devices import contexts
+from ctc_ocr.runtime.mxnet import mx
 from tests.models import numpy_logits, save_example_model, save_line_model, save_own_model
 
 

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from tensorboardX.proto.event_pb2 import Event
 
-from ctc_ocr import checkpoint, history
-from ctc_ocr.calibration import Calibration
-from ctc_ocr.calibration_file import save_calibrations
+from ctc_ocr.checkpoint import history
+from ctc_ocr.checkpoint import model_files as checkpoint
+from ctc_ocr.checkpoint.calibration_file import save_calibrations
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.errors import InputError, RunError
-from ctc_ocr.prediction import Predictor
+from ctc_ocr.evaluation.calibration import Calibration
+from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.training.callbacks import OldRun
 from ctc_ocr.training.events import EpochEnd, Reading, Report
 from ctc_ocr.training.run_files import History, Pruning, ValidationReadings

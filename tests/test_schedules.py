@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ctc_ocr._mxnet import mx
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint import Model
+from ctc_ocr.checkpoint.model_files import Model
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.iterator import BatchIter, remembered
+from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.best import Best
 from ctc_ocr.training.events import EpochEnd
 from ctc_ocr.training.resuming import newest

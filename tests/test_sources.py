@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pytest
 
-from ctc_ocr._mxnet import mx
 from ctc_ocr.alphabet import Alphabet, read_lookups, write_lookup
 from ctc_ocr.datasets import recordio
 from ctc_ocr.datasets.checking import check
@@ -20,6 +19,7 @@ from ctc_ocr.datasets.sources import open_source, read_source
 from ctc_ocr.datasets.sources.delimited import write_delimited
 from ctc_ocr.datasets.sources.packs import write_pack
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.mxnet import mx
 
 
 def picture(path: Path, level: int = 0) -> Path:

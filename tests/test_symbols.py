@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ctc_ocr import losses, symbols
-from ctc_ocr._mxnet import mx
-from ctc_ocr.hyperparameters import Data, Hyperparameters, Network
+from ctc_ocr.config.hyperparameters import Data, Hyperparameters, Network
+from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.symbols import crnn
 from ctc_ocr.symbols.lstm import Layer
 from tests.models import lstm_parameters, numpy_layer, numpy_logits, to_mx

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ctc_ocr.checkpoint.history import read as read_history
 from ctc_ocr.cli.generate import main as generate
 from ctc_ocr.cli.train import main as train
-from ctc_ocr.history import read as read_history
-from ctc_ocr.prediction import Predictor
-from ctc_ocr.training.run_lock import alone
+from ctc_ocr.inference.predictor import Predictor
+from ctc_ocr.runtime.run_lock import alone
 
 ROOT = Path(__file__).resolve().parent.parent
 # A network that learns 40 captchas in seconds.

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ctc_ocr import checkpoint
-from ctc_ocr._mxnet import mx
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint import Model
+from ctc_ocr.checkpoint import model_files as checkpoint
+from ctc_ocr.checkpoint.model_files import Model
+from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.iterator import BatchIter, endless, remembered
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.generation.pool import BatchPool
-from ctc_ocr.hyperparameters import Hyperparameters
-from ctc_ocr.prediction import Predictor
+from ctc_ocr.inference.predictor import Predictor
+from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.callbacks import log_lines
 from ctc_ocr.training.events import BatchEnd, EpochEnd
 from ctc_ocr.training.initialisation import initial_parameters

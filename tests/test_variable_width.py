@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from ctc_ocr import symbols
-from ctc_ocr._mxnet import mx
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint import Model
+from ctc_ocr.checkpoint.model_files import Model
+from ctc_ocr.config.hyperparameters import Data, Hyperparameters, Network
 from ctc_ocr.errors import InputError
-from ctc_ocr.hyperparameters import Data, Hyperparameters, Network
+from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.symbols import crnn
 from ctc_ocr.training.resuming import newest
 from ctc_ocr.training.trainer import Trainer, training_symbol

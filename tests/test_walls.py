@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ctc_ocr.config.hyperparameters import Data
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.generation.pool import ArraySpec, BatchPool
-from ctc_ocr.hyperparameters import Data
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -91,7 +91,7 @@ def violations(root: Path) -> list[str]:
     found = []
     for name, tree in trees.items():
         if within(name, *WITHOUT_MXNET) and name not in EXCEPTIONS:
-            door = {"mxnet", "ctc_ocr._mxnet"}
+            door = {"mxnet", "ctc_ocr.runtime.mxnet"}
             found += [f"{name} imports MXNet" for each in reached(name, trees) if {each, each.split(".")[0]} & door]
         for layer, forbidden in FORBIDDEN.items():
             if within(name, layer):
@@ -118,9 +118,9 @@ def test_walls_hold() -> None:
 @pytest.mark.parametrize(
     ("file", "line", "complaint"),
     [
-        ("rendering/text.py", "from ctc_ocr._mxnet import mx", "rendering.text imports MXNet"),
+        ("rendering/text.py", "from ctc_ocr.runtime.mxnet import mx", "rendering.text imports MXNet"),
         ("alphabet.py", "import mxnet.ndarray", "cli.train imports MXNet"),
-        ("symbols/lstm.py", "from ctc_ocr import metrics", "symbols.lstm imports ctc_ocr.metrics"),
+        ("symbols/lstm.py", "from ctc_ocr import metrics", "symbols.lstm imports ctc_ocr.evaluation.metrics"),
         (
             "prediction.py",
             "def f():\n    import ctc_ocr.training.trainer",

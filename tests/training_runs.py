@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ctc_ocr._mxnet import mx
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint import Model
+from ctc_ocr.checkpoint.model_files import Model
+from ctc_ocr.config.hyperparameters import Data, Hyperparameters, Network, Training
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.iterator import BatchIter, endless, remembered
 from ctc_ocr.generation.pool import ArraySpec, BatchPool
-from ctc_ocr.hyperparameters import Data, Hyperparameters, Network, Training
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
+from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.events import EpochEnd, Reading
 from ctc_ocr.training.resuming import newest
 from ctc_ocr.training.trainer import Trainer

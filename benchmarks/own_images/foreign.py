@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.own_images.common import ROOT, Work, finish, parser, table
-from ctc_ocr import history
+from ctc_ocr.checkpoint import history
 
 PACKAGE = "easy-captcha-python==1.0.0"
 COUNTS = (30, 100, 300, 1000)

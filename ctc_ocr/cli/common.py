@@ -12,8 +12,8 @@ from dataclasses import Field
 from pathlib import Path
 from typing import Any
 
+from ctc_ocr.config.hyperparameters import LARGEST_SIZE, Numbers, options
 from ctc_ocr.errors import InputError, RunError, UserError
-from ctc_ocr.hyperparameters import LARGEST_SIZE, Numbers, options
 from ctc_ocr.version import __version__
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it

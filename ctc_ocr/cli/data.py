@@ -11,10 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from ctc_ocr.alphabet import Alphabet, write_lookup
-from ctc_ocr.atomic_files import replacing
 from ctc_ocr.cli import data_split
 from ctc_ocr.cli.common import add_hyperparameters, add_version, at_least, run
-from ctc_ocr.cli.contact_sheet import contact_sheet
 from ctc_ocr.cli.data_options import (
     add_network,
     add_source,
@@ -27,14 +25,16 @@ from ctc_ocr.cli.data_options import (
     source_options,
     tell_dropped,
 )
-from ctc_ocr.cli.data_summary import described, listed
+from ctc_ocr.config.hyperparameters import Augmentation, Hyperparameters, options
 from ctc_ocr.datasets.checking import Check
 from ctc_ocr.datasets.labelled import LabelledSource
 from ctc_ocr.datasets.sources import divided, open_source, read_source
 from ctc_ocr.datasets.sources.packs import PARTS, write_pack
+from ctc_ocr.datasets.summary import described, listed
 from ctc_ocr.errors import InputError, RunError
-from ctc_ocr.hyperparameters import Augmentation, Hyperparameters, options
+from ctc_ocr.images.contact_sheet import contact_sheet
 from ctc_ocr.rendering.fonts import find_fonts
+from ctc_ocr.runtime.atomic_files import replacing
 
 PROG = "ctc-ocr data"
 SEEN = ("width", "height", "keep_ratio", "channels", "ink", "normalise")  # what else decides how an image is seen

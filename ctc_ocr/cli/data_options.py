@@ -9,14 +9,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ctc_ocr import presets
 from ctc_ocr.alphabet import Alphabet, read_lookups
 from ctc_ocr.cli.common import at_least
+from ctc_ocr.config import presets
+from ctc_ocr.config.hyperparameters import Hyperparameters, options, read_sections
 from ctc_ocr.datasets.checking import Check, check
 from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
 from ctc_ocr.datasets.sources import read_source
 from ctc_ocr.errors import InputError, RunError
-from ctc_ocr.hyperparameters import Hyperparameters, options, read_sections
 
 LABEL_OPTIONS = ("delimiter", "splitter", "pattern", "unicode_form")
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")

@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.beam_search import WIDEST, BeamSearch
 from ctc_ocr.cli.common import at_least
-from ctc_ocr.decoding import allowed_classes
+from ctc_ocr.decoding.beam_search import WIDEST, BeamSearch
+from ctc_ocr.decoding.decoder import Decoder
+from ctc_ocr.decoding.greedy import allowed_classes
+from ctc_ocr.decoding.language_model import LARGEST_ORDER, LanguageModel, WordList
 from ctc_ocr.errors import InputError
-from ctc_ocr.language_model import LARGEST_ORDER, LanguageModel, WordList
-from ctc_ocr.reading import Decoder
 
 DEFAULT_WIDTH = 10
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ctc_ocr.atomic_files import is_device, replacing
 from ctc_ocr.cli.common import add_running, add_version, refuse_inputs, run, share
 from ctc_ocr.cli.data_options import add_source, progress_bar, refuse_existing, source_options
 from ctc_ocr.cli.decoding_options import add_decoding, decoder
@@ -17,12 +16,13 @@ from ctc_ocr.cli.models import InkWatch, add_epoch, add_ink, chosen_model
 from ctc_ocr.datasets.samples import Problem, Rows
 from ctc_ocr.datasets.sources import open_source
 from ctc_ocr.errors import InputError, RunError
-from ctc_ocr.evaluation import Evaluation
-from ctc_ocr.images import read_image
-from ctc_ocr.threads import set_threads
+from ctc_ocr.evaluation.report import Evaluation
+from ctc_ocr.images.files import read_image
+from ctc_ocr.runtime.atomic_files import is_device, replacing
+from ctc_ocr.runtime.threads import set_threads
 
 if TYPE_CHECKING:
-    from ctc_ocr.prediction import Predictor
+    from ctc_ocr.inference.predictor import Predictor
 
 PROG = "ctc-ocr evaluate"
 LISTED = 10  # problems
@@ -65,8 +65,8 @@ def _evaluate(argv: list[str]) -> int:
     rows = open_source(arguments.source, source_options(arguments))
     set_threads(arguments.cpu)
     # Threads are fixed when MXNet is imported, so not above.
-    from ctc_ocr.devices import contexts
-    from ctc_ocr.prediction import BATCH_SIZE, Predictor
+    from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor
+    from ctc_ocr.runtime.devices import contexts
 
     batch_size = arguments.batch_size or BATCH_SIZE
     prefix, epoch = chosen_model(arguments.model, arguments.epoch)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
-from ctc_ocr.evaluation import Report
+from ctc_ocr.evaluation.report import Report
 
 COVERAGES = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8, 0.5)
 LENGTHS, CONFUSIONS, UNITS = 12, 12, 10  # rows at the most

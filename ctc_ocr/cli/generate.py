@@ -15,11 +15,11 @@ import cv2
 from tqdm import tqdm
 
 from ctc_ocr.cli.common import add_hyperparameters, add_version, at_least, run
+from ctc_ocr.config.hyperparameters import Data, Hyperparameters
 from ctc_ocr.datasets.labels_csv import LABELS_FILE, write_labels
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.generation.parent import interrupts_withheld, watch_parent
 from ctc_ocr.generation.seeds import FILES, sample_generator
-from ctc_ocr.hyperparameters import Data, Hyperparameters
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
 from ctc_ocr.rendering.text import random_text

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from ctc_ocr.atomic_files import is_device
 from ctc_ocr.cli.common import add_running, add_version, refuse_inputs, run, share
 from ctc_ocr.cli.data_options import refuse_existing
 from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder
 from ctc_ocr.cli.models import InkWatch, add_epoch, add_ink, chosen_model
-from ctc_ocr.cli.readings_csv import READ, REFUSED, UNREADABLE, Listed, read_listed, readings_file
 from ctc_ocr.cli.shown_readings import REFUSAL, is_refused, line_of, only_text
 from ctc_ocr.datasets.labels_csv import read_labels
 from ctc_ocr.errors import InputError
-from ctc_ocr.images import find_images, read_image
-from ctc_ocr.metrics import Tally
-from ctc_ocr.preparation import Pixels
-from ctc_ocr.threads import set_threads
+from ctc_ocr.evaluation.metrics import Tally
+from ctc_ocr.images.files import find_images, read_image
+from ctc_ocr.images.preparation import Pixels
+from ctc_ocr.inference.predictions_csv import READ, REFUSED, UNREADABLE, Listed, read_listed, readings_file
+from ctc_ocr.runtime.atomic_files import is_device
+from ctc_ocr.runtime.threads import set_threads
 
 if TYPE_CHECKING:
-    from ctc_ocr.prediction import Prediction, Predictor
+    from ctc_ocr.inference.predictor import Prediction, Predictor
 
 PROG = "lstm_ocr_infer"
 
@@ -71,8 +71,8 @@ def _infer(argv: list[str]) -> int:
     truths = _truths(arguments.labels, listed) if arguments.labels else None
     set_threads(arguments.cpu)
     # Threads are fixed when MXNet is imported, so not above.
-    from ctc_ocr.devices import contexts
-    from ctc_ocr.prediction import BATCH_SIZE, Predictor
+    from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor
+    from ctc_ocr.runtime.devices import contexts
 
     batch_size, context = arguments.batch_size or BATCH_SIZE, contexts(arguments.gpu)[0]
     predictor = Predictor(*chosen_model(arguments.prefix, arguments.epoch), batch_size, context, ink=arguments.ink)

@@ -7,7 +7,7 @@ import platform
 
 from ctc_ocr.cli.common import add_version, run
 from ctc_ocr.errors import InputError
-from ctc_ocr.threads import available_cores
+from ctc_ocr.runtime.threads import available_cores
 from ctc_ocr.version import __version__
 
 PROG = "ctc-ocr info"
@@ -50,8 +50,8 @@ def _info(argv: list[str]) -> int:
 
 
 def _print_mxnet() -> None:
-    from ctc_ocr._mxnet import mx
-    from ctc_ocr.devices import gpu_count
+    from ctc_ocr.runtime.devices import gpu_count
+    from ctc_ocr.runtime.mxnet import mx
 
     features = mx.runtime.Features()
     _row("MXNet", mx.__version__)

@@ -4,8 +4,8 @@ import argparse
 import sys
 
 from ctc_ocr.errors import InputError
-from ctc_ocr.images import looks_inverted
-from ctc_ocr.preparation import Pixels, grey
+from ctc_ocr.images.files import looks_inverted
+from ctc_ocr.images.preparation import Pixels, grey
 
 BEST = "best"
 
@@ -62,7 +62,7 @@ def chosen_model(path: str, epoch: int | str | None) -> tuple[str, int | None]:
 
     Raises InputError where there is no one model, and where no best epoch is known.
     """
-    from ctc_ocr.checkpoint import best_epoch, located
+    from ctc_ocr.checkpoint.model_files import best_epoch, located
 
     prefix, named = located(path)
     if named is not None and epoch not in (None, named):

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ctc_ocr.prediction import Prediction
+    from ctc_ocr.inference.predictor import Prediction
 
 REFUSAL = "?"  # what is printed instead of a reading that the model is not sure of
 

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ctc_ocr import presets
 from ctc_ocr.cli.common import (
     INTERRUPTED,
     MOST_THREADS,
@@ -21,14 +20,15 @@ from ctc_ocr.cli.common import (
     share,
 )
 from ctc_ocr.cli.data_options import LABEL_OPTIONS, add_label_options, add_taken, hyperparameters
-from ctc_ocr.cli.training_data import TrainingData, drawn, labelled
+from ctc_ocr.config import presets
+from ctc_ocr.config.hyperparameters import Hyperparameters, options
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.generation.pool import BatchPool
-from ctc_ocr.hyperparameters import Hyperparameters, options
-from ctc_ocr.images import SUFFIXES
+from ctc_ocr.images.files import SUFFIXES
 from ctc_ocr.rendering.fonts import SUFFIXES as FONT_SUFFIXES
 from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
-from ctc_ocr.threads import available_cores, set_threads
+from ctc_ocr.runtime.threads import available_cores, set_threads
+from ctc_ocr.training.data import TrainingData, drawn, labelled
 
 if TYPE_CHECKING:
     from ctc_ocr.training.events import Callback
@@ -121,7 +121,7 @@ def _train(argv: list[str]) -> int:
     set_up_logging()
     set_threads(arguments.cpu or max(1, available_cores() - arguments.num_proc))
     # Threads are fixed when MXNet is imported, so not above; and worker processes, which import this, want no MXNet.
-    from ctc_ocr.devices import contexts
+    from ctc_ocr.runtime.devices import contexts
 
     devices = contexts(arguments.gpu)
     if settings.training.batch_size % len(devices):
@@ -165,7 +165,7 @@ def _refuse_drawn(arguments: argparse.Namespace) -> None:
 
 def _check_prefix(arguments: argparse.Namespace) -> list[Path]:
     """Refuse a prefix that cannot be used. Returns the files under it, to be removed by a run that overwrites them."""
-    from ctc_ocr.checkpoint import epochs, occupied
+    from ctc_ocr.checkpoint.model_files import epochs, occupied
 
     prefix = arguments.prefix
     if not prefix or prefix.endswith("/") or Path(prefix).is_dir():
@@ -208,11 +208,11 @@ def _run(
     devices: list[Any],
     replaced: list[Path],
 ) -> int:
-    from ctc_ocr.checkpoint import Model, load, located
+    from ctc_ocr.checkpoint.model_files import Model, load, located
     from ctc_ocr.datasets.iterator import endless, remembered
-    from ctc_ocr.network_summary import describe_model
+    from ctc_ocr.runtime.run_lock import alone
+    from ctc_ocr.symbols.summary import describe_model
     from ctc_ocr.training.resuming import newest
-    from ctc_ocr.training.run_lock import alone
     from ctc_ocr.training.trainer import Trainer
 
     start = load(*located(arguments.init_from)) if arguments.init_from else None
@@ -280,21 +280,21 @@ def _callbacks(
 
 def _calibrated(prefix: str) -> bool:
     """Whether the end of the run was reached before."""
-    from ctc_ocr.calibration_file import load_calibration
+    from ctc_ocr.checkpoint.calibration_file import load_calibration
 
     return all(load_calibration(prefix, epoch) for epoch in _likely_used(prefix))
 
 
 def _likely_used(prefix: str) -> list[int]:
     """The best and the newest epoch; of one that is both, one."""
-    from ctc_ocr.checkpoint import best_epoch, epochs
+    from ctc_ocr.checkpoint.model_files import best_epoch, epochs
 
     newest = epochs(prefix)[-1]
     return list(dict.fromkeys((best_epoch(prefix) or newest, newest)))
 
 
 def _calibrate(prefix: str, validation: Any, context: Any) -> None:
-    from ctc_ocr.cli.calibrating import calibrate
+    from ctc_ocr.inference.calibrate import calibrate
 
     used = _likely_used(prefix)
     calibrate(prefix, used, validation, context)

@@ -17,9 +17,9 @@ import numpy as np
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.datasets.samples import Problem, Sample
 from ctc_ocr.errors import InputError
-from ctc_ocr.images import looks_inverted, read_image
-from ctc_ocr.preparation import grey
-from ctc_ocr.threads import available_cores
+from ctc_ocr.images.files import looks_inverted, read_image
+from ctc_ocr.images.preparation import grey
+from ctc_ocr.runtime.threads import available_cores
 
 PERCENTILES = (0, 5, 50, 95, 100)
 Size = tuple[int, int]

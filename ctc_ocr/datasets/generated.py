@@ -7,9 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ctc_ocr.config.hyperparameters import Data
 from ctc_ocr.generation.pool import Arrays, ArraySpec
 from ctc_ocr.generation.seeds import sample_words
-from ctc_ocr.hyperparameters import Data
 
 
 class Renderer(Protocol):

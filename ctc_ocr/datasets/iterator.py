@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ctc_ocr._mxnet import mx
 from ctc_ocr.generation.pool import Arrays, BatchPool, BatchSource
+from ctc_ocr.runtime.mxnet import mx
 
 
 class BatchIter(mx.io.DataIter):  # type: ignore[misc]

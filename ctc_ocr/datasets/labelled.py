@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr.augmentation import augment
+from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.checking import needed_steps
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.generation.pool import Arrays, ArraySpec
-from ctc_ocr.hyperparameters import Hyperparameters
-from ctc_ocr.preparation import Pixels, fit, load, paste
+from ctc_ocr.images.augmentation import augment
+from ctc_ocr.images.preparation import Pixels, fit, load, paste
 
 WINDOW = 16  # batches whose samples are sorted by width: enough that the widest and the narrowest do not meet
 REMEMBERED = 256 * 2**20  # bytes of prepared images that a process keeps

@@ -4,8 +4,8 @@ import csv
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ctc_ocr.atomic_files import replacing
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.atomic_files import replacing
 
 LABELS_FILE = "labels.csv"
 HEADER = ("image", "label")

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ctc_ocr._mxnet import mx
 from ctc_ocr.losses import ctc, warpctc
+from ctc_ocr.runtime.mxnet import mx
 
 
 def attach(loss: str, logits: Any, label: Any, steps: Any = None) -> Any:

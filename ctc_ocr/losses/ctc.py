@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ctc_ocr._mxnet import mx
 from ctc_ocr.losses.feasibility import sanitise
+from ctc_ocr.runtime.mxnet import mx
 
 
 def loss(logits: Any, label: Any, input_length: Any = None) -> Any:

@@ -6,7 +6,7 @@ labels it computes nothing at all. Both are given a label that it computes, and 
 
 from typing import Any, NamedTuple
 
-from ctc_ocr._mxnet import mx
+from ctc_ocr.runtime.mxnet import mx
 
 
 class Alignable(NamedTuple):

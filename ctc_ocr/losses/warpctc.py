@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr._mxnet import mx
 from ctc_ocr.errors import InputError
-from ctc_ocr.host_memory import host_view, is_on_host
 from ctc_ocr.losses import warpctc_library
+from ctc_ocr.runtime.host_memory import host_view, is_on_host
+from ctc_ocr.runtime.mxnet import mx
 
 logger = logging.getLogger(__name__)
 

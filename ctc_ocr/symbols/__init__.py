@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ctc_ocr.hyperparameters import Hyperparameters
+from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.symbols import crnn, lstm
 
 

@@ -4,8 +4,8 @@ neural network for image-based sequence recognition", 2017).
 
 from typing import Any
 
-from ctc_ocr._mxnet import mx
-from ctc_ocr.hyperparameters import Hyperparameters, Network
+from ctc_ocr.config.hyperparameters import Hyperparameters, Network
+from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.symbols import lstm
 from ctc_ocr.symbols.images import mask_columns, normalise
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ctc_ocr._mxnet import mx
-from ctc_ocr.hyperparameters import Hyperparameters
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.runtime.mxnet import mx
 
 
 def normalise(images: Any, hyperparameters: Hyperparameters) -> Any:

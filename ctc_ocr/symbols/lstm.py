@@ -7,8 +7,8 @@ as in the example. Long short-term memory: Hochreiter and Schmidhuber, 1997; its
 
 from typing import Any, NamedTuple
 
-from ctc_ocr._mxnet import mx
-from ctc_ocr.hyperparameters import Hyperparameters
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.symbols.images import normalise
 
 

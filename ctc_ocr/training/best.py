@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from ctc_ocr.history import rank
+from ctc_ocr.checkpoint.history import rank
 
 
 @dataclass

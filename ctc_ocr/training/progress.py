@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ctc_ocr.alphabet import BLANK
-from ctc_ocr.decoding import collapse
-from ctc_ocr.metrics import Tally
+from ctc_ocr.decoding.greedy import collapse
+from ctc_ocr.evaluation.metrics import Tally
 
 Array = np.ndarray[Any, Any]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ctc_ocr import checkpoint
-from ctc_ocr.checkpoint import Checkpoint
+from ctc_ocr.checkpoint import model_files as checkpoint
+from ctc_ocr.checkpoint.model_files import Checkpoint
 from ctc_ocr.errors import InputError
 from ctc_ocr.training.best import Best
 

@@ -4,8 +4,9 @@ import csv
 from collections.abc import Sequence
 from typing import Any
 
-from ctc_ocr import checkpoint, history
-from ctc_ocr.atomic_files import replacing
+from ctc_ocr.checkpoint import history
+from ctc_ocr.checkpoint import model_files as checkpoint
+from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.training.events import EpochEnd
 
 

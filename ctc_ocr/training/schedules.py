@@ -2,7 +2,7 @@
 
 import math
 
-from ctc_ocr.hyperparameters import Training
+from ctc_ocr.config.hyperparameters import Training
 
 RISE = 0.3  # share of the steps in which one_cycle rises
 LONGEST_WARMUP = 0.5  # share of the steps: of a short run, a warm-up of the usual length would leave nothing

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from ctc_ocr.checkpoint import tensorboard_folder
+from ctc_ocr.checkpoint.model_files import tensorboard_folder
 from ctc_ocr.errors import InputError
 from ctc_ocr.training.events import EpochEnd, Report
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ctc_ocr import checkpoint, losses, symbols
-from ctc_ocr._mxnet import mx
-from ctc_ocr.checkpoint import Checkpoint, Model
+from ctc_ocr import losses, symbols
+from ctc_ocr.checkpoint import model_files as checkpoint
+from ctc_ocr.checkpoint.model_files import Checkpoint, Model
+from ctc_ocr.config.hyperparameters import Hyperparameters, Training
 from ctc_ocr.datasets.iterator import BatchIter
 from ctc_ocr.errors import InputError, RunError
-from ctc_ocr.hyperparameters import Hyperparameters, Training
-from ctc_ocr.metrics import edit_distances
+from ctc_ocr.evaluation.metrics import edit_distances
+from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.best import Best
 from ctc_ocr.training.events import BatchEnd, Callback, EpochEnd, Reading, Report, Saved
 from ctc_ocr.training.initialisation import initial_parameters

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import BLANK, Alphabet
-from ctc_ocr.checkpoint import LAST_LAYER
+from ctc_ocr.checkpoint.model_files import LAST_LAYER
 from ctc_ocr.errors import InputError
 
 Arrays = Mapping[str, NDArray[Any]]

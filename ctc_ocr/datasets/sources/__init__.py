@@ -21,7 +21,7 @@ from ctc_ocr.datasets.sources.folders import (
 )
 from ctc_ocr.datasets.sources.packs import read_pack
 from ctc_ocr.errors import InputError
-from ctc_ocr.images import SUFFIXES
+from ctc_ocr.images.files import SUFFIXES
 
 DEFAULT_OPTIONS = SourceOptions()
 

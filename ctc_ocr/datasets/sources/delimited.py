@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ctc_ocr.atomic_files import replacing
 from ctc_ocr.datasets.labels_csv import HEADER
 from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions, characters
 from ctc_ocr.errors import InputError
-from ctc_ocr.images import SUFFIXES
+from ctc_ocr.images.files import SUFFIXES
+from ctc_ocr.runtime.atomic_files import replacing
 
 DELIMITERS = (",", ";", "\t")  # those that are recognised, the likeliest first
 SPLITTER = "|"

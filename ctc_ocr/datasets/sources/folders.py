@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions, characters
 from ctc_ocr.errors import InputError
-from ctc_ocr.images import SUFFIXES
+from ctc_ocr.images.files import SUFFIXES
 
 DEFAULT_PATTERN = r"^(?P<label>.*?)(_[^_]*)?$"  # what stands before the last underscore, or all where there is none
 TEXT_SUFFIX = ".txt"

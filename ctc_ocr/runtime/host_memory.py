@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr._mxnet import mx
+from ctc_ocr.runtime.mxnet import mx
 
 
 def is_on_host(array: Any) -> bool:

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ctc_ocr.hyperparameters import Hyperparameters
-from ctc_ocr.images import invert, looks_inverted, read_image, resize
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.images.files import invert, looks_inverted, read_image, resize
 
 Pixels = NDArray[np.uint8]
 PAPER, INK = 225.0, 45.0  # levels that `normalise: image` gives to an image's own paper and ink

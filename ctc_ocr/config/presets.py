@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ctc_ocr.hyperparameters import Hyperparameters
+from ctc_ocr.config.hyperparameters import Hyperparameters
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     # The network of MXNet's example: the defaults.

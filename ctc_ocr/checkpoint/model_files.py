@@ -20,13 +20,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr import foreign_symbol, history
-from ctc_ocr._mxnet import mx
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.atomic_files import replacing
+from ctc_ocr.checkpoint import history
+from ctc_ocr.checkpoint import symbol_json as foreign_symbol
+from ctc_ocr.checkpoint.params_file import read_params
+from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.errors import InputError, RunError
-from ctc_ocr.hyperparameters import Hyperparameters
-from ctc_ocr.params_file import read_params
+from ctc_ocr.runtime.atomic_files import replacing
+from ctc_ocr.runtime.mxnet import mx
 
 FORMAT, VERSION = "ctc_ocr model", 1
 LAST_LAYER = "pred_fc"

@@ -9,17 +9,17 @@ import numpy as np
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.cli.data_options import given_alphabet, look, source_options
-from ctc_ocr.cli.data_summary import described
+from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.checking import Check
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.labelled import LabelledSource
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.datasets.sources import divided, open_source
 from ctc_ocr.datasets.splitting import clusters, counts_of, divide
+from ctc_ocr.datasets.summary import described
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.generation.pool import BatchSource
 from ctc_ocr.generation.seeds import TRAIN, VALIDATION
-from ctc_ocr.hyperparameters import Hyperparameters
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 from ctc_ocr.rendering.factory import make_renderer
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import BLANK, Alphabet
+from ctc_ocr.decoding.language_model import UnitSplitter
 from ctc_ocr.errors import InputError
-from ctc_ocr.language_model import UnitSplitter
 
 Steps = Sequence[int] | NDArray[Any]
 

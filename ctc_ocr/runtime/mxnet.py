@@ -1,4 +1,4 @@
-"""The one door to MXNet: import it with `from ctc_ocr._mxnet import mx`.
+"""The one door to MXNet: import it with `from ctc_ocr.runtime.mxnet import mx`.
 
 MXNet 1.9.1 was made for older NumPy and Python: while it is imported it reads `numpy.bool`, which NumPy 1.24 took
 away, and `distutils`, which Python 3.12 took away and setuptools supplies. What is set here for the import is taken

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.calibration import LARGEST_LOG_ODDS, ReliabilityBins, log_odds, probability
-from ctc_ocr.language_model import UnitSplitter
-from ctc_ocr.metrics import Tally, confusions, exact_matches, has_repeat, wilson_interval
+from ctc_ocr.decoding.language_model import UnitSplitter
+from ctc_ocr.evaluation.calibration import LARGEST_LOG_ODDS, ReliabilityBins, log_odds, probability
+from ctc_ocr.evaluation.metrics import Tally, confusions, exact_matches, has_repeat, wilson_interval
 
 THRESHOLDS = 1000  # of confidence, evenly over the log odds: as close together near 1 as near 0
 MOST_FREQUENT = 50

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ctc_ocr.atomic_files import replacing
 from ctc_ocr.datasets.labels_csv import HEADER as LABELS_HEADER
 from ctc_ocr.datasets.sources.delimited import (
     DELIMITERS,
@@ -17,6 +16,7 @@ from ctc_ocr.datasets.sources.delimited import (
     read_lines,
 )
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.atomic_files import replacing
 
 HEADER = ("image", "text", "confidence", "status")
 READ, REFUSED, UNREADABLE = "read", "refused", "unreadable"  # the status of a row

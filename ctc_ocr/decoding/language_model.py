@@ -103,7 +103,7 @@ class LanguageModel:
 
     def step(self, state: int, code: int) -> tuple[float, int]:
         """(natural log of the probability of a code in a state, state after it)."""
-        from ctc_ocr.beam_search_kernels import read_ngram  # not before it is needed: it imports numba
+        from ctc_ocr.decoding.beam_search_kernels import read_ngram  # not before it is needed: it imports numba
 
         log_prob, after = read_ngram(self.table, state, code)
         return log_prob, after

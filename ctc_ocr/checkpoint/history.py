@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from ctc_ocr.atomic_files import replacing
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.atomic_files import replacing
 
 
 @dataclass(frozen=True)

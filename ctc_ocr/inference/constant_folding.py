@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ctc_ocr._mxnet import mx
+from ctc_ocr.runtime.mxnet import mx
 
 Entry = tuple[int, int]  # a node and one of its outputs
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ctc_ocr.calibration import Calibration, expected_calibration_error
-from ctc_ocr.calibration_file import save_calibrations
+from ctc_ocr.checkpoint.calibration_file import save_calibrations
+from ctc_ocr.evaluation.calibration import Calibration, expected_calibration_error
 
 FEW = 50  # validation images, with which the confidence of a reading cannot be told to a tenth
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 def calibrate(prefix: str, epochs: Iterable[int], validation: Iterable[Any], context: Any) -> None:
     """Read the validation images with the models of some epochs, and write what their confidences are worth."""
-    from ctc_ocr.prediction import Predictor
+    from ctc_ocr.inference.predictor import Predictor
 
     batches = list(validation)
     found = {}

@@ -10,20 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr import preparation
-from ctc_ocr._mxnet import mx
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.calibration import Calibration
-from ctc_ocr.calibration_file import load_calibration
-from ctc_ocr.checkpoint import load, located
-from ctc_ocr.constant_folding import fold_constants
+from ctc_ocr.checkpoint.calibration_file import load_calibration
+from ctc_ocr.checkpoint.model_files import load, located
+from ctc_ocr.config.hyperparameters import LARGEST_SIZE
+from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import InputError
-from ctc_ocr.host_memory import host_view, is_on_host
-from ctc_ocr.hyperparameters import LARGEST_SIZE
-from ctc_ocr.images import Encoded, read_image
-from ctc_ocr.inference_graph import inference_graph, needed_parameters
-from ctc_ocr.preparation import Pixels
-from ctc_ocr.reading import Decoder
+from ctc_ocr.evaluation.calibration import Calibration
+from ctc_ocr.images.files import Encoded, preparation, read_image
+from ctc_ocr.images.preparation import Pixels
+from ctc_ocr.inference.constant_folding import fold_constants
+from ctc_ocr.inference.graph import inference_graph, needed_parameters
+from ctc_ocr.runtime.host_memory import host_view, is_on_host
+from ctc_ocr.runtime.mxnet import mx
 
 BATCH_SIZE = 128  # of MXNet's example network on one core, 32 take 2 to 8 % longer, and more than 128 gain nothing
 BATCH_PIXELS = 2**19  # of images that keep their ratio: the memory of wide ones stays within bounds

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr import foreign_symbol, symbols
-from ctc_ocr._mxnet import mx
+from ctc_ocr import symbols
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint import LAST_LAYER, Checkpoint, Model, first_line
+from ctc_ocr.checkpoint import symbol_json as foreign_symbol
+from ctc_ocr.checkpoint.model_files import LAST_LAYER, Checkpoint, Model, first_line
+from ctc_ocr.config.hyperparameters import Data, Hyperparameters
 from ctc_ocr.errors import InputError
-from ctc_ocr.hyperparameters import Data, Hyperparameters
+from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.symbols import lstm
 
 DIGITS = "0123456789"

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from ctc_ocr.atomic_files import replacing
-from ctc_ocr.calibration import Calibration
 from ctc_ocr.errors import InputError
+from ctc_ocr.evaluation.calibration import Calibration
+from ctc_ocr.runtime.atomic_files import replacing
 
 
 def calibration_path(prefix: str | Path) -> Path:

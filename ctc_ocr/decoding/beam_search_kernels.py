@@ -10,7 +10,7 @@ import heapq
 
 import numpy as np
 
-from ctc_ocr.compiled import compiled
+from ctc_ocr.runtime.compiled import compiled
 
 BLANK = 0
 NONE = -1

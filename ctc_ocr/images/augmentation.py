@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr.hyperparameters import Augmentation
+from ctc_ocr.config.hyperparameters import Augmentation
 
 Image = NDArray[np.uint8]
 WIDEST = 2**15 - 2  # OpenCV samples images by 16-bit coordinates

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from os.path import commonprefix
 from typing import Any
 
-from ctc_ocr import foreign_symbol, symbols
-from ctc_ocr._mxnet import mx
-from ctc_ocr.checkpoint import Model
+from ctc_ocr import symbols
+from ctc_ocr.checkpoint import symbol_json as foreign_symbol
+from ctc_ocr.checkpoint.model_files import Model
+from ctc_ocr.runtime.mxnet import mx
 
 Shape = tuple[int, ...]
 LAYERS = ("Convolution", "BatchNorm", "Pooling", "Dropout", "RNN", "FullyConnected")

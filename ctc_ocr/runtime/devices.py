@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ctc_ocr._mxnet import mx
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.mxnet import mx
 
 
 def contexts(num_gpus: int) -> list[Any]:

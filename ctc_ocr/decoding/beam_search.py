@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import BLANK
-from ctc_ocr.decoding import true_steps
+from ctc_ocr.decoding.greedy import true_steps
+from ctc_ocr.decoding.language_model import ANY_WORDS, END, NO_NGRAMS, LanguageModel, WordList
 from ctc_ocr.errors import InputError
-from ctc_ocr.language_model import ANY_WORDS, END, NO_NGRAMS, LanguageModel, WordList
 
 WIDEST = 4096
 NONE = -1  # as in the compiled half
@@ -100,7 +100,7 @@ class BeamSearch:
     def _search(self, log_probs: NDArray[np.float64], image: int, steps: int, width: int) -> list[Hypothesis]:
         """The top_k of one beam, in any order."""
         # Only now: numba's import takes a fifth of a second, which commands that read the best path need not wait.
-        from ctc_ocr.beam_search_kernels import forward, search
+        from ctc_ocr.decoding.beam_search_kernels import forward, search
 
         tree = self._tree(1 + steps * width)
         model, ngrams = self.language_model, NO_NGRAMS

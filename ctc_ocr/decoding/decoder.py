@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr.beam_search import BeamSearch, Hypothesis
-from ctc_ocr.decoding import Steps, greedy, label_log_probability, restrict
+from ctc_ocr.decoding.beam_search import BeamSearch, Hypothesis
+from ctc_ocr.decoding.greedy import Steps, greedy, label_log_probability, restrict
 
 
 @dataclass(frozen=True)
