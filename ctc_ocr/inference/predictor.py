@@ -17,7 +17,8 @@ from ctc_ocr.config.hyperparameters import LARGEST_SIZE
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
-from ctc_ocr.images.files import Encoded, preparation, read_image
+from ctc_ocr.images import preparation
+from ctc_ocr.images.files import Encoded, read_image
 from ctc_ocr.images.preparation import Pixels
 from ctc_ocr.inference.constant_folding import fold_constants
 from ctc_ocr.inference.graph import inference_graph, needed_parameters
