@@ -63,9 +63,9 @@ def bound(batch_size: int) -> Any:
 
 def measure(samples: int, file: Path, every: int = VALIDATE_EVERY, held_out: int = VALIDATION_SAMPLES) -> list[Any]:
     """[{samples, accuracy, loss, seconds}] of each validation, written to a file as {"validations": ...} each time."""
-    from ctc_ocr.config.hyperparameters import Data
+    from ctc_ocr.config.sections import Data
     from ctc_ocr.datasets.generated import GeneratedSource
-    from ctc_ocr.datasets.iterator import endless, remembered
+    from ctc_ocr.datasets.iterator import cached_batches, streamed_batches
     from ctc_ocr.generation.pool import BatchPool
     from ctc_ocr.generation.seeds import TRAIN, VALIDATION
     from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
@@ -78,12 +78,12 @@ def measure(samples: int, file: Path, every: int = VALIDATE_EVERY, held_out: int
     renderer = FastRenderer((FONT,))
     renderer.prepare()
     train = GeneratedSource(renderer, Data(), BATCH_SIZE, 0, TRAIN)
-    validation = remembered(
+    validation = cached_batches(
         GeneratedSource(CaptchaLibraryRenderer((FONT,)), Data(), BATCH_SIZE, 0, VALIDATION), held_out, 1
     )
     module, found = bound(BATCH_SIZE), list[Any]()
     with BatchPool(train, 1, itertools.count()) as pool:
-        iterator = endless(train, pool, every)
+        iterator = streamed_batches(train, pool, every)
         while not found or (found[-1]["samples"] < samples and found[-1]["accuracy"] < ENOUGH):
             sums = Sums()
             for batch in iterator:

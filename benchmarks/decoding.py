@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from benchmarks.common import comparison, in_turns, row, seconds, table
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.decoding.beam_search import BeamSearch
-from ctc_ocr.decoding.language_model import LanguageModel, WordList
+from ctc_ocr.decoding.language_model import LanguageModel
+from ctc_ocr.decoding.word_list import WordList
 from ctc_ocr.runtime.threads import set_threads
 
 CHARACTERS = tuple(map(chr, range(32, 127)))

@@ -11,9 +11,9 @@ import numpy as np
 
 from benchmarks.common import BATCH_SIZE, FONT, HEIGHT, MAX_LENGTH, WIDTH, Row, in_turns, row, seconds
 from benchmarks.queue_feed import QUEUE_SIZE, QueueFeed
-from ctc_ocr.config.hyperparameters import Data
+from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.generated import GeneratedSource
-from ctc_ocr.datasets.iterator import BatchIter, endless
+from ctc_ocr.datasets.iterator import BatchIter, streamed_batches
 from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.generation.seeds import TRAIN
 from ctc_ocr.rendering.fast import FastRenderer
@@ -70,7 +70,7 @@ def measure(rounds: int, batches: int, baseline_batches: int, batch_size: int = 
     """Of `rounds` turns of so many batches each."""
     captchas = source(batch_size)
     with BatchPool(captchas, NUM_PROC, itertools.count()) as pool, QueueFeed(NUM_PROC) as feed:
-        iterator: BatchIter = endless(captchas, pool, ENDLESS)
+        iterator: BatchIter = streamed_batches(captchas, pool, ENDLESS)
         queued = QueueIter(feed, batch_size, {})
         stored = -(-QUEUE_SIZE // batch_size)
 

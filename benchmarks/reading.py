@@ -14,10 +14,11 @@ import numpy as np
 from benchmarks import feeding, unrolled
 from benchmarks.common import DIGITS, Row, in_turns, row, seconds
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint import model_files as checkpoint
-from ctc_ocr.checkpoint.model_files import Model
-from ctc_ocr.config.hyperparameters import Hyperparameters, Training
-from ctc_ocr.datasets.iterator import endless, remembered
+from ctc_ocr.checkpoint import model_files
+from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.sections import Training
+from ctc_ocr.datasets.iterator import cached_batches, streamed_batches
 from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.runtime.mxnet import mx
@@ -31,9 +32,9 @@ def trained(prefix: str, samples: int) -> None:
     settings = Hyperparameters(training=Training(samples_per_epoch=samples, num_epoch=1))
     captchas = feeding.source(settings.training.batch_size)
     with BatchPool(captchas, 1, itertools.count()) as pool:
-        iterator = endless(captchas, pool, samples)
+        iterator = streamed_batches(captchas, pool, samples)
         trainer = Trainer(Model(settings, Alphabet(tuple(DIGITS))), iterator, [mx.cpu()])
-        validation = remembered(captchas, settings.training.batch_size, 1)
+        validation = cached_batches(captchas, settings.training.batch_size, 1)
         trainer.fit(iterator, validation, prefix, lambda: pool.seconds_waited)
 
 
@@ -43,7 +44,7 @@ def models(samples: int) -> tuple[Predictor, unrolled.Reader]:
         prefix = str(Path(folder) / "ocr")
         trained(prefix, samples)
         network = Hyperparameters().network
-        weights = checkpoint.load(prefix).arg_params
+        weights = model_files.load(prefix).arg_params
         return Predictor(prefix), unrolled.Reader(weights, network.input_mean, network.input_scale)
 
 

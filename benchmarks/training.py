@@ -16,9 +16,10 @@ from benchmarks import feeding, unrolled
 from benchmarks.common import BATCH_SIZE, DIGITS, seconds
 from benchmarks.queue_feed import QUEUE_SIZE, QueueFeed
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint.model_files import Model
-from ctc_ocr.config.hyperparameters import Hyperparameters, Training
-from ctc_ocr.datasets.iterator import endless, remembered
+from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.sections import Training
+from ctc_ocr.datasets.iterator import cached_batches, streamed_batches
 from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.events import EpochEnd
@@ -105,14 +106,14 @@ def measure(
                 found["baseline"].append(baseline.samples_per_second(baseline_batches))
                 found["peak"].append(peak_flops(matrix))
 
-        iterator = endless(captchas, pool, settings.training.samples_per_epoch)
+        iterator = streamed_batches(captchas, pool, settings.training.samples_per_epoch)
         model = Model(settings, Alphabet(tuple(DIGITS)))
         trainer = Trainer(model, iterator, [mx.cpu()], [turn])
         # The first epoch is not counted: threads start, memory is allocated.
         trainer.fit(
-            iterator, remembered(captchas, batch_size, 1), str(Path(folder) / "ocr"), lambda: pool.seconds_waited
+            iterator, cached_batches(captchas, batch_size, 1), str(Path(folder) / "ocr"), lambda: pool.seconds_waited
         )
-    num_steps, data = settings.num_steps, settings.data
+    num_steps, data = settings.geometry.num_steps, settings.data
     inputs = {"data": (1, data.height, data.width), "label": (1, data.max_length)}
     # Backward, the gradients of inputs and of weights are one such product each.
     flops = 3 * forward_flops(trainer.symbol, num_steps, **inputs)

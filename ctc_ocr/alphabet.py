@@ -1,16 +1,25 @@
-"""The alphabet: units of text and their codes. Code 0 is the CTC blank and the padding of labels."""
+"""The alphabet: units of text and their codes; and the rules of CTC for labels, each in one place.
+
+Code 0 is the blank (Graves et al., 2006), and the padding of labels.
+"""
 
 import itertools
 import json
+import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.atomic_files import replacing
+from ctc_ocr.runtime.text_files import read_json
 
 BLANK = 0
 
@@ -47,14 +56,14 @@ class Alphabet:
         frequencies = Counter(itertools.chain.from_iterable(labels))
         return cls(tuple(sorted(unit for unit, count in frequencies.items() if count >= min_count)))
 
-    def normalised(self, form: str) -> "Alphabet":
-        """Its units in a normal form of Unicode ("": as they are). A character of which the form makes several gives
-        as many units."""
+    def with_unicode_form(self, form: str) -> "Alphabet":
+        """The units in a Unicode form such as "NFC" ("": unchanged). A character that the form splits into several
+        becomes as many units."""
         if not form:
             return self
         pieces = (unicodedata.normalize(form, unit) for unit in self.units)  # type: ignore[arg-type]
-        apart = (piece if len(unit) == 1 else (piece,) for unit, piece in zip(self.units, pieces, strict=True))
-        return Alphabet(tuple(dict.fromkeys(itertools.chain.from_iterable(apart))))
+        split = (piece if len(unit) == 1 else (piece,) for unit, piece in zip(self.units, pieces, strict=True))
+        return Alphabet(tuple(dict.fromkeys(itertools.chain.from_iterable(split))))
 
     @property
     def lookup(self) -> dict[str, int]:
@@ -86,11 +95,69 @@ class Alphabet:
         return "".join(self.units[code - 1] for code in codes)
 
 
-def read_lookups(paths: Iterable[str | Path]) -> Alphabet:
-    """The alphabet of JSON files of the form {unit: code}: units of the first by their codes, then what others add.
+def collapse(path: NDArray[Any]) -> list[list[int]]:
+    """(T, N) classes, of any integral or float dtype -> N lists of codes: repeats merged, then blanks removed."""
+    path = np.asarray(path).astype(np.int64, copy=False).T
+    kept = path != BLANK
+    kept[:, 1:] &= path[:, 1:] != path[:, :-1]
+    bounds = [0, *np.cumsum(kept.sum(axis=1)).tolist()]
+    codes = path[kept].tolist()
+    return [codes[start:end] for start, end in itertools.pairwise(bounds)]
 
-    Only the order of the codes counts; the alphabet's own start at 1. Raises InputError that names the file for one
-    that cannot be read, has another form, or gives two units the same code.
+
+def required_steps(label: Sequence[object]) -> int:
+    """Minimum number of time steps into which a label fits: one per unit, and a blank between two equal neighbours."""
+    return len(label) + sum(first == second for first, second in itertools.pairwise(label))
+
+
+def required_steps_of_batch(labels: NDArray[np.int32], lengths: NDArray[np.int32]) -> NDArray[np.int64]:
+    """required_steps (N,) of N labels of these lengths (N,), concatenated without padding (sum of lengths,)."""
+    sample = np.repeat(np.arange(len(lengths)), lengths)
+    repeated = (labels[1:] == labels[:-1]) & (sample[1:] == sample[:-1])
+    return np.asarray(lengths + np.bincount(sample[1:][repeated], minlength=len(lengths)))
+
+
+def pad_labels(labels: Sequence[Sequence[int]], out: NDArray[Any]) -> None:
+    """Write N labels into `out` (N, L), padded with the blank's code."""
+    out[:] = BLANK
+    for row, codes in zip(out, labels, strict=True):
+        row[: len(codes)] = codes
+
+
+def unpad_labels(labels: NDArray[Any]) -> list[list[int]]:
+    """Rows of padded labels (N, L) as lists of codes."""
+    rows = labels.astype(np.int64)
+    return [row[:length].tolist() for row, length in zip(rows, (rows != BLANK).sum(axis=1), strict=True)]
+
+
+class UnitSplitter:
+    """Splits plain text into units of an alphabet; of those that match, the longest is taken."""
+
+    def __init__(self, alphabet: Alphabet) -> None:
+        longest_first = sorted(alphabet.units, key=len, reverse=True)
+        self._unit = re.compile("|".join(map(re.escape, longest_first)), re.DOTALL)
+        self._piece = re.compile(f"{self._unit.pattern}|.", re.DOTALL)
+        self._run = re.compile(f"(?:{self._unit.pattern})+", re.DOTALL)
+
+    def runs(self, text: str) -> Iterator[list[str]]:
+        """The units of each stretch of the text that consists of units only."""
+        return (self._unit.findall(run) for run in self._run.findall(text))
+
+    def pieces(self, text: str) -> list[str]:
+        """The units of a text, and each character of it that is in none."""
+        return self._piece.findall(text)
+
+    def units(self, text: str) -> list[str]:
+        """The units of a text; empty if a part of it is no unit."""
+        units = self._unit.findall(text)
+        return units if sum(map(len, units)) == len(text) else []
+
+
+def read_lookups(paths: Iterable[str | Path]) -> Alphabet:
+    """The alphabet of lookup files {unit: code}, the units of the first file by their codes, then new ones.
+
+    Only the order of the codes counts; the alphabet's own start at 1. Raises InputError that names the file if it
+    cannot be read, is something else, or gives two units the same code.
     """
     units: dict[str, None] = {}
     for path in paths:
@@ -99,22 +166,17 @@ def read_lookups(paths: Iterable[str | Path]) -> Alphabet:
 
 
 def _read_lookup(path: Path) -> list[str]:
-    try:
-        lookup = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not JSON: {error}") from None
+    lookup = read_json(path)
     if not isinstance(lookup, dict) or not all(type(code) is int for code in lookup.values()) or "" in lookup:
-        raise InputError(f"{path}: expected {{unit: code}}, units that are not empty with whole numbers")
+        raise InputError("expected {unit: code}, with non-empty units and integer codes", path)
     units = sorted(lookup, key=lambda unit: lookup[unit])
     for first, second in itertools.pairwise(units):
         if lookup[first] == lookup[second]:
-            raise InputError(f"{path}: {first!r} and {second!r} have the same code, {lookup[first]}")
+            raise InputError(f"{first!r} and {second!r} have the same code, {lookup[first]}", path)
     return units
 
 
 def write_lookup(path: str | Path, alphabet: Alphabet) -> None:
-    """Write {unit: code} as JSON, to be read again by read_lookups. Raises RunError where that cannot be done."""
+    """Write {unit: code} as JSON, for read_lookups. Raises RunError where that fails."""
     with replacing(Path(path)) as temporary:
         temporary.write_text(json.dumps(alphabet.lookup, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -1,10 +1,30 @@
-"""Errors meant for the person at the terminal: shown as one sentence, without a traceback."""
+"""Errors meant for the person at the terminal: shown as one message, without a traceback."""
+
+from os import PathLike
+from typing import TypeVar
+
+Error = TypeVar("Error", bound="UserError")
 
 
 class UserError(Exception):
-    """What was wrong, where, and what is accepted. `exit_status` is what the command ends with."""
+    """What was wrong and what is accepted (`reason`), and in which file, row or argument (`where`, "" for none).
+
+    `exit_status` is what a command ends with.
+    """
 
     exit_status = 1
+
+    def __init__(self, reason: str, where: "str | PathLike[str]" = "") -> None:
+        self.reason = str(reason)
+        self.where = str(where)
+        super().__init__(self.reason, self.where)
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.reason}" if self.where else self.reason
+
+    def within(self: Error, where: "str | PathLike[str]") -> Error:
+        """The same error with the place that encloses it: a file around a row, a row around a field."""
+        return type(self)(self.reason, f"{where}: {self.where}" if self.where else where)
 
 
 class InputError(UserError):

@@ -6,8 +6,9 @@ import numpy as np
 
 from ctc_ocr import losses, symbols
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint import model_files as checkpoint
-from ctc_ocr.config.hyperparameters import Data, Hyperparameters, Network
+from ctc_ocr.checkpoint import description, model_files
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.sections import Data, Network
 from ctc_ocr.runtime.mxnet import mx
 
 LAYERS = 2
@@ -56,19 +57,27 @@ def to_mx(params):
 
 
 def save_own_model(
-    prefix, alphabet="0123456789", width=16, height=10, hidden=6, cell="unrolled", epoch=1, seed=0, keep_ratio=False
+    prefix,
+    alphabet="0123456789",
+    width=16,
+    height=10,
+    hidden=6,
+    lstm_graph="unrolled",
+    epoch=1,
+    seed=0,
+    keep_ratio=False,
 ):
     """A checkpoint of this package, its loss attached. Returns hyperparameters and parameters."""
     hyperparameters = Hyperparameters(
         data=Data(alphabet=alphabet, min_length=1, max_length=2, width=width, height=height, keep_ratio=keep_ratio),
-        network=Network(num_layers=LAYERS, num_hidden=hidden, cell=cell),
+        network=Network(num_layers=LAYERS, num_hidden=hidden, lstm_graph=lstm_graph),
     )
-    model = checkpoint.Model(hyperparameters, Alphabet(tuple(alphabet)))
+    model = description.Model(hyperparameters, Alphabet(tuple(alphabet)))
     steps = mx.sym.Variable("steps") if keep_ratio else None
     logits = symbols.logits(mx.sym.Variable("data"), hyperparameters, model.alphabet.num_classes, steps)
     symbol = losses.attach("ctc", logits, mx.sym.Variable("label"), steps)
     params = lstm_parameters(np.random.default_rng(seed), height, hidden, model.alphabet.num_classes)
-    checkpoint.save(prefix, epoch, symbol, to_mx(params), {}, model)
+    model_files.save(prefix, epoch, symbol, to_mx(params), {}, model)
     return hyperparameters, params
 
 
@@ -146,7 +155,7 @@ def save_line_model(prefix, alphabet="abcd", seed=0, channels=1, ink="dark", nor
     steps = mx.sym.Variable("steps")
     logits = symbols.logits(mx.sym.Variable("data"), hyperparameters, len(alphabet) + 1, steps)
     symbol = losses.attach("ctc", logits, mx.sym.Variable("label"), steps)
-    pixels = (1, 12, hyperparameters.full_width, channels)[: 4 if channels == 3 else 3]
+    pixels = (1, 12, hyperparameters.geometry.full_width, channels)[: 4 if channels == 3 else 3]
     arguments, _, auxiliary = symbol.infer_shape(data=pixels, steps=(1,), label=(1, 2))
     rng = np.random.default_rng(seed)
     params = {
@@ -158,6 +167,6 @@ def save_line_model(prefix, alphabet="abcd", seed=0, channels=1, ink="dark", nor
         name: rng.uniform(0.5, 1.5, shape).astype(np.float32)
         for name, shape in zip(symbol.list_auxiliary_states(), auxiliary, strict=True)
     }
-    model = checkpoint.Model(hyperparameters, Alphabet(tuple(alphabet)))
-    checkpoint.save(prefix, 1, symbol, to_mx(params), to_mx(averages), model)
+    model = description.Model(hyperparameters, Alphabet(tuple(alphabet)))
+    model_files.save(prefix, 1, symbol, to_mx(params), to_mx(averages), model)
     return hyperparameters

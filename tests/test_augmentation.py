@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ctc_ocr.config.hyperparameters import Augmentation
+from ctc_ocr.config.sections import Augmentation
 from ctc_ocr.images.augmentation import WIDEST, augment
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 
@@ -15,7 +15,7 @@ RANGES = [each.name for each in fields(Augmentation) if each.name != "augment"]
 COLOUR_ONLY = ("max_hue", "max_saturation")
 OFF = Augmentation(augment=True, **dict.fromkeys(RANGES, 0.0))
 LARGE = Augmentation(
-    augment=True, max_rotation=20.0, max_slant=0.8, max_scale=0.4, max_padding=0.5, max_shift=0.5, max_warp=0.05,
+    augment=True, max_rotation=20.0, max_shear=0.8, max_scale=0.4, max_padding=0.5, max_shift=0.5, max_warp=0.05,
     max_brightness=0.3, max_contrast=1.0, max_blur=1.5, max_noise=20.0, max_hue=60.0, max_saturation=0.5,
 )  # fmt: skip
 
@@ -160,7 +160,7 @@ def test_new_ground_is_paper(paper: tuple[int, int, int]) -> None:
 def test_no_corner_is_darker_than_a_noisy_paper() -> None:
     generator = np.random.default_rng(0)
     image = np.clip(page() + generator.normal(0, 6, (60, 200)), 0, 255).astype(np.uint8)
-    for changed in results(image, replace(OFF, max_rotation=10.0, max_slant=0.5, max_padding=0.5), 100):
+    for changed in results(image, replace(OFF, max_rotation=10.0, max_shear=0.5, max_padding=0.5), 100):
         for corner in (changed[:3, :3], changed[:3, -3:], changed[-3:, :3], changed[-3:, -3:]):
             assert abs(float(corner.mean()) - 230) < 12
 
@@ -180,9 +180,9 @@ def marks(height: int = 120, width: int = 400, side: int = 24) -> np.ndarray:
     [
         Augmentation(augment=True, max_brightness=0.0, max_contrast=0.0, max_blur=0.0),
         replace(OFF, max_rotation=30.0),
-        replace(OFF, max_slant=1.0),
+        replace(OFF, max_shear=1.0),
         replace(OFF, max_scale=0.5, max_shift=1.0),
-        replace(OFF, max_rotation=15.0, max_slant=0.6, max_scale=0.3, max_shift=0.3),
+        replace(OFF, max_rotation=15.0, max_shear=0.6, max_scale=0.3, max_shift=0.3),
     ],
 )
 def test_no_ink_is_cut_off(settings: Augmentation) -> None:
@@ -248,11 +248,11 @@ def test_slant_moves_rows_against_each_other() -> None:
     image = np.full((60, 200), 230, dtype=np.uint8)
     image[8:52, 90:110] = 40
     slants = []
-    for changed in results(image, only("max_slant", 0.5)):
+    for changed in results(image, only("max_shear", 0.5)):
         slants.append(slant_of(changed))
         assert changed.shape[1] == pytest.approx(200 + abs(slants[-1]) * 60, abs=1.1)
     fills(slants, -0.5, 0.5, 0.01)
-    fills([slant_of(each) for each in results(image, replace(OFF, max_slant=0.5, max_scale=0.4), 200)], -0.5, 0.5, 0.03)
+    fills([slant_of(each) for each in results(image, replace(OFF, max_shear=0.5, max_scale=0.4), 200)], -0.5, 0.5, 0.03)
 
 
 def test_scale_of_width_and_height_are_drawn_apart() -> None:

@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 
 from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.decoding import beam_search
 from ctc_ocr.decoding.beam_search import BeamSearch
 from ctc_ocr.decoding.decoder import Decoder
-from ctc_ocr.decoding.greedy import allowed_classes, beam_search, greedy, log_softmax, restrict
-from ctc_ocr.decoding.language_model import LanguageModel, WordList
+from ctc_ocr.decoding.greedy import greedy
+from ctc_ocr.decoding.language_model import LanguageModel
+from ctc_ocr.decoding.likelihood import log_softmax
+from ctc_ocr.decoding.mask import allowed_classes, restrict
+from ctc_ocr.decoding.word_list import WordList
 from ctc_ocr.errors import InputError
 from tests.reference_ctc import ctc_loss
 

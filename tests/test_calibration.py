@@ -8,8 +8,8 @@ import pytest
 
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import (
-    LARGEST_LOG_ODDS,
-    LEAST_SLOPE,
+    MAX_LOG_ODDS,
+    MIN_SLOPE,
     Calibration,
     ReliabilityBins,
     expected_calibration_error,
@@ -88,7 +88,7 @@ def test_all_right_or_all_wrong_moves_the_level_alone():
 )
 def test_odd_samples_give_a_finite_rising_calibration(confidences, right):
     found = Calibration.fit(confidences, right)
-    assert found.slope >= LEAST_SLOPE
+    assert found.slope >= MIN_SLOPE
     assert math.isfinite(found.slope)
     assert math.isfinite(found.offset)
     # Right ones are as likely as Platt's targets on average: the gradient by the offset is 0.
@@ -100,8 +100,8 @@ def test_odd_samples_give_a_finite_rising_calibration(confidences, right):
 def test_log_odds_are_bounded_and_undo_probability():
     odds = np.linspace(-15, 15, 31)
     np.testing.assert_allclose(log_odds(probability(odds)), odds, rtol=1e-9, atol=1e-9)
-    assert log_odds([0.0, 1.0]) == pytest.approx([-LARGEST_LOG_ODDS, LARGEST_LOG_ODDS])
-    assert abs(log_odds([0.0, 1.0])).max() <= LARGEST_LOG_ODDS
+    assert log_odds([0.0, 1.0]) == pytest.approx([-MAX_LOG_ODDS, MAX_LOG_ODDS])
+    assert abs(log_odds([0.0, 1.0])).max() <= MAX_LOG_ODDS
     assert probability([-1e4, 1e4]).tolist() == [0.0, 1.0]
 
 

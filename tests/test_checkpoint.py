@@ -10,8 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from ctc_ocr.checkpoint import model_files as checkpoint
-from ctc_ocr.checkpoint import symbol_json as foreign_symbol
+from ctc_ocr.checkpoint import model_files, run_files, symbol_json, training_state
 from ctc_ocr.checkpoint.params_file import read_params
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.runtime.mxnet import mx
@@ -25,7 +24,7 @@ def prefix(tmp_path):
 
 def test_saved_model_is_loaded_again(prefix):
     hyperparameters, params = save_own_model(prefix, alphabet="abé", epoch=3)
-    loaded = checkpoint.load(prefix)
+    loaded = model_files.load(prefix)
     assert loaded.epoch == 3
     assert loaded.model.hyperparameters == hyperparameters
     assert loaded.model.alphabet.units == ("a", "b", "é")
@@ -47,37 +46,37 @@ def test_mxnets_own_loader_reads_it(prefix):
 
 def test_auxiliary_states_are_kept(prefix):
     save_own_model(prefix)
-    loaded = checkpoint.load(prefix)
+    loaded = model_files.load(prefix)
     mean = mx.nd.array([1.0, 2.0])
-    checkpoint.save(prefix, 2, loaded.symbol, loaded.arg_params, {"bn_moving_mean": mean}, loaded.model)
-    assert checkpoint.load(prefix).aux_params["bn_moving_mean"].asnumpy().tolist() == [1.0, 2.0]
+    model_files.save(prefix, 2, loaded.symbol, loaded.arg_params, {"bn_moving_mean": mean}, loaded.model)
+    assert model_files.load(prefix).aux_params["bn_moving_mean"].asnumpy().tolist() == [1.0, 2.0]
 
 
 def test_epochs_and_occupied_see_only_this_prefix(tmp_path, prefix):
-    assert checkpoint.epochs(prefix) == checkpoint.occupied(prefix) == []
+    assert run_files.epochs(prefix) == run_files.existing_files(prefix) == []
     for epoch in (2, 10, 10000):
         save_own_model(prefix, epoch=epoch)
-    checkpoint.save_training_state(prefix, 10, {}, {})
+    training_state.save_training_state(prefix, 10, {}, {})
     others = ["ocr2-0001.params", "ocr-x-0004.params", "ocr-0005.params.tmp", "ocr-12.params", "ocr.txt"]
     for name in others:
         (tmp_path / name).touch()
-    assert checkpoint.epochs(prefix) == [2, 10, 10000]
-    assert checkpoint.load(prefix).epoch == 10000
-    assert checkpoint.load(prefix, 2).epoch == 2
-    assert {path.name for path in checkpoint.occupied(prefix)} == {
+    assert run_files.epochs(prefix) == [2, 10, 10000]
+    assert model_files.load(prefix).epoch == 10000
+    assert model_files.load(prefix, 2).epoch == 2
+    assert {path.name for path in run_files.existing_files(prefix)} == {
         "ocr.json", "ocr-symbol.json", "ocr-0002.params", "ocr-0010.params", "ocr-0010.state.npz", "ocr-10000.params",
     }  # fmt: skip
 
 
 def test_unknown_prefix_and_epoch(prefix, tmp_path):
     with pytest.raises(InputError, match=r"no model under the prefix .*ocr': looked for .*ocr-0001\.params"):
-        checkpoint.load(prefix)
+        model_files.load(prefix)
     with pytest.raises(InputError, match="no model under the prefix"):
-        checkpoint.load(tmp_path / "no_folder" / "ocr")
+        model_files.load(tmp_path / "no_folder" / "ocr")
     for epoch in (1, 2, 3, 7):
         save_own_model(prefix, epoch=epoch)
     with pytest.raises(InputError, match=r"no epoch 5 under the prefix .*there are 1 to 3, 7"):
-        checkpoint.load(prefix, 5)
+        model_files.load(prefix, 5)
 
 
 def test_truncated_params_are_refused_at_every_length(prefix):
@@ -91,7 +90,7 @@ def test_truncated_params_are_refused_at_every_length(prefix):
         with pytest.raises(InputError, match=r"ocr-0001\.params: broken parameters: the file is truncated"):
             read_params(path)
     with pytest.raises(InputError, match="truncated"):
-        checkpoint.load(prefix)
+        model_files.load(prefix)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +112,7 @@ def test_garbage_params_are_refused(prefix, content):
     save_own_model(prefix)
     prefix.with_name("ocr-0001.params").write_bytes(content)
     with pytest.raises(InputError, match=r"ocr-0001\.params: broken parameters"):
-        checkpoint.load(prefix)
+        model_files.load(prefix)
 
 
 def test_flipped_bytes_never_do_worse_than_an_input_error(prefix):
@@ -165,10 +164,10 @@ def test_sparse_parameters_and_foreign_names_are_refused(prefix):
     path = str(prefix) + "-0001.params"
     mx.nd.save(path, {"arg:w": mx.nd.ones((3, 2)).tostype("row_sparse")})
     with pytest.raises(InputError, match="sparse"):
-        checkpoint.load(prefix)
+        model_files.load(prefix)
     mx.nd.save(path, {"weight": mx.nd.ones((3, 2))})
     with pytest.raises(InputError, match="'weight' is the name of no parameter"):
-        checkpoint.load(prefix)
+        model_files.load(prefix)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -178,12 +177,12 @@ def test_parameters_that_are_not_finite_are_refused(prefix, value, kind):
     params["pred_fc_bias"][3] = value
     mx.nd.save(f"{prefix}-0001.params", {f"{kind}:{n}": mx.nd.array(a) for n, a in params.items()})
     with pytest.raises(InputError, match=r"ocr-0001\.params: pred_fc_bias has values that are not finite"):
-        checkpoint.load(prefix)
+        model_files.load(prefix)
 
 
 def test_a_folder_that_cannot_be_looked_into(tmp_path):
     with pytest.raises(InputError, match="x{300}: File name too long"):
-        checkpoint.load(tmp_path / ("x" * 300) / "ocr")
+        model_files.load(tmp_path / ("x" * 300) / "ocr")
 
 
 @pytest.mark.parametrize(
@@ -203,7 +202,7 @@ def test_symbols_that_are_none(prefix, text, said):
     save_own_model(prefix)
     prefix.with_name("ocr-symbol.json").write_text(text)
     with pytest.raises(InputError, match=rf"(?s)ocr-symbol\.json: .*{said}") as raised:
-        checkpoint.load(prefix)
+        model_files.load(prefix)
     assert len(str(raised.value)) < 400
 
 
@@ -214,10 +213,10 @@ def test_truncated_symbol_and_missing_symbol(prefix):
     for size in np.linspace(0, len(whole) - 2, 15).astype(int):
         path.write_text(whole[:size])
         with pytest.raises(InputError, match=r"ocr-symbol\.json: not JSON"):
-            checkpoint.load(prefix)
+            model_files.load(prefix)
     path.unlink()
     with pytest.raises(InputError, match=r"ocr-symbol\.json: No such file"):
-        checkpoint.load(prefix)
+        model_files.load(prefix)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +238,7 @@ def test_descriptions_that_do_not_fit(prefix, change, said):
     path = prefix.with_name("ocr.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(InputError, match=rf"ocr\.json: .*{said}"):
-        checkpoint.load(prefix)
+        model_files.load(prefix)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"5", b"[]", b"\xff\xfe\x00"])
@@ -247,14 +246,14 @@ def test_descriptions_that_are_none(prefix, content):
     save_own_model(prefix)
     prefix.with_name("ocr.json").write_bytes(content)
     with pytest.raises(InputError, match=r"ocr\.json: not "):
-        checkpoint.load(prefix)
+        model_files.load(prefix)
 
 
 def test_training_state_is_loaded_again(prefix):
     arrays = {"mean:w": np.arange(6, dtype=np.float32).reshape(2, 3), "steps": np.array(7)}
     values = {"epoch": 4, "best": 0.25, "name": "é", "nothing": None, "list": [1, 2]}
-    checkpoint.save_training_state(prefix, 4, arrays, values)
-    found, found_values = checkpoint.load_training_state(prefix, 4)
+    training_state.save_training_state(prefix, 4, arrays, values)
+    found, found_values = training_state.load_training_state(prefix, 4)
     assert found_values == values
     assert found.keys() == arrays.keys()
     for name, array in arrays.items():
@@ -264,35 +263,35 @@ def test_training_state_is_loaded_again(prefix):
 
 def test_broken_training_states_are_refused(prefix, tmp_path):
     with pytest.raises(InputError, match=r"ocr-0004\.state\.npz: No such file"):
-        checkpoint.load_training_state(prefix, 4)
-    checkpoint.save_training_state(prefix, 4, {"a": np.arange(100)}, {"b": 1})
+        training_state.load_training_state(prefix, 4)
+    training_state.save_training_state(prefix, 4, {"a": np.arange(100)}, {"b": 1})
     path = tmp_path / "ocr-0004.state.npz"
     whole = path.read_bytes()
     for content in (*(whole[:size] for size in range(0, len(whole), 7)), b"junk"):
         path.write_bytes(content)
         with pytest.raises(InputError, match=r"ocr-0004\.state\.npz: broken training state"):
-            checkpoint.load_training_state(prefix, 4)
+            training_state.load_training_state(prefix, 4)
     np.savez(path, a=np.array([{"a": "pickle"}], dtype=object))
     with pytest.raises(InputError, match="broken training state"):
-        checkpoint.load_training_state(prefix, 4)
+        training_state.load_training_state(prefix, 4)
     with path.open("wb") as file:
         np.save(file, np.zeros(3))
     with pytest.raises(InputError, match="broken training state"):
-        checkpoint.load_training_state(prefix, 4)
+        training_state.load_training_state(prefix, 4)
 
 
 WRITER = """
 import sys
 from pathlib import Path
-from ctc_ocr.checkpoint import model_files as checkpoint
+from ctc_ocr.checkpoint import model_files, run_files, training_state
 from tests.models import save_own_model
 prefix = Path(sys.argv[1])
 hyperparameters, _ = save_own_model(prefix, epoch=1)
-loaded = checkpoint.load(prefix)
-big = {"filler": checkpoint.mx.nd.ones((2_000_000,)), **loaded.arg_params}
+loaded = model_files.load(prefix)
+big = {"filler": model_files.mx.nd.ones((2_000_000,)), **loaded.arg_params}
 print("ready", flush=True)
 while True:
-    checkpoint.save(prefix, 2, loaded.symbol, big, {}, loaded.model)
+    model_files.save(prefix, 2, loaded.symbol, big, {}, loaded.model)
 """
 
 
@@ -307,25 +306,25 @@ def test_a_killed_writer_leaves_every_file_whole(prefix):
         writer.send_signal(signal.SIGKILL)
         writer.wait()
         writer.stdout.close()
-    for epoch in checkpoint.epochs(prefix):
-        assert checkpoint.load(prefix, epoch).epoch == epoch
-    assert 1 in checkpoint.epochs(prefix)
+    for epoch in run_files.epochs(prefix):
+        assert model_files.load(prefix, epoch).epoch == epoch
+    assert 1 in run_files.epochs(prefix)
     # What is left of it belongs to the run: the next one replaces or removes it.
-    assert {path for path in prefix.parent.iterdir() if path.suffix == ".tmp"} < set(checkpoint.occupied(prefix))
+    assert {path for path in prefix.parent.iterdir() if path.suffix == ".tmp"} < set(run_files.existing_files(prefix))
 
 
 def test_an_epoch_that_cannot_be_written_leaves_the_older_file(prefix, tmp_path):
     save_own_model(prefix)
-    loaded = checkpoint.load(prefix)
+    loaded = model_files.load(prefix)
     before = (tmp_path / "ocr-0001.params").read_bytes()
     with pytest.raises(TypeError):
-        checkpoint.save_training_state(prefix, 1, {}, {"bad": object()})
+        training_state.save_training_state(prefix, 1, {}, {"bad": object()})
     (tmp_path / "ocr-0002.params").mkdir()
     (tmp_path / "ocr-0002.params" / "x").touch()
     with pytest.raises(RunError, match=r"ocr-0002\.params: cannot be written"):
-        checkpoint.save(prefix, 2, loaded.symbol, loaded.arg_params, {}, loaded.model)
+        model_files.save(prefix, 2, loaded.symbol, loaded.arg_params, {}, loaded.model)
     with pytest.raises(RunError, match="cannot be written"):
-        checkpoint.save(tmp_path / "no_folder" / "m", 1, loaded.symbol, loaded.arg_params, {}, loaded.model)
+        model_files.save(tmp_path / "no_folder" / "m", 1, loaded.symbol, loaded.arg_params, {}, loaded.model)
     assert (tmp_path / "ocr-0001.params").read_bytes() == before
     assert not [path for path in tmp_path.iterdir() if path.suffix == ".tmp"]
 
@@ -334,7 +333,7 @@ def test_saved_files_have_ordinary_permissions(prefix):
     save_own_model(prefix)
     reference = prefix.with_name("reference")
     reference.touch()
-    for path in checkpoint.occupied(prefix):
+    for path in run_files.existing_files(prefix):
         assert path.stat().st_mode == reference.stat().st_mode
 
 
@@ -343,7 +342,7 @@ def test_symbols_whose_loss_cannot_be_loaded_are_cut(tmp_path, loss):
     save_example_model(str(tmp_path / "ocr"), loss, width=5, height=4, hidden=3)
     with pytest.raises(mx.base.MXNetError):
         mx.sym.load(str(tmp_path / "ocr-symbol.json"))
-    loaded = checkpoint.load(tmp_path / "ocr")
+    loaded = model_files.load(tmp_path / "ocr")
     assert loaded.model is None
     assert loaded.symbol.list_outputs() == ["pred_fc_output"]
     assert "label" not in loaded.symbol.list_arguments()
@@ -354,8 +353,8 @@ def test_cut_equals_mxnets_internals():
     hidden = mx.sym.SliceChannel(mx.sym.FullyConnected(data, num_hidden=4, name="a"), num_outputs=2, name="slices")
     out = mx.sym.FullyConnected(hidden[1], num_hidden=3, name="pred_fc")
     whole = mx.sym.Group([mx.sym.SoftmaxOutput(out, name="loss"), mx.sym.BlockGrad(hidden[0])])
-    graph = foreign_symbol.parse(whole.tojson())
-    cut = mx.sym.load_json(json.dumps(foreign_symbol.cut(graph, foreign_symbol.find(graph, "pred_fc"))))
+    graph = symbol_json.parse(whole.tojson())
+    cut = mx.sym.load_json(json.dumps(symbol_json.cut(graph, symbol_json.find(graph, "pred_fc"))))
     expected = whole.get_internals()["pred_fc_output"]
     assert cut.list_arguments() == expected.list_arguments()
     rng = np.random.default_rng(0)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.datasets.checking import Check, check, needed_steps
+from ctc_ocr.alphabet import Alphabet, required_steps
+from ctc_ocr.datasets.checking import Check, check
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.datasets.sources import read_source
 from tests.test_train_labelled_cli import run as train
@@ -98,7 +98,7 @@ def test_every_kind_of_bad_row_is_dropped_with_its_row_and_reason(bad_csv: Path)
     assert [sample.where for sample in checked.samples] == [f"{bad_csv}, row {number}" for number in kept]
     assert checked.sizes == [(40, 10)] * len(kept)
     assert sum(seen) == len(samples)
-    assert checked.drop_share == pytest.approx(1 - len(kept) / len(ROWS))
+    assert checked.invalid_fraction == pytest.approx(1 - len(kept) / len(ROWS))
 
 
 def test_the_rest_is_trained_on(bad_csv: Path, tmp_path: Path) -> None:
@@ -159,8 +159,8 @@ def test_needed_steps_is_the_shortest_path_that_collapses_to_the_label() -> None
                 for steps in range(1, 8)
                 if any(collapsed(path) == list(label) for path in itertools.product("-abc", repeat=steps))
             )
-            assert needed_steps(label) == steps
-    assert needed_steps(("ch", "c", "h", "h")) == 5
+            assert required_steps(label) == steps
+    assert required_steps(("ch", "c", "h", "h")) == 5
 
 
 def collapsed(path: tuple[str, ...]) -> list[str]:
@@ -172,13 +172,13 @@ def test_summary(tmp_path: Path) -> None:
         (tmp_path / f"{'ab'[: number + 1]}_{number}.png").write_bytes(encoded(width, height))
     (tmp_path / "bad_1.png").write_bytes(b"no image")
     assert check(*read_source(tmp_path)).summary() == {
-        "samples": 3, "dropped": 1, "drop_share": 0.25, "alphabet": {"a": 3, "b": 2}, "label_lengths": {1: 1, 2: 2},
+        "samples": 3, "dropped": 1, "invalid_fraction": 0.25, "alphabet": {"a": 3, "b": 2}, "label_lengths": {1: 1, 2: 2},
         "widths": {"0%": 40, "5%": 40, "50%": 60, "95%": 90, "100%": 90},
         "heights": {"0%": 10, "5%": 10, "50%": 12, "95%": 14, "100%": 14}, "same_pixels": 0,
         "light_ink": 3,
     }  # fmt: skip
     nothing = Check([], [], [], [], [], [])
-    assert (nothing.drop_share, nothing.summary()["widths"]) == (0.0, {})
+    assert (nothing.invalid_fraction, nothing.summary()["widths"]) == (0.0, {})
 
 
 def test_a_source_is_checked_without_touching_the_filters_of_warnings(tmp_path: Path) -> None:

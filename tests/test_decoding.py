@@ -5,17 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.decoding.greedy import (
-    allowed_classes,
-    best_path,
-    collapse,
-    greedy,
-    label_log_probability,
-    log_softmax,
-    restrict,
-    true_steps,
-)
+from ctc_ocr.alphabet import Alphabet, collapse
+from ctc_ocr.decoding.greedy import best_path, greedy
+from ctc_ocr.decoding.likelihood import label_log_probability, log_softmax, true_steps
+from ctc_ocr.decoding.mask import allowed_classes, restrict
 from ctc_ocr.errors import InputError
 
 

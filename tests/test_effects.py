@@ -50,7 +50,7 @@ FED_IMAGES = {
     "unicode_form": ("", "--unicode_form=NFD"),
     "augment": ("", "--augment=false"),
     "max_rotation": ("", "--max_rotation=5"),
-    "max_slant": ("", "--max_slant=0"),
+    "max_shear": ("", "--max_shear=0"),
     "max_scale": ("", "--max_scale=0"),
     "max_padding": ("", "--max_padding=0"),
     "max_shift": ("", "--max_shift=0"),
@@ -64,7 +64,7 @@ FED_IMAGES = {
 }
 GRAPH = {
     "architecture": ("", "--architecture=crnn"),
-    "cell": ("", "--cell=unrolled"),
+    "lstm_graph": ("", "--lstm_graph=unrolled"),
     "num_layers": ("", "--num_layers=3"),
     "num_hidden": ("", "--num_hidden=7"),
     "input_mean": ("", "--input_mean=200"),
@@ -81,7 +81,7 @@ GRAPH = {
 # What steps and epochs do has tests of its own.
 ELSEWHERE = {
     test_schedules.test_each_setting_of_the_optimizer_changes_what_is_learned: {
-        "optimizer", "learning_rate", "momentum", "weight_decay", "warmup_steps", "schedule", "clip_gradient", "seed",
+        "optimizer", "learning_rate", "momentum", "weight_decay", "warmup_updates", "schedule", "clip_gradient", "seed",
         "num_epoch",
     },
     test_schedules.test_the_rate_falls_while_validation_stands_still_and_a_resumed_run_does_the_same: {

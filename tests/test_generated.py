@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from ctc_ocr.config.hyperparameters import Data
+from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.generated import GeneratedSource
-from ctc_ocr.datasets.iterator import BatchIter, endless, remembered
+from ctc_ocr.datasets.iterator import BatchIter, cached_batches, streamed_batches
 from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 from ctc_ocr.runtime.mxnet import mx
@@ -29,7 +29,7 @@ def samples(iterator: BatchIter) -> list[tuple[bytes, tuple[int, ...]]]:
 def drawn(font: str, num_proc: int, batch_size: int, count: int) -> list[tuple[bytes, tuple[int, ...]]]:
     from_seed = source(font, batch_size)
     with BatchPool(from_seed, num_proc, itertools.count()) as pool:
-        return samples(endless(from_seed, pool, count))
+        return samples(streamed_batches(from_seed, pool, count))
 
 
 def test_same_seed_same_data_whatever_processes_and_batches(ubuntu_font: str) -> None:
@@ -41,14 +41,14 @@ def test_same_seed_same_data_whatever_processes_and_batches(ubuntu_font: str) ->
 
 def test_seeds_and_streams_differ(ubuntu_font: str) -> None:
     sets = [
-        set(samples(remembered(source(ubuntu_font, 4, seed, stream), 8, 1)))
+        set(samples(cached_batches(source(ubuntu_font, 4, seed, stream), 8, 1)))
         for seed, stream in ((0, 0), (1, 0), (0, 1))
     ]
     assert all(one.isdisjoint(other) for one, other in itertools.combinations(sets, 2))
 
 
 def test_labels_are_within_the_lengths_and_padded_with_blanks(ubuntu_font: str) -> None:
-    labels = np.array([label for _, label in samples(remembered(source(ubuntu_font, 32), 64, 1))])
+    labels = np.array([label for _, label in samples(cached_batches(source(ubuntu_font, 32), 64, 1))])
     lengths = (labels > 0).sum(axis=1)
     assert set(lengths) == {3, 4}
     assert (labels[lengths == 3, 3] == 0).all()
@@ -56,7 +56,7 @@ def test_labels_are_within_the_lengths_and_padded_with_blanks(ubuntu_font: str) 
 
 
 def test_validation_is_the_same_every_epoch_and_its_padding_is_told(ubuntu_font: str) -> None:
-    iterator = remembered(source(ubuntu_font), 10, 1)
+    iterator = cached_batches(source(ubuntu_font), 10, 1)
     pads = [batch.pad for batch in iterator]
     iterator.reset()
     first = samples(iterator)
@@ -69,9 +69,9 @@ def test_validation_is_the_same_every_epoch_and_its_padding_is_told(ubuntu_font:
 @pytest.mark.parametrize("asked", [0, 1, 3])
 def test_reset_goes_to_the_next_epoch(ubuntu_font: str, asked: int) -> None:
     from_seed = source(ubuntu_font)
-    everything = samples(remembered(from_seed, 24, 1))
+    everything = samples(cached_batches(from_seed, 24, 1))
     with BatchPool(from_seed, 1, itertools.count()) as pool:
-        iterator = endless(from_seed, pool, 12)
+        iterator = streamed_batches(from_seed, pool, 12)
         for _ in range(asked):
             iterator.next()
         iterator.reset()
@@ -81,9 +81,9 @@ def test_reset_goes_to_the_next_epoch(ubuntu_font: str, asked: int) -> None:
 
 def test_a_resumed_epoch_begins_in_its_middle(ubuntu_font: str) -> None:
     from_seed = source(ubuntu_font)
-    everything = samples(remembered(from_seed, 24, 1))
+    everything = samples(cached_batches(from_seed, 24, 1))
     with BatchPool(from_seed, 1, itertools.count(2)) as pool:
-        iterator = endless(from_seed, pool, 12, first_batch=2)
+        iterator = streamed_batches(from_seed, pool, 12, first_batch=2)
         rest = samples(iterator)
         iterator.reset()
         assert rest == everything[8:12]
@@ -97,9 +97,9 @@ def test_module_fit_takes_the_iterator_as_it_is(ubuntu_font: str) -> None:
     symbol = mx.sym.LinearRegressionOutput(mx.sym.FullyConnected(data, num_hidden=1), label)
     with BatchPool(from_seed, 1, itertools.count()) as pool:
         module = mx.mod.Module(symbol, ["data"], ["label"])
-        validation = remembered(source(ubuntu_font, 8, stream=1), 12, 1)
+        validation = cached_batches(source(ubuntu_font, 8, stream=1), 12, 1)
         module.fit(
-            endless(from_seed, pool, 16),
+            streamed_batches(from_seed, pool, 16),
             eval_data=validation,
             eval_metric=mx.metric.CustomMetric(lambda label, output: float(np.isfinite(output).all())),
             num_epoch=2,
@@ -108,7 +108,7 @@ def test_module_fit_takes_the_iterator_as_it_is(ubuntu_font: str) -> None:
 
 
 def test_both_ways_to_go_through_a_data_iter(ubuntu_font: str) -> None:
-    iterator = remembered(source(ubuntu_font), 10, 1)
+    iterator = cached_batches(source(ubuntu_font), 10, 1)
     batches = [(batch.data[0].asnumpy(), batch.label[0].asnumpy(), batch.pad) for batch in iterator]
     iterator.reset()
     found = []

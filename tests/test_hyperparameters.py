@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint.model_files import Model
+from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.cli import train
-from ctc_ocr.config.hyperparameters import Data, Hyperparameters, options, read_sections
+from ctc_ocr.config.hyperparameters import Hyperparameters, options, read_sections
 from ctc_ocr.config.presets import PRESETS, settings
+from ctc_ocr.config.sections import Data
 from ctc_ocr.errors import InputError
 
 # Where the next larger value would not be accepted, or there is none.
@@ -27,14 +28,14 @@ OTHER_VALUES: dict[str, Any] = {
 
 
 def another(name: str) -> Any:
-    _, field, kind = options()[name]
+    option = options()[name]
     if name in OTHER_VALUES:
         return OTHER_VALUES[name]
-    if field.metadata["choices"]:
-        return next(each for each in field.metadata["choices"] if each != field.default)
-    if kind is bool:
-        return not field.default
-    return field.default + (1 if kind is int else 0.25)
+    if option.rule.accepted:
+        return next(each for each in option.rule.accepted if each != option.default)
+    if option.type is bool:
+        return not option.default
+    return option.default + (1 if option.type is int else 0.25)
 
 
 def flag_value(value: Any) -> str:
@@ -43,13 +44,13 @@ def flag_value(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-@pytest.mark.parametrize("name", [n for n, (_, field, _) in options().items() if len(field.metadata["choices"]) != 1])
+@pytest.mark.parametrize("name", [n for n, each in options().items() if len(each.rule.accepted) != 1])
 def test_each_flag_changes_its_hyperparameter_and_no_other(name: str) -> None:
-    needed = {other: values[0] for other, values in options()[name][1].metadata["only"].items()}
+    needed = {other: values[0] for other, values in options()[name].rule.requires.items()}
     changes = {**needed, name: another(name)}
     expected = Hyperparameters().to_dict()
     for each, value in changes.items():
-        expected[options()[each][0]][each] = value
+        expected[options()[each].section][each] = value
     arguments = train.parser().parse_args([f"--{each}={flag_value(value)}" for each, value in changes.items()])
     assert train.hyperparameters(arguments).to_dict() == expected
 
@@ -57,13 +58,13 @@ def test_each_flag_changes_its_hyperparameter_and_no_other(name: str) -> None:
 @pytest.mark.parametrize(
     ("flags", "complaint"),
     [
-        ("--cell=unrolled --architecture=crnn", "--cell means nothing with architecture crnn"),
-        ("--dropout=0.1", "--dropout means nothing with architecture lstm"),
-        ("--momentum=0.5", "--momentum means nothing with optimizer adam"),
-        ("--plateau_factor=0.1", "--plateau_factor means nothing with schedule cosine"),
-        ("--schedule=one_cycle --warmup_steps=9", "--warmup_steps means nothing with schedule one_cycle"),
-        ("--max_rotation=5", "--max_rotation means nothing with augment false"),
-        ("--augment=true --max_hue=5", "--max_hue means nothing with channels 1"),
+        ("--lstm_graph=unrolled --architecture=crnn", "--lstm_graph has no effect with architecture crnn"),
+        ("--dropout=0.1", "--dropout has no effect with architecture lstm"),
+        ("--momentum=0.5", "--momentum has no effect with optimizer adam"),
+        ("--plateau_factor=0.1", "--plateau_factor has no effect with schedule cosine"),
+        ("--schedule=one_cycle --warmup_updates=9", "--warmup_updates has no effect with schedule one_cycle"),
+        ("--max_rotation=5", "--max_rotation has no effect with augment false"),
+        ("--augment=true --max_hue=5", "--max_hue has no effect with channels 1"),
     ],
 )
 def test_a_flag_that_would_change_nothing_is_refused(flags: str, complaint: str) -> None:
@@ -112,7 +113,7 @@ def test_json_round_trip() -> None:
         ({"network": {"dropout": True}}, "network.dropout: expected float, got True"),
         ({"data": {"channels": 2}}, "data.channels: 2 is not one of 1, 3"),
         (
-            {"data": {"keep_ratio": True}, "network": {"cell": "unrolled"}},
+            {"data": {"keep_ratio": True}, "network": {"lstm_graph": "unrolled"}},
             "keep_ratio: an unrolled graph has one number of steps; take cell fused",
         ),
         ({"network": {"features": [1, "2"]}}, "network.features: expected int, got '2'"),
@@ -164,8 +165,8 @@ def test_lookup_that_is_no_alphabet(lookup: dict[str, int]) -> None:
 def test_captchas_that_cannot_be_aligned_are_refused_and_labelled_images_do_not_mind() -> None:
     settings = Hyperparameters(Data(max_length=41))
     with pytest.raises(InputError, match="max_length 41 does not fit: .* need 81 time steps, .* give 80"):
-        settings.check_drawn()
-    Hyperparameters(Data(max_length=40)).check_drawn()
+        settings.check_generated()
+    Hyperparameters(Data(max_length=40)).check_generated()
 
 
 def test_presets_lie_under_the_config_and_the_flags(tmp_path: Path) -> None:
@@ -190,10 +191,10 @@ def test_the_json_of_a_model_is_a_config(tmp_path: Path) -> None:
 
 def test_an_alphabet_takes_the_form_of_its_labels() -> None:
     alphabet = Alphabet(("e", "\u00e9", "ch", "\ufb01"))
-    assert alphabet.normalised("") == alphabet
-    assert alphabet.normalised("NFC") == alphabet
-    assert alphabet.normalised("NFD").units == ("e", "\u0301", "ch", "\ufb01")
-    assert Alphabet(("e\u0301",)).normalised("NFC").units == ("\u00e9",)
+    assert alphabet.with_unicode_form("") == alphabet
+    assert alphabet.with_unicode_form("NFC") == alphabet
+    assert alphabet.with_unicode_form("NFD").units == ("e", "\u0301", "ch", "\ufb01")
+    assert Alphabet(("e\u0301",)).with_unicode_form("NFC").units == ("\u00e9",)
 
 
 def test_labelled_images_make_an_epoch_whatever_the_preset(tmp_path: Path) -> None:

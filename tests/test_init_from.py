@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint import model_files as checkpoint
-from ctc_ocr.checkpoint.model_files import Checkpoint, Model
+from ctc_ocr.checkpoint import model_files
+from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.checkpoint.model_files import Checkpoint
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
@@ -49,8 +50,8 @@ def save(
     """Another model, as it is stored, and its parameters."""
     made = trainer(settings, units, seed)
     arguments, auxiliary = made.parameters()
-    checkpoint.save(folder / "other", 1, made.symbol, arguments, auxiliary, made.model)
-    return checkpoint.load(folder / "other"), parameters(made)
+    model_files.save(folder / "other", 1, made.symbol, arguments, auxiliary, made.model)
+    return model_files.load(folder / "other"), parameters(made)
 
 
 def same(layer: str, one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
@@ -154,7 +155,7 @@ def test_a_model_whose_classes_nobody_knows_is_refused(tmp_path: Path) -> None:
     save(crnn(), DIGITS, tmp_path)
     (tmp_path / "other.json").unlink()
     with pytest.raises(InputError, match=r"other\.json is missing, which says what the model's classes are"):
-        trainer(crnn(), DIGITS).initialise_from(checkpoint.load(tmp_path / "other"))
+        trainer(crnn(), DIGITS).initialise_from(model_files.load(tmp_path / "other"))
 
 
 def test_the_weights_taken_are_those_that_are_trained(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ctc_ocr.config.hyperparameters import Augmentation, Data, Hyperparameters, Training
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.sections import Augmentation, Data, Training
 from ctc_ocr.datasets import labelled
 from ctc_ocr.datasets.labelled import LabelledSource
 from ctc_ocr.datasets.samples import Sample

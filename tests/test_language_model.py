@@ -10,8 +10,9 @@ import pytest
 from nltk.lm import WittenBellInterpolated
 from nltk.lm.counter import NgramCounter
 
-from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.decoding.language_model import END, LanguageModel, UnitSplitter, WordList
+from ctc_ocr.alphabet import Alphabet, UnitSplitter
+from ctc_ocr.decoding.language_model import END, LanguageModel
+from ctc_ocr.decoding.word_list import WordList
 from ctc_ocr.errors import InputError
 
 LETTERS = Alphabet(tuple("abcdefgh "))

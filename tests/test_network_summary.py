@@ -7,8 +7,9 @@ import pytest
 
 from ctc_ocr import symbols
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint.model_files import Model
-from ctc_ocr.config.hyperparameters import Data, Hyperparameters, Network
+from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.sections import Data, Network
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.symbols.summary import describe, describe_model, layers
 
@@ -24,7 +25,7 @@ def model(data: dict[str, Any] | None = None, **network: Any) -> Model:
     "described",
     [
         model(),
-        model(cell="unrolled"),
+        model(lstm_graph="unrolled"),
         model(num_layers=3, num_hidden=7),
         model(architecture="crnn", **CRNN),
         model(architecture="crnn", dropout=0.5, batch_norm=False, **CRNN),
@@ -64,7 +65,7 @@ def test_the_table_of_a_crnn() -> None:
 
 
 def test_an_unrolled_lstm_is_told_once() -> None:
-    table = describe_model(model(cell="unrolled"))
+    table = describe_model(model(lstm_graph="unrolled"))
     assert len(table.splitlines()) == 8
     assert "l0_i2h   FullyConnected  40 x 1 x 400" in table
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ctc_ocr.errors import InputError
-from ctc_ocr.generation.pool import ArraySpec, BatchPool, WorkerFailure
+from ctc_ocr.generation.pool import ArraySpec, BatchPool, ImageProcessError
 
 DEADLINE = 5.0  # seconds for workers to go after their parent
 
@@ -80,14 +80,14 @@ def test_a_batch_is_not_overwritten_while_it_is_read() -> None:
 
 def test_worker_that_raises() -> None:
     with BatchPool(Counting(broken=4), 2, itertools.count()) as pool:
-        with pytest.raises(WorkerFailure, match="batch 4: (?s:.*)ZeroDivisionError: planted"):
+        with pytest.raises(ImageProcessError, match="batch 4: (?s:.*)ZeroDivisionError: planted"):
             list(itertools.islice(pool, 20))
         pids = pool.process_ids
     assert wait_until_gone(pids) == []
 
 
 def test_users_error_in_a_worker_has_no_traceback() -> None:
-    with BatchPool(Counting(refused=0), 1, itertools.count()) as pool, pytest.raises(WorkerFailure) as error:
+    with BatchPool(Counting(refused=0), 1, itertools.count()) as pool, pytest.raises(ImageProcessError) as error:
         next(pool)
     assert "page.png: not an image" in str(error.value)
     assert "Traceback" not in str(error.value)
@@ -97,7 +97,7 @@ def test_worker_that_is_killed() -> None:
     with BatchPool(Counting(slow=1), 2, itertools.count()) as pool:
         next(pool)
         os.kill(pool.process_ids[0], signal.SIGKILL)
-        with pytest.raises(WorkerFailure, match="was killed by signal 9"):
+        with pytest.raises(ImageProcessError, match="was killed by signal 9"):
             list(itertools.islice(pool, 50))
 
 

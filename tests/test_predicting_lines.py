@@ -38,17 +38,17 @@ def test_a_line_reads_the_same_alone_and_in_any_batch(tmp_path, batch_norm):
     predictor = Predictor(tmp_path / "m")
     images = [predictor.load(image) for image in lines(WIDTHS)]
     steps = predictor.steps(images)
-    assert [settings.steps_of(w, 12) for w in WIDTHS] == list(steps)
+    assert [settings.geometry.steps_of(w, 12) for w in WIDTHS] == list(steps)
     alone = []
     for image, own in zip(images, steps, strict=True):
         # As narrow as can be: nothing but the steps that are its own.
-        narrow = np.full((1, 12, own * settings.columns_a_step), 225, np.uint8)
+        narrow = np.full((1, 12, own * settings.geometry.columns_per_step), 225, np.uint8)
         narrow[0, :, : image.shape[1]] = image
         alone.append(predictor.log_probabilities(narrow, np.array([own]))[:, 0])
         assert len(alone[-1]) == own
     widest = np.random.default_rng(1).integers(0, 256, (len(images), 12, 60), dtype=np.uint8)  # the padding is garbage
     for place, image, own in zip(widest, images, steps, strict=True):
-        place[:, : own * settings.columns_a_step] = 225
+        place[:, : own * settings.geometry.columns_per_step] = 225
         place[:, : image.shape[1]] = image
     together = predictor.log_probabilities(widest, steps)
     for number, own in enumerate(steps):
@@ -66,8 +66,10 @@ def test_a_batch_of_one_height_is_bound_for_a_few_widths_only(tmp_path):
     predictor = Predictor(tmp_path / "m")
     predictor.predict(lines(range(1, 61)))
     assert len(predictor._executors) <= 2 * 16
-    assert {width for _, width in predictor._executors} <= {settings.batch_width(width) for width in range(1, 61)}
-    assert settings.batch_width(60) == 60
+    assert {width for _, width in predictor._executors} <= {
+        settings.geometry.batch_width(width) for width in range(1, 61)
+    }
+    assert settings.geometry.batch_width(60) == 60
 
 
 def test_paths_bytes_and_arrays_read_alike(tmp_path):
@@ -101,7 +103,9 @@ def test_colours_are_read_as_grey_alike_from_a_file_and_an_array(tmp_path):
 
 def test_a_line_of_an_lstm_reads_the_same_alone_and_in_any_batch(tmp_path):
     """It reads from left to right alone, and so takes no steps."""
-    save_own_model(tmp_path / "m", alphabet="abcdef", width=60, height=12, hidden=10, cell="fused", keep_ratio=True)
+    save_own_model(
+        tmp_path / "m", alphabet="abcdef", width=60, height=12, hidden=10, lstm_graph="fused", keep_ratio=True
+    )
     predictor = Predictor(tmp_path / "m")
     images = lines(WIDTHS)
     readings = predictor.predict(images)

@@ -10,8 +10,9 @@ from ctc_ocr import symbols
 from ctc_ocr.checkpoint.calibration_file import save_calibrations
 from ctc_ocr.decoding.beam_search import BeamSearch
 from ctc_ocr.decoding.decoder import Decoder
-from ctc_ocr.decoding.greedy import greedy, label_log_probability, log_softmax
-from ctc_ocr.decoding.language_model import WordList
+from ctc_ocr.decoding.greedy import greedy
+from ctc_ocr.decoding.likelihood import label_log_probability, log_softmax
+from ctc_ocr.decoding.word_list import WordList
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.images.files import resize
@@ -35,9 +36,9 @@ def example_log_probs(images, params):
     return log_softmax(numpy_logits(np.stack(images).transpose(2, 0, 1) / 255, params))
 
 
-@pytest.mark.parametrize("cell", ["unrolled", "fused"])
-def test_own_model_equals_numpy(tmp_path, cell):
-    hyperparameters, params = save_own_model(tmp_path / "m", alphabet="abcd", cell=cell)
+@pytest.mark.parametrize("lstm_graph", ["unrolled", "fused"])
+def test_own_model_equals_numpy(tmp_path, lstm_graph):
+    hyperparameters, params = save_own_model(tmp_path / "m", alphabet="abcd", lstm_graph=lstm_graph)
     predictor = Predictor(tmp_path / "m", batch_size=4)
     images = random_images(6, width=16, height=10)
     expected = own_log_probs(images, hyperparameters, params)
@@ -175,7 +176,7 @@ def test_convolutions_without_the_steps_of_their_images_are_refused(tmp_path):
 
 
 def test_a_symbol_whose_shapes_do_not_follow_is_refused(tmp_path):
-    save_own_model(tmp_path / "m", cell="fused")
+    save_own_model(tmp_path / "m", lstm_graph="fused")
     data = mx.sym.cast(mx.sym.Variable("data"), dtype="float32")
     mx.sym.broadcast_add(data, mx.sym.Variable("l0_i2h_bias"), name="pred_fc").save(str(tmp_path / "m-symbol.json"))
     with pytest.raises(InputError, match=r"l0_i2h_bias has the shape \(24,\); the network needs"):

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from tensorboardX.proto.event_pb2 import Event
 
-from ctc_ocr.checkpoint import history
-from ctc_ocr.checkpoint import model_files as checkpoint
+from ctc_ocr.checkpoint import history, run_files
 from ctc_ocr.checkpoint.calibration_file import save_calibrations
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.errors import InputError, RunError
@@ -53,16 +52,16 @@ def test_history_has_a_row_an_epoch_and_a_resumed_run_goes_on_with_it(source: Ge
 
 def test_the_best_epoch_is_that_of_the_history_that_is_still_there(tmp_path: Path) -> None:
     prefix = str(tmp_path / "ocr")
-    assert checkpoint.best_epoch(prefix) is None
+    assert run_files.best_epoch(prefix) is None
     write = History(prefix)
     for epoch, cer in enumerate([0.5, 0.1, 0.3, float("nan")]):
         write(epoch_end(epoch=epoch, cer=cer))
-    assert checkpoint.best_epoch(prefix) is None  # without checkpoints
+    assert run_files.best_epoch(prefix) is None  # without checkpoints
     for epoch in (1, 2, 3, 4):
         (tmp_path / f"ocr-{epoch:04d}.params").touch()
-    assert checkpoint.best_epoch(prefix) == 2
+    assert run_files.best_epoch(prefix) == 2
     (tmp_path / "ocr-0002.params").unlink()
-    assert checkpoint.best_epoch(prefix) == 3
+    assert run_files.best_epoch(prefix) == 3
 
 
 @pytest.mark.parametrize(
@@ -124,7 +123,7 @@ def test_checkpoints_are_removed_when_the_next_is_written_and_not_before(
     seen = []
 
     def look(event: Any) -> None:
-        seen.append((type(event).__name__, checkpoint.epochs(tmp_path / "ocr")))
+        seen.append((type(event).__name__, run_files.epochs(tmp_path / "ocr")))
 
     pruning = Pruning(str(tmp_path / "ocr"), keep=1)
     run(training(num_epoch=3), source, tmp_path / "ocr", callbacks=[look, pruning, look])
@@ -136,7 +135,7 @@ def test_all_checkpoints_are_kept_if_nothing_else_is_said(tmp_path: Path) -> Non
     for epoch in (1, 2, 3):
         (tmp_path / f"ocr-000{epoch}.params").touch()
     Pruning(str(tmp_path / "ocr"), keep=0)(epoch_end(epoch=2))
-    assert checkpoint.epochs(tmp_path / "ocr") == [1, 2, 3]
+    assert run_files.epochs(tmp_path / "ocr") == [1, 2, 3]
 
 
 def test_occupied_knows_all_files_of_a_run_and_a_new_run_replaces_them(source: GeneratedSource, tmp_path: Path) -> None:
@@ -151,11 +150,11 @@ def test_occupied_knows_all_files_of_a_run_and_a_new_run_replaces_them(source: G
     go([], settings)
     save_calibrations(prefix, {2: Calibration()})
     files = {path for path in tmp_path.rglob("*") if path.is_file()}
-    assert set(checkpoint.occupied(prefix)) == files
+    assert set(run_files.existing_files(prefix)) == files
     assert len(files) == 10
     (tmp_path / "ocr-2-history.csv").touch()  # another run's
     prefix = f"{tmp_path}/./ocr"  # the same, written otherwise
-    go(checkpoint.occupied(prefix), training(samples_per_epoch=16, num_epoch=1))
+    go(run_files.existing_files(prefix), training(samples_per_epoch=16, num_epoch=1))
     left = {path for path in tmp_path.rglob("*") if path.is_file()}
     assert len(left & files) == 6  # of one epoch; the old TensorBoard file is gone
     assert len(left) == 8
@@ -231,14 +230,14 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_a_checkpoint_is_named_by_its_prefix_or_its_file(name: str, expected: tuple[str, int | None]) -> None:
-    assert checkpoint.located(name) == expected
+    assert run_files.resolve_model(name) == expected
 
 
 def test_a_folder_with_one_model_names_it(source: GeneratedSource, tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     run(training(num_epoch=1), source, tmp_path / "models" / "ocr")
-    assert checkpoint.located(tmp_path / "models") == (str(tmp_path / "models" / "ocr"), None)
+    assert run_files.resolve_model(tmp_path / "models") == (str(tmp_path / "models" / "ocr"), None)
     assert Predictor(tmp_path / "models").epoch == Predictor(tmp_path / "models" / "ocr-0001.params").epoch == 1
     (tmp_path / "models" / "other-symbol.json").touch()
     with pytest.raises(InputError, match="2 models in this folder"):
-        checkpoint.located(tmp_path / "models")
+        run_files.resolve_model(tmp_path / "models")

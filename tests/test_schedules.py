@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint.model_files import Model
+from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.datasets.generated import GeneratedSource
-from ctc_ocr.datasets.iterator import BatchIter, remembered
+from ctc_ocr.datasets.iterator import BatchIter, cached_batches
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.best import Best
 from ctc_ocr.training.events import EpochEnd
@@ -23,7 +23,7 @@ from tests.training_runs import SMALL, make_source, run, training, weights
 
 STEPS = 110
 # So small a rate changes no float32: validation stands still.
-STILL: dict[str, Any] = {"learning_rate": 1e-20, "warmup_steps": 0}
+STILL: dict[str, Any] = {"learning_rate": 1e-20, "warmup_updates": 0}
 
 
 @pytest.fixture
@@ -33,15 +33,15 @@ def source(ubuntu_font: str) -> GeneratedSource:
 
 def rates(schedule: str, num_steps: int = STEPS, falls: int = 0, **changes: Any) -> list[float]:
     """Of the steps 1 to `num_steps`, and of one after them."""
-    settings = {"learning_rate": 0.1, "warmup_steps": 10, "schedule": schedule, **changes}
+    settings = {"learning_rate": 0.1, "warmup_updates": 10, "schedule": schedule, **changes}
     made = Schedule(replace(SMALL.training, **settings), num_steps, falls)
     return [made(step) for step in range(1, num_steps + 2)]
 
 
 def test_cosine_is_mxnets() -> None:
-    expected = mx.lr_scheduler.CosineScheduler(STEPS, base_lr=0.1, final_lr=0, warmup_steps=10)
+    expected = mx.lr_scheduler.CosineScheduler(STEPS, base_lr=0.1, final_lr=0, warmup_updates=10)
     assert rates("cosine") == pytest.approx([expected(step) for step in range(1, STEPS + 2)], abs=1e-12)
-    assert rates("cosine", warmup_steps=0)[0] == pytest.approx(0.1, rel=1e-3)
+    assert rates("cosine", warmup_updates=0)[0] == pytest.approx(0.1, rel=1e-3)
 
 
 def test_constant_rises_and_stays() -> None:
@@ -59,7 +59,7 @@ def test_one_cycle_goes_up_and_down_without_a_warm_up() -> None:
         assert found[step - 1] == pytest.approx(expected, rel=1e-9)
     assert max(found) == found[29] == pytest.approx(0.1)
     assert found[99] == found[100] == pytest.approx(1e-5)
-    assert found == rates("one_cycle", num_steps=100, warmup_steps=50)
+    assert found == rates("one_cycle", num_steps=100, warmup_updates=50)
 
 
 def test_plateau_falls_by_its_factor() -> None:
@@ -71,8 +71,8 @@ def test_plateau_falls_by_its_factor() -> None:
 
 def test_the_optimizer_takes_the_rate_of_each_step(source: GeneratedSource) -> None:
     # Without momentum, SGD moves a weight by the rate times its gradient.
-    settings = training(optimizer="sgd", momentum=0.0, learning_rate=0.5, warmup_steps=2, clip_gradient=0.0)
-    batches = remembered(source, 48, 1)
+    settings = training(optimizer="sgd", momentum=0.0, learning_rate=0.5, warmup_updates=2, clip_gradient=0.0)
+    batches = cached_batches(source, 48, 1)
     trainer = Trainer(Model(settings, Alphabet(("0", "1"))), batches, [mx.cpu()])
     num_steps = settings.training.num_epoch * batches.num_batches
     for step, batch in enumerate(batches, start=1):
@@ -99,7 +99,7 @@ BASE = training(schedule="constant", clip_gradient=0.5, samples_per_epoch=24)
         ({"optimizer": "adam"}, {"weight_decay": 0.1}),
         ({"optimizer": "sgd"}, {"optimizer": "sgd", "weight_decay": 0.1}),
         ({"optimizer": "rmsprop"}, {"optimizer": "rmsprop", "weight_decay": 0.1}),
-        ({}, {"warmup_steps": 1}),
+        ({}, {"warmup_updates": 1}),
         ({}, {"schedule": "cosine"}),
         ({}, {"schedule": "one_cycle"}),
         ({}, {"clip_gradient": 0.0}),
@@ -111,7 +111,7 @@ BASE = training(schedule="constant", clip_gradient=0.5, samples_per_epoch=24)
 def test_each_setting_of_the_optimizer_changes_what_is_learned(
     source: GeneratedSource, before: dict[str, Any], after: dict[str, Any]
 ) -> None:
-    batches = remembered(source, 24, 1)
+    batches = cached_batches(source, 24, 1)
     one, again, other = (learned(changes, batches) for changes in (before, before, after))
     assert all((one[name] == again[name]).all() for name in one)
     assert max(abs(one[name] - other[name]).max() for name in one) > 1e-6

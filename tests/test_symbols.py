@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ctc_ocr import losses, symbols
-from ctc_ocr.config.hyperparameters import Data, Hyperparameters, Network
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.sections import Data, Network
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.symbols import crnn
 from ctc_ocr.symbols.lstm import Layer
@@ -16,12 +17,12 @@ TOLERANCE = 1e-5  # of the largest value
 NUMPY_ORDER = ("i2h_weight", "i2h_bias", "h2h_weight", "h2h_bias")  # of numpy_layer
 
 
-def hyperparameters(cell: str, width: int = 12, height: int = 7, hidden: int = 5) -> Hyperparameters:
-    return Hyperparameters(Data(width=width, height=height), Network(num_hidden=hidden, cell=cell))
+def hyperparameters(lstm_graph: str, width: int = 12, height: int = 7, hidden: int = 5) -> Hyperparameters:
+    return Hyperparameters(Data(width=width, height=height), Network(num_hidden=hidden, lstm_graph=lstm_graph))
 
 
-def bound(cell: str, images: np.ndarray, labels: np.ndarray) -> "mx.executor.Executor":
-    settings = hyperparameters(cell)
+def bound(lstm_graph: str, images: np.ndarray, labels: np.ndarray) -> "mx.executor.Executor":
+    settings = hyperparameters(lstm_graph)
     logits = symbols.logits(mx.sym.Variable("data"), settings, 11)
     symbol = mx.sym.Group([losses.attach("ctc", logits, mx.sym.Variable("label")), mx.sym.BlockGrad(logits)])
     executor = symbol.simple_bind(
@@ -42,19 +43,19 @@ def batch() -> tuple[np.ndarray, np.ndarray]:
     return generator.integers(0, 256, (3, 7, 12), dtype=np.uint8), generator.integers(1, 11, (3, 4)).astype(np.float32)
 
 
-@pytest.mark.parametrize("cell", ["unrolled", "fused"])
-def test_logits_are_those_of_the_equations(cell: str, batch: tuple[np.ndarray, np.ndarray]) -> None:
+@pytest.mark.parametrize("lstm_graph", ["unrolled", "fused"])
+def test_logits_are_those_of_the_equations(lstm_graph: str, batch: tuple[np.ndarray, np.ndarray]) -> None:
     images, labels = batch
     network = Network()
     columns = (network.input_mean - images.astype(np.float64).transpose(2, 0, 1)) / network.input_scale
     expected = numpy_logits(columns, lstm_parameters(np.random.default_rng(3), 7, 5, 11, scale=0.6))
-    executor = bound(cell, images, labels)
+    executor = bound(lstm_graph, images, labels)
     np.testing.assert_allclose(executor.outputs[2].asnumpy(), expected, atol=1e-4)
     np.testing.assert_array_equal(executor.outputs[1].asnumpy(), expected.argmax(axis=2).T)
 
 
 def test_cells_agree_in_outputs_and_gradients(batch: tuple[np.ndarray, np.ndarray]) -> None:
-    one, other = (bound(cell, *batch) for cell in ("unrolled", "fused"))
+    one, other = (bound(lstm_graph, *batch) for lstm_graph in ("unrolled", "fused"))
     for first, second in zip(one.outputs, other.outputs, strict=True):
         np.testing.assert_allclose(first.asnumpy(), second.asnumpy(), atol=TOLERANCE * abs(first.asnumpy()).max())
     gradients = {name: each.asnumpy() for name, each in one.grad_dict.items() if each is not None}
@@ -66,9 +67,9 @@ def test_cells_agree_in_outputs_and_gradients(batch: tuple[np.ndarray, np.ndarra
         )
 
 
-@pytest.mark.parametrize("cell", ["unrolled", "fused"])
-def test_weights_have_the_examples_names_and_nothing_else_is_asked_for(cell: str) -> None:
-    symbol = symbols.logits(mx.sym.Variable("data"), hyperparameters(cell), 11)
+@pytest.mark.parametrize("lstm_graph", ["unrolled", "fused"])
+def test_weights_have_the_examples_names_and_nothing_else_is_asked_for(lstm_graph: str) -> None:
+    symbol = symbols.logits(mx.sym.Variable("data"), hyperparameters(lstm_graph), 11)
     shapes, outputs, _ = symbol.infer_shape(data=(2, 7, 12))
     assert outputs == [(12, 2, 11)]
     assert dict(zip(symbol.list_arguments(), shapes, strict=True)) == {
@@ -109,10 +110,10 @@ def shapes_of(settings: Hyperparameters) -> tuple[list[tuple[int, ...]], dict[st
 def test_crnn_divides_the_width_by_its_pools() -> None:
     settings = crnn_settings()
     outputs, found = shapes_of(settings)
-    assert outputs == [(settings.num_steps, 2, 11)] == [(4, 2, 11)]
+    assert outputs == [(settings.geometry.num_steps, 2, 11)] == [(4, 2, 11)]
     assert found["conv0_weight"] == (3, 1, 3, 3)
     assert found["conv1_weight"] == (5, 3, 5, 5)
-    assert found["l0_backward_i2h_weight"] == (16, 5 * settings.num_rows)
+    assert found["l0_backward_i2h_weight"] == (16, 5 * settings.geometry.num_rows)
     assert found["l1_forward_i2h_weight"] == (16, 8)
     assert found["conv1_norm_gamma"] == (5,)
     assert "conv1_bias" not in found
@@ -121,8 +122,8 @@ def test_crnn_divides_the_width_by_its_pools() -> None:
 def test_crnn_divides_the_width_by_its_strides() -> None:
     settings = crnn_settings(strides=(3, 2), pool_heights=(1, 1), pool_widths=(1, 1))
     outputs, found = shapes_of(settings)
-    assert outputs == [(settings.num_steps, 2, 11)] == [(4, 2, 11)]
-    assert found["l0_forward_i2h_weight"] == (16, 5 * settings.num_rows) == (16, 5 * 2)
+    assert outputs == [(settings.geometry.num_steps, 2, 11)] == [(4, 2, 11)]
+    assert found["l0_forward_i2h_weight"] == (16, 5 * settings.geometry.num_rows) == (16, 5 * 2)
 
 
 def test_without_batch_norm_convolutions_have_a_bias() -> None:

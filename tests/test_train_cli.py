@@ -22,7 +22,7 @@ SCRIPT = ROOT / "scripts" / "lstm_ocr_train.py"
 SMALL = [
     "--alphabet=01", "--min_length=1", "--max_length=2", "--draw_width=80", "--width=40", "--height=20",
     "--num_layers=1", "--num_hidden=16", "--batch_size=8", "--samples_per_epoch=400", "--validation_samples=16",
-    "--warmup_steps=2", "--num_proc=2", "--cpu=1",
+    "--warmup_updates=2", "--num_proc=2", "--cpu=1",
 ]  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def test_occupied_prefix_is_refused_overwritten_or_resumed(tmp_path: Path, ubunt
     assert "Epoch[0]" not in resumed.stderr
     assert (tmp_path / "ocr-0001.params").read_bytes() == kept
     # A mistake, or anything before the first new checkpoint, costs no model.
-    failed = run(tmp_path, ubuntu_font, "--overwrite", "--learning_rate=1e38", "--warmup_steps=0")
+    failed = run(tmp_path, ubuntu_font, "--overwrite", "--learning_rate=1e38", "--warmup_updates=0")
     assert failed.returncode == 1
     assert "no longer finite" in failed.stderr
     assert (tmp_path / "ocr-0001.params").read_bytes() == kept

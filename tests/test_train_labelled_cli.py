@@ -16,13 +16,13 @@ from ctc_ocr.checkpoint.history import read as read_history
 from ctc_ocr.cli.generate import main as generate
 from ctc_ocr.cli.train import main as train
 from ctc_ocr.inference.predictor import Predictor
-from ctc_ocr.runtime.run_lock import alone
+from ctc_ocr.runtime.run_lock import locked_prefix
 
 ROOT = Path(__file__).resolve().parent.parent
 # A network that learns 40 captchas in seconds.
 SMALL = (
     "--preset=word", "--height=16", "--width=64", "--features=8,16", "--kernels=3,3", "--strides=1,1",
-    "--pool_heights=2,2", "--pool_widths=2,1", "--num_hidden=24", "--dropout=0", "--batch_size=8", "--warmup_steps=0",
+    "--pool_heights=2,2", "--pool_widths=2,1", "--num_hidden=24", "--dropout=0", "--batch_size=8", "--warmup_updates=0",
     "--cpu=1", "--num_proc=1",
 )  # fmt: skip
 
@@ -209,7 +209,7 @@ def test_resume_takes_the_settings_of_the_run(tmp_path: Path, photos: Path) -> N
 
 
 def test_two_runs_under_one_prefix_do_not_go_on_together(tmp_path: Path, photos: Path) -> None:
-    with alone(str(tmp_path / "." / "r")):
+    with locked_prefix(str(tmp_path / "." / "r")):
         refused = run(tmp_path, f"--data={photos}", "--num_epoch=1", "--prefix=r")
         assert refused.returncode == 1
         assert "another training is under way under the prefix 'r'" in refused.stderr

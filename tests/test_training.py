@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint import model_files as checkpoint
-from ctc_ocr.checkpoint.model_files import Model
+from ctc_ocr.checkpoint import model_files, run_files
+from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.generated import GeneratedSource
-from ctc_ocr.datasets.iterator import BatchIter, endless, remembered
+from ctc_ocr.datasets.iterator import BatchIter, cached_batches, streamed_batches
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.inference.predictor import Predictor
@@ -59,8 +59,8 @@ def test_two_devices_learn_what_one_learns(source: GeneratedSource, tmp_path: Pa
 
 def test_each_epoch_leaves_a_checkpoint_that_holds_its_weights(source: GeneratedSource, tmp_path: Path) -> None:
     trainer, events = run(SMALL, source, tmp_path / "ocr")
-    assert checkpoint.epochs(tmp_path / "ocr") == [1, 2]
-    stored = checkpoint.load(tmp_path / "ocr")
+    assert run_files.epochs(tmp_path / "ocr") == [1, 2]
+    stored = model_files.load(tmp_path / "ocr")
     assert stored.model == trainer.model
     for name, array in weights(trainer).items():
         np.testing.assert_array_equal(stored.arg_params[name].asnumpy(), array)
@@ -118,9 +118,9 @@ def test_a_run_interrupted_at_any_batch_and_resumed_gives_the_same_bits(
 
 def run_interrupted(settings: Hyperparameters, source: GeneratedSource, prefix: Path, interrupt: Any) -> bool:
     with BatchPool(source, 1, itertools.count()) as pool:
-        iterator = endless(source, pool, settings.training.samples_per_epoch)
+        iterator = streamed_batches(source, pool, settings.training.samples_per_epoch)
         trainer = Trainer(Model(settings, Alphabet(tuple("01"))), iterator, [mx.cpu()], [interrupt])
-        validation = remembered(replace(source, stream=1), settings.training.validation_samples, 1)
+        validation = cached_batches(replace(source, stream=1), settings.training.validation_samples, 1)
         return trainer.fit(iterator, validation, str(prefix), lambda: pool.seconds_waited)
 
 
@@ -137,14 +137,14 @@ def test_weights_and_state_that_do_not_belong_together_are_not_resumed(
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_saves_nothing(source: GeneratedSource, tmp_path: Path) -> None:
-    hopeless = training(learning_rate=1e38, warmup_steps=0, samples_per_epoch=16)  # not before the last batch
+    hopeless = training(learning_rate=1e38, warmup_updates=0, samples_per_epoch=16)  # not before the last batch
     with pytest.raises(RunError, match="no longer finite after 2 steps"):
         run(hopeless, source, tmp_path / "ocr")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_one_batch_can_be_learned_by_heart(source: GeneratedSource) -> None:
-    iterator: BatchIter = remembered(source, 8, 1)
+    iterator: BatchIter = cached_batches(source, 8, 1)
     settings = training(num_epoch=500, learning_rate=0.01)
     trainer = Trainer(Model(settings, Alphabet(("0", "1"))), iterator, [mx.cpu()])
     steps, loss, accuracy = trainer.overfit(iterator.next(), 1000)
@@ -154,8 +154,8 @@ def test_one_batch_can_be_learned_by_heart(source: GeneratedSource) -> None:
 
 
 def test_a_batch_is_learned_by_heart_however_short_the_run_itself_would_be(source: GeneratedSource) -> None:
-    iterator: BatchIter = remembered(source, 8, 1)
-    settings = training(num_epoch=1, learning_rate=0.01, schedule="cosine", warmup_steps=200)
+    iterator: BatchIter = cached_batches(source, 8, 1)
+    settings = training(num_epoch=1, learning_rate=0.01, schedule="cosine", warmup_updates=200)
     trainer = Trainer(Model(settings, Alphabet(("0", "1"))), iterator, [mx.cpu()])
     assert trainer.overfit(iterator.next(), 1000)[2] == 1.0
 
@@ -163,7 +163,7 @@ def test_a_batch_is_learned_by_heart_however_short_the_run_itself_would_be(sourc
 def test_a_run_goes_on_only_with_its_own_images(source: GeneratedSource, tmp_path: Path) -> None:
     run(SMALL, source, tmp_path / "ocr")
     for fingerprint, refused in (("", False), ("others", True)):
-        iterator = remembered(source, SMALL.training.samples_per_epoch, 1)
+        iterator = cached_batches(source, SMALL.training.samples_per_epoch, 1)
         trainer = Trainer(Model(SMALL, Alphabet(("0", "1"))), iterator, [mx.cpu()], fingerprint=fingerprint)
         point = newest(str(tmp_path / "ocr"))
         if refused:
@@ -210,10 +210,10 @@ def test_gradients_are_clipped_to_their_joint_norm(largest: float) -> None:
 
 def test_the_plateau_is_called_by_its_name(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="ctc_ocr"):
-        log_lines(epoch_end(empty_share=0.95))
+        log_lines(epoch_end(empty_fraction=0.95))
         on = caplog.text
         caplog.clear()
-        log_lines(epoch_end(empty_share=0.5))
+        log_lines(epoch_end(empty_fraction=0.5))
     assert "all-blank plateau: nothing is read in 95 %" in on
     assert "Blanks: 99.0 % of all steps. Reads 12 as nothing, 34 as 34" in on
     assert "plateau" not in caplog.text
@@ -222,7 +222,7 @@ def test_the_plateau_is_called_by_its_name(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_both_losses_follow_the_same_curve(source: GeneratedSource) -> None:
-    iterator = remembered(source, 50 * SMALL.training.batch_size, 1)
+    iterator = cached_batches(source, 50 * SMALL.training.batch_size, 1)
     curves = []
     for loss in ("ctc", "warpctc"):
         settings = training(loss=loss, samples_per_epoch=400)
@@ -238,7 +238,7 @@ def test_crnn_is_trained_saved_and_read(source: GeneratedSource, tmp_path: Path)
     network = replace(CRNN, batch_norm=True)
     settings = replace(training(num_epoch=1), network=network)
     trainer, events = run(settings, source, tmp_path / "ocr")
-    validation = remembered(replace(source, stream=1), 16, 1)
+    validation = cached_batches(replace(source, stream=1), 16, 1)
     images = np.concatenate([batch.data[0].asnumpy() for batch in validation])
     readings = Predictor(tmp_path / "ocr").predict(list(images))
     end = next(event for event in events if isinstance(event, EpochEnd))

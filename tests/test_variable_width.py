@@ -11,8 +11,9 @@ import pytest
 
 from ctc_ocr import symbols
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint.model_files import Model
-from ctc_ocr.config.hyperparameters import Data, Hyperparameters, Network
+from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.sections import Data, Network
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.symbols import crnn
@@ -47,16 +48,18 @@ def images(settings: Hyperparameters, width: int, garbage: int = 255) -> np.ndar
     """(N, H, width) or (N, H, width, 3): the lines, paper up to their last step, and `garbage` behind it."""
     generator = np.random.default_rng(5)
     colours = (3,) * (settings.data.channels == 3)
-    found = np.full((len(WIDTHS), settings.data.height, max(width, settings.full_width), *colours), garbage, np.uint8)
+    found = np.full(
+        (len(WIDTHS), settings.data.height, max(width, settings.geometry.full_width), *colours), garbage, np.uint8
+    )
     for image, own in zip(found, WIDTHS, strict=True):
-        columns = steps_of(settings, own) * settings.columns_a_step
+        columns = steps_of(settings, own) * settings.geometry.columns_per_step
         image[:, :columns] = 225
         image[:, :own] = generator.integers(0, 256, (settings.data.height, own, *colours))
     return found[:, :, :width]
 
 
 def steps_of(settings: Hyperparameters, width: int) -> int:
-    return settings.steps_of(width, settings.data.height)
+    return settings.geometry.steps_of(width, settings.data.height)
 
 
 def bound(settings: Hyperparameters, data: np.ndarray, rows: slice, is_train: bool) -> Any:
@@ -84,7 +87,7 @@ def bound(settings: Hyperparameters, data: np.ndarray, rows: slice, is_train: bo
 
 def alone(settings: Hyperparameters, number: int, is_train: bool = False) -> Any:
     """One line as narrow as it can be."""
-    width = steps_of(settings, WIDTHS[number]) * settings.columns_a_step
+    width = steps_of(settings, WIDTHS[number]) * settings.geometry.columns_per_step
     return bound(settings, images(settings, width), slice(number, number + 1), is_train)
 
 
@@ -101,7 +104,7 @@ NETWORKS: list[dict[str, Any]] = [
 @pytest.mark.parametrize(("width", "garbage"), [(60, 255), (76, 0), (112, 130)])
 def test_a_line_is_read_the_same_alone_and_in_any_batch(changes: dict[str, Any], width: int, garbage: int) -> None:
     settings = line_settings(**changes)
-    width = -(-width // settings.columns_a_step) * settings.columns_a_step
+    width = -(-width // settings.geometry.columns_per_step) * settings.geometry.columns_per_step
     batch = bound(settings, images(settings, width, garbage), slice(None), is_train=False)
     losses, paths, logits = (output.asnumpy() for output in batch.outputs)
     for number, own in enumerate(WIDTHS):
@@ -173,17 +176,21 @@ def test_sizes_are_those_that_the_hyperparameters_tell(
         data = Data(min_length=1, max_length=1, width=width, height=29, keep_ratio=keep_ratio)
         settings = Hyperparameters(data, network)
         maps = mx.sym.Variable("data")
-        for index, (columns, rows) in enumerate(settings.map_sizes()):
+        for index, (columns, rows) in enumerate(settings.geometry.map_sizes()):
             maps = crnn.block(maps, network, index)
-            _, sizes, _ = maps.infer_shape(data=(1, 1, 29, settings.full_width))
+            _, sizes, _ = maps.infer_shape(data=(1, 1, 29, settings.geometry.full_width))
             assert sizes[0][2:] == (rows, columns)
         logits = symbols.logits(mx.sym.Variable("data"), settings, 5)
-        assert logits.infer_shape(data=(1, 29, settings.full_width))[1] == [(settings.num_steps, 1, 5)]
+        assert logits.infer_shape(data=(1, 29, settings.geometry.full_width))[1] == [
+            (settings.geometry.num_steps, 1, 5)
+        ]
         if keep_ratio:
             for own in range(1, width + 1):
-                steps = settings.steps_of(own, 29)
-                assert steps * settings.columns_a_step >= own > (steps - 1) * settings.columns_a_step
-                columns = (steps * settings.columns_a_step,)
+                steps = settings.geometry.steps_of(own, 29)
+                assert (
+                    steps * settings.geometry.columns_per_step >= own > (steps - 1) * settings.geometry.columns_per_step
+                )
+                columns = (steps * settings.geometry.columns_per_step,)
                 assert logits.infer_shape(data=(1, 29, *columns))[1] == [(steps, 1, 5)]
 
 
@@ -193,10 +200,10 @@ def lines(settings: Hyperparameters, *largest: int) -> Batches:
     size, height = settings.training.batch_size, settings.data.height
     arrays = []
     for width in largest:
-        pixels = np.zeros((size, height, settings.full_width), np.uint8)
+        pixels = np.zeros((size, height, settings.geometry.full_width), np.uint8)
         pixels[:, :, :width] = generator.integers(0, 256, (size, height, width))
         steps = np.array([steps_of(settings, width - 2 * row) for row in range(size)], np.float32)
-        cut = np.array([steps.max() * settings.columns_a_step], np.float32)
+        cut = np.array([steps.max() * settings.geometry.columns_per_step], np.float32)
         arrays.append({"images": pixels, "steps": steps, "width": cut, "labels": LABELS[:, :2].copy()})
     return Batches(settings, arrays)
 
@@ -234,13 +241,13 @@ def test_moving_averages_are_those_of_the_last_step() -> None:
 def test_the_moving_averages_are_those_of_all_batches_in_turn() -> None:
     """Against NumPy: batch statistics of a first convolution that a rate of nearly 0 leaves as it is."""
     settings = line_settings(strides=(1, 1), kernels=(1, 1))
-    settings = replace(settings, training=replace(settings.training, learning_rate=1e-20, warmup_steps=0))
+    settings = replace(settings, training=replace(settings.training, learning_rate=1e-20, warmup_updates=0))
     trainer, iterator = trainer_of(settings, lines(settings, 60, 20, 40))
     weight = weights(trainer)["conv0_weight"][:, 0, 0, 0]
     mean, variance = np.zeros(4), np.ones(4)
     for batch in iterator:
         pixels, steps = batch.data[0].asnumpy().astype(np.float64), batch.data[1].asnumpy()
-        inside = np.arange(pixels.shape[2]) < (steps * settings.columns_a_step)[:, None]
+        inside = np.arange(pixels.shape[2]) < (steps * settings.geometry.columns_per_step)[:, None]
         values = (settings.network.input_mean - pixels) / settings.network.input_scale * inside[:, None, :]
         mean = 0.9 * mean + 0.1 * weight * values.mean()
         variance = 0.9 * variance + 0.1 * weight**2 * values.var()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ctc_ocr.config.hyperparameters import Data
+from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.generation.pool import ArraySpec, BatchPool
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer

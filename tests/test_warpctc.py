@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ctc_ocr.alphabet import required_steps
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.losses import warpctc, warpctc_library
-from ctc_ocr.losses.warpctc_library import NAME, WarpCTC, find, load, required_steps
+from ctc_ocr.losses.warpctc_library import NAME, WarpCTC, find, load
 from ctc_ocr.runtime.mxnet import mx
 from tests.reference_ctc import batch_loss, central_differences
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint.model_files import Model
-from ctc_ocr.config.hyperparameters import Data, Hyperparameters, Network, Training
+from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.sections import Data, Network, Training
 from ctc_ocr.datasets.generated import GeneratedSource
-from ctc_ocr.datasets.iterator import BatchIter, endless, remembered
+from ctc_ocr.datasets.iterator import BatchIter, cached_batches, streamed_batches
 from ctc_ocr.generation.pool import ArraySpec, BatchPool
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 from ctc_ocr.runtime.mxnet import mx
@@ -23,7 +24,7 @@ from ctc_ocr.training.trainer import Trainer
 SMALL = Hyperparameters(
     Data(alphabet="01", min_length=1, max_length=2, draw_width=80, width=40, height=20),
     Network(num_layers=1, num_hidden=16),
-    Training(batch_size=8, num_epoch=2, samples_per_epoch=32, validation_samples=16, warmup_steps=2),
+    Training(batch_size=8, num_epoch=2, samples_per_epoch=32, validation_samples=16, warmup_updates=2),
 )
 CRNN = Network(
     "crnn", 1, 8, features=(4, 8), kernels=(3, 3), strides=(1, 1), pool_heights=(4, 2), pool_widths=(2, 2)
@@ -52,13 +53,13 @@ def run(
     events: list[Any] = []
     num_batches = settings.training.samples_per_epoch // settings.training.batch_size
     with BatchPool(source, 1, itertools.count(first)) as pool:
-        iterator = endless(source, pool, settings.training.samples_per_epoch, first % num_batches)
+        iterator = streamed_batches(source, pool, settings.training.samples_per_epoch, first % num_batches)
         model = Model(settings, Alphabet(tuple(settings.data.alphabet)))
         devices = [mx.cpu(number) for number in range(contexts)]
         trainer = Trainer(model, iterator, devices, [events.append, *callbacks])
         if first:
             trainer.resume(newest(str(prefix)))
-        validation = remembered(replace(source, stream=1), settings.training.validation_samples, 1)
+        validation = cached_batches(replace(source, stream=1), settings.training.validation_samples, 1)
         assert trainer.fit(iterator, validation, str(prefix), lambda: pool.seconds_waited)
     return trainer, events
 
@@ -67,7 +68,7 @@ def weights(trainer: Trainer) -> dict[str, np.ndarray]:
     return {name: array.asnumpy() for name, array in trainer.parameters()[0].items()}
 
 
-def epoch_end(epoch: int = 0, best_epoch: int = 1, empty_share: float = 0.5, cer: float = 0.4) -> EpochEnd:
+def epoch_end(epoch: int = 0, best_epoch: int = 1, empty_fraction: float = 0.5, cer: float = 0.4) -> EpochEnd:
     return EpochEnd(
         epoch=epoch,
         step=epoch * 10 + 10,
@@ -83,8 +84,8 @@ def epoch_end(epoch: int = 0, best_epoch: int = 1, empty_share: float = 0.5, cer
         validation_accuracy=0.5,
         validation_cer=cer,
         validation_lcs_ratio=0.2,
-        blank_share=0.99,
-        empty_share=empty_share,
+        blank_fraction=0.99,
+        empty_fraction=empty_fraction,
         best_epoch=best_epoch,
         readings=(Reading("12", "", 2), Reading("34", "34", 0)),
     )
@@ -99,7 +100,7 @@ class Batches:
         data, size = settings.data, settings.training.batch_size
         colours = (3,) if data.channels == 3 else ()
         self._specs = {
-            "images": ArraySpec((size, data.height, settings.full_width, *colours), "uint8"),
+            "images": ArraySpec((size, data.height, settings.geometry.full_width, *colours), "uint8"),
             "labels": ArraySpec((size, labels), "float32"),
         }
         if data.keep_ratio:

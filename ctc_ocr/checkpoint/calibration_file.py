@@ -28,9 +28,9 @@ def load_calibration(prefix: str | Path, epoch: int) -> Calibration | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
+        raise InputError(str(error.strerror), path) from None
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not JSON: {error}") from None
+        raise InputError(f"not JSON: {error}", path) from None
     if not isinstance(values, dict):
-        raise InputError(f"{path}: expected an object of epochs")
+        raise InputError("expected an object of epochs", path)
     return Calibration.from_dict(values[str(epoch)], str(path)) if str(epoch) in values else None

@@ -59,9 +59,9 @@ def read(prefix: str | Path) -> list[Row]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
+        raise InputError(str(error.strerror), path) from None
     except (ValueError, csv.Error):
-        raise InputError(f"{path}: not the history of a run") from None
+        raise InputError("not the history of a run", path) from None
     if tuple(head) != COLUMNS:
         raise InputError(f"{path}, row 1: expected the columns {', '.join(COLUMNS)}")
     return [_row(f"{path}, row {number}", values) for number, values in enumerate(body, start=2)]
@@ -72,4 +72,4 @@ def _row(where: str, values: Sequence[str]) -> Row:
         epoch, samples, *others = values
         return Row(int(epoch), int(samples), *map(float, others))
     except (ValueError, TypeError):
-        raise InputError(f"{where}: expected {len(COLUMNS)} numbers, got {','.join(values)!r}") from None
+        raise InputError(f"expected {len(COLUMNS)} numbers, got {','.join(values)!r}", where) from None

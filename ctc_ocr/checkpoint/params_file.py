@@ -58,9 +58,9 @@ def read_params(path: Path) -> dict[str, NDArray[Any]]:
             raise ValueError(f"{len(arrays)} arrays with {len(set(names))} names")
         return dict(zip(names, arrays, strict=True))
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
+        raise InputError(str(error.strerror), path) from None
     except ValueError as error:
-        raise InputError(f"{path}: broken parameters: {error}") from None
+        raise InputError(f"broken parameters: {error}", path) from None
 
 
 def _read_array(reader: _Reader) -> NDArray[Any]:

@@ -8,18 +8,18 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import Field
 from pathlib import Path
 from typing import Any
 
-from ctc_ocr.config.hyperparameters import LARGEST_SIZE, Numbers, options
+from ctc_ocr.config.hyperparameters import options
+from ctc_ocr.config.schema import MAX_SIZE, Integers, Option
 from ctc_ocr.errors import InputError, RunError, UserError
 from ctc_ocr.version import __version__
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 BROKEN_PIPE = 141  # 128 + SIGPIPE
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-MOST_THREADS = 1024
+MAX_THREADS = 1024
 AS_IT_IS = "ctc_ocr.as_it_is"  # an error handler of codecs
 
 
@@ -100,13 +100,13 @@ def add_version(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", action="version", version=f"ctc_ocr {__version__}")
 
 
-def add_running(parser: argparse.ArgumentParser) -> None:
+def add_device_options(parser: argparse.ArgumentParser) -> None:
     """How a model is run: --batch_size, and --cpu or --gpu."""
     parser.add_argument(
-        "--batch_size", type=at_least(1, LARGEST_SIZE), help="images read at a time (default: fastest on one core)"
+        "--batch_size", type=integer(1, MAX_SIZE), help="images read at a time (default: fastest on one core)"
     )
     device = parser.add_mutually_exclusive_group()
-    device.add_argument("--cpu", type=at_least(1, MOST_THREADS), default=1, help="threads to use (default: 1)")
+    device.add_argument("--cpu", type=integer(1, MAX_THREADS), default=1, help="threads to use (default: 1)")
     device.add_argument("--gpu", type=int, choices=(0, 1), default=0, help="1: compute on a GPU (default: 0)")
 
 
@@ -117,21 +117,20 @@ def add_hyperparameters(parser: argparse._ActionsContainer, names: Iterable[str]
     """
     known = options()
     for name in names:
-        _, field, kind = known[name]
-        default: Any = field.default
+        option = known[name]
         parser.add_argument(
             f"--{name}",
-            type=PARSERS.get(kind, kind),
-            default=argparse.SUPPRESS if suppress else default,
-            choices=field.metadata["choices"] or None,
-            help=f"{field.metadata['help']}{_only(field)} (default: {_shown(default)})",
+            type=PARSERS.get(option.type, option.type),
+            default=argparse.SUPPRESS if suppress else option.default,
+            choices=option.rule.accepted or None,
+            help=f"{option.rule.help}{_requires(option)} (default: {_shown(option.default)})",
         )
 
 
-def _only(field: Field[Any]) -> str:
-    """ " (optimizer sgd only)" for one that means nothing with other optimizers."""
-    told = [f"{name} {' or '.join(_shown(each) for each in values)}" for name, values in field.metadata["only"].items()]
-    return f" ({', '.join(told)} only)" if told else ""
+def _requires(option: Option) -> str:
+    """ " (optimizer sgd only)" for one that has no effect with other optimizers."""
+    needed = [f"{name} {' or '.join(map(_shown, values))}" for name, values in option.rule.requires.items()]
+    return f" ({', '.join(needed)} only)" if needed else ""
 
 
 def _shown(value: Any) -> str:
@@ -141,7 +140,7 @@ def _shown(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def numbers(text: str) -> tuple[int, ...]:
+def integers(text: str) -> tuple[int, ...]:
     """An argparse type: whole numbers with commas between them."""
     try:
         return tuple(int(each) for each in text.split(","))
@@ -149,21 +148,21 @@ def numbers(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(f"{text!r} is not whole numbers with commas between them") from None
 
 
-def truth(text: str) -> bool:
+def boolean(text: str) -> bool:
     """An argparse type: true or false."""
     if text not in ("true", "false"):
         raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
     return text == "true"
 
 
-def nonempty(text: str) -> str:
+def non_empty(text: str) -> str:
     """An argparse type: a name that is not empty, as that of a shell variable that is not set is."""
     if not text:
         raise argparse.ArgumentTypeError("expected a name, got nothing")
     return text
 
 
-def share(text: str) -> float:
+def fraction(text: str) -> float:
     """An argparse type: a number from 0 to 1."""
     try:
         value = float(text)
@@ -174,10 +173,10 @@ def share(text: str) -> float:
     return value
 
 
-PARSERS: dict[Any, Callable[[str], Any]] = {Numbers: numbers, bool: truth}  # others parse themselves
+PARSERS: dict[Any, Callable[[str], Any]] = {Integers: integers, bool: boolean}  # others parse themselves
 
 
-def at_least(least: int, most: int = 2**64 - 1) -> Callable[[str], int]:
+def integer(least: int, most: int = 2**64 - 1) -> Callable[[str], int]:
     """An argparse type: whole numbers from `least` to `most`."""
 
     def parse(text: str) -> int:

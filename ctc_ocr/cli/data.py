@@ -12,25 +12,26 @@ from tqdm import tqdm
 
 from ctc_ocr.alphabet import Alphabet, write_lookup
 from ctc_ocr.cli import data_split
-from ctc_ocr.cli.common import add_hyperparameters, add_version, at_least, run
+from ctc_ocr.cli.common import add_hyperparameters, add_version, integer, run
 from ctc_ocr.cli.data_options import (
     add_network,
     add_source,
     add_taken,
+    check_with_progress,
     given_alphabet,
     good_samples,
     hyperparameters,
-    look,
     refuse_existing,
     source_options,
     tell_dropped,
 )
-from ctc_ocr.config.hyperparameters import Augmentation, Hyperparameters, options
+from ctc_ocr.config.hyperparameters import Hyperparameters, options
+from ctc_ocr.config.sections import Augmentation
 from ctc_ocr.datasets.checking import Check
 from ctc_ocr.datasets.labelled import LabelledSource
-from ctc_ocr.datasets.sources import divided, open_source, read_source
+from ctc_ocr.datasets.sources import open_source, read_source, samples_and_problems
 from ctc_ocr.datasets.sources.packs import PARTS, write_pack
-from ctc_ocr.datasets.summary import described, listed
+from ctc_ocr.datasets.summary import problem_lines, summary_lines
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.images.contact_sheet import contact_sheet
 from ctc_ocr.rendering.fonts import find_fonts
@@ -85,14 +86,16 @@ def _add_check(command: argparse.ArgumentParser) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    steps = hyperparameters(arguments).steps_of if arguments.config or arguments.preset else None
+    steps = hyperparameters(arguments).geometry.steps_of if arguments.config or arguments.preset else None
     alphabet = given_alphabet(arguments)
     if arguments.write_lookup:
         refuse_existing([arguments.write_lookup], arguments.overwrite)
     rows = open_source(arguments.source, source_options(arguments))
-    checked = look(divided(rows, arguments.source), alphabet, steps, arguments.max_units)
+    checked = check_with_progress(samples_and_problems(rows, arguments.source), alphabet, steps, arguments.max_units)
     print(
-        _as_json(checked, rows.form) if arguments.json else "\n".join(described(checked, rows.form) + listed(checked))
+        _as_json(checked, rows.form)
+        if arguments.json
+        else "\n".join(summary_lines(checked, rows.form) + problem_lines(checked))
     )
     if arguments.write_lookup and checked.samples:
         write_lookup(arguments.write_lookup, Alphabet.from_labels(sample.units for sample in checked.samples))
@@ -130,7 +133,7 @@ def _add_preview(command: argparse.ArgumentParser) -> None:
     add_source(command)
     command.add_argument("out", metavar="OUT.png", type=Path, help="the picture to write")
     command.add_argument("--overwrite", action="store_true", help="replace OUT.png")
-    command.add_argument("--count", type=at_least(1, 10_000), default=40, help="images on it (default: 40)")
+    command.add_argument("--count", type=integer(1, 10_000), default=40, help="images on it (default: 40)")
     command.add_argument("--font", metavar="FILE", help="font for the labels (default: the captcha package's)")
     add_network(command)
     known = options()
@@ -143,15 +146,15 @@ def _preview(arguments: argparse.Namespace) -> int:
     settings = hyperparameters(arguments)
     fonts = [*(find_fonts(arguments.font) if arguments.font else ()), *find_fonts(None)]
     if arguments.out.suffix.lower() != ".png":
-        raise InputError(f"{arguments.out}: the name must end in .png")
+        raise InputError("the name must end in .png", arguments.out)
     refuse_existing([arguments.out], arguments.overwrite)
     samples, problems = read_source(arguments.source, source_options(arguments))
     generator = np.random.default_rng(settings.training.seed)
     chosen = [samples[index] for index in generator.permutation(len(samples))[: arguments.count]]
-    checked = look((chosen, problems), steps=settings.steps_of)
+    checked = check_with_progress((chosen, problems), steps=settings.geometry.steps_of)
     tell_dropped(checked, f"{PROG} preview")
     if not checked.samples:
-        raise RunError(f"{arguments.source}: none of {len(checked.dropped)} samples can be used")
+        raise RunError(f"none of {len(checked.dropped)} samples can be used", arguments.source)
     images, labels = _as_trained(checked, settings, arguments.count)
     with replacing(arguments.out) as temporary:
         contact_sheet(images, labels, fonts).save(temporary, format="PNG")

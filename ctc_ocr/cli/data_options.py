@@ -10,7 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ctc_ocr.alphabet import Alphabet, read_lookups
-from ctc_ocr.cli.common import at_least
+from ctc_ocr.cli.common import integer
 from ctc_ocr.config import presets
 from ctc_ocr.config.hyperparameters import Hyperparameters, options, read_sections
 from ctc_ocr.datasets.checking import Check, check
@@ -57,7 +57,7 @@ def add_taken(group: argparse._ArgumentGroup) -> None:
         "--lookup", nargs="+", metavar="FILE.json",
         help="alphabet as {unit: code}; of several files, all units (default: what is in the labels)",
     )  # fmt: skip
-    group.add_argument("--max_units", type=at_least(0), default=0, help="longest label; 0 is any (default: 0)")
+    group.add_argument("--max_units", type=integer(0), default=0, help="longest label; 0 is any (default: 0)")
 
 
 def given_alphabet(arguments: argparse.Namespace) -> Alphabet | None:
@@ -66,8 +66,8 @@ def given_alphabet(arguments: argparse.Namespace) -> Alphabet | None:
     if arguments.lookup and characters is not None:
         raise InputError("--lookup and --alphabet both give the alphabet: take one of them")
     if arguments.lookup:
-        return read_lookups(arguments.lookup).normalised(arguments.unicode_form)
-    return None if characters is None else Alphabet(tuple(characters)).normalised(arguments.unicode_form)
+        return read_lookups(arguments.lookup).with_unicode_form(arguments.unicode_form)
+    return None if characters is None else Alphabet(tuple(characters)).with_unicode_form(arguments.unicode_form)
 
 
 def source_options(arguments: argparse.Namespace) -> SourceOptions:
@@ -88,17 +88,17 @@ def hyperparameters(arguments: argparse.Namespace) -> Hyperparameters:
         # Whatever the preset has for captchas, which there is no end of.
         config = {**config, "training": {"samples_per_epoch": 0, **config.get("training", {})}}
     flags: dict[str, dict[str, Any]] = {}
-    for name, (section, _, _) in options().items():
+    for name, option in options().items():
         if name in arguments:
-            flags.setdefault(section, {})[name] = getattr(arguments, name)
+            flags.setdefault(option.section, {})[name] = getattr(arguments, name)
     found = presets.settings(arguments.preset or "lstm", config, flags)
     for name in itertools.chain.from_iterable(flags.values()):
-        if why := found.idle(name):
-            raise InputError(f"--{name} means nothing {why}")
+        if why := found.without_effect(name):
+            raise InputError(f"--{name} has no effect {why}")
     return found
 
 
-def look(
+def check_with_progress(
     found: tuple[list[Sample], list[Problem]],
     alphabet: Alphabet | None = None,
     steps: Callable[[int, int], int] | None = None,
@@ -118,10 +118,10 @@ def good_samples(
     arguments: argparse.Namespace, prog: str, alphabet: Alphabet | None = None, max_units: int = 0
 ) -> Check:
     """Read and check the source, and say on stderr what is left out. Raises RunError where nothing is left."""
-    checked = look(read_source(arguments.source, source_options(arguments)), alphabet, None, max_units)
+    checked = check_with_progress(read_source(arguments.source, source_options(arguments)), alphabet, None, max_units)
     tell_dropped(checked, prog)
     if not checked.samples:
-        raise RunError(f"{arguments.source}: none of its {len(checked.dropped)} samples can be used")
+        raise RunError(f"none of its {len(checked.dropped)} samples can be used", arguments.source)
     return checked
 
 
@@ -139,4 +139,4 @@ def refuse_existing(paths: Iterable[Path], overwrite: bool) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"{path.parent}: not a folder that can be written to ({error.strerror})") from None
+            raise InputError(f"not a folder that can be written to ({error.strerror})", path.parent) from None

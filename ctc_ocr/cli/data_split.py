@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ctc_ocr.cli.common import at_least, numbers
+from ctc_ocr.cli.common import integer, integers
 from ctc_ocr.cli.data_options import add_source, good_samples, refuse_existing
 from ctc_ocr.datasets.checking import Check
 from ctc_ocr.datasets.samples import Sample
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--shares", type=_shares, default=DEFAULT_SHARES, metavar="A,B,C",
         help=f"shares of the samples for {', '.join(PARTS)} (default: {shares})",
     )  # fmt: skip
-    sizes.add_argument("--counts", type=numbers, metavar="A,B,C", help="numbers of samples; the others are in no part")
+    sizes.add_argument("--counts", type=integers, metavar="A,B,C", help="numbers of samples; the others are in no part")
     parser.add_argument(
         "--group", metavar="REGEX",
         help="the group (?P<group>...), or the first one, of this, searched in the names of image files (their paths "
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f"--{part}_groups", type=_names, default=(), metavar="A,B,...",
             help=f"groups that make up the {part} part; samples of groups that are not named are divided singly",
         )  # fmt: skip
-    parser.add_argument("--seed", type=at_least(0), default=0, help="another seed divides otherwise (default: 0)")
+    parser.add_argument("--seed", type=integer(0), default=0, help="another seed divides otherwise (default: 0)")
 
 
 def _shares(text: str) -> tuple[float, ...]:
@@ -70,7 +70,7 @@ def split(arguments: argparse.Namespace) -> int:
     refuse_existing(paths, arguments.overwrite)
     checked = good_samples(arguments, PROG)
     if any(sample.record is not None for sample in checked.samples):
-        raise InputError(f"{arguments.source}: a pack has no files to name: split what it was made of, and pack that")
+        raise InputError("a pack has no files to name: split what it was made of, and pack that", arguments.source)
     groups = _groups(checked.samples, arguments.group) if arguments.group is not None else None
     parts = _divide(arguments, checked, groups, named)
     _write(parts, paths, checked.samples)

@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.cli.common import at_least
+from ctc_ocr.cli.common import integer
 from ctc_ocr.decoding.beam_search import WIDEST, BeamSearch
 from ctc_ocr.decoding.decoder import Decoder
-from ctc_ocr.decoding.greedy import allowed_classes
-from ctc_ocr.decoding.language_model import LARGEST_ORDER, LanguageModel, WordList
+from ctc_ocr.decoding.language_model import MAX_ORDER, LanguageModel
+from ctc_ocr.decoding.mask import allowed_classes
+from ctc_ocr.decoding.word_list import WordList
 from ctc_ocr.errors import InputError
 
 DEFAULT_WIDTH = 10
@@ -23,7 +24,7 @@ def add_decoding(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how texts are found", argument_default=argparse.SUPPRESS)
     group.add_argument(
         "--beam_width",
-        type=at_least(1, WIDEST),
+        type=integer(1, WIDEST),
         metavar="N",
         help=f"prefix beam search with so many prefixes (default: the best path alone; {DEFAULT_WIDTH} where another "
         "of these options needs a search)",
@@ -33,7 +34,7 @@ def add_decoding(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--lm_order",
-        type=at_least(1, LARGEST_ORDER),
+        type=integer(1, MAX_ORDER),
         metavar="N",
         help="longest stretch of units it knows (default: 5)",
     )
@@ -49,7 +50,7 @@ def add_decoding(parser: argparse.ArgumentParser) -> None:
 def add_top_k(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--top_k",
-        type=at_least(1, WIDEST),
+        type=integer(1, WIDEST),
         metavar="N",
         default=argparse.SUPPRESS,
         help="give the N most probable readings of each image (default: 1)",

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ctc_ocr.cli.common import add_running, add_version, refuse_inputs, run, share
+from ctc_ocr.cli.common import add_device_options, add_version, fraction, refuse_inputs, run
 from ctc_ocr.cli.data_options import add_source, progress_bar, refuse_existing, source_options
 from ctc_ocr.cli.decoding_options import add_decoding, decoder
 from ctc_ocr.cli.evaluation_table import table
@@ -44,14 +44,14 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--json", type=Path, metavar="FILE", help="write all figures here too")
     made.add_argument(
         "--min_confidence",
-        type=share,
+        type=fraction,
         default=0.0,
         metavar="P",
         help="tell what is left, and how much of it is right, without the readings below this confidence",
     )
     add_ink(made)
     add_decoding(made)
-    add_running(made)
+    add_device_options(made)
     add_version(made)
     return made
 
@@ -83,9 +83,9 @@ def _evaluate(argv: list[str]) -> int:
     ink.report(PROG)
     report = evaluation.report()
     if not (report["samples"] or count):
-        raise InputError(f"{arguments.source}: no labelled images in it")
+        raise InputError("no labelled images in it", arguments.source)
     if not report["samples"]:
-        raise RunError(f"{arguments.source}: not one of its {count} images could be evaluated")
+        raise RunError(f"not one of its {count} images could be evaluated", arguments.source)
     print(table(report))
     model = {"model": prefix, "epoch": predictor.epoch, "source": str(arguments.source)}
     skipped = {"count": count, "first": [str(each) for each in first]}

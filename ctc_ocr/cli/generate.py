@@ -14,8 +14,9 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
-from ctc_ocr.cli.common import add_hyperparameters, add_version, at_least, run
-from ctc_ocr.config.hyperparameters import Data, Hyperparameters
+from ctc_ocr.cli.common import add_hyperparameters, add_version, integer, run
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.labels_csv import LABELS_FILE, write_labels
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.generation.parent import interrupts_withheld, watch_parent
@@ -45,11 +46,11 @@ class Samples:
             text = "".join(random_text(generator, self.data.alphabet, self.data.min_length, self.data.max_length))
         encoded, file = cv2.imencode(path.suffix, self.renderer.render(text, generator))
         if not encoded:
-            raise RunError(f"{path}: OpenCV could not write this format")
+            raise RunError("OpenCV could not write this format", path)
         try:
             path.write_bytes(file.tobytes())
         except OSError as error:
-            raise RunError(f"{path}: {error.strerror}") from None
+            raise RunError(str(error.strerror), path) from None
         return text
 
 
@@ -104,10 +105,10 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     one = parser.add_argument_group("one captcha")
     one.add_argument("--num", metavar="TEXT", help="what it shows (default: random)")
     many = parser.add_argument_group("many captchas")
-    many.add_argument("--count", type=at_least(1), metavar="N", help="how many")
+    many.add_argument("--count", type=integer(1), metavar="N", help="how many")
     many.add_argument("--output_dir", metavar="DIR", help="folder for the images and labels.csv; made if need be")
     many.add_argument("--format", choices=FORMATS, help="file format (default: png)")
-    many.add_argument("--num_proc", type=at_least(1), metavar="N", help="processes (default: 1)")
+    many.add_argument("--num_proc", type=integer(1), metavar="N", help="processes (default: 1)")
     many.add_argument("--overwrite", action="store_true", help="replace what an earlier run wrote to DIR")
     images = parser.add_argument_group("what is drawn")
     add_hyperparameters(images, DATA_OPTIONS)
@@ -147,7 +148,7 @@ def _check_text(parser: argparse.ArgumentParser, text: str | None, alphabet: str
 
 def _write_one(samples: Samples, path: Path, text: str | None) -> None:
     if not path.parent.is_dir():
-        raise InputError(f"{path}: there is no folder {path.parent}")
+        raise InputError(f"there is no folder {path.parent}", path)
     written = samples.write(0, path, text)
     print(f"Wrote {written} to {path} (seed {samples.seed})")
 
@@ -177,7 +178,7 @@ def _make_room(directory: Path, overwrite: bool) -> None:
             if path.name == LABELS_FILE or re.fullmatch(r"\d{6,}\.\w+", path.name):
                 path.unlink()
     except OSError as error:
-        raise InputError(f"{directory}: not a folder that can be written to ({error.strerror})") from None
+        raise InputError(f"not a folder that can be written to ({error.strerror})", directory) from None
 
 
 def _rows(chunks: list[Chunk], processes: int, bar: "tqdm[None]") -> Iterator[tuple[str, str]]:

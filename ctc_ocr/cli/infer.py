@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from ctc_ocr.cli.common import add_running, add_version, refuse_inputs, run, share
+from ctc_ocr.cli.common import add_device_options, add_version, fraction, refuse_inputs, run
 from ctc_ocr.cli.data_options import refuse_existing
 from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder
 from ctc_ocr.cli.models import InkWatch, add_epoch, add_ink, chosen_model
@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--json", action="store_true", help="one JSON object a line: image, text, confidence")
     made.add_argument(
         "--min_confidence",
-        type=share,
+        type=fraction,
         default=0.0,
         metavar="P",
         help=f"print {REFUSAL} instead of a reading that is less probably right (default: 0)",
@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     add_ink(made)
     add_decoding(made)
     add_top_k(made)
-    add_running(made)
+    add_device_options(made)
     add_version(made)
     return made
 

@@ -62,9 +62,9 @@ def chosen_model(path: str, epoch: int | str | None) -> tuple[str, int | None]:
 
     Raises InputError where there is no one model, and where no best epoch is known.
     """
-    from ctc_ocr.checkpoint.model_files import best_epoch, located
+    from ctc_ocr.checkpoint.run_files import best_epoch, resolve_model
 
-    prefix, named = located(path)
+    prefix, named = resolve_model(path)
     if named is not None and epoch not in (None, named):
         raise InputError(f"{path} is epoch {named}: --epoch {epoch} is another, or to be found out")
     if epoch != BEST:

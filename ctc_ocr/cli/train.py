@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from ctc_ocr.cli.common import (
     INTERRUPTED,
-    MOST_THREADS,
+    MAX_THREADS,
     add_hyperparameters,
     add_version,
-    at_least,
-    nonempty,
+    fraction,
+    integer,
+    non_empty,
     run,
     set_up_logging,
-    share,
 )
 from ctc_ocr.cli.data_options import LABEL_OPTIONS, add_label_options, add_taken, hyperparameters
 from ctc_ocr.config import presets
@@ -32,12 +32,13 @@ from ctc_ocr.training.data import TrainingData, drawn, labelled
 
 if TYPE_CHECKING:
     from ctc_ocr.training.events import Callback
+    from ctc_ocr.runtime.run_lock import locked_prefix
     from ctc_ocr.training.trainer import Trainer
 
 PROG = "lstm_ocr_train"
 OVERFIT_STEPS = 1000
 DRAWN = ("min_length", "max_length", "renderer", "draw_width", "draw_height", "validation_samples")
-MOST_PROCESSES = 1024
+MAX_PROCESSES = 1024
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog=PROG, description="Train a network to read captchas, words or lines.")
     made.add_argument("font", nargs="?", help="font file, or folder of fonts (default: the captcha package's font)")
     made.add_argument("--prefix", default="ocr", help="prefix of the files that the run writes (default: ocr)")
-    made.add_argument("--config", type=nonempty, metavar="FILE.json", help="hyperparameters, as in PREFIX.json")
+    made.add_argument("--config", type=non_empty, metavar="FILE.json", help="hyperparameters, as in PREFIX.json")
     made.add_argument(
         "--preset", choices=presets.PRESETS, help="hyperparameters to start from (default: lstm; with --data: word)"
     )
@@ -62,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--overfit_batch", action="store_true", help="learn one batch by heart, save nothing, and end")
     made.add_argument("--print_network", action="store_true", help="print layers, shapes and parameters, and end")
     made.add_argument(
-        "--init_from", type=nonempty, metavar="PREFIX", help="start from the weights of this model, as far as they fit"
+        "--init_from", type=non_empty, metavar="PREFIX", help="start from the weights of this model, as far as they fit"
     )
     made.add_argument(
         "--tensorboard", action="store_true", help="write PREFIX-tensorboard for TensorBoard (extra [tensorboard])"
@@ -71,34 +72,42 @@ def parser() -> argparse.ArgumentParser:
     num_proc = max(1, available_cores() // 2)
     made.add_argument(
         "--num_proc",
-        type=at_least(1, MOST_PROCESSES),
+        type=integer(1, MAX_PROCESSES),
         default=num_proc,
         help=f"processes that draw or prepare images (default: {num_proc})",
     )
     device = made.add_mutually_exclusive_group()
     device.add_argument(
         "--cpu",
-        type=at_least(1, MOST_THREADS),
+        type=integer(1, MAX_THREADS),
         help="threads to train with (default: the cores left by --num_proc)",
     )
-    device.add_argument("--gpu", type=at_least(0), default=0, help="GPUs to train on (default: 0)")
+    device.add_argument("--gpu", type=integer(0), default=0, help="GPUs to train on (default: 0)")
     add_hyperparameters(made.add_argument_group("hyperparameters"), options(), suppress=True)
     add_version(made)
     return made
 
 
 def _add_labelled(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--data", type=nonempty, metavar="SOURCE", help="images to train on: see docs/data.md")
+    group.add_argument("--data", type=non_empty, metavar="SOURCE", help="images to train on: see docs/data.md")
     held_out = group.add_mutually_exclusive_group()
     held_out.add_argument(
-        "--validation", type=nonempty, metavar="SOURCE", help="images for validation (default: some of --data)"
+        "--validation", type=non_empty, metavar="SOURCE", help="images for validation (default: some of --data)"
     )
     held_out.add_argument(
-        "--validation_share", type=share, default=0.1, metavar="P", help="share of --data for validation (default: 0.1)"
+        "--validation_share",
+        type=fraction,
+        default=0.1,
+        metavar="P",
+        help="share of --data for validation (default: 0.1)",
     )
     add_taken(group)
     group.add_argument(
-        "--max_bad", type=share, default=0.1, metavar="P", help="share of bad samples that is let pass (default: 0.1)"
+        "--max_bad",
+        type=fraction,
+        default=0.1,
+        metavar="P",
+        help="share of bad samples that is let pass (default: 0.1)",
     )
     add_label_options(group)
 
@@ -153,7 +162,7 @@ def _refuse_images(font: str | None) -> None:
     path = Path(font)
     suffixes = {each.suffix.lower() for each in (path.iterdir() if path.is_dir() else [path])}
     if suffixes & {*SUFFIXES, ".csv", ".rec"} and not suffixes & set(FONT_SUFFIXES):
-        raise InputError(f"{font}: no font, but images as it seems; those to train on are named with --data")
+        raise InputError("no font, but images as it seems; those to train on are named with --data", font)
 
 
 def _refuse_drawn(arguments: argparse.Namespace) -> None:
@@ -165,7 +174,7 @@ def _refuse_drawn(arguments: argparse.Namespace) -> None:
 
 def _check_prefix(arguments: argparse.Namespace) -> list[Path]:
     """Refuse a prefix that cannot be used. Returns the files under it, to be removed by a run that overwrites them."""
-    from ctc_ocr.checkpoint.model_files import epochs, occupied
+    from ctc_ocr.checkpoint.run_files import epochs, existing_files
 
     prefix = arguments.prefix
     if not prefix or prefix.endswith("/") or Path(prefix).is_dir():
@@ -175,7 +184,7 @@ def _check_prefix(arguments: argparse.Namespace) -> list[Path]:
         raise InputError("--resume goes on with a run's own weights: --init_from means nothing there")
     if prefix != prefix.encode("utf-8", "replace").decode("utf-8"):
         raise InputError(f"--prefix {prefix!r}: MXNet takes only names in UTF-8")
-    existing = occupied(prefix)
+    existing = existing_files(prefix)
     written = [path.resolve() for path in existing]
     if arguments.config and not arguments.resume and Path(arguments.config).resolve() in written:
         raise InputError(f"--config {arguments.config} has the name of a file that the run under {prefix!r} writes")
@@ -208,14 +217,16 @@ def _run(
     devices: list[Any],
     replaced: list[Path],
 ) -> int:
-    from ctc_ocr.checkpoint.model_files import Model, load, located
-    from ctc_ocr.datasets.iterator import endless, remembered
-    from ctc_ocr.runtime.run_lock import alone
+    from ctc_ocr.checkpoint.description import Model
+    from ctc_ocr.checkpoint.model_files import load
+    from ctc_ocr.checkpoint.run_files import resolve_model
+    from ctc_ocr.datasets.iterator import cached_batches, streamed_batches
     from ctc_ocr.symbols.summary import describe_model
     from ctc_ocr.training.resuming import newest
+    from ctc_ocr.runtime.run_lock import locked_prefix
     from ctc_ocr.training.trainer import Trainer
 
-    start = load(*located(arguments.init_from)) if arguments.init_from else None
+    start = load(*resolve_model(arguments.init_from)) if arguments.init_from else None
     if not arguments.data:
         log.info("Without --data, captchas are drawn to train on")
     data = labelled(arguments, settings) if arguments.data else drawn(settings, fonts)
@@ -228,14 +239,14 @@ def _run(
     first = point.steps_done if point else 0
     with ExitStack() as stack:
         pool = stack.enter_context(BatchPool(data.train, arguments.num_proc, itertools.count(first)))
-        iterator = endless(data.train, pool, data.samples_per_epoch, first % num_batches)
+        iterator = streamed_batches(data.train, pool, data.samples_per_epoch, first % num_batches)
         callbacks: list[Callback] = []
         trainer = Trainer(model, iterator, devices, callbacks, data.fingerprint)
         if start:
             trainer.initialise_from(start)
         if arguments.overfit_batch:
             return _overfit(trainer, iterator.next())
-        stack.enter_context(alone(arguments.prefix))
+        stack.enter_context(locked_prefix(arguments.prefix))
         if point:
             trainer.resume(point)
         _check_writable(arguments.prefix)
@@ -245,7 +256,7 @@ def _run(
             if _calibrated(arguments.prefix):
                 return 0
         callbacks += _callbacks(arguments, data, trainer, replaced, stack)
-        validation = remembered(data.validation, data.num_validation, arguments.num_proc)
+        validation = cached_batches(data.validation, data.num_validation, arguments.num_proc)
         finished = done or trainer.fit(iterator, validation, arguments.prefix, lambda: pool.seconds_waited)
     if not finished:
         log.info(
@@ -287,7 +298,7 @@ def _calibrated(prefix: str) -> bool:
 
 def _likely_used(prefix: str) -> list[int]:
     """The best and the newest epoch; of one that is both, one."""
-    from ctc_ocr.checkpoint.model_files import best_epoch, epochs
+    from ctc_ocr.checkpoint.run_files import best_epoch, epochs
 
     newest = epochs(prefix)[-1]
     return list(dict.fromkeys((best_epoch(prefix) or newest, newest)))

@@ -10,7 +10,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     # Fewer mistakes in less time: the convolutions leave a quarter of the steps to the LSTM.
     "crnn": {
         "network": {"architecture": "crnn", "num_layers": 1, "num_hidden": 64},
-        "training": {"learning_rate": 3e-3, "warmup_steps": 100, "samples_per_epoch": 10_000, "num_epoch": 6},
+        "training": {"learning_rate": 3e-3, "warmup_updates": 100, "samples_per_epoch": 10_000, "num_epoch": 6},
     },
     # Labelled images of one word or number: captchas, plates, meters.
     "word": {

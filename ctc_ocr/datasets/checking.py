@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.alphabet import Alphabet, required_steps
 from ctc_ocr.datasets.samples import Problem, Sample
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import looks_inverted, read_image
@@ -49,7 +49,7 @@ class Check:
         return Check(list(samples), list(sizes), list(digests), list(light_ink), [], [])
 
     @property
-    def drop_share(self) -> float:
+    def invalid_fraction(self) -> float:
         """Share of all rows and files that is dropped, 0 to 1."""
         count = len(self.samples) + len(self.dropped)
         return len(self.dropped) / count if count else 0.0
@@ -71,7 +71,7 @@ class Check:
         return {
             "samples": len(self.samples),
             "dropped": len(self.dropped),
-            "drop_share": round(self.drop_share, 6),
+            "invalid_fraction": round(self.invalid_fraction, 6),
             "alphabet": dict(sorted(self.frequencies().items())),
             "label_lengths": dict(sorted(lengths.items())),
             "widths": _percentiles([width for width, _ in self.sizes]),
@@ -155,11 +155,6 @@ def _differing_twins(checked: Check) -> Iterator[Problem]:
                 yield Problem(other.where, reason)
 
 
-def needed_steps(units: Sequence[object]) -> int:
-    """Time steps without which a label cannot be aligned: one a unit, and a blank between two equal neighbours."""
-    return len(units) + sum(first == second for first, second in itertools.pairwise(units))
-
-
 def _repeated_images(samples: Sequence[Sample], numbers: Iterable[int]) -> tuple[dict[int, str], dict[int, str]]:
     """Of the samples of these numbers, by number: why those of one image with several labels are dropped; which are
     there twice."""
@@ -199,12 +194,12 @@ def _label_reason(units: Sequence[str], known: frozenset[str] | None, max_units:
 
 
 def _steps_reason(units: Sequence[str], size: Size, steps: Callable[[int, int], int] | None) -> str:
-    if steps is None or needed_steps(units) <= steps(*size):
+    if steps is None or required_steps(units) <= steps(*size):
         return ""
-    repeats = needed_steps(units) - len(units)
+    repeats = required_steps(units) - len(units)
     told = f" and {repeats} between equal neighbours" if repeats else ""
     return (
-        f"the label is too long for its image of {size[0]}x{size[1]}: it needs {needed_steps(units)} time steps "
+        f"the label is too long for its image of {size[0]}x{size[1]}: it needs {required_steps(units)} time steps "
         f"({len(units)} units{told}), and the network makes {steps(*size)} of it"
     )
 

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr.config.hyperparameters import Data
+from ctc_ocr.config.sections import Data
 from ctc_ocr.generation.pool import Arrays, ArraySpec
 from ctc_ocr.generation.seeds import sample_words
 

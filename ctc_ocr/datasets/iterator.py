@@ -100,12 +100,12 @@ class BatchIter(mx.io.DataIter):  # type: ignore[misc]
         )
 
 
-def endless(source: BatchSource, pool: BatchPool, num_samples: int, first_batch: int = 0) -> BatchIter:
+def streamed_batches(source: BatchSource, pool: BatchPool, num_samples: int, first_batch: int = 0) -> BatchIter:
     """Each epoch is the next `num_samples` samples of a pool that does not end; see BatchIter for `first_batch`."""
     return BatchIter(source, num_samples, lambda: pool, first_batch)
 
 
-def remembered(source: BatchSource, num_samples: int, num_proc: int) -> BatchIter:
+def cached_batches(source: BatchSource, num_samples: int, num_proc: int) -> BatchIter:
     """The first `num_samples` samples of a source, drawn now and kept in memory: each epoch is the same."""
     num_batches = -(-num_samples // source.specs()["images"].shape[0])
     with BatchPool(source, num_proc, range(num_batches)) as pool:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ctc_ocr.alphabet import required_steps
 from ctc_ocr.config.hyperparameters import Hyperparameters
-from ctc_ocr.datasets.checking import needed_steps
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.generation.pool import Arrays, ArraySpec
 from ctc_ocr.images.augmentation import augment
@@ -50,7 +50,9 @@ class LabelledSource:
         data = self.hyperparameters.data
         colours = (3,) if data.channels == 3 else ()
         specs = {
-            "images": ArraySpec((self.batch_size, data.height, self.hyperparameters.full_width, *colours), "uint8"),
+            "images": ArraySpec(
+                (self.batch_size, data.height, self.hyperparameters.geometry.full_width, *colours), "uint8"
+            ),
             "labels": ArraySpec((self.batch_size, self.max_length), "float32"),
         }
         if data.keep_ratio:
@@ -64,7 +66,7 @@ class LabelledSource:
         paste(images, arrays["images"], self.hyperparameters.network.input_mean)
         if "steps" in arrays:
             arrays["steps"][:] = [self._steps(image) for image in images]
-            arrays["width"][:] = self.hyperparameters.batch_width(max(image.shape[1] for image in images))
+            arrays["width"][:] = self.hyperparameters.geometry.batch_width(max(image.shape[1] for image in images))
         arrays["labels"][:] = 0
         for row, position in zip(arrays["labels"], positions, strict=True):
             codes = self.codes[self._sample(position)]
@@ -110,10 +112,10 @@ class LabelledSource:
         generator = np.random.default_rng([self._seed, 2, position])
         changed = fit(augment(image, self.hyperparameters.augmentation, generator), self.hyperparameters)
         # One that became too narrow for its label would teach nothing.
-        return changed if self._steps(changed) >= needed_steps(self.codes[self._sample(position)]) else image
+        return changed if self._steps(changed) >= required_steps(self.codes[self._sample(position)]) else image
 
     def _steps(self, image: Pixels) -> int:
-        return self.hyperparameters.steps_of(image.shape[1], image.shape[0])
+        return self.hyperparameters.geometry.steps_of(image.shape[1], image.shape[0])
 
     def _prepared(self, sample: int) -> Pixels:
         image = self._memory.get(sample)
@@ -125,7 +127,7 @@ class LabelledSource:
         return image
 
     def _widths(self, samples: Sequence[int]) -> NDArray[np.intp]:
-        return np.array([self.hyperparameters.resized_width(*self.sizes[sample]) for sample in samples])
+        return np.array([self.hyperparameters.geometry.resized_width(*self.sizes[sample]) for sample in samples])
 
     @cached_property
     def order(self) -> NDArray[np.intp]:

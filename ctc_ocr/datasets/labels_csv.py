@@ -38,9 +38,9 @@ def read_labels(path: Path) -> dict[str, str]:
                     raise InputError(f"{path}, row {number}: expected {len(HEADER)} fields, got {len(row)}")
                 labels[row[0]] = row[1]
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
+        raise InputError(str(error.strerror), path) from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a UTF-8 CSV file ({error})") from None
+        raise InputError(f"not a UTF-8 CSV file ({error})", path) from None
     return labels
 
 

@@ -32,7 +32,7 @@ class Sample:
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path, or a damaged pack
             reason = error.strerror if isinstance(error, OSError) else error
             named = "" if self.where == self.image or self.record is not None else f"{self.image}: "
-            raise InputError(f"{self.where}: {named}{reason}") from None
+            raise InputError(f"{named}{reason}", self.where) from None
 
 
 def _read_file(path: Path) -> bytes:

@@ -7,12 +7,12 @@ from ctc_ocr.datasets.checking import Check
 LINES, BAR = 20, 40  # lines of the histogram at the most, and characters of its longest bar
 
 
-def described(checked: Check, form: str) -> list[str]:
+def summary_lines(checked: Check, form: str) -> list[str]:
     """Lines with the form of the labels, counts, the alphabet with its frequencies, lengths of labels and sizes of
     images."""
     summary = checked.summary()
     lines = [f"labels: from {form}"]
-    lines += [f"samples: {summary['samples']} good, {summary['dropped']} dropped ({checked.drop_share:.2%})"]
+    lines += [f"samples: {summary['samples']} good, {summary['dropped']} dropped ({checked.invalid_fraction:.2%})"]
     if checked.samples:
         lines += [
             f"alphabet: {len(summary['alphabet'])} units, the most frequent first",
@@ -26,7 +26,7 @@ def described(checked: Check, form: str) -> list[str]:
     return lines
 
 
-def listed(checked: Check) -> list[str]:
+def problem_lines(checked: Check) -> list[str]:
     """Lines with every note and every sample that is dropped, with its reason."""
     lines = []
     for name, problems in (("notes", checked.notes), ("dropped", checked.dropped)):

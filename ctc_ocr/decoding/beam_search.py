@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import BLANK
-from ctc_ocr.decoding.greedy import true_steps
-from ctc_ocr.decoding.language_model import ANY_WORDS, END, NO_NGRAMS, LanguageModel, WordList
+from ctc_ocr.decoding.language_model import END, NO_NGRAMS, LanguageModel
+from ctc_ocr.decoding.likelihood import true_steps
+from ctc_ocr.decoding.word_list import ANY_WORDS, WordList
 from ctc_ocr.errors import InputError
 
 WIDEST = 4096

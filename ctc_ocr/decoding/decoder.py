@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.decoding.beam_search import BeamSearch, Hypothesis
-from ctc_ocr.decoding.greedy import Steps, greedy, label_log_probability, restrict
+from ctc_ocr.decoding.greedy import greedy
+from ctc_ocr.decoding.likelihood import Steps, label_log_probability
+from ctc_ocr.decoding.mask import restrict
 
 
 @dataclass(frozen=True)

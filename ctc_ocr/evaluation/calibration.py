@@ -11,16 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 from ctc_ocr.errors import InputError
 
 Floats = NDArray[np.float64]
-LARGEST_LOG_ODDS = 16.0  # of 1 - 1e-7: what is nearer to 1 comes of rounding
-LEAST_SLOPE = 0.01
+MAX_LOG_ODDS = 16.0  # of 1 - 1e-7: what is nearer to 1 comes of rounding
+MIN_SLOPE = 0.01
 NEWTON_STEPS = 100
 
 
 def log_odds(confidences: ArrayLike) -> Floats:
-    """log(p / (1 - p)) of confidences of any shape, within +-LARGEST_LOG_ODDS."""
-    least = probability(-LARGEST_LOG_ODDS)
+    """log(p / (1 - p)) of confidences of any shape, within +-MAX_LOG_ODDS."""
+    least = probability(-MAX_LOG_ODDS)
     p = np.clip(np.asarray(confidences, dtype=np.float64), least, 1 - least)
-    odds: Floats = np.clip(np.log(p) - np.log1p(-p), -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)
+    odds: Floats = np.clip(np.log(p) - np.log1p(-p), -MAX_LOG_ODDS, MAX_LOG_ODDS)
     return odds
 
 
@@ -47,7 +47,7 @@ class Calibration:
 
         With the targets of Platt (1999) in place of 0 and 1, so that few samples do not make it sure of itself. Where
         all are right, or all wrong, the slope stays 1; where confidence tells nothing, or the contrary, it is
-        LEAST_SLOPE. Without samples nothing changes.
+        MIN_SLOPE. Without samples nothing changes.
         """
         odds, right = log_odds(confidences), np.asarray(right, dtype=bool)
         good, bad = int(right.sum()), int((~right).sum())
@@ -57,8 +57,8 @@ class Calibration:
         if not (good and bad):
             return cls(1.0, _fit_offset(odds, targets))
         slope, offset = _newton(np.stack([odds, np.ones_like(odds)], axis=1), np.zeros_like(odds), targets)
-        if slope < LEAST_SLOPE:
-            return cls(LEAST_SLOPE, _fit_offset(LEAST_SLOPE * odds, targets))
+        if slope < MIN_SLOPE:
+            return cls(MIN_SLOPE, _fit_offset(MIN_SLOPE * odds, targets))
         return cls(float(slope), float(offset))
 
     def to_dict(self) -> dict[str, float]:
@@ -68,11 +68,11 @@ class Calibration:
     def from_dict(cls, values: Mapping[str, Any], where: str = "calibration") -> "Calibration":
         """Of what to_dict gave. Raises InputError that starts with `where` for anything else."""
         if not isinstance(values, Mapping) or set(values) != {"slope", "offset"}:
-            raise InputError(f"{where}: expected the numbers slope and offset")
+            raise InputError("expected the numbers slope and offset", where)
         if not all(map(_is_finite, values.values())):
-            raise InputError(f"{where}: slope and offset must be finite numbers")
+            raise InputError("slope and offset must be finite numbers", where)
         if values["slope"] <= 0:
-            raise InputError(f"{where}: slope {values['slope']} is not above 0")
+            raise InputError(f"slope {values['slope']} is not above 0", where)
         return cls(float(values["slope"]), float(values["offset"]))
 
 

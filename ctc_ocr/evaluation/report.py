@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.decoding.language_model import UnitSplitter
-from ctc_ocr.evaluation.calibration import LARGEST_LOG_ODDS, ReliabilityBins, log_odds, probability
+from ctc_ocr.alphabet import Alphabet, UnitSplitter
+from ctc_ocr.evaluation.calibration import MAX_LOG_ODDS, ReliabilityBins, log_odds, probability
 from ctc_ocr.evaluation.metrics import Tally, confusions, exact_matches, has_repeat, wilson_interval
 
 THRESHOLDS = 1000  # of confidence, evenly over the log odds: as close together near 1 as near 0
@@ -46,7 +45,7 @@ class Coverage:
 
     def add(self, confidences: ArrayLike, right: ArrayLike) -> None:
         """N more: confidences (N,), and whether each reading was right (N,)."""
-        places = (log_odds(confidences) / LARGEST_LOG_ODDS + 1) / 2 * THRESHOLDS
+        places = (log_odds(confidences) / MAX_LOG_ODDS + 1) / 2 * THRESHOLDS
         columns = np.minimum(places, THRESHOLDS - 1).astype(np.intp)
         np.add.at(self._counts, (np.asarray(right, dtype=np.intp), columns), 1)
 
@@ -57,7 +56,7 @@ class Coverage:
         rows: list[Report] = []
         for place in np.flatnonzero(self._counts.sum(axis=0)):
             wrong, right = kept[:, place].tolist()
-            threshold = float(probability((2 * place / THRESHOLDS - 1) * LARGEST_LOG_ODDS)) if rows else 0.0
+            threshold = float(probability((2 * place / THRESHOLDS - 1) * MAX_LOG_ODDS)) if rows else 0.0
             rows.append(
                 {"threshold": threshold, "coverage": (wrong + right) / total, "accuracy": right / (wrong + right)}
             )

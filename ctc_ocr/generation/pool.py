@@ -25,7 +25,7 @@ from ctc_ocr.errors import RunError, UserError
 from ctc_ocr.generation.parent import interrupts_withheld, watch_parent
 
 Arrays = dict[str, np.ndarray[Any, Any]]
-JOBS_A_WORKER = 2  # one being filled and one waiting, so that no worker idles while the parent is busy
+JOBS_PER_PROCESS = 2  # one being filled and one waiting, so that no worker idles while the parent is busy
 SECONDS_TO_END = 2.0
 ALIGNMENT = 64
 
@@ -48,15 +48,15 @@ class BatchSource(Protocol):
         """Fill every element of `arrays` with batch `number`; the result depends on the number alone."""
 
 
-class WorkerFailure(RunError):
+class ImageProcessError(RunError):
     """A worker process raised an exception or died."""
 
 
 class BatchPool:
     """An iterator over the batches `numbers` of a source, filled by `num_proc` spawned processes.
 
-    The arrays of a batch are valid until the next one is asked for. Raises WorkerFailure as soon as it notices, while
-    waiting, that a worker raised or died. close() ends the workers; it is called on leaving a `with` block.
+    The arrays of a batch are valid until the next one is asked for. Raises ImageProcessError as soon as it notices,
+    while    waiting, that a worker raised or died. close() ends the workers; it is called on leaving a `with` block.
     """
 
     def __init__(self, source: BatchSource, num_proc: int, numbers: Iterable[int]) -> None:
@@ -70,7 +70,7 @@ class BatchPool:
         context = multiprocessing.get_context("spawn")
         specs = dict(source.specs())
         # One slot more than there can be jobs: the one that the caller reads.
-        memory = [context.RawArray("B", _num_bytes(specs)) for _ in range(num_proc * JOBS_A_WORKER + 1)]
+        memory = [context.RawArray("B", _num_bytes(specs)) for _ in range(num_proc * JOBS_PER_PROCESS + 1)]
         self._slots = [_views(each, specs) for each in memory]
         self._free = deque(range(len(memory)))
         try:
@@ -132,7 +132,7 @@ class BatchPool:
         """Give each free slot to the worker that has least to do."""
         while self._free:
             connection = min(self._jobs, key=lambda each: self._jobs[each])
-            if self._jobs[connection] >= JOBS_A_WORKER:
+            if self._jobs[connection] >= JOBS_PER_PROCESS:
                 return
             number = next(self._numbers, None)
             if number is None:
@@ -153,16 +153,16 @@ class BatchPool:
             except (EOFError, OSError):
                 raise self._death(connection) from None
             if error is not None:
-                raise WorkerFailure(f"a generator process failed at batch {number}: {error}")
+                raise ImageProcessError(f"a generator process failed at batch {number}: {error}")
             self._ready[number] = slot
             self._jobs[connection] -= 1
 
-    def _death(self, connection: Connection) -> WorkerFailure:
+    def _death(self, connection: Connection) -> ImageProcessError:
         process = self._workers[connection]
         process.join(SECONDS_TO_END)
         code = process.exitcode
         how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with status {code}"
-        return WorkerFailure(f"a generator process (pid {process.pid}) {how} before its work was done")
+        return ImageProcessError(f"a generator process (pid {process.pid}) {how} before its work was done")
 
 
 def _work(connection: Connection, source: BatchSource, memory: list[Any], specs: Mapping[str, ArraySpec]) -> None:

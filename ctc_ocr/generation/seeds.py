@@ -8,8 +8,8 @@ from ctc_ocr.errors import InputError
 TRAIN = 0
 VALIDATION = 1
 FILES = 2
-LARGEST_SEED = 2**64 - 1
-WORDS_A_BLOCK = 4  # 64-bit words that Philox makes of one value of its counter
+MAX_SEED = 2**64 - 1
+WORDS_PER_BLOCK = 4  # 64-bit words that Philox makes of one value of its counter
 
 
 def sample_generator(seed: int, stream: int, index: int) -> np.random.Generator:
@@ -17,14 +17,14 @@ def sample_generator(seed: int, stream: int, index: int) -> np.random.Generator:
 
     Philox is a counter-based generator (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): seed and
     stream are its key, the index is the highest word of its counter, so that no two samples share numbers. A seed
-    that is not in 0..LARGEST_SEED raises InputError.
+    that is not in 0..MAX_SEED raises InputError.
     """
     return np.random.Generator(np.random.Philox(key=_key(seed, stream), counter=index << 192))
 
 
 def _key(seed: int, stream: int) -> int:
-    if not 0 <= seed <= LARGEST_SEED:
-        raise InputError(f"seed {seed}: accepted are whole numbers from 0 to {LARGEST_SEED}")
+    if not 0 <= seed <= MAX_SEED:
+        raise InputError(f"seed {seed}: accepted are whole numbers from 0 to {MAX_SEED}")
     return (stream << 64) | seed
 
 
@@ -33,8 +33,8 @@ def sample_words(seed: int, stream: int, first: int, count: int, words: int) -> 
     seed, stream, `words` and i alone. The same generator as sample_generator, read as a table: each value of Philox's
     counter gives four words, and each sample takes as many values as it needs.
     """
-    blocks = -(-words // WORDS_A_BLOCK)
+    blocks = -(-words // WORDS_PER_BLOCK)
     # The second word of the counter keeps these numbers apart from those of sample_generator.
     counter = (1 << 64) + first * blocks
-    table = np.random.Philox(key=_key(seed, stream), counter=counter).random_raw(count * blocks * WORDS_A_BLOCK)
-    return np.asarray(table).reshape(count, blocks * WORDS_A_BLOCK)[:, :words]
+    table = np.random.Philox(key=_key(seed, stream), counter=counter).random_raw(count * blocks * WORDS_PER_BLOCK)
+    return np.asarray(table).reshape(count, blocks * WORDS_PER_BLOCK)[:, :words]

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr.config.hyperparameters import Augmentation
+from ctc_ocr.config.sections import Augmentation
 
 Image = NDArray[np.uint8]
 WIDEST = 2**15 - 2  # OpenCV samples images by 16-bit coordinates
@@ -55,7 +55,7 @@ def augment(image: Image, settings: Augmentation, generator: np.random.Generator
 
 
 def _moves_pixels(settings: Augmentation) -> bool:
-    ranges = (settings.max_rotation, settings.max_slant, settings.max_scale, settings.max_padding, settings.max_shift)
+    ranges = (settings.max_rotation, settings.max_shear, settings.max_scale, settings.max_padding, settings.max_shift)
     return any(ranges) or settings.max_warp > 0
 
 
@@ -106,7 +106,7 @@ def _move(
     room = max(1.0, (height - 2 * reach) / (box[3] - box[1]))
     (xx, xy), (yx, yy) = matrix = _linear(
         math.radians(settings.max_rotation * rotation),
-        settings.max_slant * slant,
+        settings.max_shear * slant,
         1 + settings.max_scale * wider,
         min(1 + settings.max_scale * taller, room),
     )

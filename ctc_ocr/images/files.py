@@ -42,7 +42,7 @@ def read_image(source: str | os.PathLike[str] | Encoded, name: str | None = None
         name = name or str(source)
         encoded = _read_bytes(Path(source), name)
     if not encoded:
-        raise InputError(f"{name}: the file is empty")
+        raise InputError("the file is empty", name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -52,22 +52,22 @@ def read_image(source: str | os.PathLike[str] | Encoded, name: str | None = None
                 image.load()
                 return _pixels(ImageOps.exif_transpose(image), channels)
     except Image.DecompressionBombError as error:
-        raise InputError(f"{name}: too large: {error}; at most {MAX_PIXELS} pixels are read") from None
+        raise InputError(f"too large: {error}; at most {MAX_PIXELS} pixels are read", name) from None
     except UnidentifiedImageError:
-        raise InputError(f"{name}: not an image; accepted: {', '.join(FORMATS)}") from None
+        raise InputError(f"not an image; accepted: {', '.join(FORMATS)}", name) from None
     except InputError as error:
-        raise InputError(f"{name}: {error}") from None
+        raise error.within(name) from None
     except Exception as error:  # Pillow's decoders raise nearly anything on broken files
-        raise InputError(f"{name}: broken image: {error}") from None
+        raise InputError(f"broken image: {error}", name) from None
 
 
 def _read_bytes(path: Path, name: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InputError(f"{name}: {error.strerror}") from None
+        raise InputError(str(error.strerror), name) from None
     except ValueError as error:  # a path that no system call takes, with a NUL in it say
-        raise InputError(f"{name}: {error}") from None
+        raise InputError(str(error), name) from None
 
 
 def _pixels(image: Image.Image, channels: int) -> Grey:
@@ -98,14 +98,14 @@ def find_images(paths: Iterable[str | Path]) -> list[Path]:
         try:
             found += _images_in(path) if path.is_dir() else [path]
         except OSError as error:
-            raise InputError(f"{path}: {error.strerror}") from None
+            raise InputError(str(error.strerror), path) from None
     return found
 
 
 def _images_in(folder: Path) -> list[Path]:
     files = sorted(each for each in folder.iterdir() if each.suffix.lower() in SUFFIXES and each.is_file())
     if not files:
-        raise InputError(f"{folder}: no image files in this folder; accepted: {', '.join(SUFFIXES)}")
+        raise InputError(f"no image files in this folder; accepted: {', '.join(SUFFIXES)}", folder)
     return files
 
 

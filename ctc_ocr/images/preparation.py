@@ -27,7 +27,7 @@ def prepare(image: Pixels, hyperparameters: Hyperparameters) -> Pixels:
 def fit(image: Pixels, hyperparameters: Hyperparameters) -> Pixels:
     """Resized to the network's height and to the width that is left of it then."""
     height, width = image.shape[:2]
-    return resize(image, hyperparameters.resized_width(width, height), hyperparameters.data.height)
+    return resize(image, hyperparameters.geometry.resized_width(width, height), hyperparameters.data.height)
 
 
 def load(encoded: bytes, name: str, hyperparameters: Hyperparameters) -> Pixels:

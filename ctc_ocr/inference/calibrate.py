@@ -25,7 +25,7 @@ def calibrate(prefix: str, epochs: Iterable[int], validation: Iterable[Any], con
         predictor.calibration = None
         confidences, right = list[float](), list[bool]()
         for batch in batches:
-            images, truths = _samples(batch, predictor.hyperparameters.columns_a_step)
+            images, truths = _samples(batch, predictor.hyperparameters.geometry.columns_per_step)
             for prediction, truth in zip(predictor.predict_loaded(images), truths, strict=True):
                 confidences.append(prediction.confidence or 0.0)
                 right.append(prediction.codes == truth)
@@ -43,14 +43,14 @@ def calibrate(prefix: str, epochs: Iterable[int], validation: Iterable[Any], con
     save_calibrations(prefix, found)
 
 
-def _samples(batch: Any, columns_a_step: int) -> tuple[list[Any], list[list[int]]]:
+def _samples(batch: Any, columns_per_step: int) -> tuple[list[Any], list[list[int]]]:
     """The images of a batch, each as wide as it is, and their labels; without those that only fill it up."""
-    from ctc_ocr.training.progress import label_lists
+    from ctc_ocr.alphabet import unpad_labels
 
     images, *steps = (each.asnumpy() for each in batch.data)
     size = len(images) - batch.pad
-    labels = label_lists(batch.label[0].asnumpy())[:size]
+    labels = unpad_labels(batch.label[0].asnumpy())[:size]
     if not steps:
         return list(images[:size]), labels
-    widths = (steps[0] * columns_a_step).astype(np.intp)
+    widths = (steps[0] * columns_per_step).astype(np.intp)
     return [image[:, :width] for image, width in zip(images[:size], widths, strict=False)], labels

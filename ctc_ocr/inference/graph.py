@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from ctc_ocr import symbols
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint import symbol_json as foreign_symbol
-from ctc_ocr.checkpoint.model_files import LAST_LAYER, Checkpoint, Model, first_line
-from ctc_ocr.config.hyperparameters import Data, Hyperparameters
+from ctc_ocr.checkpoint import symbol_json
+from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.checkpoint.model_files import LAST_LAYER, Checkpoint, first_line
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.sections import Data
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.symbols import lstm
@@ -66,7 +68,7 @@ def inference_graph(checkpoint: Checkpoint) -> InferenceGraph:
     if checkpoint.model is None:
         return _example_graph(logits, checkpoint)
     network = checkpoint.model.hyperparameters.network
-    if (network.architecture, network.cell) == ("lstm", "unrolled"):
+    if (network.architecture, network.lstm_graph) == ("lstm", "unrolled"):
         # The fused graph reads the same weights several times faster.
         weight = checkpoint.arg_params.get(f"{LAST_LAYER}_weight")
         classes = checkpoint.model.alphabet.num_classes if weight is None else weight.shape[0]
@@ -76,7 +78,7 @@ def inference_graph(checkpoint: Checkpoint) -> InferenceGraph:
 
 def _fused(model: Model) -> Hyperparameters:
     settings = model.hyperparameters
-    return replace(settings, network=replace(settings.network, cell="fused"))
+    return replace(settings, network=replace(settings.network, lstm_graph="fused"))
 
 
 def _own_graph(logits: Any, model: Model) -> InferenceGraph:
@@ -129,11 +131,11 @@ def _length(checkpoint: Checkpoint, name: str, axis: int) -> int:
 
 
 def _pieces_of_data(checkpoint: Checkpoint, logits: Any) -> int:
-    graph = foreign_symbol.parse(logits.tojson())
+    graph = symbol_json.parse(logits.tojson())
     for node in graph["nodes"]:
         takes_data = any(graph["nodes"][entry[0]]["name"] == "data" for entry in node["inputs"])
         if takes_data and node["op"] == "SliceChannel":
-            return int(foreign_symbol.attributes(node)["num_outputs"])
+            return int(symbol_json.attributes(node)["num_outputs"])
     raise InputError(
         f"there is no {checkpoint.prefix}.json, and {checkpoint.prefix}-symbol.json is not MXNet's example/ctc, which "
         "needs none: its `data` is not sliced into time steps"
@@ -146,12 +148,12 @@ def needed_parameters(graph: InferenceGraph, checkpoint: Checkpoint) -> tuple[di
     A description that does not fit the graph is refused too: what reads its output trusts in the steps it tells of.
     """
     _check_steps_input(graph, checkpoint)
-    inputs = graph.input_shapes(1, graph.hyperparameters.full_width)
+    inputs = graph.input_shapes(1, graph.hyperparameters.geometry.full_width)
     arguments, auxiliary = graph.symbol.list_arguments(), graph.symbol.list_auxiliary_states()
     stored = {**checkpoint.arg_params, **checkpoint.aux_params}
     missing = [name for name in [*arguments, *auxiliary] if name not in stored and name not in inputs]
     if missing:
-        raise InputError(f"{checkpoint.params_file}: lacks {', '.join(missing)}, which the network needs")
+        raise InputError(f"lacks {', '.join(missing)}, which the network needs", checkpoint.params_file)
     arg_shapes, output_shape, aux_shapes = _shapes(graph, checkpoint, inputs)
     expected = dict(zip([*arguments, *auxiliary], [*arg_shapes, *aux_shapes], strict=True))
     for name, shape in expected.items():
@@ -197,6 +199,6 @@ def _check_output(shape: tuple[int, ...], graph: InferenceGraph, checkpoint: Che
             f"{described}: an alphabet of {graph.alphabet.num_classes - 1} units and the blank does not "
             f"fit a network of {shape[-1]} classes"
         )
-    expected = (graph.hyperparameters.num_steps, 1, graph.alphabet.num_classes)
+    expected = (graph.hyperparameters.geometry.num_steps, 1, graph.alphabet.num_classes)
     if shape != expected:
-        raise InputError(f"{described}: tells of an output {expected} for one image, but the network's is {shape}")
+        raise InputError(f"tells of an output {expected} for one image, but the network's is {shape}", described)

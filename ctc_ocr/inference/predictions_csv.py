@@ -46,7 +46,7 @@ def read_listed(path: Path) -> list[Listed]:
     if listed and (listed[0].name == LABELS_HEADER[0] or is_other_header(path, lines[:LOOKED_AT], delimiter)):
         listed = listed[1:]
     if not listed:
-        raise InputError(f"{path}: names no images; expected the path of one at the beginning of each row")
+        raise InputError("names no images; expected the path of one at the beginning of each row", path)
     return listed
 
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.calibration_file import load_calibration
-from ctc_ocr.checkpoint.model_files import load, located
-from ctc_ocr.config.hyperparameters import LARGEST_SIZE
+from ctc_ocr.checkpoint.model_files import load
+from ctc_ocr.checkpoint.run_files import resolve_model
+from ctc_ocr.config.schema import MAX_SIZE
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
@@ -64,9 +65,9 @@ class Predictor:
         decoder: Decoder | None = None,
         ink: str | None = None,
     ) -> None:
-        if not 1 <= batch_size <= LARGEST_SIZE:
-            raise InputError(f"batch_size: expected 1 to {LARGEST_SIZE} images, got {batch_size}")
-        prefix, named = located(model)
+        if not 1 <= batch_size <= MAX_SIZE:
+            raise InputError(f"batch_size: expected 1 to {MAX_SIZE} images, got {batch_size}")
+        prefix, named = resolve_model(model)
         checkpoint = load(prefix, named if epoch is None else epoch)
         self.epoch = checkpoint.epoch
         self.batch_size = batch_size
@@ -127,7 +128,7 @@ class Predictor:
 
     def steps(self, images: Sequence[Pixels]) -> NDArray[np.intp]:
         """(N,): the time steps of images that `load` gave."""
-        return np.array([self.hyperparameters.steps_of(image.shape[1], image.shape[0]) for image in images])
+        return np.array([self.hyperparameters.geometry.steps_of(image.shape[1], image.shape[0]) for image in images])
 
     def _batches(self, images: Sequence[Pixels]) -> list[tuple[int, list[int]]]:
         """The width and the images of each batch. Those that keep their ratio go with others of about their width."""
@@ -140,7 +141,7 @@ class Predictor:
             ]
         by_width: dict[int, list[int]] = {}
         for number, image in enumerate(images):
-            by_width.setdefault(settings.batch_width(image.shape[1]), []).append(number)
+            by_width.setdefault(settings.geometry.batch_width(image.shape[1]), []).append(number)
         return [
             (width, numbers[start : start + self._rows(width)])
             for width, numbers in by_width.items()
@@ -204,7 +205,7 @@ class Predictor:
         """The bound network for batches of this size. Those for one image share the memory of its full width's, all
         others that of a full batch of the full width."""
         if (rows, width) not in self._executors:
-            full = self.hyperparameters.full_width
+            full = self.hyperparameters.geometry.full_width
             largest = (1 if rows == 1 else self._rows(full), full)
             if (rows, width) == largest:
                 made = self._bind(rows, width)
@@ -241,7 +242,7 @@ def _check_pixels(image: Pixels, name: str) -> None:
     shape = image.shape
     fits = image.dtype == np.uint8 and (image.ndim == 2 or (image.ndim == 3 and shape[2] == 3)) and image.size > 0
     if not fits:
-        raise InputError(f"{name}: expected pixels (H, W) or (H, W, 3) uint8, got {shape} {image.dtype}")
+        raise InputError(f"expected pixels (H, W) or (H, W, 3) uint8, got {shape} {image.dtype}", name)
 
 
 def _filled_up(values: NDArray[Any], rows: int) -> NDArray[Any]:

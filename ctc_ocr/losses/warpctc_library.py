@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ctc_ocr.alphabet import required_steps_of_batch
 from ctc_ocr.errors import InputError, RunError
 
 logger = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ NAME = "libwarpctc.dylib" if sys.platform == "darwin" else "libwarpctc.so"
 ENVIRONMENT_VARIABLE = "WARPCTC_PATH"
 REMEDY = "pip install 'ctc_ocr[warpctc]'"
 VERSION = 2
-LARGEST_INT = 2**31 - 1
+MAX_INT = 2**31 - 1
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -106,7 +107,7 @@ class WarpCTC:
         except AttributeError as error:
             raise InputError(f"{path} is not a warp-ctc library: {error}") from None
         if version != VERSION:
-            raise InputError(f"{path}: warp-ctc interface version {version} is not supported; accepted: {VERSION}")
+            raise InputError(f"warp-ctc interface version {version} is not supported; accepted: {VERSION}", path)
 
     def _declare(self) -> None:
         pointer, integer = ctypes.c_void_p, ctypes.c_int
@@ -206,18 +207,11 @@ def _load(path: str, is_given: bool) -> WarpCTC:
     return library
 
 
-def required_steps(labels: Ints, label_lengths: Ints) -> NDArray[np.int64]:
-    """Least number of steps (N,) into which each label fits: its codes, and a blank between two equal neighbours."""
-    sample = np.repeat(np.arange(len(label_lengths)), label_lengths)
-    repeated = (labels[1:] == labels[:-1]) & (sample[1:] == sample[:-1])
-    return label_lengths + np.bincount(sample[1:][repeated], minlength=len(label_lengths))
-
-
 def _clear_what_is_not_aligned(
     losses: Floats, gradient: Floats | None, labels: Ints, label_lengths: Ints, input_lengths: Ints
 ) -> None:
     """The library leaves these parts of the gradient as they were."""
-    alignable = (required_steps(labels, label_lengths) <= input_lengths) & (input_lengths > 0)
+    alignable = (required_steps_of_batch(labels, label_lengths) <= input_lengths) & (input_lengths > 0)
     losses[~alignable] = 0
     if gradient is not None:
         aligned_steps = np.where(alignable, input_lengths, 0)
@@ -235,7 +229,7 @@ def _check_array(name: str, array: Any, dtype: Any, shape: tuple[int, ...]) -> N
         got = f"{array.dtype} of shape {array.shape}{order}"
     else:
         got = type(array).__name__
-    raise InputError(f"{name}: expected C-contiguous {np.dtype(dtype)} of shape {shape} (-1: any), got {got}")
+    raise InputError(f"expected C-contiguous {np.dtype(dtype)} of shape {shape} (-1: any), got {got}", name)
 
 
 def _check_arguments(
@@ -243,15 +237,15 @@ def _check_arguments(
 ) -> None:
     _check_array("logits", logits, np.float32, (-1, -1, -1))
     steps, samples, classes = logits.shape
-    if logits.size == 0 or logits.size > LARGEST_INT:
-        raise InputError(f"logits: expected 1 to {LARGEST_INT} elements, got shape {logits.shape}")
+    if logits.size == 0 or logits.size > MAX_INT:
+        raise InputError(f"logits: expected 1 to {MAX_INT} elements, got shape {logits.shape}")
     if not 0 <= blank < classes:
         raise InputError(f"blank: expected 0 to {classes - 1}, got {blank}")
-    if not 0 <= threads <= LARGEST_INT:
+    if not 0 <= threads <= MAX_INT:
         raise InputError(f"threads: expected 0 or more, got {threads}")
     _check_array("label_lengths", label_lengths, np.int32, (samples,))
     _check_array("input_lengths", input_lengths, np.int32, (samples,))
-    _check_range("label_lengths", label_lengths, 0, (LARGEST_INT // steps - 1) // 2)
+    _check_range("label_lengths", label_lengths, 0, (MAX_INT // steps - 1) // 2)
     _check_range("input_lengths", input_lengths, 0, steps)
     _check_array("labels", labels, np.int32, (int(label_lengths.sum(dtype=np.int64)),))
     _check_range("labels", labels, 0, classes - 1)
@@ -262,4 +256,4 @@ def _check_arguments(
 def _check_range(name: str, values: Ints, least: int, largest: int) -> None:
     if values.size and not (least <= values.min() and values.max() <= largest):
         bad = values[(values < least) | (values > largest)][0]
-        raise InputError(f"{name}: expected {least} to {largest}, got {bad}")
+        raise InputError(f"expected {least} to {largest}, got {bad}", name)

@@ -4,6 +4,7 @@ import logging
 
 from captcha.image import ImageCaptcha
 
+from ctc_ocr.config.sections import Data
 from ctc_ocr.errors import InputError
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 from ctc_ocr.rendering.fast import FastRenderer
@@ -31,3 +32,13 @@ def make_renderer(
             return FastRenderer(fonts, draw_width, draw_height, width, height, captcha_class)
         _log.warning("the fast renderer cannot be used, the captcha library draws instead: %s", reason)
     return CaptchaLibraryRenderer(fonts, draw_width, draw_height, width, height, captcha_class)
+
+
+def make_fast(fonts: tuple[str, ...], data: Data) -> FastRenderer | CaptchaLibraryRenderer:
+    """The fast renderer, or the captcha library's where it cannot follow."""
+    return make_renderer("fast", fonts, data.draw_width, data.draw_height, data.width, data.height)
+
+
+def make_captcha(fonts: tuple[str, ...], data: Data) -> CaptchaLibraryRenderer:
+    """The captcha library's renderer."""
+    return CaptchaLibraryRenderer(fonts, data.draw_width, data.draw_height, data.width, data.height)

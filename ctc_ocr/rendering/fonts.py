@@ -24,11 +24,11 @@ def find_fonts(path: str | Path | None) -> tuple[str, ...]:
     if path.is_dir():
         found = sorted(each for each in path.iterdir() if each.suffix.lower() in SUFFIXES and each.is_file())
         if not found:
-            raise InputError(f"{path}: no font in this folder; accepted: {', '.join(SUFFIXES)}")
+            raise InputError(f"no font in this folder; accepted: {', '.join(SUFFIXES)}", path)
     elif path.exists():
         found = [path]
     else:
-        raise InputError(f"{path}: no such font file or folder")
+        raise InputError("no such font file or folder", path)
     for each in found:
         _check_font(each)
     return tuple(map(str, found))
@@ -38,7 +38,7 @@ def _check_font(path: Path) -> None:
     try:
         ImageFont.truetype(str(path), 10).getmask("0")
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not a font that can be read ({error})") from None
+        raise InputError(f"not a font that can be read ({error})", path) from None
 
 
 def check_glyphs(fonts: Iterable[str], alphabet: str) -> None:
@@ -59,4 +59,4 @@ def _characters(font: str) -> frozenset[int]:
         with TTFont(font, fontNumber=0, lazy=True) as opened:
             return frozenset(opened.getBestCmap() or ())
     except Exception as error:  # a damaged table can raise nearly anything in fontTools
-        raise InputError(f"{font}: its table of characters cannot be read ({error})") from None
+        raise InputError(f"its table of characters cannot be read ({error})", font) from None

@@ -1,5 +1,6 @@
 """Files that are replaced as a whole: a crash leaves the older one."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,42 +8,64 @@ from pathlib import Path
 
 from ctc_ocr.errors import RunError
 
+WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
 
 def is_device(path: Path) -> bool:
-    """Whether it is a device or a pipe, which is written to: a file must not take its place."""
+    """Whether it is a device or a pipe, which is written to and never replaced by a file."""
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name in the same folder, whose file takes the path's place once it is whole and on disk.
+    """A temporary name in the same folder, whose file replaces `path` once it is complete and on disk.
 
-    What a symbolic link leads to is replaced, not the link; a device stays, and is the name itself. Raises RunError
-    that names the path if the disk refuses.
+    The target of a symbolic link is replaced, not the link; a device is written to directly. Raises RunError that names
+    the path if it cannot be written; other errors of the block pass through unchanged.
     """
-    try:
-        if is_device(path):
-            yield path
-        else:
-            yield from _replacing(Path(os.path.realpath(path)))
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written: {error.strerror}") from None
-
-
-def _replacing(target: Path) -> Iterator[Path]:
+    device = is_device(path)
+    target = Path(os.path.realpath(path))
     # The same name each time: what a killed process left is replaced with the file itself.
-    temporary = target.with_name(f".{target.name}.tmp")
+    temporary = path if device else target.with_name(f".{target.name}.tmp")
     try:
-        yield temporary
-        _sync(temporary)
-        temporary.replace(target)
-        _sync(target.parent)
+        try:
+            yield temporary
+        except OSError as error:
+            if _is_about(error, temporary):
+                raise _cannot_write(path, error) from None
+            raise
+        if not device:
+            try:
+                _sync(temporary)
+                temporary.replace(target)
+                _sync(target.parent)
+            except OSError as error:
+                raise _cannot_write(path, error) from None
     finally:
+        if not device:
+            _remove(temporary)
+
+
+def _is_about(error: OSError, temporary: Path) -> bool:
+    """Whether the error is about the temporary file: it names it, or, as of a failed write, names none."""
+    if error.filename is None:
+        return error.errno in WRITE_ERRORS
+    return os.fsdecode(error.filename) == str(temporary)
+
+
+def _cannot_write(path: Path, error: OSError) -> RunError:
+    return RunError(f"cannot be written: {error.strerror}", path)
+
+
+def _remove(temporary: Path) -> None:
+    try:
         temporary.unlink(missing_ok=True)
+    except OSError:  # the folder itself cannot be used, which has been said
+        return
 
 
 def _sync(path: Path) -> None:
-    """Have a file's contents, or a folder's entries, on disk."""
+    """Flush a file's contents, or a folder's entries, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

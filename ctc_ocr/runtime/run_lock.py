@@ -12,7 +12,7 @@ from ctc_ocr.errors import RunError
 
 
 @contextmanager
-def alone(prefix: str) -> Iterator[None]:
+def locked_prefix(prefix: str) -> Iterator[None]:
     """Raises RunError while another process of this machine is in here with the same prefix.
 
     A name in Linux's abstract socket namespace is the lock: it is gone with its process, however that ends, and leaves

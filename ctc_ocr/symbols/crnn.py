@@ -4,7 +4,8 @@ neural network for image-based sequence recognition", 2017).
 
 from typing import Any
 
-from ctc_ocr.config.hyperparameters import Hyperparameters, Network
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.sections import Network
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.symbols import lstm
 from ctc_ocr.symbols.images import mask_columns, normalise
@@ -16,7 +17,7 @@ def logits(images: Any, hyperparameters: Hyperparameters, num_classes: int, step
     With `steps` (N,), the columns behind an image's own are set to 0 before each convolution, and the LSTMs that read
     backwards begin at its last step: it is read the same alone and in any batch.
     """
-    network, columns = hyperparameters.network, hyperparameters.columns_a_step
+    network, columns = hyperparameters.network, hyperparameters.geometry.columns_per_step
     maps = normalise(images, hyperparameters)  # (N, channels, H, W)
     if steps is not None:
         maps = mask_columns(maps, steps * columns)
@@ -26,7 +27,7 @@ def logits(images: Any, hyperparameters: Hyperparameters, num_classes: int, step
         if steps is not None:
             maps = mask_columns(maps, steps * columns)
     hidden = mx.sym.reshape(mx.sym.transpose(maps, axes=(3, 0, 1, 2)), shape=(0, 0, -1))  # (T, N, features * rows)
-    inputs = network.features[-1] * hyperparameters.num_rows
+    inputs = network.features[-1] * hyperparameters.geometry.num_rows
     for index in range(network.num_layers):
         hidden = bidirectional(hidden, steps, network.num_hidden, inputs, f"l{index}")
         if network.dropout:

@@ -30,7 +30,7 @@ def logits(images: Any, hyperparameters: Hyperparameters, num_classes: int, step
     maps = normalise(images, hyperparameters)  # (N, channels, H, W)
     columns = mx.sym.reshape(mx.sym.transpose(maps, axes=(3, 0, 1, 2)), shape=(0, 0, -1))  # (W, N, channels * H)
     layers = parameters(network.num_layers, network.num_hidden, data.channels * data.height)
-    if network.cell == "fused":
+    if network.lstm_graph == "fused":
         return classify(fused(columns, layers, network.num_hidden), num_classes)
     return classify(unrolled(columns, layers, network.num_hidden, data.width), num_classes)
 

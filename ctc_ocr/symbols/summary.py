@@ -11,8 +11,8 @@ from os.path import commonprefix
 from typing import Any
 
 from ctc_ocr import symbols
-from ctc_ocr.checkpoint import symbol_json as foreign_symbol
-from ctc_ocr.checkpoint.model_files import Model
+from ctc_ocr.checkpoint import symbol_json
+from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.runtime.mxnet import mx
 
 Shape = tuple[int, ...]
@@ -38,7 +38,7 @@ class Layer:
 def describe_model(model: Model, batch_size: int = 1) -> str:
     """The table of a model's network, for images of its full size."""
     data = model.hyperparameters.data
-    images = (batch_size, data.height, model.hyperparameters.full_width, *((3,) if data.channels == 3 else ()))
+    images = (batch_size, data.height, model.hyperparameters.geometry.full_width, *((3,) if data.channels == 3 else ()))
     steps = mx.sym.Variable("steps") if data.keep_ratio else None
     logits = symbols.logits(mx.sym.Variable("data"), model.hyperparameters, model.alphabet.num_classes, steps)
     inputs: dict[str, Shape] = {"data": images, "steps": (batch_size,)}
@@ -63,7 +63,7 @@ def layers(symbol: Any, inputs: Mapping[str, Shape]) -> list[Layer]:
 
     Operators that share all their parameters, as the steps of an unrolled LSTM do, are one layer: the first of them.
     """
-    nodes = foreign_symbol.parse(symbol.tojson())["nodes"]
+    nodes = symbol_json.parse(symbol.tojson())["nodes"]
     shapes, _, _ = symbol.infer_shape(**inputs)
     arguments = dict(zip(symbol.list_arguments(), shapes, strict=True))
     internals = symbol.get_internals()
@@ -105,7 +105,7 @@ def _name(parameters: Mapping[str, Shape]) -> str:
 
 
 def _operator(node: dict[str, Any]) -> str:
-    attributes = foreign_symbol.attributes(node)
+    attributes = symbol_json.attributes(node)
     said = [node["op"]]
     if node["op"] in ("Convolution", "Pooling"):
         said.append("x".join(map(str, json.loads(attributes["kernel"].replace("(", "[").replace(")", "]")))))

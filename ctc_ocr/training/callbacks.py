@@ -44,12 +44,12 @@ def _log_epoch(end: EpochEnd) -> None:
         head, end.validation_accuracy, end.validation_lcs_ratio, end.validation_cer, end.validation_loss,
     )  # fmt: skip
     readings = ", ".join(f"{each.truth} as {each.text or 'nothing'}" for each in end.readings[:NUM_READINGS])
-    log.info("%s Blanks: %.1f %% of all steps. Reads %s", head, 100 * end.blank_share, readings)
-    if end.empty_share > PLATEAU:
+    log.info("%s Blanks: %.1f %% of all steps. Reads %s", head, 100 * end.blank_fraction, readings)
+    if end.empty_fraction > PLATEAU:
         log.info(
             "%s On the all-blank plateau: nothing is read in %.0f %% of the images. Every CTC network begins like "
             "this; if it lasts, see whether --overfit_batch can learn, and lower --learning_rate",
-            head, 100 * end.empty_share,
+            head, 100 * end.empty_fraction,
         )  # fmt: skip
 
 

@@ -8,15 +8,15 @@ from hashlib import blake2b
 import numpy as np
 
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.cli.data_options import given_alphabet, look, source_options
+from ctc_ocr.cli.data_options import check_with_progress, given_alphabet, source_options
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.checking import Check
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.labelled import LabelledSource
 from ctc_ocr.datasets.samples import Sample
-from ctc_ocr.datasets.sources import divided, open_source
+from ctc_ocr.datasets.sources import open_source, samples_and_problems
 from ctc_ocr.datasets.splitting import clusters, counts_of, divide
-from ctc_ocr.datasets.summary import described
+from ctc_ocr.datasets.summary import summary_lines
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.generation.pool import BatchSource
 from ctc_ocr.generation.seeds import TRAIN, VALIDATION
@@ -47,7 +47,7 @@ def drawn(settings: Hyperparameters, fonts: tuple[str, ...]) -> TrainingData:
     """Captchas. Those for validation are drawn by the library, whatever draws the others: what counts is how it is
     read."""
     data, training = settings.data, settings.training
-    settings.check_drawn()
+    settings.check_generated()
     for_labelled = {
         "keep_ratio": data.keep_ratio,
         "channels 3": data.channels == 3,
@@ -132,8 +132,10 @@ def _fingerprint(*parts: Check) -> str:
 
 def _checked(arguments: argparse.Namespace, source: str, settings: Hyperparameters, alphabet: Alphabet | None) -> Check:
     rows = open_source(source, source_options(arguments))
-    checked = look(divided(rows, source), alphabet, settings.steps_of, arguments.max_units)
-    log.info("%s", "\n".join([f"{source}:", *described(checked, rows.form)]))
+    checked = check_with_progress(
+        samples_and_problems(rows, source), alphabet, settings.geometry.steps_of, arguments.max_units
+    )
+    log.info("%s", "\n".join([f"{source}:", *summary_lines(checked, rows.form)]))
     _tell_ink(checked, settings.data.ink)
     for told, problems in (("Left out", checked.dropped), ("Note", checked.notes)):
         for problem in problems[:LISTED]:
@@ -141,10 +143,11 @@ def _checked(arguments: argparse.Namespace, source: str, settings: Hyperparamete
         if len(problems) > LISTED:
             log.warning("%s: %d more; ctc-ocr data check lists all", told, len(problems) - LISTED)
     if not checked.samples:
-        raise RunError(f"{source}: none of its {len(checked.dropped)} samples can be used")
-    if checked.drop_share > arguments.max_bad:
+        raise RunError(f"none of its {len(checked.dropped)} samples can be used", source)
+    if checked.invalid_fraction > arguments.max_bad:
         raise RunError(
-            f"{source}: {checked.drop_share:.1%} of its samples cannot be used, more than --max_bad {arguments.max_bad}"
+            f"{checked.invalid_fraction:.1%} of its samples are invalid, more than --max_bad {arguments.max_bad}",
+            source,
         )
     return checked
 

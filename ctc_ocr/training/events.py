@@ -59,8 +59,8 @@ class EpochEnd:
     validation_accuracy: float
     validation_cer: float
     validation_lcs_ratio: float
-    blank_share: float  # of all steps of all validation images
-    empty_share: float  # of the validation images: nothing was read
+    blank_fraction: float  # of all steps of all validation images
+    empty_fraction: float  # of the validation images: nothing was read
     best_epoch: int  # number of the checkpoint with the best validation
     readings: tuple[Reading, ...]  # of all validation images, in their order
 

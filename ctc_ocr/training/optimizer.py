@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ctc_ocr.config.hyperparameters import Training
+from ctc_ocr.config.sections import Training
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.schedules import Schedule

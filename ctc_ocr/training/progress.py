@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ctc_ocr.alphabet import BLANK
-from ctc_ocr.decoding.greedy import collapse
+from ctc_ocr.alphabet import BLANK, collapse, unpad_labels
 from ctc_ocr.evaluation.metrics import Tally
 
 Array = np.ndarray[Any, Any]
@@ -28,7 +27,7 @@ class Sums:
         """Count N samples: losses (N,), best path (N, T), -1 behind a sample's own steps, labels (N, L) padded
         with 0. Returns their readings."""
         readings = collapse(np.maximum(best_path, BLANK).T)
-        self.tally.add(readings, label_lists(labels))
+        self.tally.add(readings, unpad_labels(labels))
         self.loss += float(losses.sum())
         self.blanks += int((best_path == BLANK).sum())
         self.steps += int((best_path >= 0).sum())
@@ -41,12 +40,12 @@ class Sums:
         return self.loss / max(self.tally.count, 1)
 
     @property
-    def blank_share(self) -> float:
+    def blank_fraction(self) -> float:
         """Share of the steps whose most probable class is the blank."""
         return self.blanks / max(self.steps, 1)
 
     @property
-    def empty_share(self) -> float:
+    def empty_fraction(self) -> float:
         """Share of the samples in which nothing was read."""
         return self.empty / max(self.tally.count, 1)
 
@@ -65,9 +64,3 @@ class Clock:
         """(seconds, share of them spent waiting)."""
         seconds = time.perf_counter() - self._started
         return seconds, (self._waited() - self._waited_before) / seconds
-
-
-def label_lists(labels: Array) -> list[list[int]]:
-    """Rows of labels (N, L), padded with 0, as lists of codes."""
-    rows = labels.astype(np.int64)
-    return [row[:length].tolist() for row, length in zip(rows, (rows != BLANK).sum(axis=1), strict=True)]

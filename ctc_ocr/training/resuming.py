@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ctc_ocr.checkpoint import model_files as checkpoint
+from ctc_ocr.checkpoint import model_files, run_files, training_state
 from ctc_ocr.checkpoint.model_files import Checkpoint
 from ctc_ocr.errors import InputError
 from ctc_ocr.training.best import Best
@@ -41,20 +41,20 @@ def newest(prefix: str) -> ResumePoint:
 
     Raises InputError if there is none.
     """
-    for epoch in reversed(checkpoint.epochs(prefix)):
-        stored = checkpoint.load(prefix, epoch)
+    for epoch in reversed(run_files.epochs(prefix)):
+        stored = model_files.load(prefix, epoch)
         if stored.model is None:
             raise InputError(f"{prefix}.json is missing, which a run needs to be resumed")
-        arrays, values = checkpoint.load_training_state(prefix, epoch)
+        arrays, values = training_state.load_training_state(prefix, epoch)
         try:
             names = ("epochs_done", "batches_done", "num_batches", "falls")
             progress = {name: int(values[name]) for name in names}
             sum_of_weights, best, data = int(values["checksum"]), Best(**values["best"]), str(values["data"])
         except (KeyError, TypeError, ValueError):
             raise InputError(f"{prefix}-{epoch:04d}.state.npz: not a training state of this package") from None
-        if sum_of_weights == checkpoint.checksum(stored.arg_params):
+        if sum_of_weights == training_state.checksum(stored.arg_params):
             return ResumePoint(prefix, stored, arrays, best=best, data=data, **progress)
         log.warning(
             "%s: weights and optimizer state do not belong together; taking the epoch before", stored.params_file
         )
-    raise InputError(f"{prefix}: no checkpoint to resume: in none do weights and optimizer state belong together")
+    raise InputError("no checkpoint to resume: in none do weights and optimizer state belong together", prefix)

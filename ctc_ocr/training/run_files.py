@@ -4,8 +4,7 @@ import csv
 from collections.abc import Sequence
 from typing import Any
 
-from ctc_ocr.checkpoint import history
-from ctc_ocr.checkpoint import model_files as checkpoint
+from ctc_ocr.checkpoint import history, run_files
 from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.training.events import EpochEnd
 
@@ -34,7 +33,7 @@ class ValidationReadings:
     """
 
     def __init__(self, prefix: str, names: Sequence[str] | None = None) -> None:
-        self._path, self._names = checkpoint.validation_path(prefix), names
+        self._path, self._names = run_files.validation_path(prefix), names
 
     def __call__(self, event: Any) -> None:
         if isinstance(event, EpochEnd):
@@ -58,5 +57,5 @@ class Pruning:
 
     def __call__(self, event: Any) -> None:
         if isinstance(event, EpochEnd) and self._keep:
-            newest = checkpoint.epochs(self._prefix)[-self._keep :]
-            checkpoint.prune(self._prefix, {*newest, event.best_epoch})
+            newest = run_files.epochs(self._prefix)[-self._keep :]
+            run_files.prune(self._prefix, {*newest, event.best_epoch})

@@ -2,7 +2,7 @@
 
 import math
 
-from ctc_ocr.config.hyperparameters import Training
+from ctc_ocr.config.sections import Training
 
 RISE = 0.3  # share of the steps in which one_cycle rises
 LONGEST_WARMUP = 0.5  # share of the steps: of a short run, a warm-up of the usual length would leave nothing
@@ -28,7 +28,7 @@ class Schedule:
         """The learning rate of a step as a share of the peak."""
         if self._training.schedule == "one_cycle":
             return _one_cycle(step / self._num_steps)
-        warmup = min(self._training.warmup_steps, int(LONGEST_WARMUP * self._num_steps))
+        warmup = min(self._training.warmup_updates, int(LONGEST_WARMUP * self._num_steps))
         if step < warmup:
             return step / warmup
         if self._training.schedule == "cosine":

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from ctc_ocr.checkpoint.model_files import tensorboard_folder
+from ctc_ocr.checkpoint.run_files import tensorboard_folder
 from ctc_ocr.errors import InputError
 from ctc_ocr.training.events import EpochEnd, Report
 
@@ -34,7 +34,7 @@ class TensorBoard:
                 filename_suffix=f".{time.time_ns()}",  # its own names differ from one second to the next only
             )
         except OSError as error:
-            raise InputError(f"{folder}: cannot be written to: {error.strerror}") from None
+            raise InputError(f"cannot be written to: {error.strerror}", folder) from None
 
     def __enter__(self) -> "TensorBoard":
         return self

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 
 from ctc_ocr import losses, symbols
-from ctc_ocr.checkpoint import model_files as checkpoint
-from ctc_ocr.checkpoint.model_files import Checkpoint, Model
-from ctc_ocr.config.hyperparameters import Hyperparameters, Training
+from ctc_ocr.alphabet import unpad_labels
+from ctc_ocr.checkpoint import model_files, training_state
+from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.checkpoint.model_files import Checkpoint
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.iterator import BatchIter
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.evaluation.metrics import edit_distances
@@ -26,7 +29,7 @@ from ctc_ocr.training.optimizer import (
     state_arrays,
     sum_over_devices,
 )
-from ctc_ocr.training.progress import Clock, Sums, label_lists
+from ctc_ocr.training.progress import Clock, Sums
 from ctc_ocr.training.resuming import ResumePoint
 from ctc_ocr.training.schedules import Schedule
 from ctc_ocr.training.transfer import Taken, transfer
@@ -242,7 +245,7 @@ class Trainer:
         for batch in validation:
             self.modules.forward(batch, is_train=False)
             codes = _count((self.module.get_outputs(), batch), sums)
-            truths = label_lists(batch.label[0].asnumpy())[: len(codes)]
+            truths = unpad_labels(batch.label[0].asnumpy())[: len(codes)]
             edits = edit_distances(codes, truths).tolist()
             readings += [Reading(decode(t), decode(c), e) for t, c, e in zip(truths, codes, edits, strict=True)]
         validation.reset()
@@ -272,8 +275,8 @@ class Trainer:
             validation_accuracy=validated.tally.accuracy,
             validation_cer=validated.tally.cer,
             validation_lcs_ratio=validated.tally.lcs_ratio,
-            blank_share=validated.blank_share,
-            empty_share=validated.empty_share,
+            blank_fraction=validated.blank_fraction,
+            empty_fraction=validated.empty_fraction,
             best_epoch=self.best.epoch,
             readings=readings,
         )
@@ -299,11 +302,11 @@ class Trainer:
             "num_batches": self._num_batches,
             "falls": self._schedule.falls,
             "best": asdict(self.best),
-            "checksum": checkpoint.checksum(arguments),
+            "checksum": training_state.checksum(arguments),
             "data": self._fingerprint,
         }
-        checkpoint.save_training_state(prefix, epoch, state_arrays(self.module._updater, self._num_devices), values)
-        path = checkpoint.save(prefix, epoch, self.symbol, arguments, auxiliary, self.model)
+        training_state.save_training_state(prefix, epoch, state_arrays(self.module._updater, self._num_devices), values)
+        path = model_files.save(prefix, epoch, self.symbol, arguments, auxiliary, self.model)
         self._tell(Saved(str(path)))
 
     def resume(self, point: ResumePoint) -> None:
@@ -344,7 +347,7 @@ class Trainer:
         try:
             values, taken = transfer(own, self.model.alphabet, other, stored.model.alphabet)
         except InputError as error:
-            raise InputError(f"{stored.params_file}: {error}") from None
+            raise error.within(stored.params_file) from None
         arrays = {name: mx.nd.array(value) for name, value in values.items()}
         self.modules.set_params({n: arrays[n] for n in arguments}, {n: arrays[n] for n in auxiliary})
         log.info("Begun from %s: %s", stored.params_file, taken)
@@ -375,7 +378,7 @@ def _refuse_another_model(point: ResumePoint, model: Model) -> None:
             old = before[section][name]
             if old == value:
                 continue
-            if section in ("training", "augmentation") or name in ("renderer", "cell", "dropout"):
+            if section in ("training", "augmentation") or name in ("renderer", "lstm_graph", "dropout"):
                 log.info("Going on with %s=%s; it was %s before", name, value, old)
             else:
                 raise InputError(f"{point.prefix} is a run with {name}={old}, and {value} is asked for: not resumed")

@@ -41,21 +41,21 @@ def open_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> R
         _refuse(path, "a pack", options, "delimiter", "splitter", "pattern")
         return read_pack(path, options.normalise)
     if path.suffix.lower() in SUFFIXES:
-        raise InputError(f"{path}: an image; accepted: a folder of images, a CSV file, or a RecordIO pack (.rec)")
+        raise InputError("an image; accepted: a folder of images, a CSV file, or a RecordIO pack (.rec)", path)
     _refuse(path, "a CSV file", options, "pattern")
     return read_delimited(path, options)
 
 
 def read_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> tuple[list[Sample], list[Problem]]:
     """All samples and all problems of `open_source`. Raises InputError also where there is neither."""
-    return divided(open_source(path, options), path)
+    return samples_and_problems(open_source(path, options), path)
 
 
-def divided(rows: Iterable[Sample | Problem], path: str | Path) -> tuple[list[Sample], list[Problem]]:
+def samples_and_problems(rows: Iterable[Sample | Problem], path: str | Path) -> tuple[list[Sample], list[Problem]]:
     """The samples and the problems of a source that was opened. Raises InputError where there is neither."""
     found = list(rows)
     if not found:
-        raise InputError(f"{path}: no labelled images in it")
+        raise InputError("no labelled images in it", path)
     return [row for row in found if isinstance(row, Sample)], [row for row in found if isinstance(row, Problem)]
 
 

@@ -68,13 +68,13 @@ def read_lines(path: Path) -> Iterator[bytes]:
         with path.open("rb") as file:
             start = file.read(3)
             if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-                raise InputError(f"{path}: UTF-16; accepted: UTF-8")
+                raise InputError("UTF-16; accepted: UTF-8", path)
             if start != b"\xef\xbb\xbf":
                 file.seek(0)
             for piece in file:
                 yield from piece.splitlines()  # a lone CR ends a row too
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
+        raise InputError(str(error.strerror), path) from None
 
 
 def _header(lines: list[bytes]) -> Form | None:
@@ -207,4 +207,4 @@ def write_delimited(path: Path, rows: Iterable[tuple[str, tuple[str, ...]]]) -> 
                     raise InputError(f"{image!r}: a row with a line end or a NUL in it cannot be written to a CSV file")
                 writer.writerow((image, label))
     except UnicodeEncodeError:
-        raise InputError(f"{path}: the path of an image is not UTF-8, and cannot be written to a CSV file") from None
+        raise InputError("the path of an image is not UTF-8, and cannot be written to a CSV file", path) from None

@@ -18,7 +18,7 @@ def find_image_files(folder: Path) -> list[Path]:
     dot is left out. Raises InputError if there is none."""
     found = sorted(path for path in _visible(folder) if path.suffix.lower() in SUFFIXES)
     if not found:
-        raise InputError(f"{folder}: no image files in this folder; accepted: {', '.join(SUFFIXES)}")
+        raise InputError(f"no image files in this folder; accepted: {', '.join(SUFFIXES)}", folder)
     return found
 
 

@@ -37,7 +37,7 @@ def _open(rec: Path) -> mmap.mmap:
     try:
         return recordio.open_mapped(rec)
     except (OSError, ValueError) as error:
-        raise InputError(f"{rec}: {getattr(error, 'strerror', None) or error}") from None
+        raise InputError(f"{getattr(error, 'strerror', None) or error}", rec) from None
 
 
 def _sample(rec: Path, key: int, offset: int, buffer: mmap.mmap, units: tuple[str, ...]) -> Sample | Problem:
@@ -54,7 +54,7 @@ def _read_index(rec: Path) -> dict[int, int]:
     try:
         return recordio.read_index(rec)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+        raise InputError(f"{getattr(error, 'strerror', None) or error}", path) from None
 
 
 def _index(code: float, count: int) -> int:
@@ -68,9 +68,9 @@ def _read_alphabet(path: Path) -> tuple[str, ...]:
         lookup = json.loads(path.read_text(encoding="utf-8"))["alphabet"]
         return Alphabet.from_lookup(lookup).units
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; a pack has its alphabet there, as {{unit: code}}") from None
+        raise InputError(f"{error.strerror}; a pack has its alphabet there, as {{unit: code}}", path) from None
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise error.within(path) from None
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f'{path}: expected {{"alphabet": {{unit: code}}}}: {error!r}') from None
 

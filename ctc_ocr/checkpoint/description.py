@@ -1,0 +1,52 @@
+"""PREFIX.json: all that is needed to rebuild a network and to read its output. No MXNet."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.text_files import read_json
+
+FORMAT, VERSION = "ctc_ocr model", 2
+READ_VERSIONS = (1, 2)  # 1 has some hyperparameters under older names
+
+
+@dataclass(frozen=True)
+class Model:
+    """Hyperparameters and alphabet of a network."""
+
+    hyperparameters: Hyperparameters
+    alphabet: Alphabet
+
+    def to_json(self) -> str:
+        """The text of PREFIX.json."""
+        values = {
+            "format": FORMAT,
+            "version": VERSION,
+            "hyperparameters": self.hyperparameters.to_dict(),
+            "alphabet": self.alphabet.lookup,
+        }
+        return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_file(cls, path: Path) -> "Model":
+        """Raises InputError that names the file for anything that is not such a description."""
+        values = read_json(path)
+        if not isinstance(values, dict) or values.get("format") != FORMAT:
+            raise InputError(f"not the description of a model: expected the format {FORMAT!r}", path)
+        if values.get("version") not in READ_VERSIONS:
+            accepted = ", ".join(map(str, READ_VERSIONS))
+            raise InputError(f"version {values.get('version')!r} is not known; accepted: {accepted}", path)
+        expected = {"format", "version", "hyperparameters", "alphabet"}
+        if set(values) != expected:
+            raise InputError(f"unknown or missing keys: {', '.join(sorted(set(values) ^ expected))}", path)
+        hyperparameters = Hyperparameters.from_dict(values["hyperparameters"], where=str(path))
+        lookup = values["alphabet"]
+        if not isinstance(lookup, dict) or not all(type(code) is int for code in lookup.values()):
+            raise InputError("the alphabet must be an object {unit: code}", path)
+        try:
+            return cls(hyperparameters, Alphabet.from_lookup(lookup))
+        except InputError as error:
+            raise error.within(path) from None

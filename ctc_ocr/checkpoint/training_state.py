@@ -1,0 +1,52 @@
+"""PREFIX-0001.state.npz: what a run needs to resume after an epoch, besides the weights."""
+
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctc_ocr.checkpoint.run_files import state_path
+from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.atomic_files import replacing
+from ctc_ocr.runtime.types import MXArray
+
+STATE_VALUES = "values as JSON"
+
+
+def save_training_state(
+    prefix: str | Path, epoch: int, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]
+) -> None:
+    """Write what a run needs to go on after this epoch: named arrays, and values that JSON can hold."""
+    text = np.array(json.dumps(dict(values)))
+    packed = io.BytesIO()  # zipfile, met by a full disk, ends in an error of its own
+    np.savez(packed, **{STATE_VALUES: text}, **arrays)
+    with replacing(state_path(prefix, epoch)) as temporary:
+        temporary.write_bytes(packed.getvalue())
+
+
+def load_training_state(prefix: str | Path, epoch: int) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """(arrays, values) as they were saved. Raises InputError that names the file if it is missing or broken."""
+    path = state_path(prefix, epoch)
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        values = json.loads(arrays.pop(STATE_VALUES).item())
+    except FileNotFoundError as error:
+        raise InputError(str(error.strerror), path) from None
+    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(f"broken training state ({type(error).__name__})", path) from None
+    return arrays, values
+
+
+def checksum(params: Mapping[str, MXArray]) -> int:
+    """CRC-32 of named parameters: a training state says by it which weights it goes with."""
+    total = 0
+    for name in sorted(params):
+        total = zlib.crc32(params[name].asnumpy().tobytes(), total)
+    return total

@@ -1,0 +1,66 @@
+"""How the sizes of images become the sizes of batches and the time steps of a network."""
+
+from dataclasses import dataclass
+
+from ctc_ocr.config.architectures import ARCHITECTURES
+from ctc_ocr.config.sections import Data, Network
+
+BATCH_WIDTHS = 16
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Widths in pixels and numbers of time steps, for a network and the data that it is given."""
+
+    data: Data
+    network: Network
+
+    def map_sizes(self) -> list[tuple[int, int]]:
+        """(width, height) of the feature maps after each convolution and its pooling, of an image of the full size."""
+        network, sizes = self.network, [(self.full_width, self.data.height)]
+        for stride, rows, columns in zip(network.strides, network.pool_heights, network.pool_widths, strict=True):
+            width, height = (-(-size // stride) for size in sizes[-1])
+            sizes.append((width // columns, height // rows))
+        return sizes[1:]
+
+    @property
+    def num_steps(self) -> int:
+        """Time steps of an image of the full width."""
+        if self.network.architecture == "crnn":
+            return self.map_sizes()[-1][0]
+        return self.full_width // self.columns_per_step
+
+    @property
+    def num_rows(self) -> int:
+        """Height of the feature maps after the last convolution."""
+        return self.map_sizes()[-1][1]
+
+    @property
+    def columns_per_step(self) -> int:
+        """Image columns per time step."""
+        return ARCHITECTURES.get(self.network.architecture).columns_per_step(self.network)
+
+    @property
+    def full_width(self) -> int:
+        """Width of a batch of the widest images: with keep_ratio, a multiple of columns_per_step."""
+        if not self.data.keep_ratio:
+            return self.data.width
+        return -(-self.data.width // self.columns_per_step) * self.columns_per_step
+
+    def batch_width(self, width: int) -> int:
+        """Width of a batch whose widest image has `width`: a multiple of a sixteenth of the full width, and of
+        columns_per_step. Few different widths, since each needs a network bound to it."""
+        piece = -(-self.full_width // (BATCH_WIDTHS * self.columns_per_step)) * self.columns_per_step
+        return min(-(-width // piece) * piece, self.full_width)
+
+    def resized_width(self, width: int, height: int) -> int:
+        """Width of an image of this size once it is resized to the network's height, without padding."""
+        if not self.data.keep_ratio:
+            return self.data.width
+        return min(max(1, round(width * self.data.height / height)), self.data.width)
+
+    def steps_of(self, width: int, height: int) -> int:
+        """Time steps of an image of this size."""
+        if not self.data.keep_ratio:
+            return self.num_steps
+        return -(-self.resized_width(width, height) // self.columns_per_step)

@@ -1,0 +1,110 @@
+"""Fields of hyperparameters with their help and accepted values, and their way from and to JSON."""
+
+import math
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from ctc_ocr.errors import InputError
+
+Integers = tuple[int, ...]
+MAX_SIZE = 10_000  # far beyond what is of use, and small enough for an error instead of a full memory
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a hyperparameter accepts, and what it is for.
+
+    `choices`: the accepted values, or a function that gives them; empty for any. `requires`: the values that other
+    hyperparameters must have for this one to have an effect.
+    """
+
+    help: str
+    choices: tuple[Any, ...] | Callable[[], tuple[Any, ...]] = ()
+    minimum: float = -math.inf
+    maximum: float = math.inf
+    requires: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    @property
+    def accepted(self) -> tuple[Any, ...]:
+        return self.choices() if callable(self.choices) else self.choices
+
+    def check(self, name: str, value: Any) -> None:
+        """Raises InputError with `name` as its place for a value that is not accepted."""
+        accepted = self.accepted
+        if accepted and value not in accepted:
+            raise InputError(f"{value!r} is not one of {', '.join(map(str, accepted))}", name)
+        for number in value if isinstance(value, tuple) else [value]:
+            if isinstance(number, str):
+                continue
+            if not math.isfinite(number):
+                raise InputError(f"{number!r} is not a finite number", name)
+            if number < self.minimum:
+                raise InputError(f"{number!r} is less than {self.minimum}", name)
+            if number > self.maximum:
+                raise InputError(f"{number!r} is more than {self.maximum}", name)
+
+
+def option(default: Any, help: str, **rule: Any) -> Any:
+    """A field of a section: its default, and the rest of its Rule."""
+    return field(default=default, metadata={"rule": Rule(help, **rule)})
+
+
+@dataclass(frozen=True)
+class Option:
+    """One hyperparameter: its section and name, type, default, and rule."""
+
+    section: str
+    name: str
+    type: Any
+    default: Any
+    rule: Rule
+
+
+def options_of(sections: Mapping[str, type]) -> dict[str, Option]:
+    """Every hyperparameter of {section name: dataclass} by its name; names are unique over the sections."""
+    found: dict[str, Option] = {}
+    for section, kind in sections.items():
+        hints = typing.get_type_hints(kind)
+        for each in fields(kind):
+            assert each.name not in found, f"{each.name} is in two sections"
+            found[each.name] = Option(section, each.name, hints[each.name], each.default, each.metadata["rule"])
+    return found
+
+
+def check_section(name: str, section: Any) -> None:
+    """Raises InputError for the first value of a section that its rule does not accept."""
+    for each in fields(section):
+        each.metadata["rule"].check(f"{name}.{each.name}", getattr(section, each.name))
+
+
+def section_from_dict(name: str, kind: Any, values: Any) -> Any:
+    """A section of {name: value}; others keep their defaults. InputError for unknown names and wrong types."""
+    refuse_unknown(values, [each.name for each in fields(kind)], "key", name)
+    hints = typing.get_type_hints(kind)
+    return kind(**{key: _typed(f"{name}.{key}", hints[key], value) for key, value in values.items()})
+
+
+def refuse_unknown(values: Any, accepted: list[str], what: str, where: str = "") -> None:
+    """Raises InputError if `values` is no mapping, or has a key that is not accepted."""
+    if not isinstance(values, Mapping):
+        raise InputError(f"expected an object, got {values!r}", where)
+    for key in values:
+        if key not in accepted:
+            raise InputError(f"unknown {what} {key!r}; accepted: {', '.join(accepted)}", where)
+
+
+def _typed(name: str, kind: Any, value: Any) -> Any:
+    """The value in its declared type: an int serves as a float, and nothing else is converted."""
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            raise InputError(f"a number of {len(str(value))} digits is too large", name) from None
+    if kind == Integers and isinstance(value, (list, tuple)):
+        return tuple(_typed(name, int, each) for each in value)
+    if kind == Integers or isinstance(value, bool) is not (kind is bool) or not isinstance(value, kind):
+        expected = "a list of int" if kind == Integers else kind.__name__
+        raise InputError(f"expected {expected}, got {value!r}", name)
+    return value

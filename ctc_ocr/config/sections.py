@@ -1,0 +1,152 @@
+"""The hyperparameters: every number and choice that shapes data, network and training.
+
+These dataclasses are the one list of them: the command line takes its flags, defaults, checks and help from here.
+"""
+
+from dataclasses import dataclass
+
+from ctc_ocr.config.architectures import ARCHITECTURES
+from ctc_ocr.config.renderers import RENDERERS
+from ctc_ocr.config.schema import MAX_SIZE, Integers, option
+
+LSTM, CRNN, AUGMENT = {"architecture": ("lstm",)}, {"architecture": ("crnn",)}, {"augment": (True,)}
+AUGMENT_COLOUR = {**AUGMENT, "channels": (3,)}
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is generated, and what the network is given. Sizes are in pixels.
+
+    Images are (height, width) uint8, or (height, width, 3) with three channels. The first six apply to generated
+    captchas only; with labelled images, the flag `--alphabet` sets the alphabet of the labels.
+    """
+
+    alphabet: str = option("0123456789", "characters of the generated captchas or of the labels, each once")
+    min_length: int = option(3, "minimum number of characters per captcha", minimum=1)
+    max_length: int = option(4, "maximum number of characters per captcha", minimum=1)
+    renderer: str = option("fast", "renderer of the training captchas", choices=RENDERERS.names)
+    draw_width: int = option(160, "width at which captchas are rendered", minimum=16, maximum=MAX_SIZE)
+    draw_height: int = option(60, "height at which captchas are rendered", minimum=16, maximum=MAX_SIZE)
+    width: int = option(
+        80, "width of the network's input; with keep_ratio, the maximum width", minimum=1, maximum=MAX_SIZE
+    )
+    height: int = option(30, "height of the network's input", minimum=1, maximum=MAX_SIZE)
+    keep_ratio: bool = option(
+        False, "resize labelled images to the height and keep their aspect ratio; those wider than width are squeezed"
+    )
+    channels: int = option(1, "1: grey, 3: colour (labelled images only)", choices=(1, 3))
+    ink: str = option(
+        "dark", "dark or light ink in the labelled images (light images are inverted), or auto: decided per image",
+        choices=("dark", "light", "auto"),
+    )  # fmt: skip
+    normalise: str = option(
+        "fixed", "normalise pixels by input_mean and input_scale alone, or (image) stretch each image's contrast first",
+        choices=("fixed", "image"),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Network:
+    """The network's shape.
+
+    `lstm` takes each image column as a time step. `crnn` has convolutions before bidirectional LSTMs; its lists have
+    one entry per convolution. An architecture of your own may use any of these.
+    """
+
+    architecture: str = option("lstm", "network architecture", choices=ARCHITECTURES.names)
+    num_layers: int = option(2, "number of LSTM layers", minimum=1, maximum=100)
+    num_hidden: int = option(100, "LSTM units per layer and direction", minimum=1, maximum=MAX_SIZE)
+    lstm_graph: str = option(
+        "fused", "the LSTM in training: one fused operator, or a graph unrolled over the time steps",
+        choices=("fused", "unrolled"), requires=LSTM,
+    )  # fmt: skip
+    features: Integers = option(
+        (32, 48, 64, 96), "filters of each convolution", minimum=1, maximum=MAX_SIZE, requires=CRNN
+    )
+    kernels: Integers = option(
+        (3, 3, 3, 3), "kernel size of each convolution, odd", minimum=1, maximum=99, requires=CRNN
+    )
+    strides: Integers = option((1, 1, 1, 1), "stride of each convolution", minimum=1, maximum=99, requires=CRNN)
+    pool_heights: Integers = option((2, 2, 2, 2), "max-pooling height after each convolution", minimum=1, requires=CRNN)
+    pool_widths: Integers = option((2, 2, 1, 1), "max-pooling width after each convolution", minimum=1, requires=CRNN)
+    batch_norm: bool = option(True, "batch norm after each convolution", requires=CRNN)
+    dropout: float = option(0.0, "dropout after each LSTM layer", minimum=0.0, maximum=0.95, requires=CRNN)
+    input_mean: float = option(225.0, "pixel value (0 to 255) that is normalised to 0: about the paper's")
+    input_scale: float = option(20.0, "difference from input_mean that is normalised to 1", minimum=1e-6)
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the network is trained. An epoch is samples_per_epoch generated images, or all labelled ones."""
+
+    loss: str = option("ctc", "CTC loss: MXNet's operator, or Baidu's warp-ctc", choices=("ctc", "warpctc"))
+    batch_size: int = option(32, "samples per batch", minimum=1, maximum=MAX_SIZE)
+    num_epoch: int = option(12, "maximum number of epochs", minimum=1)
+    samples_per_epoch: int = option(15_000, "samples per epoch; 0: the number of labelled images", minimum=0)
+    validation_samples: int = option(3_000, "generated images for validation, the same in every epoch", minimum=1)
+    optimizer: str = option("adam", "optimizer", choices=("adam", "sgd", "rmsprop"))
+    learning_rate: float = option(4e-3, "peak learning rate", minimum=0.0)
+    momentum: float = option(0.9, "momentum", minimum=0.0, requires={"optimizer": ("sgd",)})
+    weight_decay: float = option(0.0, "weight decay", minimum=0.0)
+    warmup_updates: int = option(
+        200, "updates in which the learning rate rises from 0 to its peak", minimum=0,
+        requires={"schedule": ("cosine", "constant", "plateau")},
+    )  # fmt: skip
+    schedule: str = option(
+        "cosine", "learning rate schedule; one_cycle has its own warm-up, plateau reduces it when validation stalls",
+        choices=("cosine", "constant", "one_cycle", "plateau"),
+    )  # fmt: skip
+    plateau_patience: int = option(
+        5, "epochs without improvement before the rate is reduced", minimum=1, requires={"schedule": ("plateau",)}
+    )
+    plateau_factor: float = option(
+        0.5, "factor by which the rate is reduced", minimum=0.0, maximum=1.0, requires={"schedule": ("plateau",)}
+    )
+    stop_patience: int = option(0, "early stopping after this many epochs without improvement; 0: never", minimum=0)
+    keep: int = option(0, "number of newest checkpoints to keep, in addition to the best; 0: all", minimum=0)
+    clip_gradient: float = option(1.0, "maximum norm of the gradient; 0: no clipping", minimum=0.0)
+    seed: int = option(0, "seed of images, initial weights and order", minimum=0, maximum=2**64 - 1)
+    target_accuracy: float = option(
+        0.0, "stop after the epoch whose validation accuracy reaches this; 0: never", minimum=0.0, maximum=1.0
+    )
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How labelled training images are changed at random. Amounts are uniform in [-max, max], or [0, max] where they
+    have no direction; 0 switches one off."""
+
+    augment: bool = option(False, "augment labelled training images, in the ranges below")
+    max_rotation: float = option(0.5, "rotation in degrees", minimum=0.0, maximum=180.0, requires=AUGMENT)
+    max_shear: float = option(
+        0.2, "horizontal shear: columns that a row moves relative to the next", minimum=0.0, maximum=2.0,
+        requires=AUGMENT,
+    )  # fmt: skip
+    max_scale: float = option(
+        0.1, "fraction by which width and height are scaled independently; height as far as there is room",
+        minimum=0.0, maximum=0.5, requires=AUGMENT,
+    )  # fmt: skip
+    max_padding: float = option(
+        0.1, "paper added left and right, as a fraction of the height", minimum=0.0, maximum=2.0, requires=AUGMENT
+    )
+    max_shift: float = option(
+        0.1, "vertical shift of the ink, as a fraction of the height, as far as there is room",
+        minimum=0.0, maximum=1.0, requires=AUGMENT,
+    )  # fmt: skip
+    max_warp: float = option(
+        0.0, "elastic warp: displacement as a fraction of the height", minimum=0.0, maximum=0.1, requires=AUGMENT
+    )
+    max_brightness: float = option(
+        0.1, "brightness, as a fraction of the full range", minimum=0.0, maximum=1.0, requires=AUGMENT
+    )
+    max_contrast: float = option(
+        0.3, "contrast: multiplied by 1/(1 + this) to 1 + this", minimum=0.0, maximum=10.0, requires=AUGMENT
+    )
+    max_blur: float = option(0.5, "Gaussian blur: sigma in pixels", minimum=0.0, maximum=20.0, requires=AUGMENT)
+    max_noise: float = option(
+        0.0, "Gaussian noise: sigma in pixel values", minimum=0.0, maximum=128.0, requires=AUGMENT
+    )
+    max_hue: float = option(0.0, "hue shift in degrees", minimum=0.0, maximum=180.0, requires=AUGMENT_COLOUR)
+    max_saturation: float = option(
+        0.0, "fraction by which the saturation changes", minimum=0.0, maximum=1.0, requires=AUGMENT_COLOUR
+    )

@@ -1,0 +1,87 @@
+"""The probability of a text given an image: the sum over all its alignments. NumPy only.
+
+Log probabilities are (T, N, C): time steps, images, classes. Where images differ in width, `steps` (N,) are each
+image's own time steps, 0 to T; None: all of them have T.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctc_ocr.alphabet import BLANK
+from ctc_ocr.errors import InputError
+
+Steps = Sequence[int] | NDArray[Any]
+
+MIN_LOG_PROBABILITY = -1e6
+
+
+def true_steps(log_probs: NDArray[Any], steps: Steps | None = None) -> NDArray[np.intp]:
+    """(N,): the time steps of each image of (T, N, C). Raises InputError if they are not N numbers from 0 to T."""
+    total, count, _ = log_probs.shape
+    if steps is None:
+        return np.full(count, total)
+    found = np.asarray(steps).astype(np.intp)
+    if found.shape != (count,) or (found < 0).any() or (found > total).any():
+        raise InputError(f"expected {count} numbers of steps from 0 to {total}, got {np.asarray(steps).tolist()}")
+    return found
+
+
+def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Logits (..., C) -> log probabilities (..., C) float64 over the last axis."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+
+
+def label_log_probability(
+    log_probs: NDArray[np.floating[Any]], labels: Sequence[Sequence[int]], steps: Steps | None = None
+) -> NDArray[np.float64]:
+    """log p(label | image) for (T, N, C) log probabilities and N labels (codes 1..C-1, no padding) -> (N,) float64.
+
+    The sum over all alignments, by the forward algorithm (Graves et al., 2006, section 4.1); -inf for a label that
+    needs more steps than there are. A probability below exp(MIN_LOG_PROBABILITY) counts as that. Steps are at least 1; more
+    than T raise InputError.
+
+    The recursion goes through the states (blank, unit, blank, ..., unit, blank) instead of through the steps: a label
+    has fewer of them, and each is computed for all steps at once.
+    """
+    count = log_probs.shape[1]
+    lengths = np.array([len(label) for label in labels], dtype=np.intp)
+    units = np.full((lengths.max(initial=0), count), BLANK)
+    for column, label in zip(units.T, labels, strict=True):
+        column[: len(label)] = label
+    # A unit may follow another without a blank between them if the two differ.
+    passage = np.where(units[1:] == units[:-1], -np.inf, 0.0)
+    images = np.arange(count)
+    last = true_steps(log_probs, steps) - 1
+    # Log probability of having stayed in a state from the first step on.
+    blanks = np.cumsum(np.maximum(log_probs[:, :, BLANK], MIN_LOG_PROBABILITY), axis=0, dtype=np.float64)  # (T, N)
+    stays = np.cumsum(
+        np.maximum(log_probs[:, images, units], MIN_LOG_PROBABILITY), axis=0, dtype=np.float64
+    )  # (T, L, N)
+    unit, blank = np.empty(0), blanks  # forward variables of the last two states, (T, N)
+    found = [blank[last, images]]
+    for position in range(len(units)):
+        if position == 0:
+            unit = _alpha(blank, 0.0, stays[:, 0])
+        else:
+            unit = _alpha(np.logaddexp(blank, unit + passage[position - 1]), -np.inf, stays[:, position])
+        blank = _alpha(unit, -np.inf, blanks)
+        found.append(np.logaddexp(unit[last, images], blank[last, images]))
+    return np.asarray(np.stack(found)[lengths, images])
+
+
+def _alpha(source: NDArray[np.float64], start: float, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The forward variable of a state, log, (T, N): it is entered from `source` (T, N) of the step before, or at first
+    with log probability `start`, and stayed in from step to step, which sums up to `sums` (T, N).
+
+    alpha[t] = exp(sums[t]) * (exp(start) + the sum over j < t of source[j] / exp(sums[j])).
+    """
+    entered = np.empty_like(sums)
+    entered[0] = start
+    np.subtract(source[:-1], sums[:-1], entered[1:])
+    alpha: NDArray[np.float64] = np.logaddexp.accumulate(entered, axis=0)
+    alpha += sums
+    return alpha
