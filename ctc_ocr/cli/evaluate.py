@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ctc_ocr.cli.common import add_device_options, add_version, fraction, refuse_inputs, run
 from ctc_ocr.cli.data_options import add_source, progress_bar, refuse_existing, source_options
-from ctc_ocr.cli.decoding_options import add_decoding, decoder
+from ctc_ocr.cli.decoding_options import add_decoding, decoder, warn_of_skipped_words
 from ctc_ocr.cli.evaluation_table import table
 from ctc_ocr.cli.models import InkWatch, add_epoch, add_ink, chosen_model
 from ctc_ocr.datasets.samples import Problem, Rows
@@ -70,8 +70,8 @@ def _evaluate(argv: list[str]) -> int:
 
     batch_size = arguments.batch_size or BATCH_SIZE
     prefix, epoch = chosen_model(arguments.model, arguments.epoch)
-    predictor = Predictor(prefix, epoch, batch_size, contexts(arguments.gpu)[0], ink=arguments.ink)
-    predictor.decoder = decoder(arguments, predictor.alphabet, PROG)
+    predictor = Predictor(prefix, epoch, batch_size, contexts(arguments.gpu)[0], decoder(arguments), arguments.ink)
+    warn_of_skipped_words(predictor.decoder, arguments, PROG)
     evaluation = Evaluation(predictor.alphabet, arguments.min_confidence)
     first, count = list[Problem](), 0
     ink = InkWatch(predictor.hyperparameters.data.ink)

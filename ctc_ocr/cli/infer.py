@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from ctc_ocr.cli.common import add_device_options, add_version, fraction, refuse_inputs, run
 from ctc_ocr.cli.data_options import refuse_existing
-from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder
+from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder, warn_of_skipped_words
 from ctc_ocr.cli.models import InkWatch, add_epoch, add_ink, chosen_model
 from ctc_ocr.cli.shown_readings import REFUSAL, is_refused, line_of, only_text
 from ctc_ocr.datasets.labels_csv import read_labels
@@ -75,8 +75,9 @@ def _infer(argv: list[str]) -> int:
     from ctc_ocr.runtime.devices import contexts
 
     batch_size, context = arguments.batch_size or BATCH_SIZE, contexts(arguments.gpu)[0]
-    predictor = Predictor(*chosen_model(arguments.prefix, arguments.epoch), batch_size, context, ink=arguments.ink)
-    predictor.decoder = decoder(arguments, predictor.alphabet, PROG)
+    model = chosen_model(arguments.prefix, arguments.epoch)
+    predictor = Predictor(*model, batch_size, context, decoder(arguments), arguments.ink)
+    warn_of_skipped_words(predictor.decoder, arguments, PROG)
     reader = ImageReader(predictor)
     # What is not shown is not computed: it takes longer than the reading.
     confidence = bool(arguments.json or arguments.out or arguments.min_confidence or "top_k" in arguments)

@@ -71,9 +71,9 @@ class Predictor:
         checkpoint = load(prefix, named if epoch is None else epoch)
         self.epoch = checkpoint.epoch
         self.batch_size = batch_size
-        self.decoder = decoder or Decoder()
         self.calibration: Calibration | None = load_calibration(prefix, checkpoint.epoch)
         self._graph = inference_graph(checkpoint)
+        self.decoder = (decoder or Decoder()).bind(self._graph.alphabet)
         settings = self._graph.hyperparameters
         self.hyperparameters = replace(settings, data=replace(settings.data, ink=ink or settings.data.ink))
         self._context = context or mx.cpu()
@@ -180,7 +180,7 @@ class Predictor:
     def _read(
         self, log_probs: NDArray[np.float32], steps: NDArray[np.intp] | None, confidence: bool
     ) -> list[Prediction]:
-        hypotheses = self.decoder.read(log_probs, steps, confidence)
+        hypotheses = self.decoder.decode(log_probs, steps, confidence)
         return [self._prediction(each, confidence) for each in hypotheses]
 
     def _prediction(self, hypotheses: Sequence[Any], confidence: bool) -> Prediction:
