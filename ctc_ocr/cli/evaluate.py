@@ -16,7 +16,7 @@ from ctc_ocr.cli.models import InkWatch, add_epoch, add_ink, chosen_model
 from ctc_ocr.datasets.samples import Problem, Rows
 from ctc_ocr.datasets.sources import open_source
 from ctc_ocr.errors import InputError, RunError
-from ctc_ocr.evaluation.report import Evaluation
+from ctc_ocr.evaluation.evaluator import Evaluator
 from ctc_ocr.images.files import read_image
 from ctc_ocr.runtime.atomic_files import is_device, replacing
 from ctc_ocr.runtime.threads import set_threads
@@ -72,25 +72,25 @@ def _evaluate(argv: list[str]) -> int:
     prefix, epoch = chosen_model(arguments.model, arguments.epoch)
     predictor = Predictor(prefix, epoch, batch_size, contexts(arguments.gpu)[0], decoder(arguments), arguments.ink)
     warn_of_skipped_words(predictor.decoder, arguments, PROG)
-    evaluation = Evaluation(predictor.alphabet, arguments.min_confidence)
+    evaluator = Evaluator(predictor.alphabet, arguments.min_confidence)
     first, count = list[Problem](), 0
     ink = InkWatch(predictor.hyperparameters.data.ink)
     for truths, readings, problems in _readings(rows, predictor, ink):
-        evaluation.add([each.codes for each in readings], [each.confidence or 0.0 for each in readings], truths)
+        evaluator.add([each.codes for each in readings], [each.confidence or 0.0 for each in readings], truths)
         first += problems[: LISTED - len(first)]
         count += len(problems)
     _tell_problems(first, count)
     ink.report(PROG)
-    report = evaluation.report()
-    if not (report["samples"] or count):
+    result = evaluator.result()
+    if not (result.samples or count):
         raise InputError("no labelled images in it", arguments.source)
-    if not report["samples"]:
+    if not result.samples:
         raise RunError(f"not one of its {count} images could be evaluated", arguments.source)
-    print(table(report))
+    print(table(result))
     model = {"model": prefix, "epoch": predictor.epoch, "source": str(arguments.source)}
     skipped = {"count": count, "first": [str(each) for each in first]}
     if arguments.json:
-        _write(arguments.json, {**model, **report, "problems": skipped})
+        _write(arguments.json, {**model, **result.to_dict(), "problems": skipped})
     return 1 if count else 0
 
 

@@ -153,7 +153,7 @@ def _summary(tally: Tally, refused: int) -> str:
     """Of the images whose truth is known. What was refused is neither right nor wrong."""
     share = f" ({tally.accuracy:.4f})" if tally.count else ""
     more = f", {refused} refused" if refused else ""
-    return f"{tally.exact} of {tally.count} right{share}{more}"
+    return f"{tally.correct} of {tally.count} right{share}{more}"
 
 
 class ImageReader:
