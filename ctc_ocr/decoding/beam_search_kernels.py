@@ -104,8 +104,8 @@ def add_child(tree, node, code, child, ngrams, lm_weight, length_bonus, words):
 
 @compiled
 def extendable(beam, tree, position, code):
-    """Log probability of the alignments of a prefix that a step with this class extends by a unit: all of them, or,
-    where the code repeats the prefix's last unit, those that end in a blank."""
+    """Log probability of those alignments of a prefix after which `code` is a new unit: all, or, where it repeats the
+    prefix's last unit, those that end in a blank."""
     if tree.codes[beam.nodes[position]] == code:
         return beam.blank_log_probs[position]
     return beam.log_probs[position]
@@ -142,12 +142,13 @@ def stay(beam, tree, class_log_probs, steps_left, words):
 
 @compiled
 def best_candidates(beam, tree, stayed, class_log_probs, steps_left, width, ngrams, lm_weight, length_bonus, words):
-    """The best `width` prefixes after a step, as a heap of (score, position in the beam, code): the prefix there,
-    extended by a unit, or itself for BLANK, with the log probabilities `stayed`.
+    """The best `width` prefixes after a step, as a heap of (score, position in the beam, code): the prefix at this
+    position extended by a unit, or, for BLANK, the prefix itself. `stayed` is what `stay` gives.
 
-    Pruning is exact: a unit raises the score of a prefix by no more than its own log probability and the length bonus,
-    so what cannot get among the best by that is skipped.
+    Pruning is exact: a unit adds its log probability, which the language model can only lower, and the length bonus.
+    Extensions that cannot be among the best even so are skipped.
     """
+    # Taken out of their tuples once: numba counts references each time.
     nodes, beam_log_probs, fusion_scores = beam.nodes, beam.log_probs, tree.fusion_scores
     blank_log_probs, unit_log_probs = stayed
     heap = [(0.0, 0, 0) for _ in range(0)]
