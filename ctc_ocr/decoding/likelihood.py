@@ -41,7 +41,7 @@ def label_log_probability(
     """log p(label | image) for (T, N, C) log probabilities and N labels (codes 1..C-1, no padding) -> (N,) float64.
 
     The sum over all alignments, by the forward algorithm (Graves et al., 2006, section 4.1); -inf for a label that
-    needs more steps than there are. A probability below exp(MIN_LOG_PROBABILITY) counts as that. Steps are at least 1; more
+    needs more steps than there are. A probability below exp(MIN_LOG_PROBABILITY) counts as that. Steps are at least 1;
     than T raise InputError.
 
     The recursion goes through the states (blank, unit, blank, ..., unit, blank) instead of through the steps: a label
