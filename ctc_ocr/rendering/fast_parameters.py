@@ -22,7 +22,10 @@ _FOLLOWED = frozenset(
         "word_space_probability",
     }
 )
-_HARMLESS = frozenset({"__init__", "__module__", "__doc__", "__dict__", "__weakref__", "__annotations__"})
+_HARMLESS = frozenset({"__init__", "__module__", "__doc__", "__dict__", "__weakref__", "__annotations__"}) | {
+    # Python 3.13 and 3.14 give these to every class.
+    "__firstlineno__", "__static_attributes__", "__annotate__", "__annotate_func__", "__annotations_cache__",
+}  # fmt: skip
 _INSIDE = 215  # levels from which on a pixel belongs to the inside of a character, whose opacity is 220 or more
 _EDGE_LOSS = 0.15  # steps
 _SMALLEST_SIDE = 5  # pixels; below, nothing of a character is left
