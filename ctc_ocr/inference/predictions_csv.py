@@ -9,7 +9,7 @@ from pathlib import Path
 from ctc_ocr.datasets.labels_csv import HEADER as LABELS_HEADER
 from ctc_ocr.datasets.sources.delimited import (
     DELIMITERS,
-    LOOKED_AT,
+    ROWS_FOR_FORM,
     is_other_header,
     likeliest_delimiter,
     parse_row,
@@ -43,7 +43,7 @@ def read_listed(path: Path) -> list[Listed]:
     lines = list(read_lines(path))
     delimiter = _delimiter(lines)
     listed = [_listed(path, number, line, delimiter) for number, line in enumerate(lines, start=1) if line]
-    if listed and (listed[0].name == LABELS_HEADER[0] or is_other_header(path, lines[:LOOKED_AT], delimiter)):
+    if listed and (listed[0].name == LABELS_HEADER[0] or is_other_header(path, lines[:ROWS_FOR_FORM], delimiter)):
         listed = listed[1:]
     if not listed:
         raise InputError("names no images; expected the path of one at the beginning of each row", path)
@@ -54,7 +54,7 @@ def _delimiter(lines: Sequence[bytes]) -> str:
     """That of the header, or else the likeliest one."""
     first = next(filter(None, lines), b"")
     named = [each for each in DELIMITERS if first.startswith(f"{LABELS_HEADER[0]}{each}".encode())]
-    return named[0] if named else likeliest_delimiter(lines[:LOOKED_AT], DELIMITERS)[0]
+    return named[0] if named else likeliest_delimiter(lines[:ROWS_FOR_FORM], DELIMITERS)[0]
 
 
 def _listed(table: Path, number: int, line: bytes, delimiter: str) -> Listed:
