@@ -1,4 +1,4 @@
-"""Captchas through worker processes and the DataIter."""
+"""Captchas through image processes and the DataIter."""
 
 import itertools
 
@@ -26,17 +26,17 @@ def samples(iterator: BatchIter) -> list[tuple[bytes, tuple[int, ...]]]:
     return found
 
 
-def drawn(font: str, num_proc: int, batch_size: int, count: int) -> list[tuple[bytes, tuple[int, ...]]]:
+def rendered(font: str, num_proc: int, batch_size: int, count: int) -> list[tuple[bytes, tuple[int, ...]]]:
     from_seed = source(font, batch_size)
     with BatchPool(from_seed, num_proc, itertools.count()) as pool:
         return samples(streamed_batches(from_seed, pool, count))
 
 
 def test_same_seed_same_data_whatever_processes_and_batches(ubuntu_font: str) -> None:
-    expected = drawn(ubuntu_font, num_proc=1, batch_size=4, count=16)
+    expected = rendered(ubuntu_font, num_proc=1, batch_size=4, count=16)
     assert len(set(expected)) == 16
-    assert drawn(ubuntu_font, num_proc=3, batch_size=4, count=16) == expected
-    assert drawn(ubuntu_font, num_proc=2, batch_size=8, count=16) == expected
+    assert rendered(ubuntu_font, num_proc=3, batch_size=4, count=16) == expected
+    assert rendered(ubuntu_font, num_proc=2, batch_size=8, count=16) == expected
 
 
 def test_seeds_and_streams_differ(ubuntu_font: str) -> None:
@@ -55,7 +55,7 @@ def test_labels_are_within_the_lengths_and_padded_with_blanks(ubuntu_font: str) 
     assert labels.max() <= 10
 
 
-def test_validation_is_the_same_every_epoch_and_its_padding_is_told(ubuntu_font: str) -> None:
+def test_validation_is_the_same_every_epoch_and_has_its_padding(ubuntu_font: str) -> None:
     iterator = cached_batches(source(ubuntu_font), 10, 1)
     pads = [batch.pad for batch in iterator]
     iterator.reset()

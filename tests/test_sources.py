@@ -1,4 +1,4 @@
-"""Every kind of source: what it reads, what it says of bad rows, and that what is written is read again."""
+"""Every kind of source: what it reads, which problems it reports, and that what is written can be read."""
 
 import json
 import os
@@ -64,8 +64,8 @@ def units(path: Path, **options: str) -> list[tuple[str, ...]]:
         ("no_suffix;|1|\n", {}, [("1",)]),
         ("a.png, 1 \n", {}, [tuple(" 1 ")]),
         ("a.png;||\nb.png;|1|\nc.png;|2|\n", {}, [(), ("1",), ("2",)]),
-        ("a.png,\u0041\u030a\n", {"normalise": "NFC"}, [("\u00c5",)]),
-        ("a.png;|A\u030a|\n", {"normalise": "NFC"}, [("\u00c5",)]),
+        ("a.png,\u0041\u030a\n", {"unicode_form": "NFC"}, [("\u00c5",)]),
+        ("a.png;|A\u030a|\n", {"unicode_form": "NFC"}, [("\u00c5",)]),
     ],
 )
 def test_forms_of_csv(
@@ -90,7 +90,7 @@ def test_paths_start_from_the_folder_of_the_csv(tmp_path: Path, monkeypatch: pyt
     assert samples[1].read_bytes() == elsewhere.read_bytes()
 
 
-def test_bad_rows_are_told_and_stop_nothing(tmp_path: Path) -> None:
+def test_bad_rows_are_problems_and_stop_nothing(tmp_path: Path) -> None:
     rows = [
         b"a.png;|1|",
         b"b.png",
@@ -140,7 +140,7 @@ def test_written_labels_are_read_again(tmp_path: Path, labels: list[str | tuple[
     assert [path.name for path in tmp_path.iterdir()] == ["set.csv"]
 
 
-def test_rows_that_a_csv_cannot_hold_are_refused(tmp_path: Path) -> None:
+def test_rows_that_a_csv_cannot_contain_are_refused(tmp_path: Path) -> None:
     for image in ("a\nb.png", "a\udcff.png"):
         with pytest.raises(InputError, match="cannot be written"):
             write_delimited(tmp_path / "set.csv", [(image, ("1",))])
@@ -175,10 +175,10 @@ def test_texts_beside_images(tmp_path: Path) -> None:
     (tmp_path / "g.txt").write_text("alone")
     samples, problems = read_source(tmp_path)
     assert [sample.label for sample in samples] == ["Fließ", "end", "below"]
-    told = {Path(problem.where).name: problem.reason for problem in problems}
-    assert told.keys() == {"b.txt", "c.txt", "f_1.png", "g.txt"}
-    assert "2 lines" in told["b.txt"]
-    assert "UTF-8" in told["c.txt"]
+    reasons = {Path(problem.where).name: problem.reason for problem in problems}
+    assert reasons.keys() == {"b.txt", "c.txt", "f_1.png", "g.txt"}
+    assert "2 lines" in reasons["b.txt"]
+    assert "UTF-8" in reasons["c.txt"]
 
 
 def test_which_kind_of_folder_wins(tmp_path: Path) -> None:
@@ -199,12 +199,12 @@ def test_sources_that_cannot_be_read(tmp_path: Path) -> None:
     for name, options, complaint in (
         ("missing.csv", {}, "No such file"),
         ("empty", {}, "no image files"),
-        ("nothing.csv", {}, "no labelled images"),
+        ("nothing.csv", {}, "contains no labelled images"),
         ("utf16.csv", {}, "UTF-16"),
-        ("images", {"pattern": "("}, "no regular expression"),
-        ("images", {"pattern": "abc"}, r"no group, as in \(\?P<label>"),
-        ("images", {"delimiter": ","}, "delimiter would mean nothing"),
-        ("nothing.csv", {"pattern": "(.)"}, "pattern would mean nothing"),
+        ("images", {"pattern": "("}, "not a regular expression"),
+        ("images", {"pattern": "abc"}, r"needs a group, such as \(\?P<label>"),
+        ("images", {"delimiter": ","}, "delimiter has no effect on a folder"),
+        ("nothing.csv", {"pattern": "(.)"}, "pattern has no effect on a CSV file"),
         ("nothing.csv", {"delimiter": ";;"}, "expected one character"),
         ("nothing.csv", {"delimiter": "|", "splitter": "|"}, "the same"),
         ("missing.rec", {}, "missing.json: No such file"),
@@ -269,7 +269,7 @@ def test_mxnet_reads_a_pack(pack: Path) -> None:
     assert np.array_equal(image, cv2.imread(str(pack.parent / "2.png"), cv2.IMREAD_GRAYSCALE))
 
 
-def test_a_damaged_pack_gives_its_whole_records(pack: Path) -> None:
+def test_a_damaged_pack_gives_its_complete_records(pack: Path) -> None:
     content = pack.read_bytes()
     pack.write_bytes(content[:-60])
     samples, problems = read_source(pack)
@@ -282,7 +282,7 @@ def test_a_damaged_pack_gives_its_whole_records(pack: Path) -> None:
     pack.write_bytes(content)
     samples, problems = read_source(pack)
     assert [sample.record for sample in samples] == [1]
-    assert "code 2 is none of the pack's alphabet: 1 to 1" in problems[0].reason
+    assert "code 2 in the label; the pack's alphabet has the codes 1 to 1" in problems[0].reason
     for name, damage in (("set.idx", "0\t0\nx"), ("set.json", '{"alphabet": 1}'), ("set.json", "{"), ("set.rec", "")):
         whole = (pack.parent / name).read_bytes()
         (pack.parent / name).write_text(damage)
@@ -327,40 +327,40 @@ def test_all_line_ends_and_no_others_end_rows(tmp_path: Path, ends: str) -> None
     assert [sample.label for sample in read_source(path)[0]] == ["1\u2028\x0b2", "3"]
 
 
-def test_a_header_of_other_words_is_left_out(tmp_path: Path) -> None:
+def test_a_header_of_other_words_is_skipped(tmp_path: Path) -> None:
     path = table(tmp_path / "named.csv", "path,text\na.png,1\nb.png,2\n")
     assert [sample.label for sample in read_source(path)[0]] == ["1", "2"]
     picture(tmp_path / "path")  # an image without a suffix
     assert [sample.label for sample in read_source(path)[0]] == ["text", "1", "2"]
 
 
-def test_the_form_of_the_labels_is_told_and_no_table_passed_over(tmp_path: Path) -> None:
+def test_the_form_of_the_labels_is_described_and_no_table_ignored(tmp_path: Path) -> None:
     picture(tmp_path / "images" / "12_1.png")
-    assert "names of files" in open_source(tmp_path / "images").form
+    assert "file names" in open_source(tmp_path / "images").form
     split = table(tmp_path / "images" / "plates.csv", "12_1.png;|1|2|\n")
-    assert open_source(split).form.endswith("with ';' behind the path, a unit each between '|'")
+    assert open_source(split).form.endswith("(delimiter ';', units separated by '|')")
     with pytest.raises(InputError, match=r"are its labels in plates\.csv, or in the names of its images\?"):
         open_source(tmp_path / "images")
-    assert "names of files" in open_source(tmp_path / "images", SourceOptions(pattern="(.*)_")).form
+    assert "file names" in open_source(tmp_path / "images", SourceOptions(pattern="(.*)_")).form
     (tmp_path / "images" / "ocr-symbol.json").touch()  # a model beside its images
-    assert "names of files" in open_source(tmp_path / "images").form
+    assert "file names" in open_source(tmp_path / "images").form
     (tmp_path / "images" / "ocr-symbol.json").unlink()
     for name in ("a.heic", "b.HEIC", "c.pdf"):
         (tmp_path / "images" / name).touch()
     split.unlink()
-    assert open_source(tmp_path / "images").form.endswith("; left alone: 2 .heic, 1 .pdf")
+    assert open_source(tmp_path / "images").form.endswith("; not read: 2 .heic, 1 .pdf")
     (tmp_path / "images" / "12_1.txt").write_text("12")
     assert ".txt files" in open_source(tmp_path / "images").form
 
 
-def test_names_of_images_that_are_none_are_told(tmp_path: Path) -> None:
+def test_image_names_of_what_is_no_image_file(tmp_path: Path) -> None:
     picture(tmp_path / "12_1.png")
     (tmp_path / "34_1.png").symlink_to(tmp_path / "nothing.png")
     (tmp_path / "56_1.png").mkdir()
     os.mkfifo(tmp_path / "78_1.png")
     checked = check(*read_source(tmp_path))
-    assert [sample.label for sample in checked.samples] == ["12"]
-    told = {Path(problem.where).name: problem.reason for problem in checked.dropped}
-    assert told["34_1.png"] == "No such file or directory"
-    assert told["56_1.png"] == "Is a directory"
-    assert told["78_1.png"] == "a device or a pipe; expected a file"
+    assert [each.sample.label for each in checked.samples] == ["12"]
+    reasons = {Path(problem.where).name: problem.reason for problem in checked.invalid}
+    assert reasons["34_1.png"] == "No such file or directory"
+    assert reasons["56_1.png"] == "Is a directory"
+    assert reasons["78_1.png"] == "a device or a pipe; expected a file"

@@ -14,7 +14,7 @@ from ctc_ocr.alphabet import Alphabet, required_steps
 from ctc_ocr.datasets.consistency import contradiction, mixed_unicode_forms, same_images
 from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, open_source, samples_and_problems
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.images.files import looks_inverted, read_image
 from ctc_ocr.images.preparation import grey
 from ctc_ocr.runtime.progress import Progress
@@ -49,6 +49,11 @@ class CheckResult:
     invalid: tuple[Problem, ...] = ()
     notes: tuple[Problem, ...] = ()
     form: str = ""
+
+    def require_valid(self, source: str | Path) -> None:
+        """Raises RunError if no sample of the source is valid."""
+        if not self.samples:
+            raise RunError(f"none of its {len(self.invalid)} samples is valid; the first: {self.invalid[0]}", source)
 
     def subset(self, indices: Iterable[int]) -> "CheckResult":
         """Some of the samples, without problems."""

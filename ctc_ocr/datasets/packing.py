@@ -44,8 +44,7 @@ def pack_source(
     files = pack_files(prefix)
     refuse_existing(files, overwrite)
     result = check_source(source, source_options, alphabet=alphabet, max_units=max_units, progress=progress)
-    if not result.samples:
-        raise RunError(f"none of its {len(result.invalid)} samples is valid", source)
+    result.require_valid(source)
     alphabet = alphabet or result.alphabet()
     try:
         count = write_pack(prefix, _reported(result, progress), alphabet)

@@ -13,7 +13,6 @@ from ctc_ocr.datasets.checking import CheckedSample, check
 from ctc_ocr.datasets.labelled import LabelledBatches, LabelledImage
 from ctc_ocr.datasets.samples import Problem, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, read_source
-from ctc_ocr.errors import RunError
 from ctc_ocr.images.contact_sheet import contact_sheet
 from ctc_ocr.images.preparation import Pixels
 from ctc_ocr.rendering.fonts import find_fonts
@@ -48,8 +47,7 @@ def preview(
     generator = np.random.default_rng(hyperparameters.training.seed)
     chosen = [samples[index] for index in generator.permutation(len(samples))[:count]]
     result = check(chosen, problems, steps_of=hyperparameters.geometry.steps_of, progress=progress)
-    if not result.samples:
-        raise RunError(f"none of {len(result.invalid)} samples is valid", source)
+    result.require_valid(source)
     shown = [result.samples[number % len(result.samples)] for number in range(count)]
     images = images_in_training(shown, hyperparameters)
     return Preview(contact_sheet(images, [each.sample.label for each in shown], fonts), result.invalid)

@@ -13,7 +13,7 @@ from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS
 from ctc_ocr.datasets.sources.delimited import write_delimited
 from ctc_ocr.datasets.sources.folders import finder
-from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.output_files import refuse_existing
 from ctc_ocr.runtime.progress import Progress
 
@@ -111,8 +111,7 @@ def split_source(
         raise InputError("would be replaced by a part of itself: use another folder", source)
     refuse_existing(paths, overwrite)
     result = check_source(source, source_options, progress=progress)
-    if not result.samples:
-        raise RunError(f"none of its {len(result.invalid)} samples is valid", source)
+    result.require_valid(source)
     if not all(each.sample.is_file for each in result.samples):
         raise InputError("its images are not files that a CSV file can name; split what it was made of", source)
     groups = None if options.group is None else _groups(result, options.group)
