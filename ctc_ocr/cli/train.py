@@ -221,7 +221,7 @@ def _run(
     from ctc_ocr.checkpoint.model_files import load
     from ctc_ocr.checkpoint.run_files import resolve_model
     from ctc_ocr.datasets.iterator import cached_batches, streamed_batches
-    from ctc_ocr.symbols.summary import describe_model
+    from ctc_ocr.symbols.summary import describe_network
     from ctc_ocr.training.resuming import newest
     from ctc_ocr.runtime.run_lock import locked_prefix
     from ctc_ocr.training.trainer import Trainer
@@ -232,7 +232,7 @@ def _run(
     data = labelled(arguments, settings) if arguments.data else drawn(settings, fonts)
     model = Model(settings, data.alphabet)
     if arguments.print_network:
-        print(describe_model(model, settings.training.batch_size), end="")
+        print(describe_network(settings, data.alphabet.num_classes, settings.training.batch_size), end="")
         return 0
     num_batches = -(-data.samples_per_epoch // settings.training.batch_size)
     point = newest(arguments.prefix) if arguments.resume else None
