@@ -121,8 +121,8 @@ def test_json_round_trip() -> None:
         ({"network": {"features": [1, 2, 0, 4]}}, "network.features: 0 is less than 1"),
         (
             {"network": {"architecture": "crnn", "pool_heights": [8, 8, 1, 1]}},
-            "images of 80x30 are too small for these convolutions: nothing would be left. Width x height after each, "
-            "by its stride and its pool: 40x3, 20x0, 20x0, 20x0",
+            "images of 80x30 are too small for these convolutions. Width x height after each one and its pooling: "
+            "40x3, 20x0, 20x0, 20x0",
         ),
         ({"data": []}, "data: expected an object, got []"),
         ([], "expected an object, got []"),

@@ -50,7 +50,7 @@ def save(
     """Another model, as it is stored, and its parameters."""
     made = trainer(settings, units, seed)
     arguments, auxiliary = made.network.parameters()
-    model_files.save(folder / "other", 1, made.symbol, arguments, auxiliary, made.model)
+    model_files.save(folder / "other", 1, made.network.symbol, arguments, auxiliary, made.model)
     return model_files.load(folder / "other"), parameters(made)
 
 
@@ -91,7 +91,7 @@ def test_of_another_alphabet_the_shared_units_are_taken(tmp_path: Path, caplog: 
         np.testing.assert_array_equal(after[name][[0, 2, 5]], other[name][[0, 6, 1]])  # the blank, 5 and 0
         np.testing.assert_array_equal(after[name][[1, 3, 4]], before[name][[1, 3, 4]])
     assert (
-        f"Begun from {tmp_path}/other-0001.params: taken: conv0, conv1, l0_forward, l0_backward, l1_forward, "
+        f"Starting from {tmp_path}/other-0001.params: copied: conv0, conv1, l0_forward, l0_backward, l1_forward, "
         "l1_backward; of pred_fc the blank and 2 of 5 units; new: pred_fc"
     ) in caplog.text
 

@@ -17,8 +17,8 @@ import numpy as np
 from ctc_ocr.alphabet import Alphabet, required_steps
 from ctc_ocr.datasets.samples import Problem, Sample
 from ctc_ocr.errors import InputError
-from ctc_ocr.images.files import looks_inverted, read_image
-from ctc_ocr.images.preparation import grey
+from ctc_ocr.images.files import read_image
+from ctc_ocr.images.pixels import grey, has_light_ink
 from ctc_ocr.runtime.threads import available_cores
 
 PERCENTILES = (0, 5, 50, 95, 100)
@@ -225,7 +225,7 @@ def _look_at(sample: Sample) -> str | Looked:
         return str(error).removeprefix(f"{sample.where}: ").removeprefix(own_path)
     height, width = image.shape[:2]
     digest = blake2b(image.tobytes(), digest_size=16, salt=width.to_bytes(8, "little")).digest()
-    return (width, height), digest, looks_inverted(grey(image))
+    return (width, height), digest, has_light_ink(grey(image))
 
 
 def _percentiles(values: Iterable[int]) -> dict[str, int]:

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from ctc_ocr.config.sections import Data
 from ctc_ocr.errors import InputError
-from ctc_ocr.images.files import resize
-from ctc_ocr.images.preparation import grey
+from ctc_ocr.images.pixels import grey, resize
 
 
 class Renderer(ABC):

@@ -74,10 +74,10 @@ def train(
 ) -> TrainingResult:
     """Train a network and write its checkpoints under `prefix`. Returns what the run ended with.
 
-    `hyperparameters`: see `preset`; by default `lstm` for captchas and `word` for labelled images. `data`: captchas to generate, labelled
-    images, or the path of labelled images; None: captchas in the captcha package's font. `callbacks` get the events of
-    `ctc_ocr.training.events`. `options` are the other fields of RunOptions: resume, overwrite, init_from, num_proc,
-    cpu, gpu, tensorboard, progress.
+    `hyperparameters`: see `preset`; by default `lstm` for captchas and `word` for labelled images. `data`: captchas to
+    generate, labelled images, or the path of labelled images; None: captchas in the captcha package's font. `callbacks`
+    get the events of `ctc_ocr.training.events`. `options` are the other fields of RunOptions: resume, overwrite,
+    init_from, num_proc, cpu, gpu, tensorboard, progress.
 
     What happens is logged by the logger `ctc_ocr`. The first Ctrl-C ends the run after the current update and saves it.
     Raises InputError for arguments and files that cannot be used, RunError for a run that fails.
@@ -119,11 +119,11 @@ class TrainingSession:
     def network_summary(self) -> str:
         """A table of the layers, their output shapes and numbers of parameters."""
         self._fix_threads()
-        from ctc_ocr.symbols.summary import describe_model
+        from ctc_ocr.symbols.summary import describe_network
 
         data = training_data(self.hyperparameters, self.data, self.options.progress)
-        model = Model(self.hyperparameters, data.alphabet)
-        return describe_model(model, self.hyperparameters.training.batch_size)
+        settings = self.hyperparameters
+        return describe_network(settings, data.alphabet.num_classes, settings.training.batch_size)
 
     def overfit_batch(self) -> OverfitResult:
         """Train on a single batch until all of it is correct, at most 1,000 updates; nothing is saved."""
