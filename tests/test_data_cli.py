@@ -16,7 +16,7 @@ from PIL import Image
 from ctc_ocr.cli.data import main, parser
 from ctc_ocr.cli.generate import main as generate
 from ctc_ocr.datasets.sources import read_source
-from ctc_ocr.images.contact_sheet import GROUND, contact_sheet
+from ctc_ocr.images.contact_sheet import BACKGROUND, contact_sheet
 from ctc_ocr.rendering.fonts import find_fonts
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -327,7 +327,7 @@ def test_contact_sheet_takes_the_font_that_has_the_label(ubuntu_font: str) -> No
     droid = find_fonts(None)[0]
     grey, colour = np.zeros((10, 20), np.uint8), np.full((30, 50, 3), (255, 0, 0), np.uint8)
     sheet = np.asarray(contact_sheet([grey, colour], ["a", "b"], [droid]))
-    assert (sheet[0, 0].tolist(), sheet[8, 8].tolist()) == (list(GROUND), [0, 0, 0])
+    assert (sheet[0, 0].tolist(), sheet[8, 8].tolist()) == (list(BACKGROUND), [0, 0, 0])
     assert (sheet == (255, 0, 0)).all(axis=2).sum() == 30 * 50
     # U+E0FF: a sign of their own that the Ubuntu fonts have in the area for private use.
     first, second = (np.asarray(contact_sheet([grey], ["\ue0ff"], fonts)) for fonts in ([droid], [droid, ubuntu_font]))

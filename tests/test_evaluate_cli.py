@@ -14,7 +14,7 @@ from PIL import Image
 from ctc_ocr.cli import evaluate
 from ctc_ocr.cli.evaluate import main
 from ctc_ocr.errors import RunError
-from ctc_ocr.images.files import invert
+from ctc_ocr.images.pixels import invert
 from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor
 from tests.models import save_own_model
 from tests.reading_commands import PAIRS, sizes_of_batches, with_words, write_history

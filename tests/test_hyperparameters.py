@@ -10,7 +10,7 @@ from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.cli import train
 from ctc_ocr.config.hyperparameters import Hyperparameters, options, read_sections
-from ctc_ocr.config.presets import PRESETS, settings
+from ctc_ocr.config.presets import PRESETS, preset
 from ctc_ocr.config.sections import Data
 from ctc_ocr.errors import InputError
 
@@ -103,26 +103,26 @@ def test_json_round_trip() -> None:
         ({"training": {"loss": "mse"}}, "training.loss: 'mse' is not one of ctc"),
         ({"data": {"alphabet": "aba"}}, "must be distinct and not empty; repeated or empty: ['a']"),
         ({"data": {"alphabet": ""}}, "the alphabet is empty"),
-        ({"data": {"min_length": 5}}, "min_length 5 is larger than max_length 4"),
+        ({"data": {"min_length": 5}}, "min_length 5 is greater than max_length 4"),
         (
             {"network": {"features": [1, 2]}},
-            "one number in each list; there are 2 features, 4 kernels, 4 strides, 4 pool_heights",
+            "each list needs one entry per convolution; there are 2 features, 4 kernels, 4 strides, 4 pool_heights",
         ),
-        ({"network": {"kernels": [3, 3, 2, 3]}}, "network.kernels: 2 is even; a kernel has a middle, so it is odd"),
+        ({"network": {"kernels": [3, 3, 2, 3]}}, "network.kernels: 2 is even; kernel sizes must be odd"),
         ({"network": {"batch_norm": 1}}, "network.batch_norm: expected bool, got 1"),
         ({"network": {"dropout": True}}, "network.dropout: expected float, got True"),
         ({"data": {"channels": 2}}, "data.channels: 2 is not one of 1, 3"),
         (
             {"data": {"keep_ratio": True}, "network": {"lstm_graph": "unrolled"}},
-            "keep_ratio: an unrolled graph has one number of steps; take cell fused",
+            "keep_ratio: an unrolled graph has a fixed number of time steps; use lstm_graph fused",
         ),
         ({"network": {"features": [1, "2"]}}, "network.features: expected int, got '2'"),
         ({"network": {"features": 3}}, "network.features: expected a list of int, got 3"),
         ({"network": {"features": [1, 2, 0, 4]}}, "network.features: 0 is less than 1"),
         (
             {"network": {"architecture": "crnn", "pool_heights": [8, 8, 1, 1]}},
-            "images of 80x30 are too small for these convolutions: nothing would be left. Width x height after each, "
-            "by its stride and its pool: 40x3, 20x0, 20x0, 20x0",
+            "images of 80x30 are too small for these convolutions. Width x height after each one and its pooling: "
+            "40x3, 20x0, 20x0, 20x0",
         ),
         ({"data": []}, "data: expected an object, got []"),
         ([], "expected an object, got []"),
@@ -164,7 +164,7 @@ def test_lookup_that_is_no_alphabet(lookup: dict[str, int]) -> None:
 
 def test_captchas_that_cannot_be_aligned_are_refused_and_labelled_images_do_not_mind() -> None:
     settings = Hyperparameters(Data(max_length=41))
-    with pytest.raises(InputError, match="max_length 41 does not fit: .* need 81 time steps, .* give 80"):
+    with pytest.raises(InputError, match="max_length: 41 is too much: .* need 81 time steps, .* have 80"):
         settings.check_generated()
     Hyperparameters(Data(max_length=40)).check_generated()
 
@@ -179,8 +179,8 @@ def test_presets_lie_under_the_config_and_the_flags(tmp_path: Path) -> None:
 
 
 def test_all_presets_are_accepted() -> None:
-    assert settings("lstm") == Hyperparameters()
-    assert len({settings(name) for name in PRESETS}) == len(PRESETS)
+    assert preset("lstm") == Hyperparameters()
+    assert len({preset(name) for name in PRESETS}) == len(PRESETS)
 
 
 def test_the_json_of_a_model_is_a_config(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ctc_ocr.cli.infer import main
 from ctc_ocr.cli.shown_readings import is_refused
-from ctc_ocr.images.files import invert
+from ctc_ocr.images.pixels import invert
 from ctc_ocr.inference.predictions_csv import read_listed
 from ctc_ocr.inference.predictor import BATCH_SIZE, Prediction, Predictor
 from tests.models import save_example_model, save_own_model

@@ -10,7 +10,7 @@ from ctc_ocr.checkpoint.calibration_file import save_calibrations
 from ctc_ocr.cli.infer import main
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
-from ctc_ocr.images.files import invert
+from ctc_ocr.images.pixels import invert
 from ctc_ocr.inference.predictor import Predictor
 from tests.models import save_line_model, save_own_model
 

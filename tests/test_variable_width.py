@@ -17,8 +17,9 @@ from ctc_ocr.config.sections import Data, Network
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.symbols import crnn
-from ctc_ocr.training.resuming import newest
-from ctc_ocr.training.trainer import Trainer, training_symbol
+from ctc_ocr.training.network import training_symbol
+from ctc_ocr.training.resume import newest
+from ctc_ocr.training.trainer import Trainer
 from tests.training_runs import SMALL, Batches, weights
 
 WIDTHS = (9, 22, 37, 60)
@@ -217,10 +218,10 @@ def test_moving_averages_are_shared_between_widths() -> None:
     settings = line_settings()
     trainer, iterator = trainer_of(settings, lines(settings, 60, 20, 60, 40))
     for batch in iterator:
-        trainer._step(batch)
-    shared = {name: array.asnumpy() for name, array in trainer.parameters()[1].items()}
-    assert len(trainer.modules._buckets) == 3
-    for module in trainer.modules._buckets.values():
+        trainer.network.update(batch, 0)
+    shared = {name: array.asnumpy() for name, array in trainer.network.parameters()[1].items()}
+    assert len(trainer.network._modules._buckets) == 3
+    for module in trainer.network._modules._buckets.values():
         found = module._exec_group.execs[0].aux_dict
         for name, values in shared.items():
             np.testing.assert_array_equal(found[name].asnumpy(), values, err_msg=name)
@@ -230,8 +231,8 @@ def test_moving_averages_are_those_of_the_last_step() -> None:
     settings = line_settings(features=(32, 32))
     trainer, iterator = trainer_of(settings, lines(settings, *[60, 20] * 20))
     for batch in iterator:
-        trainer._step(batch)
-        now = {name: array.asnumpy() for name, array in trainer.parameters()[1].items()}
+        trainer.network.update(batch, 0)
+        now = {name: array.asnumpy() for name, array in trainer.network.parameters()[1].items()}
         mx.nd.waitall()
         executor = trainer.module._exec_group.execs[0]
         for name, values in now.items():
@@ -251,8 +252,8 @@ def test_the_moving_averages_are_those_of_all_batches_in_turn() -> None:
         values = (settings.network.input_mean - pixels) / settings.network.input_scale * inside[:, None, :]
         mean = 0.9 * mean + 0.1 * weight * values.mean()
         variance = 0.9 * variance + 0.1 * weight**2 * values.var()
-        trainer._step(batch)
-    auxiliary = trainer.parameters()[1]
+        trainer.network.update(batch, 0)
+    auxiliary = trainer.network.parameters()[1]
     np.testing.assert_allclose(auxiliary["conv0_norm_moving_mean"].asnumpy(), mean, rtol=1e-4)
     np.testing.assert_allclose(auxiliary["conv0_norm_moving_var"].asnumpy(), variance, rtol=1e-3)
 
@@ -269,7 +270,7 @@ def test_a_resumed_run_of_many_widths_gives_the_same_bits(tmp_path: Path, optimi
 
     part, iterator = trainer_of(settings, batches)
     for batch in itertools.islice(iterator, 3):
-        part._step(batch)
+        part.network.update(batch, 0)
         part.batches_done += 1
     part.save(str(tmp_path / "part"), 1)
     mx.random.seed(99)  # as another process would begin with another one
@@ -301,7 +302,7 @@ def test_resume_refuses_another_alphabet_and_tells_of_another_augmentation(
     settings = line_settings()
     batches = lines(settings, 60)
     trainer, iterator = trainer_of(settings, batches)
-    trainer._step(next(iterator))
+    trainer.network.update(next(iterator), 0)
     trainer.save(str(tmp_path / "ocr"), 1)
     other = Trainer(Model(settings, Alphabet(("a", "b", "d"))), batches.iterator(), [mx.cpu()])
     point = newest(str(tmp_path / "ocr"))

@@ -95,7 +95,7 @@ def hyperparameters(arguments: argparse.Namespace) -> Hyperparameters:
     for name, option in options().items():
         if name in arguments:
             flags.setdefault(option.section, {})[name] = getattr(arguments, name)
-    found = presets.settings(arguments.preset or "lstm", config, flags)
+    found = presets.preset(arguments.preset or "lstm", config, flags)
     for name in itertools.chain.from_iterable(flags.values()):
         if reason := found.without_effect(name):
             raise InputError(f"has no effect {reason}", f"--{name}")

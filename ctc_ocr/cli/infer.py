@@ -19,7 +19,7 @@ from ctc_ocr.datasets.labels_csv import read_labels
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.metrics import Tally
 from ctc_ocr.images.files import find_images, read_image
-from ctc_ocr.images.preparation import Pixels
+from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.inference.predictions_csv import READ, REFUSED, UNREADABLE, Listed, read_listed, readings_file
 from ctc_ocr.runtime.atomic_files import is_device
 from ctc_ocr.runtime.threads import set_threads

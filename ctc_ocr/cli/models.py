@@ -4,8 +4,7 @@ import argparse
 import sys
 
 from ctc_ocr.errors import InputError
-from ctc_ocr.images.files import looks_inverted
-from ctc_ocr.images.preparation import Pixels, grey
+from ctc_ocr.images.pixels import Pixels, grey, has_light_ink
 
 BEST = "best"
 
@@ -38,7 +37,7 @@ class InkWatch:
     def look(self, image: Pixels) -> None:
         """An image (H, W) or (H, W, 3) uint8 as it was read."""
         if self._ink != "auto":
-            self._strange += looks_inverted(grey(image)) != (self._ink == "light")
+            self._strange += has_light_ink(grey(image)) != (self._ink == "light")
 
     def report(self, prog: str) -> None:
         """One line on stderr if there were any."""

@@ -2,7 +2,6 @@
 
 import itertools
 import unicodedata
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +14,8 @@ from ctc_ocr.datasets.consistency import contradiction, mixed_unicode_forms, sam
 from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, open_source, samples_and_problems
 from ctc_ocr.errors import InputError, RunError
-from ctc_ocr.images.files import looks_inverted, read_image
-from ctc_ocr.images.preparation import grey
+from ctc_ocr.images.files import read_image
+from ctc_ocr.images.pixels import grey, has_light_ink
 from ctc_ocr.runtime.progress import Progress
 from ctc_ocr.runtime.threads import available_cores
 
@@ -199,12 +198,10 @@ def _examine_all(
         return Problem(sample.where, reason) if reason else _examine(sample, steps_of)
 
     pool = ThreadPoolExecutor(available_cores())
-    # read_image changes the warning filters for a moment, in each thread at another time: this restores them.
-    with warnings.catch_warnings():
-        try:
-            yield from pool.map(examined, samples, reasons)
-        finally:
-            pool.shutdown(cancel_futures=True)
+    try:
+        yield from pool.map(examined, samples, reasons)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _examine(sample: Sample, steps_of: StepsOf | None) -> CheckedSample | Problem:
@@ -217,4 +214,4 @@ def _examine(sample: Sample, steps_of: StepsOf | None) -> CheckedSample | Proble
     if reason := _steps_reason(sample.units, (width, height), steps_of):
         return Problem(sample.where, reason)
     digest = blake2b(image.tobytes(), digest_size=16, salt=width.to_bytes(8, "little")).digest()
-    return CheckedSample(sample, (width, height), digest, looks_inverted(grey(image)))
+    return CheckedSample(sample, (width, height), digest, has_light_ink(grey(image)))

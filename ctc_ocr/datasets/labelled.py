@@ -13,7 +13,8 @@ from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.generation.pool import Arrays, ArraySpec
 from ctc_ocr.images.augmentation import augment
-from ctc_ocr.images.preparation import Pixels, fit, load, paste
+from ctc_ocr.images.pixels import Pixels
+from ctc_ocr.images.preparation import fit, load, paste
 
 WINDOW = 16  # batches whose samples are sorted by width: enough to keep the widest apart from the narrowest
 MAX_CACHE = 256 * 2**20  # bytes of prepared images that a process keeps

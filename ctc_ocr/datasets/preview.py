@@ -14,7 +14,7 @@ from ctc_ocr.datasets.labelled import LabelledBatches, LabelledImage
 from ctc_ocr.datasets.samples import Problem, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, read_source
 from ctc_ocr.images.contact_sheet import contact_sheet
-from ctc_ocr.images.preparation import Pixels
+from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.rendering.fonts import find_fonts
 from ctc_ocr.runtime.progress import Progress
 

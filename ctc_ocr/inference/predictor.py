@@ -20,7 +20,7 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.images import preparation
 from ctc_ocr.images.files import Encoded, read_image
-from ctc_ocr.images.preparation import Pixels
+from ctc_ocr.images.pixels import Pixels, grey
 from ctc_ocr.inference.constant_folding import fold_constants
 from ctc_ocr.inference.graph import inference_graph, needed_parameters
 from ctc_ocr.runtime.host_memory import host_view, is_on_host
@@ -91,7 +91,7 @@ class Predictor:
         channels = self.hyperparameters.data.channels
         image = _pixels(source, name, channels)
         if channels == 1:
-            image = preparation.grey(image)
+            image = grey(image)
         elif image.ndim == 2:
             image = np.repeat(image[:, :, None], 3, axis=2)
         return preparation.prepare(image, self.hyperparameters)

@@ -85,13 +85,13 @@ def check_resumable(point: ResumePoint, model: Model, num_batches: int, fingerpr
         )
     if point.num_batches != num_batches:
         raise InputError(
-            f"cannot resume: its epochs have {point.num_batches} batches, and these settings give {num_batches}; resume "
-            "with the same images, batch_size and samples_per_epoch",
+            f"cannot resume: its epochs have {point.num_batches} batches, and these settings give {num_batches}; "
+            "resume with the same images, batch_size and samples_per_epoch",
             point.prefix,
         )
     if point.fingerprint != fingerprint:
         raise InputError(
-            "cannot resume: the run has other images, or another split into training and validation; --init_from starts "
-            "a new run from its weights",
+            "cannot resume: the run has other images, or another split into training and validation; --init_from "
+            "starts a new run from its weights",
             point.prefix,
         )

@@ -1,10 +1,11 @@
 """A training run from end to end: data, image processes, resuming, callbacks, calibration."""
 
+import importlib.util
 import itertools
 import logging
 import tempfile
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from ctc_ocr.checkpoint import history, run_files
 from ctc_ocr.checkpoint.calibration_file import load_calibration
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.presets import preset
 from ctc_ocr.errors import InputError
 from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.runtime.run_lock import locked_prefix
@@ -24,6 +26,7 @@ from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions
 
 if TYPE_CHECKING:
     from ctc_ocr.datasets.iterator import BatchIter
+    from ctc_ocr.training.resume import ResumePoint
     from ctc_ocr.training.trainer import Trainer
 
 MAX_OVERFIT_UPDATES = 1000
@@ -71,10 +74,10 @@ def train(
 ) -> TrainingResult:
     """Train a network and write its checkpoints under `prefix`. Returns what the run ended with.
 
-    `hyperparameters`: see `preset`; the defaults are those of the preset `lstm`. `data`: captchas to generate, labelled
-    images, or the path of labelled images; None: captchas in the captcha package's font. `callbacks` get the events of
-    `ctc_ocr.training.events`. `options` are the other fields of RunOptions: resume, overwrite, init_from, num_proc,
-    cpu, gpu, tensorboard, progress.
+    `hyperparameters`: see `preset`; by default `lstm` for captchas and `word` for labelled images. `data`: captchas to
+    generate, labelled images, or the path of labelled images; None: captchas in the captcha package's font. `callbacks`
+    get the events of `ctc_ocr.training.events`. `options` are the other fields of RunOptions: resume, overwrite,
+    init_from, num_proc, cpu, gpu, tensorboard, progress.
 
     What happens is logged by the logger `ctc_ocr`. The first Ctrl-C ends the run after the current update and saves it.
     Raises InputError for arguments and files that cannot be used, RunError for a run that fails.
@@ -95,8 +98,8 @@ class TrainingSession:
         options: RunOptions | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> None:
-        self.hyperparameters = hyperparameters or Hyperparameters()
         self.data = LabelledImages(data) if isinstance(data, (str, Path)) else data or Captchas()
+        self.hyperparameters = hyperparameters or preset("lstm" if isinstance(self.data, Captchas) else "word")
         self.options = options or RunOptions()
         self.callbacks = tuple(callbacks)
         self._num_proc = self.options.num_proc or max(1, available_cores() // 2)
@@ -110,23 +113,21 @@ class TrainingSession:
     def run(self) -> TrainingResult:
         """Train; see `train`."""
         prefix = self.options.prefix
-        check_prefix(prefix)
-        with locked_prefix(prefix):
-            replaced = self._existing_files()
-            devices = self._devices()
-            return self._run(devices, replaced)
+        with usable_prefix(prefix), locked_prefix(prefix):
+            return self._run(self._existing_files())
 
     def network_summary(self) -> str:
         """A table of the layers, their output shapes and numbers of parameters."""
-        self._devices()
-        from ctc_ocr.symbols.summary import describe_model
+        self._fix_threads()
+        from ctc_ocr.symbols.summary import describe_network
 
         data = training_data(self.hyperparameters, self.data, self.options.progress)
-        model = Model(self.hyperparameters, data.alphabet)
-        return describe_model(model, self.hyperparameters.training.batch_size)
+        settings = self.hyperparameters
+        return describe_network(settings, data.alphabet.num_classes, settings.training.batch_size)
 
     def overfit_batch(self) -> OverfitResult:
         """Train on a single batch until all of it is correct, at most 1,000 updates; nothing is saved."""
+        self._fix_threads()
         devices = self._devices()
         start = self._start()
         data = training_data(self.hyperparameters, self.data, self.options.progress)
@@ -139,9 +140,14 @@ class TrainingSession:
         log.info("One batch, %d updates: loss=%.4f accuracy=%.4f", result.updates, result.loss, result.accuracy)
         return result
 
-    def _devices(self) -> list[Context]:
-        """Fixes the number of threads, and imports MXNet: the one must come before the other."""
+    def _fix_threads(self) -> None:
+        """Before MXNet is imported, which reads their number. Raises InputError if it is not installed."""
         set_threads(self.options.cpu or max(1, available_cores() - self._num_proc))
+        if importlib.util.find_spec("mxnet") is None:
+            self._devices()  # says why
+
+    def _devices(self) -> list[Context]:
+        """Imports MXNet."""
         from ctc_ocr.runtime.devices import contexts
 
         return contexts(self.options.gpu)
@@ -168,17 +174,20 @@ class TrainingSession:
 
         return load(*run_files.resolve_model(self.options.init_from))
 
-    def _run(self, devices: list[Context], replaced: list[Path]) -> TrainingResult:
+    def _run(self, replaced: list[Path]) -> TrainingResult:
         from ctc_ocr.datasets.iterator import cached_batches
-        from ctc_ocr.training.resume import newest
 
         prefix, settings = self.options.prefix, self.hyperparameters
+        self._fix_threads()
+        devices = self._devices() if self.options.gpu else []
         start = self._start()
         data = training_data(settings, self.data, self.options.progress)
-        point = newest(prefix) if self.options.resume else None
+        point = self._resume_point()
         first = point.updates_done if point else 0
         with ExitStack() as stack:
+            # The image processes start, and compile what renders, while MXNet is imported here.
             pool = stack.enter_context(BatchPool(data.train, self._num_proc, itertools.count(first)))
+            devices = devices or self._devices()
             iterator = _iterator(data, pool, first)
             callbacks: list[Callback] = []
             trainer = _trainer(settings, data, iterator, devices, callbacks)
@@ -197,6 +206,13 @@ class TrainingSession:
             if finished:
                 self._calibrate(validation, devices[0])
         return _result(prefix, finished)
+
+    def _resume_point(self) -> "ResumePoint | None":
+        if not self.options.resume:
+            return None
+        from ctc_ocr.training.resume import newest
+
+        return newest(self.options.prefix)
 
     def _make_callbacks(
         self, data: TrainingData, trainer: "Trainer", replaced: list[Path], stack: ExitStack
@@ -230,21 +246,31 @@ class TrainingSession:
         )
 
 
-def check_prefix(prefix: str) -> None:
-    """Raises InputError for what cannot be the beginning of file names, or of files that cannot be written. Makes the
-    folder."""
+@contextmanager
+def usable_prefix(prefix: str) -> Iterator[None]:
+    """Makes the folder of the run's files; it goes again if the block fails and nothing was written. Raises InputError
+    for what cannot be the beginning of file names, or a folder that cannot be written to.
+    """
     if not prefix or prefix.endswith("/") or Path(prefix).is_dir():
         hint = f"it is a folder; {prefix.rstrip('/')}/ocr would be in it; " if prefix else ""
         raise InputError(f"{hint}expected the beginning of file names, such as models/ocr", f"--prefix {prefix!r}")
     if prefix != prefix.encode("utf-8", "replace").decode("utf-8"):
         raise InputError("MXNet accepts only file names in UTF-8", f"--prefix {prefix!r}")
     folder = Path(f"{prefix}-").parent
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise InputError(f"{folder} cannot be written to: {error.strerror}", f"--prefix {prefix}") from None
+    try:
+        yield
+    except BaseException:
+        for each in made:
+            with suppress(OSError):  # not empty: something was written
+                each.rmdir()
+        raise
 
 
 def _iterator(data: TrainingData, pool: BatchPool, first: int = 0) -> "BatchIter":
