@@ -52,7 +52,10 @@ ROWS: list[tuple[bytes, str | None]] = [
     (b"good/3.png;|1|x|\xc3\xbc|", "not in the alphabet: 'x', '\u00fc'"),
     (b"good/4.png;|1|\x07|", "control characters in the label: U+0007"),
     (b"good/5.png;|" + b"1|2|" * 20, "40 units; the maximum is 30"),
-    (b"good/6.png;|1|1|1|1|", "needs 7 time steps (4 units and 3 blanks between equal neighbours), and the network makes 5"),
+    (
+        b"good/6.png;|1|1|1|1|",
+        "it needs 7 time steps (4 units and 3 blanks between equal neighbours), and",
+    ),
     (b"good/7.png;|1|2|1|2|1|", None),
     (b"bad/missing.png;|1|", "bad/missing.png: No such file"),
     (b"bad;|1|", "bad: Is a directory"),

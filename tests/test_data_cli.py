@@ -1,5 +1,6 @@
 """ctc-ocr data: check, split, pack and preview, and what they refuse."""
 
+import argparse
 import json
 import re
 import shlex
@@ -150,6 +151,14 @@ def test_split_overwrites_only_with_the_flag(folder: Path, capsys: pytest.Captur
     assert "test: 0 samples, no file" in capsys.readouterr().out
 
 
+def test_shares_is_the_old_name_of_fractions(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number, flag in enumerate(("--shares", "--fractions")):
+        assert run("split", folder, folder.parent / str(number), flag, "0.5,0.5,0") == 0
+    assert parts(folder.parent / "0") == parts(folder.parent / "1")
+    assert run("split", "--help") == 0
+    assert "--shares" not in capsys.readouterr().out
+
+
 def test_split_by_counts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("split", folder, folder.parent / "out", "--counts", "20,5,3") == 0
     assert {name: len(part) for name, part in parts(folder.parent / "out").items()} == {
@@ -213,7 +222,8 @@ def test_invalid_samples_are_left_out_and_listed(folder: Path, capsys: pytest.Ca
     for path in folder.glob("*.png"):
         path.write_bytes(b"")
     assert run("split", folder, folder.parent / "none") == 1
-    assert f"none of its 40 samples is valid; the first: {folder}/work0_00.png: the file is empty" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert f"none of its 40 samples is valid; the first: {folder}/work0_00.png: the file is empty" in error
 
 
 def test_pack_contains_the_same_samples(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -403,9 +413,14 @@ def test_options_that_the_docs_list_exist() -> None:
     page = (Path(__file__).resolve().parent.parent / "docs" / "data.md").read_text(encoding="utf-8")
     commands = next(action for action in parser()._actions if isinstance(action.choices, dict)).choices
     assert commands is not None
-    known = {option for command in commands.values() for option in command._option_string_actions}
+    flags = {
+        name: {
+            flag
+            for flag, action in command._option_string_actions.items()
+            if action.help != argparse.SUPPRESS and flag.startswith("--")
+        }
+        for name, command in commands.items()
+    }
     named = set(re.findall(r"`(--\w+)", page))
-    assert named - known == set()
-    assert {option for option in commands["split"]._option_string_actions if option.startswith("--")} - named <= {
-        "--help", "--overwrite", "--seed"
-    }  # fmt: skip
+    assert named - set.union(*flags.values()) == set()
+    assert flags["split"] - named <= {"--help", "--overwrite", "--seed", "--import"}

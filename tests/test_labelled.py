@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ctc_ocr.config.architectures import ARCHITECTURES, register_architecture
 from ctc_ocr.config.hyperparameters import Hyperparameters
-from ctc_ocr.config.sections import Augmentation, Data, Training
+from ctc_ocr.config.sections import Augmentation, Data, Network, Training
 from ctc_ocr.datasets import labelled
 from ctc_ocr.datasets.labelled import LabelledBatches, LabelledImage
 from ctc_ocr.datasets.samples import Sample
+from ctc_ocr.errors import InputError
+from ctc_ocr.generation.pool import BatchPool
 
 HEIGHT = 8
 SETTINGS = Hyperparameters(Data(width=64, height=HEIGHT, keep_ratio=True), training=Training(batch_size=4))
@@ -101,3 +104,22 @@ def make_filled(folder: Path) -> LabelledBatches:
     source = make_source(folder, [16] * 4)
     batch(source, 0)
     return source
+
+
+def test_image_processes_know_the_time_steps_of_a_users_architecture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ARCHITECTURES, "_parts", dict(ARCHITECTURES._parts))
+    register_architecture("of_a_test", columns_per_step=3)(lambda images, *_: images)
+    settings = replace(SETTINGS, network=Network("of_a_test"))
+    source = make_source(tmp_path, [30, 10, 20], settings, shuffle=False)
+    with BatchPool(source, 1, range(1)) as pool:
+        assert next(pool)["steps"].tolist() == [4, 7, 10, 10]
+
+
+def test_a_sample_that_cannot_be_read_any_more_ends_the_batch(tmp_path: Path) -> None:
+    source = make_source(tmp_path, [16])
+    (tmp_path / "0.png").unlink()
+    with pytest.raises(InputError) as error:
+        batch(source, 0)
+    assert (error.value.where, error.value.reason) == (str(tmp_path / "0.png"), "No such file or directory")

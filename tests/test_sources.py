@@ -3,7 +3,10 @@
 import json
 import os
 import pickle
+import sys
 import tracemalloc
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -11,14 +14,21 @@ import numpy as np
 import pytest
 
 from ctc_ocr.alphabet import Alphabet, read_lookups, write_lookup
+from ctc_ocr.cli.data import main as data
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.sections import Data, Training
 from ctc_ocr.datasets import recordio
-from ctc_ocr.datasets.checking import check
+from ctc_ocr.datasets.checking import check, check_source
+from ctc_ocr.datasets.labelled import LabelledBatches, LabelledImage
 from ctc_ocr.datasets.labels_csv import write_labels
-from ctc_ocr.datasets.samples import Sample, SourceOptions
-from ctc_ocr.datasets.sources import open_source, read_source
+from ctc_ocr.datasets.packing import pack_source
+from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions
+from ctc_ocr.datasets.sources import SOURCES, open_source, read_source, register_source
 from ctc_ocr.datasets.sources.delimited import write_delimited
 from ctc_ocr.datasets.sources.packs import write_pack
+from ctc_ocr.datasets.splitting import SplitOptions, split_source
 from ctc_ocr.errors import InputError
+from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.runtime.mxnet import mx
 
 
@@ -364,3 +374,116 @@ def test_image_names_of_what_is_no_image_file(tmp_path: Path) -> None:
     assert reasons["34_1.png"] == "No such file or directory"
     assert reasons["56_1.png"] == "Is a directory"
     assert reasons["78_1.png"] == "a device or a pipe; expected a file"
+
+
+@dataclass(frozen=True)
+class InMemory(Sample):
+    """A sample that has its encoded image itself."""
+
+    encoded: bytes = b""
+
+    def read_bytes(self) -> bytes:
+        return self.encoded
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """`lines:N` has N samples of files, `memory:N` N samples of a class of its own and a problem."""
+    monkeypatch.setattr(SOURCES, "_parts", {})
+    images = [picture(tmp_path / f"{number}.png", 20 * number) for number in range(5)]
+
+    @register_source("lines")
+    def lines(argument: str, options: SourceOptions) -> Iterator[Sample | Problem]:
+        if not argument.isdigit():
+            raise InputError(f"{argument!r} is not a number", "argument")
+        return (Sample(str(path), tuple(options.splitter or "ab"), str(path)) for path in images[: int(argument)])
+
+    @register_source("memory")
+    def memory(argument: str, options: SourceOptions) -> Rows:
+        def read() -> Iterator[Sample | Problem]:
+            for number in range(int(argument)):
+                yield InMemory("", ("ch", str(number)), f"row {number}", encoded=images[number].read_bytes())
+            yield Problem("row 9", "planted")
+
+        return Rows("a dictionary", int(argument), read)
+
+    return tmp_path
+
+
+def test_a_registered_source_is_opened_by_its_name(registered: Path) -> None:
+    rows = open_source("lines:3")
+    assert (rows.form, rows.total) == ("the source lines:3", 3)
+    for _ in range(2):
+        assert [row.label for row in rows if isinstance(row, Sample)] == ["ab"] * 3
+    assert read_source("lines:1", SourceOptions(splitter="x"))[0][0].units == ("x",)
+    result = check_source("memory:4")
+    assert [each.units for each in result.samples] == [("ch", str(number)) for number in range(4)]
+    assert result.invalid == (Problem("row 9", "planted"),)
+    assert result.form == "a dictionary"
+    assert result.samples[2].sample.read_bytes() == (registered / "2.png").read_bytes()
+
+
+def test_a_registered_source_is_split_packed_and_read_by_image_processes(registered: Path, tmp_path: Path) -> None:
+    parts = split_source("lines:5", tmp_path / "parts", SplitOptions(counts=(3, 2, 0))).parts
+    assert [len(part.samples) for part in parts] == [3, 2, 0]
+    assert len(read_source(tmp_path / "parts" / "train.csv")[0]) == 3
+    with pytest.raises(InputError, match="not files that a CSV file can name"):
+        split_source("memory:4", tmp_path / "others")
+    pack = pack_source("memory:4", tmp_path / "pack.rec")
+    assert (pack.num_samples, pack.alphabet.units) == (4, ("0", "1", "2", "3", "ch"))
+    assert [sample.units[1] for sample in read_source(pack.path)[0]] == ["0", "1", "2", "3"]
+    settings = Hyperparameters(Data(width=12, height=6), training=Training(batch_size=2))
+    images = [LabelledImage(each.sample, (1,), each.size) for each in check_source("memory:4").samples]
+    with BatchPool(LabelledBatches(images, settings, 1, shuffle=False), 1, range(2)) as pool:
+        assert sorted(int(image.min()) for each in pool for image in each["images"]) == [0, 20, 40, 60]
+
+
+def test_names_of_sources(registered: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(registered)
+    picture(Path("lines:2") / "file_1.png")
+    assert units(Path("lines:2")) == [tuple("file")]  # a path that exists
+    for source, where, reason in (
+        ("pages:1", "pages:1", "no such file, nor a registered source 'pages'; registered: lines, memory"),
+        ("lines:x", "lines:x: argument", "'x' is not a number"),
+        ("C:\\images.csv", "C:\\images.csv", "No such file"),
+        ("a/b:c", "a/b:c", "No such file"),
+        ("lines:0", "lines:0", "contains no labelled images"),
+    ):
+        with pytest.raises(InputError) as error:
+            read_source(source)
+        assert (error.value.where, error.value.reason.startswith(reason)) == (where, True)
+    with pytest.raises(InputError, match="two letters or more"):
+        register_source("c")
+    register_source("wrong")(lambda argument, options: ["a.png"])
+    with pytest.raises(TypeError, match="must give Sample and Problem objects, got str"):
+        read_source("wrong:")
+
+
+OWN_PARTS = """
+from pathlib import Path
+from ctc_ocr import Sample, register_source
+
+@register_source("backwards")
+def backwards(argument, options):
+    for path in sorted(Path(argument).glob("*.png")):
+        yield Sample(str(path), tuple(path.stem[::-1]), str(path))
+"""
+
+
+def test_the_command_line_opens_a_source_of_an_imported_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(SOURCES, "_parts", {})
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "own_parts.py").write_text(OWN_PARTS)
+    for number in range(12):
+        picture(tmp_path / "images" / f"{number:02}.png", number)
+    source = f"backwards:{tmp_path}/images"
+    assert data(["check", source]) == 2
+    assert "nor a registered source 'backwards'; registered: none (see --import)" in capsys.readouterr().err
+    assert data(["check", source, "--import", str(tmp_path / "own_parts.py"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["samples"] == 12
+    assert data(["split", source, str(tmp_path / "parts"), "--counts", "9,2,1"]) == 0
+    files = [tmp_path / "parts" / f"{part}.csv" for part in ("train", "validation", "test")]
+    labels = [sample.label for file in files for sample in read_source(file)[0]]
+    assert sorted(labels) == sorted(f"{number:02}"[::-1] for number in range(12))

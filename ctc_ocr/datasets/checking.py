@@ -2,6 +2,7 @@
 
 import itertools
 import unicodedata
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -198,10 +199,11 @@ def _examine_all(
         return Problem(sample.where, reason) if reason else _examine(sample, steps_of)
 
     pool = ThreadPoolExecutor(available_cores())
-    try:
-        yield from pool.map(examined, samples, reasons)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with warnings.catch_warnings():  # read_image adds a filter
+        try:
+            yield from pool.map(examined, samples, reasons)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _examine(sample: Sample, steps_of: StepsOf | None) -> CheckedSample | Problem:
