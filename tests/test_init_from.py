@@ -131,13 +131,13 @@ def test_weights_that_expect_other_pixels_are_told(tmp_path: Path, caplog: pytes
     stored, _ = save(crnn(), DIGITS, tmp_path)
     settings = crnn()
     trainer(settings, DIGITS).initialise_from(stored)
-    assert "has learned from images with" not in caplog.text
+    assert "The copied weights were trained with" not in caplog.text
     changed = replace(
         settings, network=replace(settings.network, input_scale=60.0), data=replace(settings.data, ink="light")
     )
     trainer(changed, DIGITS).initialise_from(stored)
-    assert "has learned from images with ink=dark, and ink=light is set" in caplog.text
-    assert "has learned from images with input_scale=20.0, and input_scale=60.0 is set" in caplog.text
+    assert "The copied weights were trained with ink=dark; it is light now" in caplog.text
+    assert "The copied weights were trained with input_scale=20.0; it is 60.0 now" in caplog.text
 
 
 def test_a_model_with_nothing_in_common_is_refused(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_model_with_nothing_in_common_is_refused(tmp_path: Path) -> None:
 def test_a_model_whose_classes_nobody_knows_is_refused(tmp_path: Path) -> None:
     save(crnn(), DIGITS, tmp_path)
     (tmp_path / "other.json").unlink()
-    with pytest.raises(InputError, match=r"other\.json is missing, which says what the model's classes are"):
+    with pytest.raises(InputError, match=r"other\.json: missing: it has the model's alphabet"):
         trainer(crnn(), DIGITS).initialise_from(model_files.load(tmp_path / "other"))
 
 
@@ -170,11 +170,11 @@ def test_the_weights_taken_are_those_that_are_trained(tmp_path: Path) -> None:
         new = Trainer(Model(settings, Alphabet(("0", "1"))), iterator, [mx.cpu()])
         if begun:
             new.initialise_from(stored)
-        losses.append(new.network.update(next(iterator), 0)[0].asnumpy())
+        losses.append(new._update(next(iterator))[0].asnumpy())
     iterator = batches.iterator()
     same_model = Trainer(Model(settings, Alphabet(("0", "1"))), iterator, [mx.cpu()])
     same_model.network.set_parameters(stored.arg_params, stored.aux_params)
-    np.testing.assert_array_equal(losses[1], same_model.network.update(next(iterator), 0)[0].asnumpy())
+    np.testing.assert_array_equal(losses[1], same_model._update(next(iterator))[0].asnumpy())
     assert abs(losses[0] - losses[1]).max() > 0.01
     assert set(other) == set(parameters(same_model))
 

@@ -78,7 +78,7 @@ def test_the_optimizer_takes_the_rate_of_each_step(source: GeneratedSource) -> N
     num_steps = settings.training.num_epoch * batches.num_batches
     for step, batch in enumerate(batches, start=1):
         before = weights(trainer)["pred_fc_bias"]
-        trainer.network.update(batch, 0)
+        trainer._update(batch)
         names = current_module(trainer.network._modules)._exec_group.param_names
         gradient = (
             current_module(trainer.network._modules)._exec_group.grad_arrays[names.index("pred_fc_bias")][0].asnumpy()
@@ -126,7 +126,7 @@ def learned(changes: dict[str, Any], batches: BatchIter) -> dict[str, np.ndarray
     trainer = Trainer(Model(settings, Alphabet(("0", "1"))), batches, [mx.cpu()])
     batches.reset()
     for batch in batches:
-        trainer.network.update(batch, 0)
+        trainer._update(batch)
     return weights(trainer)
 
 

@@ -228,7 +228,7 @@ def test_both_losses_follow_the_same_curve(source: GeneratedSource) -> None:
         settings = training(loss=loss, samples_per_epoch=400)
         trainer = Trainer(Model(settings, Alphabet(tuple("01"))), iterator, [mx.cpu()])
         iterator.reset()
-        curves.append([trainer.network.update(batch, 0)[0].asnumpy().mean() for batch in iterator])
+        curves.append([trainer._update(batch)[0].asnumpy().mean() for batch in iterator])
     assert len(curves[0]) == 50
     np.testing.assert_allclose(curves[1], curves[0], rtol=1e-3)
     assert curves[0][-1] < curves[0][0] / 2

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ctc_ocr.alphabet import required_steps
+from ctc_ocr.alphabet import required_steps_of_batch
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.losses import warpctc, warpctc_library
 from ctc_ocr.losses.warpctc_library import NAME, WarpCTC, find, load
@@ -133,8 +133,8 @@ def test_failure_is_raised_with_the_librarys_own_text(library):
 def test_required_steps():
     labels = [[1, 1], [1], [], [1, 2, 1], [2, 2, 2]]
     _, flat, lengths, _ = arguments(labels)
-    np.testing.assert_array_equal(required_steps(flat, lengths), [3, 1, 0, 3, 5])
-    np.testing.assert_array_equal(required_steps(flat[:0], lengths[2:3]), [0])
+    np.testing.assert_array_equal(required_steps_of_batch(flat, lengths), [3, 1, 0, 3, 5])
+    np.testing.assert_array_equal(required_steps_of_batch(flat[:0], lengths[2:3]), [0])
 
 
 # How the library is found

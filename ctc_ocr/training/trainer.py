@@ -130,7 +130,7 @@ class Trainer:
         whole, part, clock = Sums(), Sums(), Clock(waited)
         pending = None
         for batch in data:
-            outputs = self.network.update(batch, _seed_of(self._settings.seed, self.updates_done))
+            outputs = self._update(batch)
             # The metrics of the batch before are computed while the network works on this one.
             _count(pending, whole, part)
             pending = (outputs, batch)
@@ -147,6 +147,9 @@ class Trainer:
         if self.batches_done == self._num_batches:
             data.reset()
         return whole
+
+    def _update(self, batch: DataBatch) -> list[MXArray]:
+        return self.network.update(batch, _seed_of(self._settings.seed, self.updates_done))
 
     def _emit_progress(self, part: Sums, clock: Clock) -> None:
         self._emit(
@@ -218,7 +221,7 @@ class Trainer:
         self._init_optimizer(replace(self._settings, schedule="constant"), num_updates)
         updates, sums = 0, Sums()
         while updates < num_updates and sums.tally.accuracy != 1.0:
-            outputs = self.network.update(batch, _seed_of(self._settings.seed, self.updates_done))
+            outputs = self._update(batch)
             updates, sums = updates + 1, Sums()
             _count((outputs, batch), sums)
         return updates, sums.mean_loss, sums.tally.accuracy
