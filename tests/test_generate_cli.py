@@ -125,6 +125,38 @@ def test_the_font_is_optional_and_the_format_an_option(tmp_path: Path) -> None:
     assert all(image[:3] == b"\xff\xd8\xff" for image in _images(tmp_path / "new" / "d").values())
 
 
+OWN_RENDERER = """
+import sys
+import numpy as np
+from ctc_ocr import Data, Renderer
+from ctc_ocr.datasets.captcha_files import CaptchaWriter
+
+class Red(Renderer):
+    def render(self, text, generator):
+        image = np.full((10, 20, 3), 255, np.uint8)
+        image[2:4, : 4 * len(text)] = 200, 0, int(generator.integers(50))
+        return image
+
+writer, seen = CaptchaWriter(Red(), Data(), seed=3), []
+for num_proc in (1, 2):
+    writer.write_folder(
+        f"{sys.argv[1]}/{num_proc}", 20, num_proc=num_proc, progress=lambda done, total: seen.append((done, total))
+    )
+print(seen == [(number, 20) for number in range(1, 21)] * 2)
+"""
+
+
+def test_own_renderers_write_the_same_files_by_any_number_of_processes(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OWN_RENDERER, str(tmp_path)], env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
+    assert _images(tmp_path / "1") == _images(tmp_path / "2")
+    assert _rows(tmp_path / "1") == _rows(tmp_path / "2")
+    blue, green, red = cv2.imread(str(tmp_path / "1" / "000000.png"))[2, 0]
+    assert (red, green, blue < 50) == (200, 0, True)
+
+
 def test_labels_with_commas_and_quotes_are_quoted(tmp_path: Path) -> None:
     argv = ["--count", "8", "--output_dir", str(tmp_path), "--alphabet", ',"', "--seed", "1"]
     assert main(argv) == 0

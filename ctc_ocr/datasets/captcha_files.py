@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.sections import Data
@@ -23,18 +25,24 @@ FORMATS = ("png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp", "pgm")
 MAX_FILES_PER_BATCH = 64  # few enough to stop soon, many enough to hide the cost of a job
 
 
+class TextRenderer(Protocol):
+    """Renders a text as an image (H, W) or (H, W, 3) RGB uint8; `ctc_ocr.Renderer` and the captcha library's do."""
+
+    def render(self, text: str, generator: np.random.Generator) -> NDArray[np.uint8]: ...
+
+
 @dataclass(frozen=True)
 class CaptchaWriter:
-    """Writes captchas; captcha `index` depends on this and on the index alone."""
+    """Writes captchas; captcha `index` depends on the writer's fields and on the index alone."""
 
-    renderer: CaptchaLibraryRenderer
+    renderer: TextRenderer
     data: Data
     seed: int
 
     @classmethod
     def create(cls, data: Data, seed: int, font: str | Path | None = None) -> "CaptchaWriter":
-        """Captchas in a font file or a folder of fonts (None: the captcha package's font). Raises InputError for values
-        or fonts that cannot be used."""
+        """A writer with the captcha library's renderer. `font`: a file or a folder of fonts (None: the captcha
+        package's font). Raises InputError for values or fonts that cannot be used."""
         Hyperparameters(data=data)  # checks the values
         fonts = find_fonts(font)
         check_glyphs(fonts, data.alphabet)
@@ -42,11 +50,14 @@ class CaptchaWriter:
         return cls(CaptchaLibraryRenderer(fonts, *sizes), data, seed)
 
     def write(self, path: Path, text: str | None = None, index: int = 0) -> str:
-        """Write a grey image file and return its text, which is random if none is given. Raises RunError."""
+        """Write an image file and return its text, which is random if none is given. Raises RunError."""
         generator = sample_generator(self.seed, FILES, index)
         if text is None:
             text = "".join(random_text(generator, self.data.alphabet, self.data.min_length, self.data.max_length))
-        encoded, file = cv2.imencode(path.suffix, self.renderer.render(text, generator))
+        image = self.renderer.render(text, generator)
+        if image.ndim == 3:
+            image = np.ascontiguousarray(image[..., ::-1])  # OpenCV has BGR
+        encoded, file = cv2.imencode(path.suffix, image)
         if not encoded:
             raise RunError("OpenCV cannot write this format", path)
         try:

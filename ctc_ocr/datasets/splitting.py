@@ -164,8 +164,8 @@ def _with_named_groups(
     fractions = [0.0 if part in taken else fraction for part, fraction in enumerate(options.fractions)]
     if not sum(fractions):
         raise InputError("nothing is left for the groups that are not named", "--fractions")
-    wholes = [[rest[each] for each in whole] for whole in clusters([digests[index] for index in rest])]
-    others = partition(wholes, counts_of_fractions(fractions, len(rest)), generator)
+    clustered = [[rest[each] for each in cluster] for cluster in clusters([digests[index] for index in rest])]
+    others = partition(clustered, counts_of_fractions(fractions, len(rest)), generator)
     return [sorted(part + more) for part, more in zip(parts, others, strict=True)]
 
 
