@@ -18,9 +18,9 @@ SECTIONS: dict[str, type] = {"data": Data, "network": Network, "training": Train
 CONVOLUTION_LISTS = ("features", "kernels", "strides", "pool_heights", "pool_widths")
 # Names of version 0.1, which its files have; section, old name -> new name.
 RENAMED = {
-    "network": {"lstm_graph": "lstm_graph"},
-    "training": {"warmup_updates": "warmup_updates"},
-    "augmentation": {"max_shear": "max_shear"},
+    "network": {"cell": "lstm_graph"},
+    "training": {"warmup_steps": "warmup_updates"},
+    "augmentation": {"max_slant": "max_shear"},
 }
 
 
