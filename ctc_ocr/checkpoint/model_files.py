@@ -112,9 +112,8 @@ def _load_symbol(path: Path) -> Symbol:
         except mx.base.MXNetError as error:
             head = symbol_json.find(graph, LAST_LAYER)
             if head is None:
-                reason = reason_of(error)
                 raise InputError(
-                    f"MXNet cannot load this symbol ({reason}), and it has no layer {LAST_LAYER}"
+                    f"has no layer {LAST_LAYER}, and MXNet cannot load this symbol: {reason_of(error)}"
                 ) from None
         try:
             return _to_symbol(symbol_json.cut(graph, head))

@@ -107,8 +107,8 @@ def _example_graph(logits: Symbol, checkpoint: Checkpoint) -> InferenceGraph:
     classes = _length(checkpoint, f"{LAST_LAYER}_weight", axis=0)
     if not 2 <= classes <= len(DIGITS) + 1:
         raise InputError(
-            f"{classes} classes, and there is no {checkpoint.description_file} that describes them; without one, a "
-            "model of MXNet's example/ctc is expected: a blank and up to 10 digits",
+            f"{classes} classes; without {checkpoint.description_file}, a model of MXNet's example/ctc is expected: a "
+            "blank and up to 10 digits",
             checkpoint.params_file,
         )
     num_layers = sum(re.fullmatch(r"l\d+_h2h_weight", name) is not None for name in checkpoint.arg_params)
@@ -130,7 +130,7 @@ def _length(checkpoint: Checkpoint, name: str, axis: int) -> int:
     array = checkpoint.arg_params.get(name)
     if array is None or array.ndim != 2:
         raise InputError(
-            f"has no matrix {name}; without a {checkpoint.description_file}, a model of MXNet's example/ctc is expected",
+            f"has no matrix {name}; without {checkpoint.description_file}, a model of MXNet's example/ctc is expected",
             checkpoint.params_file,
         )
     return int(array.shape[axis])
@@ -144,8 +144,8 @@ def _slices_of_data(checkpoint: Checkpoint, logits: Symbol) -> int:
         if takes_data and node["op"] == "SliceChannel":
             return int(symbol_json.attributes(node)["num_outputs"])
     raise InputError(
-        f"does not slice `data` into time steps, and there is no {checkpoint.description_file}; without one, a model of "
-        "MXNet's example/ctc is expected",
+        f"does not slice `data` into time steps; without {checkpoint.description_file}, a model of MXNet's example/ctc "
+        "is expected",
         checkpoint.symbol_file,
     )
 
