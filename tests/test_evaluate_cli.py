@@ -202,7 +202,7 @@ def test_words_and_separators(tmp_path, model, table, capsys):
     words = tmp_path / "words.txt"
     words.write_text("0\nabc\n")
     _, one = report(tmp_path, model, table, "--words", words, "--separators", "")
-    assert "left out 1 word(s) that the alphabet cannot spell, 'abc' first" in capsys.readouterr().err
+    assert "skipped 1 word(s) that the alphabet cannot spell, such as 'abc'" in capsys.readouterr().err
     assert {each["read"] for each in one["confusions"]} <= {"0", None}
     _, more = report(tmp_path, model, table, "--words", words, "--separators", "1")
     assert {each["read"] for each in more["confusions"]} <= {"0", "1", None}
@@ -246,12 +246,12 @@ def test_the_command_as_a_process_of_its_own(model, table):
         (("--allowed", "0é"), "not in the alphabet: 'é'"),
         (("--words", "missing.txt"), "missing.txt: No such file"),
         (("--language_model", "missing.txt"), "missing.txt: No such file"),
-        (("--lm_weight", "1"), "--lm_weight means nothing without --language_model"),
-        (("--separators", "."), "--separators means nothing without --words"),
+        (("--lm_weight", "1"), "--lm_weight: has no effect without --language_model"),
+        (("--separators", "."), "--separators: has no effect without --words"),
         (("--report", "."), "it is a folder"),
         (("--report", "TABLE"), "labels.csv would replace SOURCE"),
         (("--report", "x" * 300), "File name too long"),
-        (("--length_bonus", "nan"), "finite number, not nan"),
+        (("--length_bonus", "nan"), "finite number, got nan"),
     ],
 )
 def test_bad_flags_are_explained(model, table, capsys, flags, message):

@@ -8,11 +8,9 @@ from PIL import Image
 
 from ctc_ocr import symbols
 from ctc_ocr.checkpoint.calibration_file import save_calibrations
-from ctc_ocr.decoding.beam_search import BeamSearch
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.decoding.greedy import greedy
 from ctc_ocr.decoding.likelihood import label_log_probability, log_softmax
-from ctc_ocr.decoding.word_list import WordList
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.images.files import resize
@@ -230,9 +228,7 @@ def test_confidences_are_between_0_and_1():
 def test_an_impossible_text_has_no_confidence_whatever_the_calibration(tmp_path):
     save_own_model(tmp_path / "m", alphabet="abcd", width=16)
     save_calibrations(tmp_path / "m", {1: Calibration(0.2, 3.0)})
-    predictor = Predictor(tmp_path / "m")
-    words = WordList.from_words(["ab" * 9], predictor.alphabet)
-    predictor.decoder = Decoder(BeamSearch(5, words=words))
+    predictor = Predictor(tmp_path / "m", decoder=Decoder(beam_width=5, words=["ab" * 9]))
     found = predictor.predict(random_images(1, width=16, height=10))[0]
     assert (found.text, found.confidence, found.log_probability) == ("", 0.0, -np.inf)
 
@@ -243,7 +239,7 @@ def test_predictions_have_the_score_that_orders_them(tmp_path):
     image = random_images(1, width=16, height=10)[0]
     plain = predictor.read(image)
     assert plain.score == plain.log_probability
-    predictor.decoder = Decoder(BeamSearch(20, 5, bonus=0.5))
+    predictor = Predictor(tmp_path / "m", decoder=Decoder(beam_width=20, top_k=5, length_bonus=0.5))
     first = predictor.read(image)
     predictions = [first, *first.alternatives]
     scores = [each.score for each in predictions]

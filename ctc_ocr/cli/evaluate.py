@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ctc_ocr.cli.common import add_device_options, add_version, fraction, refuse_inputs, run
 from ctc_ocr.cli.data_options import add_source, progress_bar, refuse_existing, source_options
-from ctc_ocr.cli.decoding_options import add_decoding, decoder
+from ctc_ocr.cli.decoding_options import add_decoding, decoder, warn_of_skipped_words
 from ctc_ocr.cli.evaluation_table import table
 from ctc_ocr.cli.model_options import add_epoch, add_ink, warn_of_inverted
 from ctc_ocr.errors import RunError
@@ -82,8 +82,8 @@ def _result(arguments: argparse.Namespace) -> "EvaluationResult":
     from ctc_ocr.runtime.devices import contexts
 
     batch_size, context = arguments.batch_size or BATCH_SIZE, contexts(arguments.gpu)[0]
-    predictor = Predictor(arguments.model, arguments.epoch, batch_size, context, ink=arguments.ink)
-    predictor.decoder = decoder(arguments, predictor.alphabet, PROG)
+    predictor = Predictor(arguments.model, arguments.epoch, batch_size, context, decoder(arguments), arguments.ink)
+    warn_of_skipped_words(predictor.decoder, arguments, PROG)
     with progress_bar(0) as bar:
 
         def show(done: int, total: int) -> None:

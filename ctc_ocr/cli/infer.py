@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from ctc_ocr.cli.common import add_device_options, add_version, fraction, refuse_inputs, run
 from ctc_ocr.cli.data_options import refuse_existing
-from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder
+from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder, warn_of_skipped_words
 from ctc_ocr.cli.model_options import add_epoch, add_ink, warn_of_inverted
 from ctc_ocr.cli.shown_predictions import REJECTED_TEXT, Format, is_rejected
 from ctc_ocr.datasets.labels_csv import read_labels
@@ -81,8 +81,8 @@ def _infer(argv: list[str]) -> int:
     from ctc_ocr.runtime.devices import contexts
 
     batch_size, context = arguments.batch_size or BATCH_SIZE, contexts(arguments.gpu)[0]
-    predictor = Predictor(arguments.model, arguments.epoch, batch_size, context, ink=arguments.ink)
-    predictor.decoder = decoder(arguments, predictor.alphabet, PROG)
+    predictor = Predictor(arguments.model, arguments.epoch, batch_size, context, decoder(arguments), arguments.ink)
+    warn_of_skipped_words(predictor.decoder, arguments, PROG)
     ink = InkCheck(predictor.hyperparameters.data.ink)
     # Confidences that are not shown are not computed: they take longer than the rest.
     confidence = bool(arguments.json or arguments.out or arguments.min_confidence or "top_k" in arguments)

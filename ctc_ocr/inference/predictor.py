@@ -39,7 +39,8 @@ class Predictor:
     epoch: a number, "best" (by validation), "newest", or None for that of the .params, or else the newest.
     batch_size: maximum number of images in a batch, 1 to 10,000.
     context: the MXNet device; None for the CPU.
-    decoder: how texts are found; None for the best path. Can be replaced later (`predictor.decoder = ...`).
+    decoder: how texts are found; None for the best path. Another one later: `predictor.decoder =
+        Decoder(...).bind(predictor.alphabet)`.
     ink: "dark", "light" or "auto" in place of the model's own.
 
     Images are prepared in the calling thread, and confidences are calibrated if the model's run calibrated this epoch.
@@ -59,7 +60,6 @@ class Predictor:
             raise InputError(f"expected 1 to {MAX_SIZE} images, got {batch_size}", "batch_size")
         self.prefix, self.epoch = select_checkpoint(model, epoch)
         self.batch_size = batch_size
-        self.decoder = decoder or Decoder()
         self.calibration: Calibration | None = load_calibration(self.prefix, self.epoch)
         with GRAPH_LOCK:
             checkpoint = load(self.prefix, self.epoch)
@@ -67,6 +67,7 @@ class Predictor:
             arguments, auxiliary = needed_parameters(graph, checkpoint)
             symbol, arguments = fold_constants(graph.symbol, arguments)
         self.alphabet: Alphabet = graph.alphabet
+        self.decoder = (decoder or Decoder()).bind(self.alphabet)
         data = graph.hyperparameters.data
         self.hyperparameters = replace(graph.hyperparameters, data=replace(data, ink=ink or data.ink))
         full_rows = self._rows(self.hyperparameters.geometry.full_width)
@@ -118,7 +119,7 @@ class Predictor:
             batch = np.empty((len(chosen), height, width, *colours), np.uint8)
             preparation.paste(chosen, batch, self.hyperparameters.network.input_mean)
             steps = self.steps(chosen) if self.hyperparameters.data.keep_ratio else None
-            hypotheses = self.decoder.read(self.log_probabilities(batch, steps), steps, confidence)
+            hypotheses = self.decoder.decode(self.log_probabilities(batch, steps), steps, confidence)
             predictions = [prediction_of(each, self.alphabet, self.calibration, confidence) for each in hypotheses]
             found.update(zip(indices, predictions, strict=True))
         return [found[index] for index in range(len(images))]
