@@ -220,7 +220,7 @@ def test_bad_arguments_end_with_status_2(prefix, folder, tmp_path, capsys):
         ("--prefix", prefix, "--out", str(tmp_path), "--overwrite", "no.png"): "it is a folder",
         ("--prefix", prefix, "--out", "o.csv", "--json", image): "give one of them",
         ("--prefix", prefix, "--out", "o.csv", "--top_k", "2", image): "a row of --out has one prediction",
-        ("--prefix", prefix, "--overwrite", image): "--overwrite has no effect without --out",
+        ("--prefix", prefix, "--overwrite", image): "--overwrite: has no effect without --out",
     }.items():
         assert main(list(arguments)) == 2
         captured = capsys.readouterr()

@@ -103,7 +103,7 @@ def _images(arguments: argparse.Namespace) -> list[ListedImage]:
     if arguments.out:
         _check_out(arguments)
     elif arguments.overwrite:
-        raise InputError("--overwrite has no effect without --out")
+        raise InputError("has no effect without --out", "--overwrite")
     if arguments.csv:
         return read_image_list(arguments.csv)
     return [ListedImage(str(path), path) for path in find_images(arguments.images)]
