@@ -180,7 +180,7 @@ def test_impossible_settings_are_refused(tmp_path: Path, photos: Path, capsys: p
         (["--data", str(photos), "--alphabet=ab"], 1, "of its samples are invalid, more than the accepted 10.0%"),
         (["--data", str(tmp_path / "none")], 2, "No such file"),
         (["--data", str(tmp_path / "one"), "--prefix", str(tmp_path / "x")], 1, "too few to hold out 10% of them"),
-        (["--data", str(photos), "--init_from", str(tmp_path / "no")], 2, "no model under the prefix"),
+        (["--data", str(photos), "--init_from", str(tmp_path / "no")], 2, "no model under this prefix"),
         (["--data", str(photos), "--preset=word", "--kernels=4,3,3,3"], 2, "network.kernels: 4 is even"),
         (["--data", str(photos), "--preset=word", "--height=8"], 2, "too small for these convolutions. Width x height"),
     ):
