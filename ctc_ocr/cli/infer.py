@@ -187,7 +187,7 @@ def _summary(tally: Tally, num_rejected: int) -> str:
     """Of the images with labels. A rejected prediction is neither correct nor incorrect."""
     accuracy = f" ({tally.accuracy:.4f})" if tally.count else ""
     rejected = f", {num_rejected} rejected" if num_rejected else ""
-    return f"{tally.exact} of {tally.count} correct{accuracy}{rejected}"
+    return f"{tally.correct} of {tally.count} correct{accuracy}{rejected}"
 
 
 def _with_progress(results: Results, total: int, batch_size: int) -> Results:
