@@ -38,10 +38,16 @@ def python(folder: Path, code: str, how: str = "file") -> "subprocess.CompletedP
     text = textwrap.dedent(code)
     (folder / "script.py").write_text(text, encoding="utf-8")
     arguments = {"file": ["script.py"], "-c": ["-c", text], "stdin": ["-"]}[how]
+    given = text if how == "stdin" else None
     return subprocess.run(
         [sys.executable, *arguments],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=240, input=text if how == "stdin" else None,
-    )  # fmt: skip
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        input=given,
+    )
 
 
 def test_python_and_the_command_train_the_same_parameters(tmp_path: Path, ubuntu_font: str) -> None:

@@ -86,7 +86,7 @@ def _step(gates: Symbol, cell: Symbol) -> tuple[Symbol, Symbol]:
 
 
 def fused(columns: Symbol, layers: list[Layer], num_hidden: int) -> Symbol:
-    """The same hidden states as `unrolled`, by MXNet's RNN operator; the graph concatenates its flat parameter vector."""
+    """The same hidden states as `unrolled`, by the RNN operator; the graph concatenates its flat parameter vector."""
     weights = [_gates_in_rnn_order(weight) for each in layers for weight in (each.i2h_weight, each.h2h_weight)]
     biases = [_gates_in_rnn_order(bias) for each in layers for bias in (each.i2h_bias, each.h2h_bias)]
     # Zero states (layers, N, H) whose N follows the data, so that they are no inputs.
