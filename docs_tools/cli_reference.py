@@ -46,13 +46,22 @@ def described(parser: argparse.ArgumentParser) -> Iterator[str]:
         actions = [each for each in group._group_actions if each.help != argparse.SUPPRESS]
         if not actions:
             continue
-        title = {"positional arguments": "Arguments", "options": "Options"}.get(group.title or "", group.title or "")
-        yield f"### {title[0].upper()}{title[1:]} {{ #{slug(parser.prog, title)} }}\n"
+        yield from heading(parser, group.title or "")
         yield '<dl class="flags">'
         for action in actions:
             yield f'<dt id="{slug(parser.prog, action.dest)}">{names(action)}</dt>'
             yield f"<dd>{explained(action, parser, rivals)}</dd>"
         yield "</dl>\n"
+
+
+def heading(parser: argparse.ArgumentParser, title: str) -> Iterator[str]:
+    """That of a group, and what it has in parentheses as a line below; none for argparse's own two groups."""
+    if title in ("positional arguments", "options"):
+        return
+    name, _, remark = title.partition(" (")
+    yield f"### {name[0].upper()}{name[1:]} {{ #{slug(parser.prog, name)} }}\n"
+    if remark:
+        yield f"{remark[0].upper()}{remark[1:].removesuffix(')')}.\n"
 
 
 def slug(*words: str) -> str:
