@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ctc_ocr.errors import RunError as RunError
     from ctc_ocr.errors import UserError as UserError
     from ctc_ocr.inference.evaluate import evaluate as evaluate
-    from ctc_ocr.inference.predictor import Prediction as Prediction
+    from ctc_ocr.inference.prediction import Prediction as Prediction
     from ctc_ocr.inference.predictor import Predictor as Predictor
     from ctc_ocr.rendering.renderer import Renderer as Renderer
     from ctc_ocr.runtime.types import MXNet
@@ -63,7 +63,8 @@ _HOMES = {
     "decoding.word_list": ("WordList",),
     "errors": ("InputError", "RunError", "UserError"),
     "inference.evaluate": ("evaluate",),
-    "inference.predictor": ("Prediction", "Predictor"),
+    "inference.prediction": ("Prediction",),
+    "inference.predictor": ("Predictor",),
     "rendering.renderer": ("Renderer",),
     "training.events": ("register_callback",),
     "training.session": ("TrainingResult", "TrainingSession", "train"),

@@ -114,11 +114,11 @@ def test_what_is_installed(base: Install) -> None:
 def test_captchas_and_data_commands(base: Install, ubuntu_font: str) -> None:
     base.output("captcha_generator", ubuntu_font, "one.png", "--num", "0089")
     base.output("captcha_generator", ubuntu_font, "--count=30", "--output_dir=samples", "--num_proc=2")
-    assert "30 good, 0 dropped" in base.output("ctc-ocr", "data", "check", "samples")
+    assert "30 valid, 0 invalid" in base.output("ctc-ocr", "data", "check", "samples")
     assert "train: 24 samples" in base.output("ctc-ocr", "data", "split", "samples", "parts")
     base.output("ctc-ocr", "data", "check", "parts/train.csv", "--preset=word")
     assert "Packed 30 images" in base.output("ctc-ocr", "data", "pack", "samples", "packed")
-    assert "30 good, 0 dropped" in base.output("ctc-ocr", "data", "check", "packed.rec")
+    assert "30 valid, 0 invalid" in base.output("ctc-ocr", "data", "check", "packed.rec")
     base.output("ctc-ocr", "data", "preview", "packed.rec", "preview.png", "--preset=line")
     assert (base.folder / "preview.png").stat().st_size > 1000
 

@@ -1,14 +1,21 @@
-"""Readings and their probabilities, against plain definitions."""
+"""Greedy decoding, masks and probabilities of labels, against plain definitions."""
 
+import argparse
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from ctc_ocr.alphabet import Alphabet, collapse
+from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder
+from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.decoding.greedy import best_path, greedy
-from ctc_ocr.decoding.likelihood import label_log_probability, log_softmax, true_steps
+from ctc_ocr.decoding.language_model import LanguageModel
+from ctc_ocr.decoding.likelihood import label_log_probability, log_softmax, steps_per_image
 from ctc_ocr.decoding.mask import allowed_classes, restrict
+from ctc_ocr.decoding.word_list import WordList
 from ctc_ocr.errors import InputError
 
 
@@ -30,7 +37,7 @@ def test_collapse_by_hand(dtype):
     assert collapse(path) == [[1, 2], [1, 1], []]
 
 
-def test_greedy_reads_the_largest_logit_of_each_step():
+def test_greedy_takes_the_maximum_logit_of_each_step():
     path = np.array([[3, 0], [3, 2], [0, 2], [3, 1]])
     logits = np.random.default_rng(1).random((4, 2, 5), dtype=np.float32)
     np.put_along_axis(logits, path[:, :, None], 2.0, axis=2)
@@ -86,7 +93,7 @@ def test_label_probability_of_one_step():
 @pytest.mark.parametrize("spread", [3.0, 300.0, 2000.0])
 @pytest.mark.parametrize("steps", [7, 700])
 def test_improbable_labels_and_long_images_equal_the_recursion_of_logarithms(steps, spread):
-    """Probabilities far below the least float64: the recursion written down state by state."""
+    """Probabilities far below the smallest float64: the recursion written down state by state."""
     rng = np.random.default_rng(6)
     labels = [[1, 2, 2], [], [3], [2, 1, 3]]
     log_probs = log_softmax(rng.normal(size=(steps, len(labels), 4)) * spread)
@@ -109,7 +116,7 @@ def test_improbable_labels_and_long_images_equal_the_recursion_of_logarithms(ste
         np.testing.assert_allclose(found[image], np.logaddexp.reduce(alpha[-2:]), rtol=1e-11)
 
 
-def test_true_steps_equal_images_that_end_there():
+def test_steps_of_an_image_equal_an_image_that_ends_there():
     rng = np.random.default_rng(7)
     logits = rng.normal(size=(6, 3, 4)) * 3
     steps = [6, 4, 2]
@@ -123,7 +130,7 @@ def test_true_steps_equal_images_that_end_there():
     assert np.isneginf(found).tolist() == [False, False, True]
 
 
-def test_a_mask_is_a_softmax_over_what_is_allowed():
+def test_a_mask_is_a_softmax_over_the_allowed_classes():
     alphabet = Alphabet(("a", "b", "c"))
     allowed = allowed_classes(alphabet, "ca")
     assert allowed.tolist() == [True, True, False, True]
@@ -144,21 +151,136 @@ def test_a_mask_of_units_of_several_characters():
     assert allowed_classes(alphabet, ["sch"]).tolist() == [True, False, True, False, False]
     with pytest.raises(InputError, match="not in the alphabet: 'c'$"):
         allowed_classes(alphabet, "schca")
-    with pytest.raises(InputError, match="at least one must be allowed"):
+    with pytest.raises(InputError, match="allowed: expected at least one unit"):
         allowed_classes(alphabet, "")
 
 
-def test_steps_that_no_image_has_are_refused():
+def test_steps_out_of_range_are_an_error():
     log_probs = log_softmax(np.random.default_rng(8).normal(size=(6, 2, 4)))
-    assert true_steps(log_probs).tolist() == [6, 6]
-    assert true_steps(log_probs, np.array([6.0, 0.0])).tolist() == [6, 0]
+    assert steps_per_image(log_probs).tolist() == [6, 6]
+    assert steps_per_image(log_probs, np.array([6.0, 0.0])).tolist() == [6, 0]
     for steps in ([6, 7], [-1, 6], [6], [6, 6, 6], [[6, 6]]):
-        with pytest.raises(InputError, match="expected 2 numbers of steps from 0 to 6, got"):
-            true_steps(log_probs, steps)
+        with pytest.raises(InputError, match="steps: expected 2 numbers from 0 to 6, got"):
+            steps_per_image(log_probs, steps)
     with pytest.raises(InputError, match=r"from 0 to 6, got \[6, 7\]"):
         label_log_probability(log_probs, [[1], [2]], [6, 7])
 
 
 def test_a_mask_names_what_is_not_in_the_alphabet():
-    with pytest.raises(InputError, match="not in the alphabet: 'd', 'é'"):
+    with pytest.raises(InputError, match="allowed: not in the alphabet: 'd', 'é'"):
         allowed_classes(Alphabet(("a", "b")), "adé")
+
+
+LETTERS = Alphabet(tuple("abc "))
+
+
+def random_log_probs(seed=9, classes=5):
+    return log_softmax(np.random.default_rng(seed).normal(size=(6, 4, classes)) * 2)
+
+
+def test_a_decoder_without_a_search_is_greedy():
+    log_probs = random_log_probs()
+    bound = Decoder().bind(LETTERS)
+    codes = greedy(log_probs)
+    found = bound.decode(log_probs)
+    assert [[each.codes for each in image] for image in found] == [[each] for each in codes]
+    expected = label_log_probability(log_probs, codes)
+    np.testing.assert_allclose([image[0].log_probability for image in found], expected)
+    assert all(image[0].score == image[0].log_probability for image in found)
+    without = bound.decode(log_probs, with_probability=False)
+    assert [image[0].codes for image in without] == codes
+    assert np.isnan([image[0].log_probability for image in without]).all()
+    with pytest.raises(InputError, match="steps: expected 4 numbers from 0 to 6"):
+        bound.decode(log_probs, [7] * 4, with_probability=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "width"),
+    [
+        ({}, None),
+        ({"lm_weight": 2.0, "allowed": "ab"}, None),
+        ({"beam_width": 3}, 3),
+        ({"top_k": 4}, 10),
+        ({"top_k": 12}, 12),
+        ({"length_bonus": 0.5}, 10),
+        ({"words": ["ab"]}, 10),
+        ({"language_model": LanguageModel.from_lines(["ab"], LETTERS)}, 10),
+    ],
+)
+def test_a_decoder_searches_where_an_option_needs_it(options, width):
+    search = Decoder(**options).bind(LETTERS).search
+    assert (search and search.width) == width
+    assert (search and search.top_k) == (None if width is None else options.get("top_k", 1))
+
+
+def test_a_decoder_is_bound_to_files_texts_and_ready_parts(tmp_path):
+    (tmp_path / "text.txt").write_text("ab ba\nabc\n")
+    (tmp_path / "words.txt").write_text("ab\nba\nabd\n")
+    model = LanguageModel.from_file(tmp_path / "text.txt", LETTERS, 3)
+    words = WordList.from_file(tmp_path / "words.txt", LETTERS, "c")
+    decoders = [
+        Decoder(5, 5, str(tmp_path / "text.txt"), 3, 0.7, 0.1, str(tmp_path / "words.txt"), "c"),
+        Decoder(5, 5, tmp_path / "text.txt", 3, 0.7, 0.1, tmp_path / "words.txt", "c"),
+        Decoder(5, 5, model, 5, 0.7, 0.1, ["ab", "ba", "abd"], "c"),
+        Decoder(5, 5, model, 5, 0.7, 0.1, words),
+    ]
+    found = [each.bind(LETTERS).decode(random_log_probs()) for each in decoders]
+    assert found[0] == found[1] == found[2] == found[3]
+    search = decoders[0].bind(LETTERS).search
+    assert (search.lm_weight, search.length_bonus, search.words.skipped) == (0.7, 0.1, ("abd",))
+    with pytest.raises(InputError) as raised:
+        Decoder(words=tmp_path / "missing.txt").bind(LETTERS)
+    assert raised.value.where == str(tmp_path / "missing.txt")
+    with pytest.raises(InputError, match="^separators: not in the alphabet: '#'"):
+        Decoder(words=["ab"], separators="#").bind(LETTERS)
+
+
+def test_a_decoder_gives_only_what_is_allowed():
+    log_probs = random_log_probs()
+    for options in ({}, {"beam_width": 100, "top_k": 50}):
+        for allowed in ("ca", ["a", "c"], {"c", "a"}):
+            found = Decoder(allowed=allowed, **options).bind(LETTERS).decode(log_probs)
+            assert {code for image in found for each in image for code in each.codes} == {1, 3}
+    (searched,) = Decoder(beam_width=100, words=["ab", "ac"], allowed="ac ").bind(LETTERS).decode(log_probs[:, :1])
+    assert set(LETTERS.decode(searched[0].codes).split()) == {"ac"}
+    with pytest.raises(InputError, match="^allowed: not in the alphabet: 'x'"):
+        Decoder(allowed="abx").bind(LETTERS)
+
+
+def parsed(*flags):
+    parser = argparse.ArgumentParser()
+    add_decoding(parser)
+    add_top_k(parser)
+    return decoder(parser.parse_args(flags))
+
+
+def test_flags_make_the_same_decoder_as_python(tmp_path):
+    file = tmp_path / "words.txt"
+    flags = ["--beam_width=20", "--top_k=3", f"--language_model={file}", "--lm_order=4", "--lm_weight=0.7",
+             "--length_bonus=0.5", f"--words={file}", "--separators=.", "--allowed=abc"]  # fmt: skip
+    assert parsed(*flags) == Decoder(20, 3, file, 4, 0.7, 0.5, file, ".", "abc")
+    assert parsed() == Decoder()
+    assert parsed("--allowed=ab") == Decoder(allowed="ab")
+    assert parsed("--words", str(file)) == Decoder(words=file)
+    # A search, although the value is that of greedy decoding.
+    assert parsed("--top_k=1") == parsed("--length_bonus=0") == Decoder(beam_width=10)
+    assert parsed("--top_k=30").bind(LETTERS) == Decoder(top_k=30).bind(LETTERS)
+
+
+def test_greedy_decoding_imports_neither_numba_nor_nltk_nor_mxnet():
+    """They take seconds to import."""
+    script = """
+import sys
+import numpy as np
+from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.decoding.decoder import Decoder
+logits = np.random.default_rng(0).normal(size=(5, 2, 4))
+decoder = Decoder(allowed="ab").bind(Alphabet(("a", "b", "c")))
+assert len(decoder.decode(logits)) == 2
+print([name for name in ("numba", "nltk", "mxnet") if name in sys.modules])
+Decoder(beam_width=2).bind(Alphabet(("a", "b", "c"))).decode(logits)
+print([name for name in ("numba", "nltk", "mxnet") if name in sys.modules])
+"""
+    command = [sys.executable, "-c", script]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=250)
+    assert ran.stdout.splitlines() == ["[]", "['numba']"]

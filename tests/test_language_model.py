@@ -52,10 +52,10 @@ def test_probabilities_after_any_text_sum_to_one():
         assert sum(np.exp(model.step(state, code)[0]) for code in range(10)) == pytest.approx(1.0)
 
 
-def test_from_text_divides_lines_at_what_is_not_in_the_alphabet(tmp_path: Path):
+def test_characters_outside_the_alphabet_split_lines(tmp_path: Path):
     file = tmp_path / "text.txt"
     file.write_bytes("\ufeffbad CAB fed\r\négg\n\n".encode())
-    found = LanguageModel.from_text(file, LETTERS, 3)
+    found = LanguageModel.from_file(file, LETTERS, 3)
     same = LanguageModel.from_lines(["bad ", " fed", "gg"], LETTERS, 3)
     assert found.log_probability(LETTERS.encode("bad")) == same.log_probability(LETTERS.encode("bad"))
     assert (found.table.log_probs == same.table.log_probs).all()
@@ -64,26 +64,31 @@ def test_from_text_divides_lines_at_what_is_not_in_the_alphabet(tmp_path: Path):
 def test_units_of_several_characters():
     units = ("s", "sch", "c", "h", "[[", ".")
     splitter = UnitSplitter(Alphabet(units))
-    assert splitter.whole("schs[[.") == ["sch", "s", "[[", "."]
-    assert list(splitter.known("schxcs")) == [["sch"], ["c", "s"]]
-    assert splitter.whole("sx") == splitter.whole("") == []
+    assert splitter.units("schs[[.") == ["sch", "s", "[[", "."]
+    assert list(splitter.runs("schxcs")) == [["sch"], ["c", "s"]]
+    assert splitter.units("sx") == splitter.units("") == []
     assert splitter.pieces("schxs[\n[[") == ["sch", "x", "s", "[", "\n", "[["]
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
-    [(b"XYZ\n\n", "no text in the units"), (b"\xff\xfe", "not UTF-8"), (None, "cannot be read: No such file")],
+    ("content", "reason"),
+    [
+        (b"XYZ\n\n", "expected text in the units of the alphabet, found none"),
+        (b"\xff\xfe", "not UTF-8 text: byte 0"),
+        (None, "No such file or directory"),
+    ],
 )
-def test_a_bad_file_is_named(tmp_path: Path, content, message):
+def test_a_bad_file_is_named(tmp_path: Path, content, reason):
     file = tmp_path / "text.txt"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(InputError, match=f"text.txt: .*{message}"):
-        LanguageModel.from_text(file, LETTERS)
+    with pytest.raises(InputError) as raised:
+        LanguageModel.from_file(file, LETTERS)
+    assert (raised.value.where, raised.value.reason) == (str(file), reason)
 
 
 def test_order_and_a_missing_extra(monkeypatch: pytest.MonkeyPatch):
-    with pytest.raises(InputError, match="1 to 20, not 0"):
+    with pytest.raises(InputError, match="order of the language model: expected 1 to 20, got 0"):
         LanguageModel.from_lines(LINES, LETTERS, 0)
     monkeypatch.setitem(sys.modules, "nltk.lm.counter", None)
     with pytest.raises(InputError, match=r"pip install 'ctc_ocr\[lm\]'"):
@@ -94,7 +99,7 @@ def accepts(words: WordList, codes):
     state, table = 0, words.table
     for code in codes:
         edges = range(table.starts[state], table.starts[state + 1])
-        targets = [table.targets[edge] for edge in edges if table.units[edge] == code]
+        targets = [table.targets[edge] for edge in edges if table.codes[edge] == code]
         if not targets:
             return False
         (state,) = targets
@@ -141,13 +146,13 @@ def test_words_of_allowed_units_alone():
         words.restricted(np.array([True, False, True, True, True]))
 
 
-def test_the_least_steps_to_the_end_of_a_word():
+def test_the_minimum_steps_to_the_end_of_a_word():
     alphabet = Alphabet(tuple("ab "))
     table = WordList.from_words(["aaab", "abb", "bb"], alphabet).table
     states = {"": 0}
     for text in ("a", "aa", "aaa", "aaab", "ab", "abb", "b", "bb", "bb "):
         edges = range(table.starts[states[text[:-1]]], table.starts[states[text[:-1]] + 1])
-        (states[text],) = (table.targets[edge] for edge in edges if table.units[edge] == alphabet.lookup[text[-1]])
+        (states[text],) = (table.targets[edge] for edge in edges if table.codes[edge] == alphabet.lookup[text[-1]])
     found = {text: (table.steps_after_blank[s], table.steps_after_unit[s]) for text, s in states.items()}
     assert found == {
         "": (3, 3), "a": (3, 3), "aa": (2, 3), "aaa": (1, 1), "aaab": (0, 0), "ab": (1, 2), "abb": (0, 0),
@@ -161,7 +166,7 @@ def test_a_word_list_from_a_file(tmp_path: Path):
     words = WordList.from_file(file, LETTERS)
     assert (words.count, words.skipped) == (2, ("XX",))
     assert accepts(words, LETTERS.encode("cab bad"))
-    assert END not in words.table.units
+    assert END not in words.table.codes
     file.write_text("XX\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"words\.txt: no word"):
+    with pytest.raises(InputError, match=r"words\.txt: expected words that the alphabet can spell, found none"):
         WordList.from_file(file, LETTERS)

@@ -86,7 +86,7 @@ def test_invalid_samples_are_reported_and_too_many_refused(tmp_path: Path, photo
     assert done.returncode == 0, done.stderr
     assert "34 images for training, 4 for validation" in done.stderr
     for line in (
-        "samples: 38 good, 2 dropped (5.00%)",
+        "samples: 38 valid, 2 invalid (5.00%)",
         "alphabet: 3 units, the most frequent first",
         "widths: 80 (0%)",
     ):
@@ -212,8 +212,8 @@ def test_two_runs_under_one_prefix_are_refused(tmp_path: Path, photos: Path) -> 
     with locked_prefix(str(tmp_path / "." / "r")):
         refused = run(tmp_path, f"--data={photos}", "--num_epoch=1", "--prefix=r")
         assert refused.returncode == 1
-        assert "another training is under way under the prefix 'r'" in refused.stderr
-        assert list(tmp_path.iterdir()) == []
+        assert "r: another process is training under this prefix" in refused.stderr
+        assert [path.name for path in tmp_path.iterdir()] == ["r.lock"]
         assert run(tmp_path, f"--data={photos}", "--num_epoch=1", "--prefix=other").returncode == 0
     assert run(tmp_path, f"--data={photos}", "--num_epoch=1", "--prefix=r").returncode == 0
 
@@ -223,7 +223,7 @@ def test_a_warning_about_ink_before_training(tmp_path: Path, photos: Path) -> No
     light = run(tmp_path, *flags, "--ink=light")
     assert "40 of 40 images seem to have dark ink on light paper: use --ink dark" in light.stderr
     dark = run(tmp_path, *flags, "--prefix=dark")
-    assert "light ink on dark paper, as it seems: 0" in dark.stderr
+    assert "images that seem to have light ink on dark paper: 0" in dark.stderr
     assert "--ink" not in dark.stderr
 
 

@@ -154,7 +154,11 @@ def test_rooms_have_an_order() -> None:
         ("rendering/fonts.py", "from ctc_ocr.runtime.mxnet import mx", "rendering.fonts imports MXNet"),
         ("alphabet.py", "import mxnet.ndarray", "cli.train imports MXNet"),
         ("symbols/lstm.py", "from ctc_ocr.evaluation import metrics", "symbols.lstm imports ctc_ocr.evaluation"),
-        ("inference/predictor.py", "def f():\n    import ctc_ocr.training.trainer", "predictor imports ctc_ocr.training"),
+        (
+            "inference/predictor.py",
+            "def f():\n    import ctc_ocr.training.trainer",
+            "predictor imports ctc_ocr.training",
+        ),
         ("training/callbacks.py", "from ctc_ocr import losses", "callbacks joins the network's parts"),
         ("training/trainer.py", "from ctc_ocr.inference.predictor import Predictor", "trainer joins the network's"),
         ("training/optimizer.py", "import tests.models", "optimizer imports scripts, tests"),

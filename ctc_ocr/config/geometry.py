@@ -1,6 +1,7 @@
 """How the sizes of images become the sizes of batches and the time steps of a network."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from ctc_ocr.config.architectures import ARCHITECTURES
 from ctc_ocr.config.sections import Data, Network
@@ -35,7 +36,7 @@ class Geometry:
         """Height of the feature maps after the last convolution."""
         return self.map_sizes()[-1][1]
 
-    @property
+    @cached_property
     def columns_per_step(self) -> int:
         """Image columns per time step."""
         return ARCHITECTURES.get(self.network.architecture).columns_per_step(self.network)

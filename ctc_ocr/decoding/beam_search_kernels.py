@@ -1,22 +1,37 @@
-"""The compiled half of the beam search: one image at a time, in log probabilities.
+"""The compiled part of the prefix beam search: one image at a time, in log probabilities.
 
-Prefixes are nodes of a tree that grows while the image is read. Those in the beam have the log probability of all their
-alignments that end in a blank, and of those that end in their last unit; the others are kept for their children.
+Only `beam_search` and `language_model` use it, and import it when they need it: it imports numba. All functions are in
+one file, as numba's cache on disk requires (see runtime/compiled.py). Language model and words are arguments of their
+own: of a named tuple within another, numba counts the references to all arrays at each use, which takes a third longer.
 """
 
 # mypy: allow-untyped-defs, no-check-untyped-defs
 
 import heapq
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ctc_ocr.alphabet import BLANK
+from ctc_ocr.decoding.prefix_tree import NONE, ROOT
 from ctc_ocr.runtime.compiled import compiled
 
-BLANK = 0
-NONE = -1
-LEAST = -np.inf
+LOG_ZERO = -np.inf
 NEGLIGIBLE = 37.0  # exp(-37) is less than half the distance between 1 and the next float64
-ROOT = 0
+
+
+class Beam(NamedTuple):
+    """The prefixes kept after a time step, best score first, as parallel arrays (K,).
+
+    Each has the log probability of all its alignments up to this step, and those of two parts of them: the alignments
+    that end in a blank, and those that end in the prefix's last unit.
+    """
+
+    nodes: NDArray[np.int64]
+    log_probs: NDArray[np.float64]
+    blank_log_probs: NDArray[np.float64]
+    unit_log_probs: NDArray[np.float64]
 
 
 @compiled
@@ -24,191 +39,213 @@ def log_add(a, b):
     """log(exp(a) + exp(b)), for -inf too."""
     if a < b:
         a, b = b, a
-    return a if b == LEAST or a - b > NEGLIGIBLE else a + np.log1p(np.exp(b - a))
+    return a if b == LOG_ZERO or a - b > NEGLIGIBLE else a + np.log1p(np.exp(b - a))
 
 
 @compiled
-def find_edge(table, state, unit):
-    """Index of a state's edge for a unit in an NgramTable or a WordTable, or NONE: its edges are in order of units."""
+def find_edge(table, state, code):
+    """Index of the edge of a state of an NgramTable or a WordTable for a code, or NONE. Edges are sorted by code."""
     low, high = table.starts[state], table.starts[state + 1]
     while low < high:
         middle = (low + high) // 2
-        if table.units[middle] < unit:
+        if table.codes[middle] < code:
             low = middle + 1
         else:
             high = middle
-    return low if low < table.starts[state + 1] and table.units[low] == unit else NONE
+    return low if low < table.starts[state + 1] and table.codes[low] == code else NONE
 
 
 @compiled
-def read_ngram(ngrams, state, unit):
-    """(log probability of a unit in a state, state after it): by the longest known context, as in ARPA files."""
+def ngram_step(ngrams, state, code):
+    """(log probability of a code in a state, state after it), with back-off to shorter contexts as in ARPA files."""
     log_prob = 0.0
-    edge = find_edge(ngrams, state, unit)
-    while edge == NONE:  # ends at the latest in state 0, which has an edge for every unit
+    edge = find_edge(ngrams, state, code)
+    while edge == NONE:  # ends at the latest in state 0, which has an edge for every code
         log_prob += ngrams.back_off_log_probs[state]
         state = ngrams.back_offs[state]
-        edge = find_edge(ngrams, state, unit)
+        edge = find_edge(ngrams, state, code)
     return log_prob + ngrams.log_probs[edge], ngrams.targets[edge]
 
 
 @compiled
-def find_child(tree, node, unit):
-    """The child of a node by a unit, or NONE."""
-    child = tree.children[node]
-    while child != NONE and tree.units[child] != unit:
-        child = tree.siblings[child]
+def fusion_step(ngrams, lm_weight, length_bonus, state, code):
+    """(what a unit adds to the score besides the image's log probability, state of the language model after it)."""
+    if lm_weight == 0.0:
+        return length_bonus, 0
+    log_prob, next_state = ngram_step(ngrams, state, code)
+    return lm_weight * log_prob + length_bonus, next_state
+
+
+@compiled
+def find_child(tree, node, code):
+    """The child of a node for a code, or NONE."""
+    child = tree.first_children[node]
+    while child != NONE and tree.codes[child] != code:
+        child = tree.next_siblings[child]
     return child
 
 
 @compiled
-def add_child(tree, node, unit, new, ngrams, weight, bonus, words):
-    """Make node `new` the child of a node by a unit."""
-    tree.parents[new] = node
-    tree.units[new] = unit
-    tree.lengths[new] = tree.lengths[node] + 1
-    tree.children[new] = NONE
-    tree.siblings[new] = tree.children[node]
-    tree.children[node] = new
-    tree.slots[new] = NONE
-    extra, tree.ngram_states[new] = fuse(tree, node, unit, ngrams, weight, bonus)
-    tree.extras[new] = tree.extras[node] + extra
-    tree.word_states[new] = 0
+def add_child(tree, node, code, child, ngrams, lm_weight, length_bonus, words):
+    """Make `child`, a node that is not in use, the child of a node for a code."""
+    tree.codes[child] = code
+    tree.lengths[child] = tree.lengths[node] + 1
+    tree.parents[child] = node
+    tree.first_children[child] = NONE
+    tree.next_siblings[child] = tree.first_children[node]
+    tree.first_children[node] = child
+    tree.positions[child] = NONE
+    score, tree.ngram_states[child] = fusion_step(ngrams, lm_weight, length_bonus, tree.ngram_states[node], code)
+    tree.fusion_scores[child] = tree.fusion_scores[node] + score
+    tree.word_states[child] = 0
     if len(words.final):
-        tree.word_states[new] = words.targets[find_edge(words, tree.word_states[node], unit)]
+        tree.word_states[child] = words.targets[find_edge(words, tree.word_states[node], code)]
 
 
 @compiled
-def fuse(tree, node, unit, ngrams, weight, bonus):
-    """(what a unit after a node adds to the score besides the image, state of the language model after it)."""
-    if weight == 0.0:
-        return bonus, 0
-    log_prob, state = read_ngram(ngrams, tree.ngram_states[node], unit)
-    return weight * log_prob + bonus, state
+def extendable(beam, tree, position, code):
+    """Log probability of the alignments of a prefix that a step with this class extends by a unit: all of them, or,
+    where the code repeats the prefix's last unit, those that end in a blank."""
+    if tree.codes[beam.nodes[position]] == code:
+        return beam.blank_log_probs[position]
+    return beam.log_probs[position]
 
 
 @compiled
-def grow(tree, nodes, blanks, lasts, row, left, width, ngrams, weight, bonus, words):
-    """The best `width` candidates of a step after which `left` steps follow: a list of (score, slot, unit), a heap
-    whose least is first.
+def stay(beam, tree, class_log_probs, steps_left, words):
+    """Log probabilities of the beam's prefixes after one more step: (ending in a blank, ending in the last unit), (K,)
+    each.
 
-    The beam is given by its nodes and their log probabilities (alignments that end in a blank, in the last unit), best
-    first. Unit BLANK stands for the prefix itself. Returns also the prefixes' own log probabilities after the step.
-
-    A prefix that is extended cannot score more than before by more than the unit's log probability (and the bonus):
-    what cannot get among the best for that is not looked at, and nothing is lost by it. Nor is by leaving out the
-    alignments that cannot become words in the steps that are left: else they could fill the beam until the end.
+    A prefix gets its last unit again, or from its parent, if that is in the beam too. Alignments that cannot become
+    words in the steps left are dropped: else they could fill the beam until the end.
     """
-    size = len(nodes)
-    next_blanks, next_lasts, totals = np.empty(size), np.empty(size), np.empty(size)
-    heap = [(0.0, 0, 0) for _ in range(0)]
-    for slot in range(size):
-        node = nodes[slot]
-        unit = tree.units[node]
-        totals[slot] = log_add(blanks[slot], lasts[slot])
-        next_blanks[slot] = totals[slot] + row[BLANK]
-        next_lasts[slot] = LEAST
+    size = len(beam.nodes)
+    blank_log_probs, unit_log_probs = np.empty(size), np.full(size, LOG_ZERO)
+    for position in range(size):
+        node = beam.nodes[position]
+        blank_log_probs[position] = beam.log_probs[position] + class_log_probs[BLANK]
         if node != ROOT:
-            source = lasts[slot]
-            parent = tree.parents[node]
-            above = tree.slots[parent]
-            if above != NONE:  # the prefix is reached from the beam once more
-                repeated = tree.units[parent] == unit
-                source = log_add(source, blanks[above] if repeated else log_add(blanks[above], lasts[above]))
-            next_lasts[slot] = source + row[unit]
+            code = tree.codes[node]
+            before = beam.unit_log_probs[position]
+            parent = tree.positions[tree.parents[node]]
+            if parent != NONE:
+                before = log_add(before, extendable(beam, tree, parent, code))
+            unit_log_probs[position] = before + class_log_probs[code]
         if len(words.final):
-            if left < words.steps_after_blank[tree.word_states[node]]:
-                next_blanks[slot] = LEAST
-            if left < words.steps_after_unit[tree.word_states[node]]:
-                next_lasts[slot] = LEAST
-        score = log_add(next_blanks[slot], next_lasts[slot]) + tree.extras[node]
-        if score > LEAST:
-            heapq.heappush(heap, (score, slot, BLANK))
-    threshold = heap[0][0] if len(heap) == width else LEAST
-    largest = max(bonus, 0.0)
-    best = totals[0] + tree.extras[nodes[0]] + largest
-    units = np.flatnonzero(best + row[1:] > threshold) + 1
-    for unit in units[np.argsort(-row[units])]:
-        for slot in range(size):
-            node = nodes[slot]
-            if totals[slot] + tree.extras[node] + row[unit] + largest <= threshold:
-                break  # so are all that follow: the beam is in the order of its scores
-            score = (blanks[slot] if tree.units[node] == unit else totals[slot]) + row[unit] + tree.extras[node]
-            if score + largest <= threshold:
+            if steps_left < words.steps_after_blank[tree.word_states[node]]:
+                blank_log_probs[position] = LOG_ZERO
+            if steps_left < words.steps_after_unit[tree.word_states[node]]:
+                unit_log_probs[position] = LOG_ZERO
+    return blank_log_probs, unit_log_probs
+
+
+@compiled
+def best_candidates(beam, tree, stayed, class_log_probs, steps_left, width, ngrams, lm_weight, length_bonus, words):
+    """The best `width` prefixes after a step, as a heap of (score, position in the beam, code): the prefix there,
+    extended by a unit, or itself for BLANK, with the log probabilities `stayed`.
+
+    Pruning is exact: a unit raises the score of a prefix by no more than its own log probability and the length bonus,
+    so what cannot get among the best by that is skipped.
+    """
+    nodes, beam_log_probs, fusion_scores = beam.nodes, beam.log_probs, tree.fusion_scores
+    heap = [(0.0, 0, 0) for _ in range(0)]
+    for position in range(len(nodes)):
+        score = log_add(stayed[0][position], stayed[1][position]) + fusion_scores[nodes[position]]
+        if score > LOG_ZERO:
+            heapq.heappush(heap, (score, position, BLANK))
+    threshold = heap[0][0] if len(heap) == width else LOG_ZERO
+    max_bonus = max(length_bonus, 0.0)
+    best = beam_log_probs[0] + fusion_scores[nodes[0]] + max_bonus
+    codes = np.flatnonzero(best + class_log_probs[1:] > threshold) + 1
+    for code in codes[np.argsort(-class_log_probs[codes])]:
+        for position in range(len(nodes)):
+            node = nodes[position]
+            gain = class_log_probs[code] + fusion_scores[node]
+            if beam_log_probs[position] + gain + max_bonus <= threshold:
+                break  # and so are all that follow: their scores are lower
+            score = extendable(beam, tree, position, code) + gain
+            if score + max_bonus <= threshold:
                 continue
-            child = find_child(tree, node, unit)
-            if child != NONE and tree.slots[child] != NONE:
-                continue  # in the beam itself: counted above
             if len(words.final):
-                edge = find_edge(words, tree.word_states[node], unit)
-                if edge == NONE or left < words.steps_after_unit[words.targets[edge]]:
+                edge = find_edge(words, tree.word_states[node], code)
+                if edge == NONE or steps_left < words.steps_after_unit[words.targets[edge]]:
                     continue
-            score += fuse(tree, node, unit, ngrams, weight, bonus)[0]
+            score += fusion_step(ngrams, lm_weight, length_bonus, tree.ngram_states[node], code)[0]
             if score <= threshold:
                 continue
+            child = find_child(tree, node, code)
+            if child != NONE and tree.positions[child] != NONE:
+                continue  # it is in the beam, where `stay` has counted this
             if len(heap) < width:
-                heapq.heappush(heap, (score, slot, unit))
+                heapq.heappush(heap, (score, position, code))
             else:
-                heapq.heapreplace(heap, (score, slot, unit))
+                heapq.heapreplace(heap, (score, position, code))
             if len(heap) == width:
                 threshold = heap[0][0]
-    return heap, next_blanks, next_lasts, totals
+    return heap
 
 
 @compiled
-def search(log_probs, image, steps, width, tree, ngrams, weight, bonus, words):
-    """(nodes, log probabilities) of the beam after the steps of an image of (T, N, C) float64 log probabilities.
-    Nothing is checked here: `image` is below N, and `steps` at most T.
+def next_beam(heap, beam, tree, stayed, class_log_probs, num_nodes, ngrams, lm_weight, length_bonus, words):
+    """(beam of the candidates in the heap, number of nodes of the tree, to which new prefixes are added)."""
+    size = len(heap)
+    after = Beam(np.empty(size, np.int64), np.empty(size), np.empty(size), np.full(size, LOG_ZERO))
+    for position in range(size - 1, -1, -1):  # the heap gives the lowest score first
+        _, before, code = heapq.heappop(heap)
+        node = beam.nodes[before]
+        if code == BLANK:
+            after.nodes[position] = node
+            after.blank_log_probs[position], after.unit_log_probs[position] = stayed[0][before], stayed[1][before]
+        else:
+            child = find_child(tree, node, code)
+            if child == NONE:  # else it was in the beam earlier
+                child = num_nodes
+                add_child(tree, node, code, child, ngrams, lm_weight, length_bonus, words)
+                num_nodes += 1
+            after.nodes[position] = child
+            after.blank_log_probs[position] = LOG_ZERO
+            after.unit_log_probs[position] = extendable(beam, tree, before, code) + class_log_probs[code]
+        after.log_probs[position] = log_add(after.blank_log_probs[position], after.unit_log_probs[position])
+    for node in beam.nodes:
+        tree.positions[node] = NONE
+    for position in range(size):
+        tree.positions[after.nodes[position]] = position
+    return after, num_nodes
 
-    `tree` has room for 1 + steps * width nodes, and its root is set.
+
+@compiled
+def search(log_probs, image, steps, width, tree, ngrams, lm_weight, length_bonus, words):
+    """(nodes, log probabilities) of the beam after the time steps of one image of (T, N, C) float64 log probabilities.
+
+    Indices are not checked: `image` must be below N, and `steps` at most T. `tree` has its root alone, and room for
+    1 + steps * width nodes.
     """
-    count = 1
-    nodes, blanks, lasts = np.zeros(1, np.int64), np.zeros(1), np.full(1, LEAST)
-    tree.slots[ROOT] = 0
+    beam = Beam(np.full(1, ROOT), np.zeros(1), np.zeros(1), np.full(1, LOG_ZERO))
+    tree.positions[ROOT] = 0
+    num_nodes = 1
     for step in range(steps):
-        row = log_probs[step, image]
-        heap, next_blanks, next_lasts, totals = grow(
-            tree, nodes, blanks, lasts, row, steps - step - 1, width, ngrams, weight, bonus, words
+        class_log_probs, steps_left = log_probs[step, image], steps - step - 1
+        stayed = stay(beam, tree, class_log_probs, steps_left, words)
+        heap = best_candidates(
+            beam, tree, stayed, class_log_probs, steps_left, width, ngrams, lm_weight, length_bonus, words
         )
-        for node in nodes:
-            tree.slots[node] = NONE
-        size = len(heap)
-        new_nodes, new_blanks, new_lasts = np.empty(size, np.int64), np.empty(size), np.empty(size)
-        for slot in range(size - 1, -1, -1):
-            _, before, unit = heapq.heappop(heap)
-            node = nodes[before]
-            if unit == BLANK:
-                new_blanks[slot], new_lasts[slot] = next_blanks[before], next_lasts[before]
-            else:
-                new_blanks[slot] = LEAST
-                new_lasts[slot] = (blanks[before] if tree.units[node] == unit else totals[before]) + row[unit]
-                child = find_child(tree, node, unit)
-                if child == NONE:  # else it was in the beam earlier, and fell out
-                    add_child(tree, node, unit, count, ngrams, weight, bonus, words)
-                    child = count
-                    count += 1
-                node = child
-            new_nodes[slot] = node
-        nodes, blanks, lasts = new_nodes, new_blanks, new_lasts
-        for slot in range(size):
-            tree.slots[nodes[slot]] = slot
-        if size == 0:
+        beam, num_nodes = next_beam(
+            heap, beam, tree, stayed, class_log_probs, num_nodes, ngrams, lm_weight, length_bonus, words
+        )
+        if len(beam.nodes) == 0:
             break
-    totals = np.empty(len(nodes))
-    for slot in range(len(nodes)):
-        totals[slot] = log_add(blanks[slot], lasts[slot])
-    return nodes, totals
+    return beam.nodes, beam.log_probs
 
 
 @compiled
 def forward(log_probs, image, steps, codes):
     """log p(codes | image) by the forward algorithm (Graves et al., 2006) over (T, N, C) float64 log probabilities."""
     states = 2 * len(codes) + 1  # blank, unit, blank, ..., unit, blank
-    alpha = np.full(states, LEAST)
+    alpha = np.full(states, LOG_ZERO)
     alpha[0] = 0.0  # before the first step: as after a blank that takes no time
     for step in range(steps):
-        row = log_probs[step, image]
-        # What has been reached by now, and still can reach the end.
+        class_log_probs = log_probs[step, image]
+        # States that can be reached by now, and from which the end can be reached.
         first, last = max(0, states - 2 * (steps - step)), min(states, 2 * step + 2)
         for state in range(last - 1, first - 1, -1):
             entered = alpha[state]
@@ -217,5 +254,5 @@ def forward(log_probs, image, steps, codes):
             is_unit = state % 2 == 1
             if is_unit and state > 1 and codes[state // 2] != codes[state // 2 - 1]:
                 entered = log_add(entered, alpha[state - 2])
-            alpha[state] = entered + row[codes[state // 2] if is_unit else BLANK]
+            alpha[state] = entered + class_log_probs[codes[state // 2] if is_unit else BLANK]
     return alpha[-1] if states == 1 else log_add(alpha[-1], alpha[-2])

@@ -1,42 +1,118 @@
-"""How a network's log probabilities are read: by the best path or a beam search, of all classes or some. No MXNet."""
+"""From a network's output to texts, by greedy decoding or by a prefix beam search."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr.decoding.beam_search import BeamSearch, Hypothesis
+from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.decoding.beam_search import BeamSearch
 from ctc_ocr.decoding.greedy import greedy
+from ctc_ocr.decoding.hypothesis import Hypothesis
+from ctc_ocr.decoding.language_model import LanguageModel
 from ctc_ocr.decoding.likelihood import Steps, label_log_probability
-from ctc_ocr.decoding.mask import restrict
+from ctc_ocr.decoding.mask import allowed_classes, restrict
+from ctc_ocr.decoding.word_list import DEFAULT_SEPARATORS, WordList
+
+DEFAULT_BEAM_WIDTH = 10
+
+PathName = str | PathLike[str]
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """`search` None takes the best path alone; `allowed` (C,) bool are the classes that may be read, None: all. Of the
-    search's words, only those made of them are left: InputError if there is none."""
+    """How texts are found, for any alphabet: `Predictor("model", decoder=Decoder(beam_width=20, allowed="0123"))`.
 
-    search: BeamSearch | None = None
-    allowed: NDArray[np.bool_] | None = None
+    Greedy decoding, or a prefix beam search if `beam_width` is given or another option needs it; its width is then 10,
+    or `top_k` if that is more.
+
+    beam_width: prefixes kept at each time step, 1 to 4096.
+    top_k: number of texts for each image, best first.
+    language_model: a UTF-8 file of example texts, one per line, or a LanguageModel.
+    lm_order: n of the language model's longest n-grams, 1 to 20; only for a file.
+    lm_weight: weight of the language model in the score, at least 0.
+    length_bonus: added to the score for each unit.
+    words: the only words to output: a UTF-8 file, one word per line, or a collection of words, or a WordList.
+    separators: units that may stand around words; "" for one word per image. Not for a WordList.
+    allowed: the only units to output, as a text or a sequence of units; None for all.
+
+    Raises InputError for numbers out of range.
+    """
+
+    beam_width: int | None = None
+    top_k: int = 1
+    language_model: LanguageModel | PathName | None = None
+    lm_order: int = 5
+    lm_weight: float = 0.5
+    length_bonus: float = 0.0
+    words: WordList | Collection[str] | PathName | None = None
+    separators: str = DEFAULT_SEPARATORS
+    allowed: Collection[str] | None = None
 
     def __post_init__(self) -> None:
-        if self.search is not None and self.search.words is not None and self.allowed is not None:
-            search = replace(self.search, words=self.search.words.restricted(self.allowed))
-            object.__setattr__(self, "search", search)
+        self._search()
 
-    def read(
-        self, log_probs: NDArray[np.floating[Any]], steps: Steps | None = None, confidence: bool = True
-    ) -> list[list[Hypothesis]]:
-        """(T, N, C) log probabilities and true steps (N,) -> for each image its hypotheses, best first, at least one.
+    def bind(self, alphabet: Alphabet) -> "BoundDecoder":
+        """The decoder for networks with this alphabet. Reads the files.
 
-        exp(log_probability) is a reading's confidence. The best path has one hypothesis an image, and without
-        `confidence` no log probability (NaN): it takes longer than the reading. More steps than T raise InputError.
+        Raises InputError for files that cannot be read, and for units that are not in the alphabet.
         """
-        if self.allowed is not None:
-            log_probs = restrict(log_probs, self.allowed)
+        mask = None if self.allowed is None else allowed_classes(alphabet, self.allowed)
+        search = self._search()
+        if search is None:
+            return BoundDecoder(None, mask)
+        words = self._words(alphabet)
+        if words is not None and mask is not None:
+            words = words.restricted(mask)
+        return BoundDecoder(replace(search, language_model=self._language_model(alphabet), words=words), mask)
+
+    def _search(self) -> BeamSearch | None:
+        """The search without what needs an alphabet; None for greedy decoding."""
+        needs_search = self.top_k != 1 or self.length_bonus or self.language_model is not None or self.words is not None
+        if self.beam_width is None and not needs_search:
+            return None
+        width = max(DEFAULT_BEAM_WIDTH, self.top_k) if self.beam_width is None else self.beam_width
+        return BeamSearch(width, self.top_k, lm_weight=self.lm_weight, length_bonus=self.length_bonus)
+
+    def _language_model(self, alphabet: Alphabet) -> LanguageModel | None:
+        if self.language_model is None or isinstance(self.language_model, LanguageModel):
+            return self.language_model
+        return LanguageModel.from_file(Path(self.language_model), alphabet, self.lm_order)
+
+    def _words(self, alphabet: Alphabet) -> WordList | None:
+        if self.words is None or isinstance(self.words, WordList):
+            return self.words
+        if isinstance(self.words, str | PathLike):
+            return WordList.from_file(Path(self.words), alphabet, self.separators)
+        return WordList.from_words(self.words, alphabet, self.separators)
+
+
+@dataclass(frozen=True)
+class BoundDecoder:
+    """A decoder for one alphabet: greedy if `search` is None, of the classes in `mask` (C,) bool (None: all)."""
+
+    search: BeamSearch | None = None
+    mask: NDArray[np.bool_] | None = None
+
+    def decode(
+        self, log_probs: NDArray[np.floating[Any]], steps: Steps | None = None, with_probability: bool = True
+    ) -> list[list[Hypothesis]]:
+        """(T, N, C) log probabilities and the time steps (N,) of each image (None: T) -> for each image its hypotheses,
+        best first, at least one.
+
+        Greedy decoding gives one, and is faster without its log probability, which is then NaN. Raises InputError for
+        steps that are not N numbers from 0 to T.
+        """
+        if self.mask is not None:
+            log_probs = restrict(log_probs, self.mask)
         if self.search is not None:
-            return self.search(log_probs, steps)
+            return self.search.decode(log_probs, steps)
         codes = greedy(log_probs, steps)
-        found = label_log_probability(log_probs, codes, steps) if confidence else np.full(len(codes), np.nan)
-        return [[Hypothesis(*each)] for each in zip(codes, found.tolist(), found.tolist(), strict=True)]
+        scores = [np.nan] * len(codes)
+        if with_probability:
+            scores = label_log_probability(log_probs, codes, steps).tolist()
+        return [[Hypothesis(text, score, score)] for text, score in zip(codes, scores, strict=True)]

@@ -1,7 +1,7 @@
-"""The probability of a text given an image: the sum over all its alignments. NumPy only.
+"""The probability of a text given an image: the sum over all its alignments.
 
-Log probabilities are (T, N, C): time steps, images, classes. Where images differ in width, `steps` (N,) are each
-image's own time steps, 0 to T; None: all of them have T.
+Here and in the other modules of decoding, log probabilities are (T, N, C): time steps, images, classes. Where images
+differ in width, `steps` (N,) are each image's own time steps, 0 to T; None: all have T.
 """
 
 from collections.abc import Sequence
@@ -15,22 +15,22 @@ from ctc_ocr.errors import InputError
 
 Steps = Sequence[int] | NDArray[Any]
 
-MIN_LOG_PROBABILITY = -1e6
+MIN_LOG_PROBABILITY = -1e6  # of a class: the sums below would turn -inf - -inf into NaN
 
 
-def true_steps(log_probs: NDArray[Any], steps: Steps | None = None) -> NDArray[np.intp]:
-    """(N,): the time steps of each image of (T, N, C). Raises InputError if they are not N numbers from 0 to T."""
+def steps_per_image(log_probs: NDArray[Any], steps: Steps | None = None) -> NDArray[np.intp]:
+    """(N,): the time steps of each image of (T, N, C). Raises InputError if `steps` are not N numbers from 0 to T."""
     total, count, _ = log_probs.shape
     if steps is None:
         return np.full(count, total)
     found = np.asarray(steps).astype(np.intp)
     if found.shape != (count,) or (found < 0).any() or (found > total).any():
-        raise InputError(f"expected {count} numbers of steps from 0 to {total}, got {np.asarray(steps).tolist()}")
+        raise InputError(f"expected {count} numbers from 0 to {total}, got {np.asarray(steps).tolist()}", "steps")
     return found
 
 
 def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Logits (..., C) -> log probabilities (..., C) float64 over the last axis."""
+    """Logits (..., C) -> log probabilities (..., C) float64."""
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
@@ -40,12 +40,11 @@ def label_log_probability(
 ) -> NDArray[np.float64]:
     """log p(label | image) for (T, N, C) log probabilities and N labels (codes 1..C-1, no padding) -> (N,) float64.
 
-    The sum over all alignments, by the forward algorithm (Graves et al., 2006, section 4.1); -inf for a label that
-    needs more steps than there are. A probability below exp(MIN_LOG_PROBABILITY) counts as that. Steps are at least 1;
-    than T raise InputError.
+    The forward algorithm (Graves et al., 2006, section 4.1); -inf for a label that does not fit its time steps. Log
+    probabilities below MIN_LOG_PROBABILITY count as that. Steps must be at least 1; more than T raise InputError.
 
-    The recursion goes through the states (blank, unit, blank, ..., unit, blank) instead of through the steps: a label
-    has fewer of them, and each is computed for all steps at once.
+    The loop is over the states (blank, unit, blank, ..., unit, blank), not over the time steps: there are fewer of
+    them, and each is computed for all steps at once.
     """
     count = log_probs.shape[1]
     lengths = np.array([len(label) for label in labels], dtype=np.intp)
@@ -53,35 +52,33 @@ def label_log_probability(
     for column, label in zip(units.T, labels, strict=True):
         column[: len(label)] = label
     # A unit may follow another without a blank between them if the two differ.
-    passage = np.where(units[1:] == units[:-1], -np.inf, 0.0)
+    skips = np.where(units[1:] == units[:-1], -np.inf, 0.0)
     images = np.arange(count)
-    last = true_steps(log_probs, steps) - 1
-    # Log probability of having stayed in a state from the first step on.
-    blanks = np.cumsum(np.maximum(log_probs[:, :, BLANK], MIN_LOG_PROBABILITY), axis=0, dtype=np.float64)  # (T, N)
-    stays = np.cumsum(
-        np.maximum(log_probs[:, images, units], MIN_LOG_PROBABILITY), axis=0, dtype=np.float64
-    )  # (T, L, N)
-    unit, blank = np.empty(0), blanks  # forward variables of the last two states, (T, N)
+    last = steps_per_image(log_probs, steps) - 1
+    # Log probability of staying in a state from the first step on: (T, N) for blank, (T, L, N) for units.
+    blank_stays = np.cumsum(np.maximum(log_probs[:, :, BLANK], MIN_LOG_PROBABILITY), axis=0, dtype=np.float64)
+    unit_stays = np.cumsum(np.maximum(log_probs[:, images, units], MIN_LOG_PROBABILITY), axis=0, dtype=np.float64)
+    unit, blank = np.empty(0), blank_stays  # forward variables of the last two states, (T, N)
     found = [blank[last, images]]
     for position in range(len(units)):
         if position == 0:
-            unit = _alpha(blank, 0.0, stays[:, 0])
+            unit = _alpha(blank, 0.0, unit_stays[:, 0])
         else:
-            unit = _alpha(np.logaddexp(blank, unit + passage[position - 1]), -np.inf, stays[:, position])
-        blank = _alpha(unit, -np.inf, blanks)
+            unit = _alpha(np.logaddexp(blank, unit + skips[position - 1]), -np.inf, unit_stays[:, position])
+        blank = _alpha(unit, -np.inf, blank_stays)
         found.append(np.logaddexp(unit[last, images], blank[last, images]))
     return np.asarray(np.stack(found)[lengths, images])
 
 
-def _alpha(source: NDArray[np.float64], start: float, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The forward variable of a state, log, (T, N): it is entered from `source` (T, N) of the step before, or at first
-    with log probability `start`, and stayed in from step to step, which sums up to `sums` (T, N).
+def _alpha(source: NDArray[np.float64], start: float, stays: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The log forward variable (T, N) of a state. It is entered from `source` (T, N) of the step before, or in the
+    first step with log probability `start`; `stays` (T, N) is the log probability of staying in it from then on.
 
-    alpha[t] = exp(sums[t]) * (exp(start) + the sum over j < t of source[j] / exp(sums[j])).
+    alpha[t] = exp(stays[t]) * (exp(start) + sum over j < t of source[j] / exp(stays[j])).
     """
-    entered = np.empty_like(sums)
+    entered = np.empty_like(stays)
     entered[0] = start
-    np.subtract(source[:-1], sums[:-1], entered[1:])
+    np.subtract(source[:-1], stays[:-1], entered[1:])
     alpha: NDArray[np.float64] = np.logaddexp.accumulate(entered, axis=0)
-    alpha += sums
+    alpha += stays
     return alpha

@@ -1,4 +1,4 @@
-"""Masks: restricting the output of a network to some classes. NumPy only."""
+"""Masks: restricting a network's output to some classes."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,20 +12,24 @@ from ctc_ocr.errors import InputError
 
 
 def allowed_classes(alphabet: Alphabet, allowed: Iterable[str]) -> NDArray[np.bool_]:
-    """(C,) bool: the blank and the allowed units, given one by one, or as a text, of which the longest units that fit
-    are taken. Raises InputError for an empty text and for what is not in the alphabet, which it names."""
+    """(C,) bool: True for the blank and the allowed units.
+
+    `allowed` is a sequence of units, or a text, which is split into the longest units that match. Raises InputError for
+    an empty text, and for units that are not in the alphabet.
+    """
     if isinstance(allowed, str):
         if not allowed:
-            raise InputError("no units to be read: at least one must be allowed")
+            raise InputError("expected at least one unit", "allowed")
         allowed = UnitSplitter(alphabet).pieces(allowed)
     mask = np.zeros(alphabet.num_classes, dtype=bool)
-    mask[[BLANK, *alphabet.encode(allowed)]] = True
+    try:
+        mask[[BLANK, *alphabet.encode(allowed)]] = True
+    except InputError as error:
+        raise error.within("allowed") from None
     return mask
 
 
-def restrict(logits: NDArray[np.floating[Any]], allowed: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Logits (..., C) -> log probabilities (..., C) float64 of the allowed classes (C,) alone, -inf for the others.
-
-    Log probabilities of all the classes will do for logits: a softmax does not see the difference.
-    """
-    return log_softmax(np.where(allowed, logits, -np.inf))
+def restrict(logits: NDArray[np.floating[Any]], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Logits or log probabilities (..., C) -> log probabilities (..., C) float64 of the classes in the mask (C,), which
+    sum to 1 without the others; -inf for those."""
+    return log_softmax(np.where(mask, logits, -np.inf))

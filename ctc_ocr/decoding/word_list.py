@@ -1,8 +1,4 @@
-"""Word lists: the only words that a beam search may output, as a table of which it looks up single entries.
-
-A table is an automaton: a state has edges, in the order of their units' codes, from starts[state] to
-starts[state + 1]; edge i is taken with the code units[i] and leads to the state targets[i].
-"""
+"""Word lists: the only words that a beam search may output, as tables for its compiled part."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -18,18 +14,21 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.text_files import read_text
 
 DEFAULT_SEPARATORS = " "
-FAR = 2**31  # more steps than there can be
+UNREACHABLE = 2**31  # more time steps than an image has
 
 
 class WordTable(NamedTuple):
-    """A code without an edge is not possible; at the end of a text the state is a final one. Text starts in state 0.
+    """An automaton that accepts the texts made of the words. Texts start in state 0 and end in a final state.
 
-    Of each state, the least time steps from which a final one can be reached: where the last step was a blank, and
-    where it was the last unit, which needs a blank before it can come again.
+    The edges of a state are starts[state] to starts[state + 1], sorted by code: edge i is for codes[i] and leads to the
+    state targets[i]. A code without an edge is not possible.
+
+    steps_after_blank and steps_after_unit are the minimum numbers of time steps from a state to a final one: where the
+    last class was a blank, and where it was the last unit, which needs a blank before it can be repeated.
     """
 
     starts: NDArray[np.int64]
-    units: NDArray[np.int64]
+    codes: NDArray[np.int64]
     targets: NDArray[np.int64]
     final: NDArray[np.bool_]
     steps_after_blank: NDArray[np.int64]
@@ -42,20 +41,25 @@ ANY_WORDS = WordTable(np.zeros(1, np.int64), NO_CODES, NO_CODES, np.zeros(0, np.
 
 @dataclass(frozen=True)
 class WordList:
-    """Texts made of listed words, with separators before, between and after them: at least one word a text."""
+    """Texts of at least one of some words, with separators before, between and after them.
+
+    `codes` are those of each word, `separators` the separators' codes, `skipped` the words that the alphabet cannot
+    spell.
+    """
 
     table: WordTable
-    codes: tuple[tuple[int, ...], ...]  # of each word
-    separators: tuple[int, ...]  # their codes
-    skipped: tuple[str, ...]  # words that the alphabet cannot spell
+    codes: tuple[tuple[int, ...], ...]
+    separators: tuple[int, ...]
+    skipped: tuple[str, ...]
 
     @property
     def count(self) -> int:
+        """Number of words."""
         return len(self.codes)
 
     @classmethod
     def from_file(cls, path: str | Path, alphabet: Alphabet, separators: str = DEFAULT_SEPARATORS) -> "WordList":
-        """Of a UTF-8 text file with a word a line. Raises InputError if it cannot be read, and as from_words does."""
+        """The words of a UTF-8 text file, one per line. Raises InputError if it cannot be read, and as from_words."""
         words = [line.strip() for line in read_text(path).splitlines()]
         return cls.from_words([word for word in words if word], alphabet, separators, str(path))
 
@@ -63,31 +67,31 @@ class WordList:
     def from_words(
         cls, words: Iterable[str], alphabet: Alphabet, separators: str = DEFAULT_SEPARATORS, where: str = "words"
     ) -> "WordList":
-        """Of words as they are written; separators are the units (of one character) that may stand around words.
+        """Words as plain text; each character of `separators` is a unit that may stand around words.
 
-        With no separators, or the space alone where the alphabet has none, every text is one word. Where a unit could
-        go on with a word or separate, it goes on. Raises InputError for other separators that are not in the alphabet,
-        and (starting with `where`) if no word can be spelt.
+        Without separators, each text is one word; so it is with the default, a space, if the alphabet has none. A unit
+        that could continue a word or separate words continues the word. Raises InputError for other separators that
+        are not in the alphabet, and (at `where`) if it can spell no word.
         """
-        between = _separator_codes(separators, alphabet)
-        split = UnitSplitter(alphabet)
-        spelt, skipped = [], []
+        separator_codes = _separator_codes(separators, alphabet)
+        splitter = UnitSplitter(alphabet)
+        codes, skipped = [], []
         for word in dict.fromkeys(words):
-            units = split.units(word)
+            units = splitter.units(word)
             if units:
-                spelt.append(tuple(alphabet.encode(units)))
+                codes.append(tuple(alphabet.encode(units)))
             else:
                 skipped.append(word)
-        if not spelt:
-            raise InputError("no word that the units of the alphabet can spell", where)
-        return cls(_word_table(spelt, between), tuple(spelt), between, tuple(skipped))
+        if not codes:
+            raise InputError("expected words that the alphabet can spell, found none", where)
+        return cls(_word_table(codes, separator_codes), tuple(codes), separator_codes, tuple(skipped))
 
-    def restricted(self, allowed: NDArray[np.bool_]) -> "WordList":
-        """The words and separators that are made of the allowed classes (C,) alone. Raises InputError without any."""
-        words = tuple(word for word in self.codes if allowed[list(word)].all())
+    def restricted(self, mask: NDArray[np.bool_]) -> "WordList":
+        """The words and separators made only of the classes in the mask (C,). Raises InputError if there is no word."""
+        words = tuple(word for word in self.codes if mask[list(word)].all())
         if not words:
-            raise InputError("no listed word is made of allowed units alone")
-        separators = tuple(code for code in self.separators if allowed[code])
+            raise InputError("no listed word is made of allowed units alone", "words")
+        separators = tuple(code for code in self.separators if mask[code])
         return replace(self, table=_word_table(words, separators), codes=words, separators=separators)
 
 
@@ -97,12 +101,13 @@ def _separator_codes(separators: str, alphabet: Alphabet) -> tuple[int, ...]:
     try:
         return tuple(alphabet.encode(separators))
     except InputError as error:
-        raise InputError(f"separators: {error}") from None
+        raise error.within("separators") from None
 
 
 def _word_table(words: Sequence[tuple[int, ...]], separators: Sequence[int]) -> WordTable:
-    before, after = 0, 1  # states: no word yet; at least one, and a separator
-    edges: list[dict[int, int]] = [{}, {}]
+    """The words as a trie, whose final states return to its beginning by a separator."""
+    before, after = 0, 1  # states: before the first word; after a word and a separator
+    edges: list[dict[int, int]] = [{}, {}]  # of each state, {code: target}
     final = [False, True]
     for word in words:
         state = before
@@ -120,28 +125,31 @@ def _word_table(words: Sequence[tuple[int, ...]], separators: Sequence[int]) -> 
             if is_final:
                 edges[state].setdefault(code, after)
     ordered = [sorted(each.items()) for each in edges]
-    units, targets = map(np.array, zip(*itertools.chain.from_iterable(ordered), strict=True))
-    parts = np.cumsum([0, *map(len, ordered)]), units, targets, np.array(final)
-    return WordTable(*parts, *_least_steps(*parts))
+    codes, targets = map(np.array, zip(*itertools.chain.from_iterable(ordered), strict=True))
+    automaton = np.cumsum([0, *map(len, ordered)]), codes, targets, np.array(final)
+    return WordTable(*automaton, *_minimum_steps(*automaton))
 
 
-def _least_steps(
-    starts: NDArray[np.int64], units: NDArray[np.int64], targets: NDArray[np.int64], final: NDArray[np.bool_]
+def _minimum_steps(
+    starts: NDArray[np.int64], codes: NDArray[np.int64], targets: NDArray[np.int64], final: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """steps_after_blank and steps_after_unit (S,) of a WordTable, by going back from its final states."""
-    entered = np.full(len(final), BLANK)
-    entered[targets] = units  # a state within a word has one way in
-    repeated = units == np.repeat(entered, np.diff(starts))
-    after_blank = after_unit = np.where(final, 0, FAR)
+    """steps_after_blank and steps_after_unit (S,) of a WordTable, by iteration from its final states backwards."""
+    last_codes = np.full(len(final), BLANK)
+    last_codes[targets] = codes  # a state within a word is entered by one code only
+    repeats = codes == np.repeat(last_codes, np.diff(starts))
+    after_blank = after_unit = np.where(final, 0, UNREACHABLE)
     while True:
         steps = 1 + after_unit[targets]
-        after_blank = _least_of_edges(steps, starts, final)
-        before, after_unit = after_unit, _least_of_edges(steps + repeated, starts, final)
-        if (before == after_unit).all():
+        after_blank = _minimum_of_edges(steps, starts, final)
+        previous, after_unit = after_unit, _minimum_of_edges(steps + repeats, starts, final)
+        if (previous == after_unit).all():
             return after_blank, after_unit
 
 
-def _least_of_edges(steps: NDArray[np.int64], starts: NDArray[np.int64], final: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """(S,): of each state the least number of its edges (E,), 0 of a final one. Only final ones may have no edge."""
-    least: NDArray[np.int64] = np.minimum.reduceat(np.append(steps, FAR), starts[:-1])
-    return np.where(final, 0, np.minimum(least, FAR))
+def _minimum_of_edges(
+    steps: NDArray[np.int64], starts: NDArray[np.int64], final: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """The minimum of `steps` (E,) over the edges of each state (S,); 0 for final states, the only ones that may have no
+    edge."""
+    minimum: NDArray[np.int64] = np.minimum.reduceat(np.append(steps, UNREACHABLE), starts[:-1])
+    return np.where(final, 0, np.minimum(minimum, UNREACHABLE))

@@ -7,6 +7,7 @@ back after it.
 
 import ctypes
 import importlib.util
+import os
 import platform
 import sys
 from pathlib import Path
@@ -108,4 +109,6 @@ def _remedy(error: str) -> str:
     return "; the CUDA libraries come with the extra [cu112]" if "libcu" in error or "libnv" in error else ""
 
 
+# MXNet would print on stderr, at each bind, that it uses oneDNN. It reads this at the first bind.
+os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")
 mx: Any = sys.modules["mxnet"] if "mxnet" in sys.modules else _import()

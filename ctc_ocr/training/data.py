@@ -11,12 +11,11 @@ import numpy as np
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.renderers import RENDERERS, BatchRenderer
-from ctc_ocr.datasets.checking import Check, check
+from ctc_ocr.datasets.checking import CheckResult, check_source
 from ctc_ocr.datasets.generated import GeneratedSource
-from ctc_ocr.datasets.labelled import LabelledSource
+from ctc_ocr.datasets.labelled import LabelledBatches, LabelledImage
+from ctc_ocr.datasets.partition import clusters, counts_of_fractions, partition
 from ctc_ocr.datasets.samples import Sample
-from ctc_ocr.datasets.sources import open_source, samples_and_problems
-from ctc_ocr.datasets.splitting import clusters, counts_of, divide
 from ctc_ocr.datasets.summary import summary_lines
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.generation.pool import BatchSource
@@ -24,7 +23,7 @@ from ctc_ocr.generation.seeds import TRAIN, VALIDATION
 from ctc_ocr.images.files import SUFFIXES as IMAGE_SUFFIXES
 from ctc_ocr.rendering.fonts import SUFFIXES as FONT_SUFFIXES
 from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
-from ctc_ocr.runtime.progress import progress_bar
+from ctc_ocr.runtime.progress import shown_progress
 from ctc_ocr.training.settings import Captchas, LabelledImages
 
 MAX_LISTED = 10  # invalid samples in the log
@@ -129,7 +128,7 @@ def _labelled(settings: Hyperparameters, data: LabelledImages, progress: bool) -
     else:
         train, validation = _split(train, data.validation_fraction, settings.training.seed)
     alphabet = data.alphabet or _alphabet_of(train, validation)
-    max_length = max(len(sample.units) for each in (train, validation) for sample in each.samples)
+    max_length = max(len(sample.units) for part in (train, validation) for sample in part.samples)
     log.info(
         "%d images for training, %d for validation; %d units, labels of up to %d",
         len(train.samples), len(validation.samples), len(alphabet.units), max_length,
@@ -141,28 +140,26 @@ def _labelled(settings: Hyperparameters, data: LabelledImages, progress: bool) -
         samples_per_epoch=settings.training.samples_per_epoch or len(train.samples),
         validation=held_out,
         num_validation=len(validation.samples),
-        validation_names=[_name(validation.samples[index]) for index in held_out.order],
+        validation_names=[_name(validation.samples[index].sample) for index in held_out.order],
         fingerprint=_fingerprint(train, validation),
     )
 
 
-def _checked(settings: Hyperparameters, data: LabelledImages, source: str, progress: bool) -> Check:
-    rows = open_source(source, data.options)
-    samples, problems = samples_and_problems(rows, source)
-    with progress_bar(len(samples), show=progress) as bar:
-        checked = check(
-            samples, problems, alphabet=data.alphabet, steps=settings.geometry.steps_of, max_units=data.max_units,
-            progress=bar.update,
+def _checked(settings: Hyperparameters, data: LabelledImages, source: str, progress: bool) -> CheckResult:
+    with shown_progress(show=progress) as update:
+        checked = check_source(
+            source, data.options, alphabet=data.alphabet, steps_of=settings.geometry.steps_of,
+            max_units=data.max_units, progress=update,
         )  # fmt: skip
-    log.info("%s", "\n".join([f"{source}:", *summary_lines(checked, rows.form)]))
+    log.info("%s", "\n".join([f"{source}:", *summary_lines(checked)]))
     _warn_of_ink(checked, settings.data.ink)
-    for kind, listed in (("Invalid", checked.dropped), ("Note", checked.notes)):
+    for kind, listed in (("Invalid", checked.invalid), ("Note", checked.notes)):
         for problem in listed[:MAX_LISTED]:
             log.warning("%s: %s", kind, problem)
         if len(listed) > MAX_LISTED:
             log.warning("%s: %d more; `ctc-ocr data check` lists all", kind, len(listed) - MAX_LISTED)
     if not checked.samples:
-        raise RunError(f"none of its {len(checked.dropped)} samples is valid", source)
+        raise RunError(f"none of its {len(checked.invalid)} samples is valid", source)
     if checked.invalid_fraction > data.max_invalid:
         raise RunError(
             f"{checked.invalid_fraction:.1%} of its samples are invalid, more than the accepted "
@@ -172,20 +169,20 @@ def _checked(settings: Hyperparameters, data: LabelledImages, source: str, progr
     return checked
 
 
-def _split(checked: Check, fraction: float, seed: int) -> tuple[Check, Check]:
+def _split(checked: CheckResult, fraction: float, seed: int) -> tuple[CheckResult, CheckResult]:
     """Training and validation part."""
     if not 0 < fraction < 1:
         raise InputError(f"{fraction:g}: expected a number between 0 and 1, both excluded", "--validation_fraction")
-    counts = counts_of((1 - fraction, fraction), len(checked.samples))
-    parts = divide(clusters(checked.digests), counts, np.random.default_rng(seed))
+    counts = counts_of_fractions((1 - fraction, fraction), len(checked.samples))
+    parts = partition(clusters(checked.digests), counts, np.random.default_rng(seed))
     if not all(parts):
         different = len(set(checked.digests))
         raise RunError(f"{different} different images are too few to hold out {fraction:.0%} of them for validation")
-    train, validation = map(checked.part, parts)
+    train, validation = map(checked.subset, parts)
     return train, validation
 
 
-def _alphabet_of(train: Check, validation: Check) -> Alphabet:
+def _alphabet_of(train: CheckResult, validation: CheckResult) -> Alphabet:
     """The units of all labels; logs those that only validation has."""
     alphabet = Alphabet.from_labels(sample.units for each in (train, validation) for sample in each.samples)
     unlearned = sorted(set(alphabet.units) - train.frequencies().keys())
@@ -197,8 +194,8 @@ def _alphabet_of(train: Check, validation: Check) -> Alphabet:
     return alphabet
 
 
-def _warn_of_ink(checked: Check, ink: str) -> None:
-    light, count = sum(checked.light_ink), len(checked.samples)
+def _warn_of_ink(checked: CheckResult, ink: str) -> None:
+    light, count = sum(each.light_ink for each in checked.samples), len(checked.samples)
     if ink == "dark" and 2 * light > count:
         log.warning("%d of %d images seem to have light ink on dark paper: use --ink light", light, count)
     elif ink == "light" and 2 * light < count:
@@ -207,7 +204,7 @@ def _warn_of_ink(checked: Check, ink: str) -> None:
         log.info("%d of %d images seem to have light ink on dark paper: consider --ink auto", light, count)
 
 
-def _warn_of_shared_images(train: Check, validation: Check) -> None:
+def _warn_of_shared_images(train: CheckResult, validation: CheckResult) -> None:
     known = set(train.digests)
     count = sum(digest in known for digest in validation.digests)
     if count:
@@ -215,20 +212,18 @@ def _warn_of_shared_images(train: Check, validation: Check) -> None:
 
 
 def _source(
-    checked: Check, alphabet: Alphabet, settings: Hyperparameters, max_length: int, shuffle: bool
-) -> LabelledSource:
-    codes = [tuple(alphabet.encode(sample.units)) for sample in checked.samples]
-    return LabelledSource(checked.samples, codes, checked.sizes, settings, max_length, shuffle)
+    checked: CheckResult, alphabet: Alphabet, settings: Hyperparameters, max_length: int, shuffle: bool
+) -> LabelledBatches:
+    images = [LabelledImage(each.sample, tuple(alphabet.encode(each.units)), each.size) for each in checked.samples]
+    return LabelledBatches(images, settings, max_length, shuffle)
 
 
 def _name(sample: Sample) -> str:
     """What an image can be found by: its path, or its pack and key."""
-    return sample.image if sample.record is None else sample.where
+    return sample.image if sample.is_file else sample.where
 
 
-def _fingerprint(*parts: Check) -> str:
+def _fingerprint(*parts: CheckResult) -> str:
     """A digest of the pixels and labels of each part, in their order; independent of where the files are."""
-    rows = [
-        list(zip(map(bytes.hex, part.digests), (each.units for each in part.samples), strict=True)) for part in parts
-    ]
+    rows = [[(each.digest.hex(), each.units) for each in part.samples] for part in parts]
     return blake2b(repr(rows).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()

@@ -202,10 +202,10 @@ class TrainingSession:
                 if all(load_calibration(prefix, epoch) for epoch in _epochs_in_use(prefix)):
                     return _result(prefix, finished=True)
             callbacks += self._make_callbacks(data, trainer, replaced, stack)
-            validation = cached_batches(data.validation, data.num_validation, self._num_proc)
+            validation = stack.enter_context(cached_batches(data.validation, data.num_validation, self._num_proc))
             finished = done or trainer.fit(iterator, validation, prefix, lambda: pool.seconds_waited)
-        if finished:
-            self._calibrate(validation, devices[0])
+            if finished:
+                self._calibrate(validation, devices[0])
         return _result(prefix, finished)
 
     def _resume_point(self) -> "ResumePoint | None":
