@@ -13,7 +13,7 @@ from PIL import Image
 
 from ctc_ocr.cli.infer import main
 from ctc_ocr.cli.shown_predictions import is_rejected
-from ctc_ocr.images.files import invert
+from ctc_ocr.images.pixels import invert
 from ctc_ocr.inference.image_list import read_image_list
 from ctc_ocr.inference.prediction import Prediction
 from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor

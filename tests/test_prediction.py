@@ -13,7 +13,7 @@ from ctc_ocr.decoding.greedy import greedy
 from ctc_ocr.decoding.likelihood import label_log_probability, log_softmax
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
-from ctc_ocr.images.files import resize
+from ctc_ocr.images.pixels import resize
 from ctc_ocr.inference.prediction import confidence_of
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.runtime.devices import contexts
