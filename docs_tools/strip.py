@@ -1,8 +1,8 @@
 """docs/strip.png: captchas, with the texts that a model read in them. In a checkout:
 
-    ctc-ocr train fonts --preset crnn --num_epoch 2 --prefix runs/strip
-    ctc-ocr generate --count 12 --output_dir runs/strip_images --seed 2 --width 160 --height 60 fonts
-    python docs_tools/strip.py runs/strip runs/strip_images docs/strip.png
+ctc-ocr train fonts --preset crnn --num_epoch 2 --prefix runs/strip
+ctc-ocr generate --count 12 --output_dir runs/strip_images --seed 2 --width 160 --height 60 fonts
+python docs_tools/strip.py runs/strip runs/strip_images docs/strip.png
 """
 
 import sys

@@ -43,7 +43,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built with warnings as errors and without a network."""
     pytest.importorskip("mkdocs")
     folder = tmp_path_factory.mktemp("site")
-    no_network = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
+    no_network = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
     environment = {**os.environ, **no_network, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder],
@@ -91,7 +91,8 @@ def test_every_flag_that_help_shows_is_on_the_page_of_the_command_line(site: Pat
     assert set(sections) == {f"ctc-ocr {command}" for command in commands}
     for command in commands:
         shown = set(re.findall(r"^ +(?:-\w(?: [A-Z]\w*)?, )?(--\w+)", help_of(command), re.MULTILINE))
-        listed = set(re.findall(r"<code[^>]*>(--\w+)</code>", "".join(re.findall(r"<dt .*?</dt>", sections[f"ctc-ocr {command}"]))))
+        names = "".join(re.findall(r"<dt .*?</dt>", sections[f"ctc-ocr {command}"]))
+        listed = set(re.findall(r"<code[^>]*>(--\w+)</code>", names))
         assert listed == shown, command
         assert "--help" in shown
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 
-from ctc_ocr.cli.common import add_hyperparameters, add_version, integer, run
+from ctc_ocr.cli.common import add_hyperparameters, add_import, add_version, integer, run
 from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.captcha_files import FORMATS, CaptchaWriter
 from ctc_ocr.datasets.labels_csv import LABELS_FILE
@@ -57,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     images.add_argument(
         "--seed", type=int, help="the same seed gives the same images (default: a new one, which is printed)"
     )
+    add_import(made)
     add_version(made)
     return made
 
