@@ -175,7 +175,7 @@ def test_impossible_settings_are_refused(tmp_path: Path, photos: Path, capsys: p
         ),
         (["--channels=3", "--ink=auto"], 2, "channels 3, ink auto: for labelled images only"),
         (["--data", str(photos), "--renderer=fast"], 2, "--renderer has no effect with --data"),
-        (["--data", str(photos), "--alphabet=abc", "--lookup=x.json"], 2, "--lookup and --alphabet both give the"),
+        (["--data", str(photos), "--alphabet=abc", "--lookup=x.json"], 2, "--lookup and --alphabet both set the"),
         (["--data", str(photos), "--alphabet=abb"], 2, "units of an alphabet must be distinct"),
         (["--data", str(photos), "--alphabet=ab"], 1, "of its samples are invalid, more than the accepted 10.0%"),
         (["--data", str(tmp_path / "none")], 2, "No such file"),

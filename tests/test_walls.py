@@ -55,7 +55,8 @@ IMPORT_MXNET = {
     "datasets.iterator",
     "symbols.crnn", "symbols.images", "symbols.lstm", "symbols.summary",
     "losses", "losses.ctc", "losses.feasibility", "losses.warpctc", "losses.warpctc_library",
-    "inference.calibrate", "inference.constant_folding", "inference.graph", "inference.predictor",
+    "inference.batch", "inference.calibrate", "inference.constant_folding", "inference.evaluate", "inference.graph",
+    "inference.network", "inference.predictor",
     "training.network", "training.optimizer", "training.resume", "training.trainer", "training.transfer",
 }  # fmt: skip
 # Only this module joins the network's parts, and only the session reaches from training into inference.
