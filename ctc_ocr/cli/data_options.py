@@ -25,7 +25,7 @@ def add_source(parser: argparse.ArgumentParser) -> None:
         "source",
         metavar="SOURCE",
         help="folder of labelled images, CSV file, RecordIO pack (.rec), or NAME:ARGUMENT of a registered source; see "
-        "docs/data.md",
+        "docs/reference/data_formats.md",
     )
     add_label_options(parser.add_argument_group("how labels are found (default: recognised from the source)"))
 

@@ -40,10 +40,14 @@ def main(argv: list[str] | None = None) -> int:
     return run(PROG, _info, argv)
 
 
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog=PROG, description="Versions, MXNet's features, threads, GPUs.")
+    add_version(made)
+    return made
+
+
 def _info(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog=PROG, description="Versions, MXNet's features, threads, GPUs.")
-    add_version(parser)
-    parser.parse_args(argv)
+    parser().parse_args(argv)
     _row("ctc_ocr", __version__)
     _row("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     _row("cores", str(available_cores()))

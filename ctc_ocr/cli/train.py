@@ -76,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
     num_proc = max(1, available_cores() // 2)
     made.add_argument(
         "--num_proc", type=integer(1, MAX_PROCESSES), default=num_proc,
-        help=f"image processes: they render, read and augment images (default: {num_proc})",
+        help="image processes: they render, read and augment images (default: half the cores)",
     )  # fmt: skip
     device = made.add_mutually_exclusive_group()
     device.add_argument(
