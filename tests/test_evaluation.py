@@ -134,7 +134,7 @@ def test_thresholds_are_shown_apart():
     for center in (0.0, -15.9, 15.9):
         confidences = probability(center + np.linspace(-0.9, 0.9, 7) * (0.1 if center else 10))
         evaluation = Evaluation(ALPHABET)
-        evaluation.add([[1]] * 7, confidences, [["a"]] * 7)
+        evaluation.add([[1]] * 7, confidences.tolist(), [["a"]] * 7)
         report = evaluation.report()
         thresholds = [row["threshold"] for row in report["coverage"]]
         assert len(thresholds) > 3
@@ -142,8 +142,8 @@ def test_thresholds_are_shown_apart():
         assert [float(each) for each in shown] == pytest.approx(thresholds, rel=1e-3)
         assert len(set(shown)) == len(thresholds)
         assert all(float(each) <= threshold for each, threshold in zip(shown, thresholds, strict=True))
-    for threshold, shown in {0.0: "0", 1.0: "1", 0.000002: "0.000002", 0.9: "0.9", 0.123456789: "0.1234"}.items():
-        assert evaluation_table._rounded_down(threshold) == shown
+    for threshold, text in {0.0: "0", 1.0: "1", 0.000002: "0.000002", 0.9: "0.9", 0.123456789: "0.1234"}.items():
+        assert evaluation_table._rounded_down(threshold) == text
 
 
 def test_nothing_to_count():
