@@ -45,7 +45,7 @@ def table(tmp_path, model):
     folder = tmp_path / "images"
     folder.mkdir()
     rng = np.random.default_rng(0)
-    predictor, rows = Predictor(model / "ocr"), []
+    predictor, rows = Predictor(model / "ocr"), list[str]()
     while len(rows) < 60:
         levels = np.where(rng.random((10, 16)) < 0.3, rng.integers(0, 120, (10, 16)), 240).astype(np.uint8)
         text = predictor.read(levels).text

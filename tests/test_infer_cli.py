@@ -228,9 +228,9 @@ def test_bad_arguments_end_with_status_2(prefix, folder, tmp_path, capsys):
         assert message in captured.err
         assert len(captured.err.splitlines()) == 1
     wrong = {"--batch_size": ("0", "10001", "x"), "--cpu": ("0", "1025"), "--ink": ("red",), "--top_k": ("0", "4097")}
-    for arguments in ([flag, value, image] for flag, values in wrong.items() for value in values):
+    for flag, value in ((flag, value) for flag, values in wrong.items() for value in values):
         with pytest.raises(SystemExit) as ended:
-            main(["--prefix", prefix, *arguments])
+            main(["--prefix", prefix, flag, value, image])
         assert ended.value.code == 2
     from ctc_ocr.runtime.mxnet import mx
 
