@@ -1,11 +1,8 @@
-"""Training on labelled images through the command line: small runs in real processes."""
+"""Training on labelled images through the command line: small runs."""
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +14,8 @@ from ctc_ocr.cli.generate import main as generate
 from ctc_ocr.cli.train import main as train
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.runtime.run_lock import locked_prefix
+from tests.commands import Done, run_here
 
-ROOT = Path(__file__).resolve().parent.parent
 # A network that learns 40 captchas in seconds.
 SMALL = (
     "--preset=word", "--height=16", "--width=64", "--features=8,16", "--kernels=3,3", "--strides=1,1",
@@ -36,11 +33,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory, fonts_folder: Path) -> Path
     return folder / "all"
 
 
-def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "ctc_ocr", "train", *SMALL, *arguments],
-        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=240,
-    )  # fmt: skip
+def run(folder: Path, *arguments: str) -> Done:
+    return run_here(train, folder, *SMALL, *arguments)
 
 
 def test_a_model_learns_labelled_images_and_says_what_they_are(tmp_path: Path, photos: Path) -> None:
@@ -197,10 +191,7 @@ def test_a_folder_of_fonts_may_have_a_picture_in_it(tmp_path: Path, fonts_folder
 def test_resume_takes_the_settings_of_the_run(tmp_path: Path, photos: Path) -> None:
     first = run(tmp_path, f"--data={photos}", "--num_epoch=1", "--learning_rate=0.0123", "--keep=7", "--prefix=r")
     assert first.returncode == 0, first.stderr
-    command = [sys.executable, "-m", "ctc_ocr", "train", f"--data={photos}", "--prefix=r", "--resume", "--num_epoch=2"]
-    done = subprocess.run(
-        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
-    )
+    done = run_here(train, tmp_path, f"--data={photos}", "--prefix=r", "--resume", "--num_epoch=2")
     assert done.returncode == 0, done.stderr
     assert "Resuming with num_epoch=2; it was 1 before" in done.stderr
     assert done.stderr.count("Resuming with") == 1
