@@ -27,7 +27,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 def _rows(directory: Path) -> list[tuple[str, str]]:
     with (directory / "labels.csv").open(encoding="utf-8", newline="") as file:
-        rows = [tuple(row) for row in csv.reader(file)]
+        rows = [(image, label) for image, label in csv.reader(file)]
     assert rows[0] == ("image", "label")
     return rows[1:]
 
@@ -38,6 +38,7 @@ def _images(directory: Path) -> dict[str, bytes]:
 
 def _error(capsys: pytest.CaptureFixture[str], *argv: object) -> str:
     """Run a command line that must end with status 2 and print nothing on stdout; what it says on stderr."""
+    status: int | str | None
     try:
         status = main([str(each) for each in argv])
     except SystemExit as exit:

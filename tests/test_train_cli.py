@@ -176,6 +176,7 @@ def test_bad_arguments(
     tmp_path: Path, ubuntu_font: str, capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str
 ) -> None:
     font = [] if arguments[0].endswith(".ttf") else [ubuntu_font]
+    status: int | str | None
     try:
         status = train.main(["--prefix", str(tmp_path / "ocr"), *font, *SMALL[:-1], *arguments])
     except SystemExit as ended:

@@ -16,7 +16,7 @@ from ctc_ocr.runtime.atomic_files import is_device, replacing
 from ctc_ocr.runtime.threads import set_threads
 
 if TYPE_CHECKING:
-    from ctc_ocr.inference.evaluate import EvaluationResult
+    from ctc_ocr.inference.evaluate import Evaluation
 
 PROG = "ctc-ocr evaluate"
 
@@ -55,19 +55,19 @@ def _evaluate(argv: list[str]) -> int:
     if arguments.report:
         _check_report(arguments)
     set_threads(arguments.cpu)
-    result = _result(arguments)
-    for error in result.invalid:
+    evaluation = _evaluation(arguments)
+    for error in evaluation.invalid:
         print(f"{PROG}: invalid sample: {error}", file=sys.stderr)
-    if result.num_invalid > len(result.invalid):
-        print(f"{PROG}: {result.num_invalid - len(result.invalid)} more invalid samples", file=sys.stderr)
-    warn_of_inverted(result.num_inverted, result.ink, PROG)
-    if not result.num_samples:
-        raise RunError(f"none of its {result.num_invalid} samples is valid", arguments.source)
-    text = json.dumps(result.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-    print(text if arguments.json else table(result.report))
+    if evaluation.num_invalid > len(evaluation.invalid):
+        print(f"{PROG}: {evaluation.num_invalid - len(evaluation.invalid)} more invalid samples", file=sys.stderr)
+    warn_of_inverted(evaluation.num_inverted, evaluation.ink, PROG)
+    if not evaluation.num_samples:
+        raise RunError(f"none of its {evaluation.num_invalid} samples is valid", arguments.source)
+    text = json.dumps(evaluation.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+    print(text if arguments.json else table(evaluation.result))
     if arguments.report:
         _write(arguments.report, f"{text}\n")
-    return 1 if result.num_invalid else 0
+    return 1 if evaluation.num_invalid else 0
 
 
 def _check_report(arguments: argparse.Namespace) -> None:
@@ -76,7 +76,7 @@ def _check_report(arguments: argparse.Namespace) -> None:
         refuse_existing([arguments.report], overwrite=True)
 
 
-def _result(arguments: argparse.Namespace) -> "EvaluationResult":
+def _evaluation(arguments: argparse.Namespace) -> "Evaluation":
     # MXNet reads the number of threads when it is imported, so not above.
     from ctc_ocr.inference.evaluate import evaluate
     from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor

@@ -104,7 +104,7 @@ def _images(arguments: argparse.Namespace) -> list[ListedImage]:
     if arguments.out:
         _check_out(arguments)
     elif arguments.overwrite:
-        raise InputError("--overwrite has no effect without --out")
+        raise InputError("has no effect without --out", "--overwrite")
     if arguments.csv:
         return read_image_list(arguments.csv)
     return [ListedImage(str(path), path) for path in find_images(arguments.images)]
@@ -188,7 +188,7 @@ def _summary(tally: Tally, num_rejected: int) -> str:
     """Of the images with labels. A rejected prediction is neither correct nor incorrect."""
     accuracy = f" ({tally.accuracy:.4f})" if tally.count else ""
     rejected = f", {num_rejected} rejected" if num_rejected else ""
-    return f"{tally.exact} of {tally.count} correct{accuracy}{rejected}"
+    return f"{tally.correct} of {tally.count} correct{accuracy}{rejected}"
 
 
 def _with_progress(results: Results, total: int, batch_size: int) -> Results:

@@ -174,17 +174,17 @@ def _refuse_without_effect(arguments: argparse.Namespace) -> None:
     for mode in ("overfit_batch", "print_network"):
         for name in ("resume", "overwrite", "tensorboard", *(["init_from"] if mode == "print_network" else [])):
             if getattr(arguments, mode) and getattr(arguments, name):
-                raise InputError(f"--{name} has no effect with --{mode}, which saves nothing")
+                raise InputError(f"has no effect with --{mode}, which saves nothing", f"--{name}")
     if arguments.data is None:
         defaults = parser().parse_args([])
         given = [name for name in OF_LABELLED if getattr(arguments, name) != getattr(defaults, name)]
         if given:
-            raise InputError(f"--{given[0]} has no effect without --data")
+            raise InputError("has no effect without --data", f"--{given[0]}")
     else:
         if arguments.font:
             raise InputError(f"a font ({arguments.font}) and --data: images are either generated or labelled")
         if given := [name for name in OF_CAPTCHAS if name in arguments]:
-            raise InputError(f"--{given[0]} has no effect with --data, which generates no captchas")
+            raise InputError("has no effect with --data, which generates no captchas", f"--{given[0]}")
     if arguments.config and not arguments.resume:
         _refuse_replaced_config(arguments)
 
