@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ctc_ocr.cli.common import add_device_options, add_version, fraction, refuse_inputs, run
+from ctc_ocr.cli.common import add_device_options, add_import, add_version, fraction, refuse_inputs, run
 from ctc_ocr.cli.data_options import add_source, progress_bar, refuse_existing, source_options
 from ctc_ocr.cli.decoding_options import add_decoding, decoder, warn_of_skipped_words
 from ctc_ocr.cli.evaluation_table import table
@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     add_ink(made)
     add_decoding(made)
     add_device_options(made)
+    add_import(made)
     add_version(made)
     return made
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from ctc_ocr.cli.common import add_device_options, add_version, fraction, refuse_inputs, run
+from ctc_ocr.cli.common import add_device_options, add_import, add_version, fraction, refuse_inputs, run
 from ctc_ocr.cli.data_options import refuse_existing
 from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder, warn_of_skipped_words
 from ctc_ocr.cli.model_options import add_epoch, add_ink, warn_of_inverted
@@ -65,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     add_decoding(made)
     add_top_k(made)
     add_device_options(made)
+    add_import(made)
     add_version(made)
     return made
 
