@@ -1,4 +1,4 @@
-"""Read an image with a model of train_captchas.py: greedy, as one of few characters, with alternatives, or not at all."""
+"""Read an image with a model of train_captchas.py: greedy, masked, with alternatives, and with rejection."""
 
 import ctc_ocr
 from ctc_ocr import Decoder, Predictor
