@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ctc_ocr.config.sections import Data as Data
     from ctc_ocr.config.sections import Network as Network
     from ctc_ocr.config.sections import Training as Training
+    from ctc_ocr.datasets.captcha_files import CaptchaWriter as CaptchaWriter
     from ctc_ocr.datasets.samples import Problem as Problem
     from ctc_ocr.datasets.samples import Sample as Sample
     from ctc_ocr.datasets.samples import SourceOptions as SourceOptions
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from ctc_ocr.inference.predictor import Predictor as Predictor
     from ctc_ocr.rendering.renderer import Renderer as Renderer
     from ctc_ocr.runtime.types import MXNet
+    from ctc_ocr.training.events import BatchEnd as BatchEnd
+    from ctc_ocr.training.events import EpochEnd as EpochEnd
     from ctc_ocr.training.events import register_callback as register_callback
     from ctc_ocr.training.session import TrainingResult as TrainingResult
     from ctc_ocr.training.session import TrainingSession as TrainingSession
@@ -55,6 +58,7 @@ _HOMES = {
     "config.presets": ("PRESETS", "preset"),
     "config.renderers": ("register_renderer",),
     "config.sections": ("Augmentation", "Data", "Network", "Training"),
+    "datasets.captcha_files": ("CaptchaWriter",),
     "datasets.samples": ("Problem", "Sample", "SourceOptions"),
     "datasets.sources": ("open_source", "register_source"),
     "decoding.beam_search": ("BeamSearch",),
@@ -66,7 +70,7 @@ _HOMES = {
     "inference.prediction": ("Prediction",),
     "inference.predictor": ("Predictor",),
     "rendering.renderer": ("Renderer",),
-    "training.events": ("register_callback",),
+    "training.events": ("BatchEnd", "EpochEnd", "register_callback"),
     "training.session": ("TrainingResult", "TrainingSession", "train"),
     "training.settings": ("Captchas", "LabelledImages", "RunOptions"),
 }

@@ -52,12 +52,24 @@ def _log_epoch(end: EpochEnd) -> None:
         )  # fmt: skip
 
 
+def _console_loggers() -> list[logging.Logger]:
+    """Those that print what `ctc_ocr` logs: its own, or a parent's after logging.basicConfig. tqdm would let any other
+    logger print each line once more."""
+    found, logger = list[logging.Logger](), logging.getLogger("ctc_ocr")
+    while True:
+        if any(getattr(handler, "stream", None) in (sys.stdout, sys.stderr) for handler in logger.handlers):
+            found.append(logger)
+        if not logger.propagate or logger.parent is None:
+            return found
+        logger = logger.parent
+
+
 class ProgressBar:
     """A progress bar per epoch, on a terminal only; log lines appear above it. Use it as a context manager."""
 
     def __init__(self) -> None:
         self._bar: Any = None
-        self._redirect: Any = logging_redirect_tqdm([logging.getLogger("ctc_ocr")])
+        self._redirect: Any = logging_redirect_tqdm(_console_loggers())
 
     def __enter__(self) -> "ProgressBar":
         self._redirect.__enter__()
