@@ -1,24 +1,35 @@
 # make train: a model that reads captchas, from nothing.   make test: ruff, mypy and the whole suite.
+# make docs: the documentation as a site.                  make bench: the benchmarks.
 PYTHON ?= python3
 TARGET ?= 0.99
 BIN := .venv/bin
+PACKAGE := setup.py pyproject.toml
+# MXNet works with no other Python.
+SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
+refuse_other_pythons = @$(1) -c '$(SUPPORTED)' || { \
+	echo "$$($(1) --version) is not supported: use Python 3.10, 3.11 or 3.12 ($(2)make PYTHON=python3.12 ...)" >&2; exit 2; }
 
-.PHONY: train test bench clean
+.PHONY: train test docs bench clean
 .DELETE_ON_ERROR:
 
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' || { \
-		echo "$$($(PYTHON) --version) is not supported: use Python 3.10, 3.11 or 3.12 (make PYTHON=python3.12 ...)" >&2; exit 2; }
+	$(call refuse_other_pythons,$(PYTHON))
 	@rm -rf .venv
 	$(PYTHON) -m venv .venv || { echo "is the venv module installed? On Debian: apt-get install python3-venv" >&2; rm -rf .venv; exit 2; }
 
-.venv/cpu: setup.py .venv/bin/python
+.venv/cpu: $(PACKAGE) .venv/bin/python
+	$(call refuse_other_pythons,$(BIN)/python,make clean; )
 	$(BIN)/python -m pip install --quiet -e '.[cpu]'
 	@touch $@
 
-.venv/test: setup.py .venv/bin/python
+.venv/test: $(PACKAGE) .venv/bin/python
+	$(call refuse_other_pythons,$(BIN)/python,make clean; )
 	$(BIN)/python -m pip install --quiet -e '.[test]'
 	@touch $@ .venv/cpu
+
+.venv/docs: $(PACKAGE) .venv/bin/python
+	$(BIN)/python -m pip install --quiet -e '.[docs]'
+	@touch $@
 
 train: .venv/cpu
 	$(BIN)/lstm_ocr_train --prefix train/ocr --overwrite --target_accuracy $(TARGET) fonts/Ubuntu-M.ttf
@@ -29,10 +40,13 @@ test: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+docs: .venv/docs
+	$(BIN)/mkdocs build --strict --site-dir build/docs
 
 bench: .venv/test
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

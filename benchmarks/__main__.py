@@ -66,8 +66,10 @@ def quick(rounds: int) -> tuple[list[Row], dict[str, float]]:
 
 def training_row(trained: dict[int, Any]) -> Row:
     """Of the number of threads that is best for each side."""
-    best = [max((found[side] for found in trained.values()), key=statistics.median) for side in ("ours", "baseline")]
-    return row("training, generation and metrics included", "samples/s", *best, TRAINING_TARGET)
+    ours, baseline = (
+        max((found[side] for found in trained.values()), key=statistics.median) for side in ("ours", "baseline")
+    )
+    return row("training, generation and metrics included", "samples/s", ours, baseline, TRAINING_TARGET)
 
 
 def efficiency(trained: dict[str, Any], one_image: Row, many_images: Row) -> dict[str, float]:

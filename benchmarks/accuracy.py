@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.common import FONT, Row, row
-from ctc_ocr.config.presets import settings
+from ctc_ocr.config.presets import preset as settings
 
 VALIDATED = re.compile(r"Epoch\[(\d+)\] Validation-accuracy=([0-9.]+)")
 SAMPLES_ACCURACY = 0.95

@@ -71,7 +71,7 @@ def measure(samples: int, file: Path, every: int = VALIDATE_EVERY, held_out: int
     from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
     from ctc_ocr.rendering.fast import FastRenderer
     from ctc_ocr.runtime.mxnet import mx
-    from ctc_ocr.training.progress import Sums
+    from ctc_ocr.training.sums import Sums
 
     mx.random.seed(0)
     started = time.perf_counter()

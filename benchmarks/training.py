@@ -116,5 +116,5 @@ def measure(
     num_steps, data = settings.geometry.num_steps, settings.data
     inputs = {"data": (1, data.height, data.width), "label": (1, data.max_length)}
     # Backward, the gradients of inputs and of weights are one such product each.
-    flops = 3 * forward_flops(trainer.symbol, num_steps, **inputs)
+    flops = 3 * forward_flops(trainer.network.symbol, num_steps, **inputs)
     return {name: values[1:] for name, values in found.items()} | {"flops": flops}

@@ -1,5 +1,93 @@
-"""Train CTC text recognisers on Apache MXNet's symbolic API."""
+"""Train CTC text recognisers on Apache MXNet: captchas, words, lines of text.
+
+What is named here is the public interface; nothing else is promised to stay. Everything is imported when it is first
+used: `import ctc_ocr` loads neither MXNet nor numba. `ctc_ocr.mxnet` is MXNet itself, made to import on current Python
+and NumPy.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from ctc_ocr.version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from ctc_ocr.alphabet import Alphabet as Alphabet
+    from ctc_ocr.config.architectures import register_architecture as register_architecture
+    from ctc_ocr.config.hyperparameters import Hyperparameters as Hyperparameters
+    from ctc_ocr.config.presets import PRESETS as PRESETS
+    from ctc_ocr.config.presets import preset as preset
+    from ctc_ocr.config.renderers import register_renderer as register_renderer
+    from ctc_ocr.config.sections import Augmentation as Augmentation
+    from ctc_ocr.config.sections import Data as Data
+    from ctc_ocr.config.sections import Network as Network
+    from ctc_ocr.config.sections import Training as Training
+    from ctc_ocr.datasets.captcha_files import CaptchaWriter as CaptchaWriter
+    from ctc_ocr.datasets.samples import Problem as Problem
+    from ctc_ocr.datasets.samples import Sample as Sample
+    from ctc_ocr.datasets.samples import SourceOptions as SourceOptions
+    from ctc_ocr.datasets.sources import open_source as open_source
+    from ctc_ocr.datasets.sources import register_source as register_source
+    from ctc_ocr.decoding.beam_search import BeamSearch as BeamSearch
+    from ctc_ocr.decoding.decoder import Decoder as Decoder
+    from ctc_ocr.decoding.language_model import LanguageModel as LanguageModel
+    from ctc_ocr.decoding.word_list import WordList as WordList
+    from ctc_ocr.errors import InputError as InputError
+    from ctc_ocr.errors import RunError as RunError
+    from ctc_ocr.errors import UserError as UserError
+    from ctc_ocr.inference.evaluate import evaluate as evaluate
+    from ctc_ocr.inference.prediction import Prediction as Prediction
+    from ctc_ocr.inference.predictor import Predictor as Predictor
+    from ctc_ocr.rendering.renderer import Renderer as Renderer
+    from ctc_ocr.runtime.types import MXNet
+    from ctc_ocr.training.events import BatchEnd as BatchEnd
+    from ctc_ocr.training.events import EpochEnd as EpochEnd
+    from ctc_ocr.training.events import register_callback as register_callback
+    from ctc_ocr.training.session import TrainingResult as TrainingResult
+    from ctc_ocr.training.session import TrainingSession as TrainingSession
+    from ctc_ocr.training.session import train as train
+    from ctc_ocr.training.settings import Captchas as Captchas
+    from ctc_ocr.training.settings import LabelledImages as LabelledImages
+    from ctc_ocr.training.settings import RunOptions as RunOptions
+
+    mxnet: MXNet
+
+_HOMES = {
+    "alphabet": ("Alphabet",),
+    "config.architectures": ("register_architecture",),
+    "config.hyperparameters": ("Hyperparameters",),
+    "config.presets": ("PRESETS", "preset"),
+    "config.renderers": ("register_renderer",),
+    "config.sections": ("Augmentation", "Data", "Network", "Training"),
+    "datasets.captcha_files": ("CaptchaWriter",),
+    "datasets.samples": ("Problem", "Sample", "SourceOptions"),
+    "datasets.sources": ("open_source", "register_source"),
+    "decoding.beam_search": ("BeamSearch",),
+    "decoding.decoder": ("Decoder",),
+    "decoding.language_model": ("LanguageModel",),
+    "decoding.word_list": ("WordList",),
+    "errors": ("InputError", "RunError", "UserError"),
+    "inference.evaluate": ("evaluate",),
+    "inference.prediction": ("Prediction",),
+    "inference.predictor": ("Predictor",),
+    "rendering.renderer": ("Renderer",),
+    "training.events": ("BatchEnd", "EpochEnd", "register_callback"),
+    "training.session": ("TrainingResult", "TrainingSession", "train"),
+    "training.settings": ("Captchas", "LabelledImages", "RunOptions"),
+}
+_MODULES = {name: f"ctc_ocr.{module}" for module, names in _HOMES.items() for name in names}
+
+__all__ = ["__version__", "mxnet", *sorted(_MODULES)]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name == "mxnet":
+        return importlib.import_module("ctc_ocr.runtime.mxnet").mx
+    if name in _MODULES:
+        value = getattr(importlib.import_module(_MODULES[name]), name)
+        globals()[name] = value  # the next access does not come here
+        return value
+    raise AttributeError(f"module 'ctc_ocr' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,6 +1,12 @@
-"""Train a network to read captchas: see --help."""
+"""Train a network to read captchas: see --help.
+
+Works in a checkout, whether or not the package is installed.
+"""
 
 import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ctc_ocr.cli.train import main
 

@@ -1,5 +1,7 @@
-"""What the tests of infer and evaluate share: runs that differ in exactly one flag of how texts are found (WORDS stands
-for a file of some words), the sizes of batches, and a history."""
+"""Shared by the tests of infer and evaluate: pairs of commands that differ in exactly one decoding flag (WORDS stands
+for a file of words), batch sizes, histories, and a model whose architecture is not registered."""
+
+import json
 
 from ctc_ocr.checkpoint import history
 
@@ -25,7 +27,7 @@ def with_words(flags, words):
 
 
 def sizes_of_batches(monkeypatch, predictor_class):
-    """A list that fills with the number of images each time the network is run."""
+    """A list to which each call of the network adds its number of images."""
     sizes, run = [], predictor_class.log_probabilities
 
     def counted(self, images, *others):
@@ -37,7 +39,15 @@ def sizes_of_batches(monkeypatch, predictor_class):
 
 
 def write_history(prefix, ranks):
-    """A history in which each epoch of {epoch: CER} has its character error rate."""
+    """Write a history with the validation CER of each epoch of {epoch: CER}."""
     history.write(
         prefix, [history.Row(epoch, 64, 1.0, 0.1, 1.0, 0.5, 0.5, 1.0, 0.5, cer) for epoch, cer in ranks.items()]
     )
+
+
+def with_unknown_architecture(prefix):
+    """Change the description of a model to an architecture that is not registered."""
+    path = prefix.with_name(f"{prefix.name}.json")
+    described = json.loads(path.read_text())
+    described["hyperparameters"]["network"]["architecture"] = "unheard_of"
+    path.write_text(json.dumps(described))

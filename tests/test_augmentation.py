@@ -1,14 +1,16 @@
-"""Each change measured by other means than those it is made with; what all of them promise, over many draws."""
+"""Each change measured independently of how it is made; the properties that all of them have, over many images."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import fields, replace
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from ctc_ocr.config.sections import Augmentation
-from ctc_ocr.images.augmentation import WIDEST, augment
+from ctc_ocr.images.augmentation import MAX_WIDTH, augment
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 
 RANGES = [each.name for each in fields(Augmentation) if each.name != "augment"]
@@ -20,8 +22,13 @@ LARGE = Augmentation(
 )  # fmt: skip
 
 
-def only(name: str, largest: float) -> Augmentation:
-    return replace(OFF, **{name: largest})
+def with_range(settings: Augmentation, name: str, maximum: float) -> Augmentation:
+    changes: dict[str, Any] = {name: maximum}
+    return replace(settings, **changes)
+
+
+def only(name: str, maximum: float) -> Augmentation:
+    return with_range(OFF, name, maximum)
 
 
 def results(image: np.ndarray, settings: Augmentation, count: int = 100, seed: int = 0) -> list[np.ndarray]:
@@ -29,11 +36,11 @@ def results(image: np.ndarray, settings: Augmentation, count: int = 100, seed: i
     return [augment(image, settings, generator) for _ in range(count)]
 
 
-def fills(values: list[float], least: float, most: float, tolerance: float) -> None:
+def fills(values: Sequence[float], minimum: float, maximum: float, tolerance: float) -> None:
     """The values keep to their range, and use nearly all of it."""
-    assert min(values) >= least - tolerance
-    assert max(values) <= most + tolerance
-    assert max(values) - min(values) > 0.85 * (most - least) - 2 * tolerance
+    assert min(values) >= minimum - tolerance
+    assert max(values) <= maximum + tolerance
+    assert max(values) - min(values) > 0.85 * (maximum - minimum) - 2 * tolerance
 
 
 def page(height: int = 60, width: int = 200, paper: int = 230, ink: int = 40) -> np.ndarray:
@@ -44,7 +51,7 @@ def page(height: int = 60, width: int = 200, paper: int = 230, ink: int = 40) ->
 
 
 def coloured(image: np.ndarray, paper: tuple[int, int, int], ink: tuple[int, int, int]) -> np.ndarray:
-    return np.where((image < 128)[..., None], np.uint8(ink), np.uint8(paper))
+    return np.where((image < 128)[..., None], np.array(ink, np.uint8), np.array(paper, np.uint8))
 
 
 def darkness(image: np.ndarray, paper: int = 230) -> np.ndarray:
@@ -60,7 +67,7 @@ def ink_size(image: np.ndarray) -> tuple[float, float]:
 
 @pytest.fixture(scope="module")
 def captcha(ubuntu_font: str) -> np.ndarray:
-    """(60, 200, 3) uint8, coloured ground and ink."""
+    """(60, 200, 3) uint8, coloured paper and ink."""
     return np.asarray(CaptchaLibraryRenderer((ubuntu_font,), 200, 60).draw("7bn3c", np.random.default_rng(2)))
 
 
@@ -69,10 +76,10 @@ def pictures(captcha: np.ndarray) -> list[np.ndarray]:
     return [captcha, cv2.cvtColor(captcha, cv2.COLOR_RGB2GRAY)]
 
 
-# What all changes promise
+# Properties of all changes
 
 
-def test_nothing_is_changed_when_off(pictures: list[np.ndarray]) -> None:
+def test_off_changes_nothing(pictures: list[np.ndarray]) -> None:
     for image in pictures:
         for settings in (replace(LARGE, augment=False), Augmentation(), OFF):
             for changed in results(image, settings, 5):
@@ -90,9 +97,9 @@ def test_each_setting_alone_changes_the_image(name: str) -> None:
 
 @pytest.mark.parametrize("name", RANGES)
 def test_turning_one_off_leaves_the_other_amounts(name: str, captcha: np.ndarray) -> None:
-    """With it almost off, the others' effects are those with it off, also for the image after."""
-    off = results(captcha, replace(LARGE, **{name: 0.0}), 3)
-    nearly = results(captcha, replace(LARGE, **{name: 1e-7}), 3)
+    """With one almost off, the others have the same effects as with it off, also in the next image."""
+    off = results(captcha, with_range(LARGE, name, 0.0), 3)
+    nearly = results(captcha, with_range(LARGE, name, 1e-7), 3)
     for one, other in zip(off, nearly, strict=True):
         width = min(one.shape[1], other.shape[1])
         assert abs(one.shape[1] - other.shape[1]) <= 1
@@ -127,11 +134,11 @@ def test_height_and_channels_are_kept_for_images_of_any_size(settings: Augmentat
                 assert changed.shape[1] >= 1
 
 
-def test_images_too_wide_to_be_moved_are_left_where_they_are() -> None:
-    for width in (WIDEST, WIDEST + 1, 40_000):
+def test_images_that_are_too_wide_are_not_moved() -> None:
+    for width in (MAX_WIDTH, MAX_WIDTH + 1, 40_000):
         image = np.full((4, width), 200, dtype=np.uint8)
         for settings in (only("max_rotation", 1e-4), only("max_warp", 0.05), only("max_padding", 2.0)):
-            assert augment(image, settings, np.random.default_rng(0)).shape[1] <= max(width, WIDEST)
+            assert augment(image, settings, np.random.default_rng(0)).shape[1] <= max(width, MAX_WIDTH)
     assert augment(image, only("max_brightness", 0.5), np.random.default_rng(0)).mean() != 200
 
 
@@ -145,14 +152,14 @@ def test_views_are_accepted(captcha: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("paper", [(250, 250, 250), (200, 180, 120), (90, 140, 200)])
-def test_new_ground_is_paper(paper: tuple[int, int, int]) -> None:
+def test_new_areas_are_paper(paper: tuple[int, int, int]) -> None:
     geometric = replace(LARGE, max_brightness=0.0, max_contrast=0.0, max_blur=0.0, max_noise=0.0, max_hue=0.0,
                         max_saturation=0.0)  # fmt: skip
     for warp in (0.0, 0.05):
         image = coloured(page(), paper, (20, 30, 10))
         for changed in results(image, replace(geometric, max_warp=warp), 50):
             for corner in (changed[:5, :5], changed[:5, -5:], changed[-5:, :5], changed[-5:, -5:]):
-                np.testing.assert_array_equal(corner, np.broadcast_to(np.uint8(paper), corner.shape))
+                np.testing.assert_array_equal(corner, np.broadcast_to(np.array(paper, np.uint8), corner.shape))
             border = np.concatenate((changed[0], changed[-1], changed[:, 0], changed[:, -1]))
             assert (border == paper).mean() > 0.95  # the rest: ink that was moved up to the edge
 
@@ -166,7 +173,7 @@ def test_no_corner_is_darker_than_a_noisy_paper() -> None:
 
 
 def marks(height: int = 120, width: int = 400, side: int = 24) -> np.ndarray:
-    """Equal squares in the four corners, touching the frame, and one in the middle; paper else where it may be seen."""
+    """Equal squares in the four corners, touching the frame, and one in the middle; paper elsewhere."""
     image = np.full((height, width), 255, dtype=np.uint8)
     for top in (0, height - side):
         for left in (0, width - side):
@@ -195,29 +202,29 @@ def test_no_ink_is_cut_off(settings: Augmentation) -> None:
 
 
 def test_warp_cuts_nothing_off() -> None:
-    """The frame's outermost ink is a closed line: it stays closed, so the paper outside never meets that inside."""
+    """The frame's outermost ink is a closed line: it stays closed, so paper outside and inside never touch."""
     image = np.full((60, 200), 255, dtype=np.uint8)
     image[:5], image[-5:], image[:, :5], image[:, -5:] = 0, 0, 0, 0
     image[:8, 20] = 0
     edge = np.full((60, 200), 255, dtype=np.uint8)
-    edge[2:-2, 2:-2] = image[2:-2, 2:-2]  # a margin of paper, or the ring would be taken for the ground
+    edge[2:-2, 2:-2] = image[2:-2, 2:-2]  # a margin of paper, or the ring would count as paper
     for changed in results(edge, only("max_warp", 0.1), 60):
-        ground, labels = cv2.connectedComponents((changed > 128).astype(np.uint8), connectivity=4)
+        number, labels = cv2.connectedComponents((changed > 128).astype(np.uint8), connectivity=4)
         outside = labels[0, 0]
-        assert ground == 3
+        assert number == 3
         assert (labels[0] == outside).all()
         assert (labels[-1] == outside).all()
 
 
 def test_ink_of_real_captchas_stays_inside(ubuntu_font: str) -> None:
-    """The letters' mass is what it was, but for what shrinking takes (measured by the width of the result)."""
+    """The letters' mass stays, except for the scaling down (measured by the width of the result)."""
     renderer = CaptchaLibraryRenderer((ubuntu_font,), 200, 60, 200, 60)
     for seed, text in enumerate(("wxyz", "0123", "QJgj", "MMMM")):
         image = renderer.render(text, np.random.default_rng(seed))
         paper = int(np.median(image))
         mass = np.maximum(darkness(image, paper), 0).sum()
         for changed in results(image, replace(OFF, max_rotation=3.0, max_shift=0.5), 20):
-            # At 3 degrees the frame grows at most by 60 * sin(3) in width, so the width tells the shrinking to 2 %.
+            # At 3 degrees the frame grows at most by 60 * sin(3) in width, so the width gives the scale to 2 %.
             scale = changed.shape[1] / 200
             assert np.maximum(darkness(changed, paper), 0).sum() > 0.92 * mass * min(1.0, scale) ** 2
 
@@ -235,7 +242,7 @@ def test_rotation_turns_by_degrees() -> None:
     fills(angles, -8.0, 8.0, 0.05)
 
 
-def slant_of(image: np.ndarray) -> float:
+def shear_of(image: np.ndarray) -> float:
     """Columns by which each row lies to the right of the one below it, from the rows' middles, which are on a line."""
     dark = darkness(image)[22:38]
     middles = (dark * np.arange(image.shape[1])).sum(axis=1) / dark.sum(axis=1)
@@ -244,18 +251,18 @@ def slant_of(image: np.ndarray) -> float:
     return -float(line.coef[1])
 
 
-def test_slant_moves_rows_against_each_other() -> None:
+def test_shear_moves_rows_against_each_other() -> None:
     image = np.full((60, 200), 230, dtype=np.uint8)
     image[8:52, 90:110] = 40
-    slants = []
+    shears = []
     for changed in results(image, only("max_shear", 0.5)):
-        slants.append(slant_of(changed))
-        assert changed.shape[1] == pytest.approx(200 + abs(slants[-1]) * 60, abs=1.1)
-    fills(slants, -0.5, 0.5, 0.01)
-    fills([slant_of(each) for each in results(image, replace(OFF, max_shear=0.5, max_scale=0.4), 200)], -0.5, 0.5, 0.03)
+        shears.append(shear_of(changed))
+        assert changed.shape[1] == pytest.approx(200 + abs(shears[-1]) * 60, abs=1.1)
+    fills(shears, -0.5, 0.5, 0.01)
+    fills([shear_of(each) for each in results(image, replace(OFF, max_shear=0.5, max_scale=0.4), 200)], -0.5, 0.5, 0.03)
 
 
-def test_scale_of_width_and_height_are_drawn_apart() -> None:
+def test_width_and_height_are_scaled_independently() -> None:
     sizes = []
     for changed in results(page(), only("max_scale", 0.25)):
         columns, rows = ink_size(changed)
@@ -289,9 +296,9 @@ def test_padding_is_paper_left_and_right_and_moves_whole_pixels() -> None:
 
 def test_shift_moves_whole_rows_as_far_as_there_is_room() -> None:
     image = page()
-    for largest, expected in ((0.2, 12), (1.0, 25)):  # the bar is 26 rows from both edges, and one is kept
+    for maximum, expected in ((0.2, 12), (1.0, 25)):  # the bar is 26 rows from both edges, and one is kept
         shifts = []
-        for changed in results(image, only("max_shift", largest)):
+        for changed in results(image, only("max_shift", maximum)):
             shifts.append(int(np.flatnonzero((changed < 230).any(axis=1))[0]) - 26)
             np.testing.assert_array_equal(changed, np.roll(image, shifts[-1], axis=0))
         fills(shifts, -expected, expected, 0)

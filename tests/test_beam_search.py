@@ -50,16 +50,19 @@ def check(found, scores, log_probs):
 
 def plain_beam(log_probs, width):
     """The prefixes in the beam at the end, written down with dictionaries after Hannun et al. (2014): {codes}."""
-    beam = {(): (1.0, 0.0)}  # probabilities of ending in a blank, in the last unit
+    # Probabilities of ending in a blank, in the last unit.
+    beam: dict[tuple[int, ...], tuple[float, float]] = {(): (1.0, 0.0)}
     for row in np.exp(log_probs):
-        grown = collections.defaultdict(lambda: [0.0, 0.0])
+        grown: dict[tuple[int, ...], list[float]] = collections.defaultdict(lambda: [0.0, 0.0])
         for prefix, (blank, unit) in beam.items():
             grown[prefix][0] += (blank + unit) * row[0]
             if prefix:
                 grown[prefix][1] += unit * row[prefix[-1]]
             for code in range(1, len(row)):
-                grown[(*prefix, code)][1] += (blank if prefix[-1:] == (code,) else blank + unit) * row[code]
-        beam = dict(sorted(grown.items(), key=lambda item: -sum(item[1]))[:width])
+                longer = (*prefix, code)
+                grown[longer][1] += (blank if prefix[-1:] == (code,) else blank + unit) * row[code]
+        best = sorted(grown.items(), key=lambda item: -sum(item[1]))[:width]
+        beam = {prefix: (blank, unit) for prefix, (blank, unit) in best}
     return set(beam)
 
 
@@ -255,6 +258,8 @@ def test_a_word_is_found_beside_those_that_a_probability_of_0_ends():
 def test_words_with_units_that_are_not_allowed_are_not_searched():
     alphabet = Alphabet(tuple("abcd"))
     decoder = Decoder(beam_width=1, words=["ab", "cd"], allowed="acd").bind(alphabet)
+    assert decoder.search is not None
+    assert decoder.search.words is not None
     assert decoder.search.words.codes == ((3, 4),)
     log_probs = random_log_probs(np.random.default_rng(10), classes=5)
     assert [[each.codes for each in found] for found in decoder.decode(log_probs)] == [[[3, 4]], [[3, 4]]]

@@ -76,7 +76,7 @@ def test_baseline_counts_exact_readings():
 
 def test_the_real_command_is_timed_and_read():
     tiny = ("--renderer", "captcha", "--samples_per_epoch", "32", "--validation_samples", "32", "--num_epoch", "2")
-    told = []
+    told: list[str] = []
     run = accuracy.train("lstm", 1.0, told.append, tiny)
     assert len(run.validations) == len(told) == 2
     first, second = run.validations

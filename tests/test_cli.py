@@ -31,7 +31,7 @@ def test_version_help_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -
     usage = capsys.readouterr().out
     assert all(f"  {name}" in usage for name in COMMANDS)
     assert main(["tain"]) == 2
-    assert "no command 'tain'; there are train, infer" in capsys.readouterr().err
+    assert "no command 'tain'; expected one of train, infer" in capsys.readouterr().err
     assert main([]) == 2
 
 

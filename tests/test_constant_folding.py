@@ -1,4 +1,4 @@
-"""Folded graphs compute what the whole ones do, with fewer nodes."""
+"""Folded graphs compute the same as whole ones, with fewer nodes."""
 
 import numpy as np
 import pytest
@@ -25,10 +25,10 @@ def arrays():
     return {name: mx.nd.array(generator.normal(size=(4, 3))) for name in ("a", "b")}
 
 
-def test_what_follows_from_parameters_alone_is_computed_once(arrays):
+def test_what_depends_on_parameters_alone_is_computed_once(arrays):
     a, b, data = (mx.sym.Variable(name) for name in ("a", "b", "data"))
     halves = mx.sym.SliceChannel(mx.sym.exp(a) * b, num_outputs=2, axis=0)
-    # Both outputs of one constant node, one of them twice; a parameter taken as it is; two heads.
+    # Both outputs of one constant node, one of them twice; a parameter as an input of other nodes; two heads.
     hidden = mx.sym.broadcast_add(mx.sym.dot(data, halves[0]), mx.sym.sum(halves[1]))
     whole = mx.sym.Group(
         [mx.sym.broadcast_add(hidden, mx.sym.mean(halves[0])), mx.sym.broadcast_mul(mx.sym.sum(data), b)]
@@ -42,7 +42,7 @@ def test_what_follows_from_parameters_alone_is_computed_once(arrays):
     assert any(name.startswith("exp") for name in operators(whole))
 
 
-def test_a_graph_without_constants_is_left_as_it_is(arrays):
+def test_a_graph_without_constants_is_unchanged(arrays):
     whole = mx.sym.broadcast_add(mx.sym.Variable("data"), mx.sym.Variable("a")) + mx.sym.zeros((4, 3))
     folded, values = fold_constants(whole, arrays)
     assert operators(folded) == operators(whole)

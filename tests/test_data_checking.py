@@ -1,4 +1,4 @@
-"""What is dropped of a source, and why; what is said of the rest."""
+"""Which samples are invalid, and why; notes on the valid ones."""
 
 import io
 import itertools
@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 
 from ctc_ocr.alphabet import Alphabet, required_steps
-from ctc_ocr.datasets.checking import Check, check
+from ctc_ocr.datasets.checking import CheckResult, check, check_source
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.datasets.sources import read_source
+from ctc_ocr.datasets.summary import summary
 from tests.test_train_labelled_cli import run as train
 
 
@@ -36,7 +37,7 @@ def bomb() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
 
 
-# Rows of a CSV file; a part of the reason for which each is dropped, or None for those that are kept.
+# Rows of a CSV file; a part of the error of each invalid one, None for the valid ones.
 ROWS: list[tuple[bytes, str | None]] = [
     (b"good/1.png;|1|2|", None),
     (b"good/2.png", "got 1"),
@@ -50,8 +51,11 @@ ROWS: list[tuple[bytes, str | None]] = [
     (b"good/2.png;||", "the label is empty"),
     (b"good/3.png;|1|x|\xc3\xbc|", "not in the alphabet: 'x', '\u00fc'"),
     (b"good/4.png;|1|\x07|", "control characters in the label: U+0007"),
-    (b"good/5.png;|" + b"1|2|" * 20, "40 units; at most 30"),
-    (b"good/6.png;|1|1|1|1|", "needs 7 time steps (4 units and 3 between equal neighbours), and the network makes 5"),
+    (b"good/5.png;|" + b"1|2|" * 20, "40 units; the maximum is 30"),
+    (
+        b"good/6.png;|1|1|1|1|",
+        "it needs 7 time steps (4 units and 3 blanks between equal neighbours), and",
+    ),
     (b"good/7.png;|1|2|1|2|1|", None),
     (b"bad/missing.png;|1|", "bad/missing.png: No such file"),
     (b"bad;|1|", "bad: Is a directory"),
@@ -82,60 +86,63 @@ def bad_csv(tmp_path: Path) -> Path:
     return path
 
 
-def test_every_kind_of_bad_row_is_dropped_with_its_row_and_reason(bad_csv: Path) -> None:
-    seen: list[int] = []
-    samples, problems = read_source(bad_csv)
-    checked = check(
-        samples, problems, alphabet=Alphabet(("1", "2", " ", "\x07")), steps=lambda width, height: width // 8,
-        max_units=30, progress=seen.append,
+def test_every_kind_of_bad_row_is_invalid_with_its_row_and_reason(bad_csv: Path) -> None:
+    steps_of, seen = (lambda width, height: width // 8), list[tuple[int, int]]()
+    alphabet = Alphabet(("1", "2", " ", "\x07"))
+    result = check_source(
+        bad_csv, alphabet=alphabet, steps_of=steps_of, max_units=30,
+        progress=lambda done, total: seen.append((done, total)),
     )  # fmt: skip
-    told = {problem.where: problem.reason for problem in checked.dropped}
-    expected = {f"{bad_csv}, row {number}": reason for number, (_, reason) in enumerate(ROWS, start=1) if reason}
+    errors = {str(problem).removeprefix(f"{bad_csv}, ").partition(": ")[0]: str(problem) for problem in result.invalid}
+    expected = {f"row {number}": reason for number, (_, reason) in enumerate(ROWS, start=1) if reason}
     assert len(expected) >= 13
-    assert told.keys() == expected.keys()
-    assert [told[where] for where, part in expected.items() if part not in told[where]] == []
-    kept = [number for number, (_, reason) in enumerate(ROWS, start=1) if reason is None]
-    assert [sample.where for sample in checked.samples] == [f"{bad_csv}, row {number}" for number in kept]
-    assert checked.sizes == [(40, 10)] * len(kept)
-    assert sum(seen) == len(samples)
-    assert checked.invalid_fraction == pytest.approx(1 - len(kept) / len(ROWS))
+    assert errors.keys() == expected.keys()
+    assert [errors[row] for row, part in expected.items() if part not in errors[row]] == []
+    valid = [number for number, (_, reason) in enumerate(ROWS, start=1) if reason is None]
+    assert [each.sample.where for each in result.samples] == [f"{bad_csv}, row {number}" for number in valid]
+    assert {each.size for each in result.samples} == {(40, 10)}
+    count = len(read_source(bad_csv)[0])
+    assert seen == [(number, count) for number in range(1, count + 1)]
+    assert result.invalid_fraction == pytest.approx(1 - len(valid) / len(ROWS))
+    assert "units separated by '|'" in result.form
 
 
 def test_the_rest_is_trained_on(bad_csv: Path, tmp_path: Path) -> None:
     flags = (f"--data={bad_csv}", "--alphabet=12 ", "--max_units=30", "--pool_widths=4,3", "--num_epoch=1")
     refused = train(tmp_path, *flags)
     assert refused.returncode == 1
-    bad, kept = (sum((reason is None) == is_kept for _, reason in ROWS) for is_kept in (False, True))
-    assert f"{bad / len(ROWS):.1%} of its samples cannot be used, more than --max_bad 0.1" in refused.stderr
-    done = train(tmp_path, *flags, "--max_bad=0.9", "--validation_share=0.25")
+    invalid, valid = (sum((reason is None) == is_valid for _, reason in ROWS) for is_valid in (False, True))
+    assert f"{invalid / len(ROWS):.1%} of its samples are invalid, more than the accepted 10.0%" in refused.stderr
+    done = train(tmp_path, *flags, "--max_invalid=0.9", "--validation_fraction=0.25")
     assert done.returncode == 0, done.stderr
-    assert f"samples: {kept} good, {bad} dropped" in done.stderr
-    assert f"{kept - 1} images to train on, 1 for validation" in done.stderr
+    assert f"samples: {valid} valid, {invalid} invalid" in done.stderr
+    assert f"{valid - 1} images for training, 1 for validation" in done.stderr
     assert (tmp_path / "ocr-0001.params").is_file()
 
 
 def test_reasons_name_the_file_once(tmp_path: Path) -> None:
     (tmp_path / "1_1.png").write_bytes(b"")
-    (problem,) = check(*read_source(tmp_path)).dropped
+    (problem,) = check_source(tmp_path).invalid
     assert str(problem) == f"{tmp_path}/1_1.png: the file is empty"
     (tmp_path / "set.csv").write_text("none.png,1\n1_1.png,1\n")
-    missing, empty = check(*read_source(tmp_path / "set.csv")).dropped
+    missing, empty = check_source(tmp_path / "set.csv").invalid
     assert str(missing) == f"{tmp_path}/set.csv, row 1: {tmp_path}/none.png: No such file or directory"
     assert str(empty) == f"{tmp_path}/set.csv, row 2: {tmp_path}/1_1.png: the file is empty"
+    assert (empty.where, empty.reason) == (f"{tmp_path}/set.csv, row 2: {tmp_path}/1_1.png", "the file is empty")
 
 
-def test_notes_are_about_samples_that_are_kept(tmp_path: Path) -> None:
+def test_notes_are_about_valid_samples(tmp_path: Path) -> None:
     for name, level in {"a": 1, "b": 1, "c": 2, "d": 3}.items():
         (tmp_path / f"{name}.png").write_bytes(encoded(level=level))
     (tmp_path / "set.csv").write_text("a.png,1\nb.png,2\nc.png,3\nc.png,3\nd.png, 4\n")
     checked = check(*read_source(tmp_path / "set.csv"))
-    assert checked.dropped == []
+    assert checked.invalid == ()
     assert [len(sample.units) for sample in checked.samples] == [1, 1, 1, 1, 2]
-    told = {problem.where.rpartition(" ")[2]: problem.reason for problem in checked.notes}
-    assert told.keys() == {"2", "4", "5"}
-    assert "row 1 has the same pixels and is '1'" in told["2"]
-    assert told["4"] == f"the same as {tmp_path}/set.csv, row 3"
-    assert "blanks" in told["5"]
+    notes = {problem.where.rpartition(" ")[2]: problem.reason for problem in checked.notes}
+    assert notes.keys() == {"2", "4", "5"}
+    assert "row 1 has the same pixels and the label '1'" in notes["2"]
+    assert notes["4"] == f"the same as {tmp_path}/set.csv, row 3"
+    assert "whitespace" in notes["5"]
     assert checked.duplicates() == [[0, 1], [2, 3]]
 
 
@@ -147,7 +154,7 @@ def test_pixels_of_another_shape_or_file_format(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
     checked = check(*read_source(tmp_path))
     assert checked.duplicates() == [[0, 1]]
-    assert checked.sizes == [(12, 6), (12, 6), (6, 12)]
+    assert [each.size for each in checked.samples] == [(12, 6), (12, 6), (6, 12)]
 
 
 def test_needed_steps_is_the_shortest_path_that_collapses_to_the_label() -> None:
@@ -171,14 +178,15 @@ def test_summary(tmp_path: Path) -> None:
     for number, (width, height) in enumerate([(40, 10), (60, 12), (90, 14)]):
         (tmp_path / f"{'ab'[: number + 1]}_{number}.png").write_bytes(encoded(width, height))
     (tmp_path / "bad_1.png").write_bytes(b"no image")
-    assert check(*read_source(tmp_path)).summary() == {
-        "samples": 3, "dropped": 1, "invalid_fraction": 0.25, "alphabet": {"a": 3, "b": 2}, "label_lengths": {1: 1, 2: 2},
+    assert summary(check_source(tmp_path)) == {
+        "samples": 3, "invalid": 1, "invalid_fraction": 0.25, "alphabet": {"a": 3, "b": 2},
+        "label_lengths": {1: 1, 2: 2},
         "widths": {"0%": 40, "5%": 40, "50%": 60, "95%": 90, "100%": 90},
-        "heights": {"0%": 10, "5%": 10, "50%": 12, "95%": 14, "100%": 14}, "same_pixels": 0,
+        "heights": {"0%": 10, "5%": 10, "50%": 12, "95%": 14, "100%": 14}, "duplicates": 0,
         "light_ink": 3,
     }  # fmt: skip
-    nothing = Check([], [], [], [], [], [])
-    assert (nothing.invalid_fraction, nothing.summary()["widths"]) == (0.0, {})
+    nothing = CheckResult(())
+    assert (nothing.invalid_fraction, summary(nothing)["widths"]) == (0.0, {})
 
 
 def test_a_source_is_checked_without_touching_the_filters_of_warnings(tmp_path: Path) -> None:
@@ -195,7 +203,7 @@ def test_pixels_of_other_colours_are_others(tmp_path: Path) -> None:
         path = tmp_path / f"{number}.png"
         Image.new("RGB", (40, 20), colour).save(path)
         samples.append(Sample(str(path), ("1",), str(path)))
-    assert check(samples, []).duplicates() == [[0, 2]]
+    assert check(samples).duplicates() == [[0, 2]]
 
 
 def test_accents_in_two_forms_are_noted(tmp_path: Path) -> None:
@@ -205,7 +213,7 @@ def test_accents_in_two_forms_are_noted(tmp_path: Path) -> None:
         path = tmp_path / f"{number}.png"
         Image.new("L", (40, 20), 10 * number).save(path)
         samples.append(Sample(str(path), tuple(label), f"row {number}"))
-    (note,) = check(samples, []).notes
+    (note,) = check(samples).notes
     assert note.where == "row 2"
     assert "--unicode_form NFC" in note.reason
-    assert check(samples[:2], []).notes == check([samples[0], *samples[2:]], []).notes == []
+    assert check(samples[:2]).notes == check([samples[0], *samples[2:]]).notes == ()

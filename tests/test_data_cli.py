@@ -1,5 +1,6 @@
 """ctc-ocr data: check, split, pack and preview, and what they refuse."""
 
+import argparse
 import json
 import re
 import shlex
@@ -16,7 +17,7 @@ from PIL import Image
 from ctc_ocr.cli.data import main, parser
 from ctc_ocr.cli.generate import main as generate
 from ctc_ocr.datasets.sources import read_source
-from ctc_ocr.images.contact_sheet import GROUND, contact_sheet
+from ctc_ocr.images.contact_sheet import BACKGROUND, contact_sheet
 from ctc_ocr.rendering.fonts import find_fonts
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,19 +61,19 @@ def parts(folder: Path) -> dict[str, dict[str, str]]:
 
 def test_check_of_a_good_source(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("check", folder) == 0
-    said = capsys.readouterr()
-    assert said.err == ""
+    output = capsys.readouterr()
+    assert output.err == ""
     for line in (
-        "samples: 40 good, 0 dropped (0.00%)",
+        "samples: 40 valid, 0 invalid (0.00%)",
         "alphabet: 12 units",
         "        4       10 ###",
         "widths: 40 (0%)",
     ):
-        assert line in said.out
-    assert "dropped:" not in said.out
+        assert line in output.out
+    assert "invalid:" not in output.out
 
 
-def test_check_tells_each_drop_in_text_and_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_lists_each_invalid_sample_in_text_and_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "work0_00.png").write_bytes(b"")
     (folder / "work1_01.txt").unlink()
     assert run("check", folder) == 1
@@ -80,9 +81,11 @@ def test_check_tells_each_drop_in_text_and_json(folder: Path, capsys: pytest.Cap
     assert f"  {folder}/work0_00.png: the file is empty\n" in said + "\n"
     assert f"  {folder}/work1_01.png: there is no work1_01.txt beside it\n" in said + "\n"
     assert run("check", folder, "--json") == 1
-    told = json.loads(capsys.readouterr().out)
-    assert (told["samples"], told["dropped"], told["alphabet"]["l"]) == (38, 2, 38)
-    assert {Path(drop["where"]).name for drop in told["drops"]} == {"work0_00.png", "work1_01.png"}
+    report = json.loads(capsys.readouterr().out)
+    assert (report["samples"], report["invalid"], report["alphabet"]["l"]) == (38, 2, 38)
+    assert {Path(each["where"]).name for each in report["invalid_samples"]} == {"work0_00.png", "work1_01.png"}
+    assert report["labels"].startswith("the .txt files")
+    assert report["notes"] == []
 
 
 def test_check_with_alphabet_length_and_network(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,7 +104,7 @@ def test_check_with_alphabet_length_and_network(folder: Path, capsys: pytest.Cap
     assert [run("check", folder, "--alphabet", characters) for characters in ("0123456789l ", "01234567l ")] == [0, 1]
     assert "not in the alphabet: '8'" in capsys.readouterr().out
     assert run("check", folder, "--max_units", 4) == 1
-    assert capsys.readouterr().out.count("5 units; at most 4") == 30
+    assert capsys.readouterr().out.count("5 units; the maximum is 4") == 30
     config = folder.parent / "config.json"
     for width, status in ((8, 0), (4, 1)):
         config.write_text(json.dumps({"data": {"width": width, "min_length": 1, "max_length": 2}}))
@@ -121,9 +124,9 @@ def test_source_options_reach_the_source(folder: Path, capsys: pytest.CaptureFix
     assert json.loads(capsys.readouterr().out)["alphabet"] == {"\u00c5": 1, "b": 1}
 
 
-def test_split_by_shares(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_split_by_fractions(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = folder.parent / "out" / "first"
-    assert run("split", folder, out, "--shares", "0.7,0.2,0.1") == 0
+    assert run("split", folder, out, "--fractions", "0.7,0.2,0.1") == 0
     assert f"train: 28 samples, {out}/train.csv" in capsys.readouterr().out
     found = parts(out)
     assert {name: len(part) for name, part in found.items()} == {"train": 28, "validation": 8, "test": 4}
@@ -132,20 +135,28 @@ def test_split_by_shares(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     }
     for seed, same in ((0, True), (1, False)):
         again = folder.parent / f"seed{seed}"
-        assert run("split", folder, again, "--shares", "0.7,0.2,0.1", "--seed", seed) == 0
+        assert run("split", folder, again, "--fractions", "0.7,0.2,0.1", "--seed", seed) == 0
         assert (parts(again) == found) == same
 
 
-def test_split_overwrites_only_when_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_split_overwrites_only_with_the_flag(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = folder.parent / "out"
     assert run("split", folder, out) == 0
     before = {path: path.read_bytes() for path in out.iterdir()}
     assert run("split", folder, out, "--seed", 1) == 2
     assert "--overwrite" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in out.iterdir()} == before
-    assert run("split", folder, out, "--shares", "0.5,0.5,0", "--overwrite") == 0
+    assert run("split", folder, out, "--fractions", "0.5,0.5,0", "--overwrite") == 0
     assert sorted(path.name for path in out.iterdir()) == ["train.csv", "validation.csv"]
-    assert "test: 0 samples; no file is written" in capsys.readouterr().out
+    assert "test: 0 samples, no file" in capsys.readouterr().out
+
+
+def test_shares_is_the_old_name_of_fractions(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number, flag in enumerate(("--shares", "--fractions")):
+        assert run("split", folder, folder.parent / str(number), flag, "0.5,0.5,0") == 0
+    assert parts(folder.parent / "0") == parts(folder.parent / "1")
+    assert run("split", "--help") == 0
+    assert "--shares" not in capsys.readouterr().out
 
 
 def test_split_by_counts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -157,31 +168,31 @@ def test_split_by_counts(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_split_by_groups(folder: Path) -> None:
-    assert run("split", folder, folder.parent / "out", "--group", "^(.*)_", "--shares", "0.5,0.25,0.25") == 0
+    assert run("split", folder, folder.parent / "out", "--group", "^(.*)_", "--fractions", "0.5,0.25,0.25") == 0
     works = [{name[:5] for name in part} for part in parts(folder.parent / "out").values()]
     assert sorted(map(len, works)) == [1, 1, 2]
     assert len(set.union(*works)) == 4
 
 
-def test_split_with_named_groups_divides_the_rest_singly(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_split_with_named_groups_splits_the_others_one_by_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copy(folder / "work3_03.png", folder / "work0_99.png")
     (folder / "work0_99.txt").write_text("copy")
     out = folder.parent / "out"
-    arguments = ("--group", r"(?P<group>work\d)", "--test_groups", "work1,work3", "--shares", "0.9,0.1,0")
+    arguments = ("--group", r"(?P<group>work\d)", "--test_groups", "work1,work3", "--fractions", "0.9,0.1,0")
     assert run("split", folder, out, *arguments) == 0
     found = parts(out)
     assert {name[:5] for name in found["test"]} == {"work1", "work3"}
     assert {name: len(part) for name, part in found.items()} == {"train": 19, "validation": 2, "test": 20}
     said = capsys.readouterr()
-    assert "same pixels as another: 2 images, not all of them in one part" in said.out
+    assert "duplicates: 2 images, not all in one part" in said.out
     assert f"{folder}/work0_99.png = {folder}/work3_03.png" in said.err
 
 
-def test_same_pixels_stay_in_one_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_duplicates_stay_in_one_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(30):
         picture(tmp_path / "set" / f"{number}_1.png", number // 3)
-    assert run("split", tmp_path / "set", tmp_path / "out", "--shares", "0.4,0.3,0.3") == 0
-    assert "same pixels as another: 30 images, kept together" in capsys.readouterr().out
+    assert run("split", tmp_path / "set", tmp_path / "out", "--fractions", "0.4,0.3,0.3") == 0
+    assert "duplicates: 30 images, kept together" in capsys.readouterr().out
     found = [{int(name.split("_")[0]) // 3 for name in part} for part in parts(tmp_path / "out").values()]
     assert sum(map(len, found)) == len(set.union(*found)) == 10
 
@@ -201,20 +212,21 @@ def test_a_split_keeps_units_of_several_characters(tmp_path: Path) -> None:
     assert len(after) == 30
 
 
-def test_what_cannot_be_used_is_left_out_and_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_samples_are_left_out_and_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "work0_00.png").write_bytes(b"no image")
     for arguments in (("split", folder, folder.parent / "out"), ("pack", folder, folder.parent / "set")):
         assert run(*arguments) == 0
-        assert f"left out: {folder}/work0_00.png: not an image" in capsys.readouterr().err
+        assert f"invalid: {folder}/work0_00.png: not an image" in capsys.readouterr().err
     assert sum(map(len, parts(folder.parent / "out").values())) == 39
     assert len(read_source(folder.parent / "set.rec")[0]) == 39
     for path in folder.glob("*.png"):
         path.write_bytes(b"")
     assert run("split", folder, folder.parent / "none") == 1
-    assert "none of its 40 samples can be used" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert f"none of its 40 samples is valid; the first: {folder}/work0_00.png: the file is empty" in error
 
 
-def test_pack_holds_the_same_samples(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pack_contains_the_same_samples(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = folder.parent / "packs" / "set.rec"
     assert run("pack", folder, out) == 0
     assert f"Packed 40 images in {out}" in capsys.readouterr().out
@@ -291,7 +303,7 @@ def test_split_by_folders(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
         (folder / path.name[:5]).mkdir(exist_ok=True)
         path.rename(folder / path.name[:5] / path.name[6:])
     out = folder.parent / "parts"
-    assert run("split", folder, out, "--group", "([^/]*)/[^/]*$", "--shares", "0.5,0.25,0.25") == 0
+    assert run("split", folder, out, "--group", "([^/]*)/[^/]*$", "--fractions", "0.5,0.25,0.25") == 0
     for part, count in (("train", 2), ("validation", 1), ("test", 1)):
         images = [Path(row.split(",")[0]) for row in (out / f"{part}.csv").read_text().splitlines()[1:]]
         assert len({image.parent for image in images}) == count
@@ -325,7 +337,7 @@ def test_contact_sheet_takes_the_font_that_has_the_label(ubuntu_font: str) -> No
     droid = find_fonts(None)[0]
     grey, colour = np.zeros((10, 20), np.uint8), np.full((30, 50, 3), (255, 0, 0), np.uint8)
     sheet = np.asarray(contact_sheet([grey, colour], ["a", "b"], [droid]))
-    assert (sheet[0, 0].tolist(), sheet[8, 8].tolist()) == (list(GROUND), [0, 0, 0])
+    assert (sheet[0, 0].tolist(), sheet[8, 8].tolist()) == (list(BACKGROUND), [0, 0, 0])
     assert (sheet == (255, 0, 0)).all(axis=2).sum() == 30 * 50
     # U+E0FF: a sign of their own that the Ubuntu fonts have in the area for private use.
     first, second = (np.asarray(contact_sheet([grey], ["\ue0ff"], fonts)) for fonts in ([droid], [droid, ubuntu_font]))
@@ -339,30 +351,30 @@ def test_contact_sheet_takes_the_font_that_has_the_label(ubuntu_font: str) -> No
         (("chek",), "invalid choice"),
         (("check",), "required: SOURCE"),
         (("check", "nowhere"), "nowhere: No such file"),
-        (("check", "lines", "--delimiter", ","), "would mean nothing"),
-        (("check", "lines", "--pattern", "("), "no regular expression"),
+        (("check", "lines", "--delimiter", ","), "has no effect on"),
+        (("check", "lines", "--pattern", "("), "not a regular expression"),
         (("check", "lines", "--lookup", "none.json"), "none.json: No such file"),
         (("check", "lines", "--config", "none.json"), "none.json"),
         (("check", "lines", "--unicode_form", "NFX"), "invalid choice"),
         (("check", "lines", "--unknown"), "unrecognized arguments: --unknown"),
-        (("split", "lines", "out", "--shares", "0.5,0.5"), "expected 3 shares"),
-        (("split", "lines", "out", "--shares", "0.5,0.5,0.5"), "1 together"),
-        (("split", "lines", "out", "--shares", "nan,0.5,0.5"), "expected 3 shares"),
+        (("split", "lines", "out", "--fractions", "0.5,0.5"), "expected 3 fractions"),
+        (("split", "lines", "out", "--fractions", "0.5,0.5,0.5"), "the sum 1"),
+        (("split", "lines", "out", "--fractions", "nan,0.5,0.5"), "expected 3 fractions"),
         (("split", "lines", "out", "--counts", "1,2"), "expected 3 numbers"),
-        (("split", "lines", "out", "--counts", "39,2,0"), "there are 40 samples"),
-        (("split", "lines", "out", "--counts", "1,2,3", "--shares", "1,0,0"), "not allowed with"),
-        (("split", "lines", "out", "--counts", "1,2,3", "--group", "(.)"), "take --shares"),
+        (("split", "lines", "out", "--counts", "39,2,0"), "there are 40 valid samples"),
+        (("split", "lines", "out", "--counts", "1,2,3", "--fractions", "1,0,0"), "not allowed with"),
+        (("split", "lines", "out", "--counts", "1,2,3", "--group", "(.)"), "use --fractions"),
         (("split", "lines", "out", "--test_groups", "a"), "need --group"),
-        (("split", "lines", "out", "--group", "work"), "no group"),
-        (("split", "lines", "out", "--group", "(x)"), "finds nothing in the name of"),
+        (("split", "lines", "out", "--group", "work"), "needs a group"),
+        (("split", "lines", "out", "--group", "(x)"), "does not match the name of"),
         (("split", "lines", "out", "--group", "(work.)", "--test_groups", "work9"), "in the group work9"),
         (
             ("split", "lines", "out", "--group", "(work.)", "--test_groups", "work1", "--validation_groups", "work1"),
             "in --validation_groups and in --test_groups",
         ),
         (
-            ("split", "lines", "out", "--group", "(work.)", "--test_groups", "work1", "--shares", "0,0,1"),
-            "leave nothing",
+            ("split", "lines", "out", "--group", "(work.)", "--test_groups", "work1", "--fractions", "0,0,1"),
+            "nothing is left for",
         ),
         (("split", "lines", "lookup.json/out"), "not a folder"),
         (("pack", "lines", "lookup.json/out"), "not a folder"),
@@ -400,10 +412,15 @@ def test_the_commands_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_options_that_the_docs_list_exist() -> None:
     page = (Path(__file__).resolve().parent.parent / "docs" / "data.md").read_text(encoding="utf-8")
     commands = next(action for action in parser()._actions if isinstance(action.choices, dict)).choices
-    assert commands is not None
-    known = {option for command in commands.values() for option in command._option_string_actions}
+    assert isinstance(commands, dict)
+    flags = {
+        name: {
+            flag
+            for flag, action in command._option_string_actions.items()
+            if action.help != argparse.SUPPRESS and flag.startswith("--")
+        }
+        for name, command in commands.items()
+    }
     named = set(re.findall(r"`(--\w+)", page))
-    assert named - known == set()
-    assert {option for option in commands["split"]._option_string_actions if option.startswith("--")} - named <= {
-        "--help", "--overwrite", "--seed"
-    }  # fmt: skip
+    assert named - set.union(*flags.values()) == set()
+    assert flags["split"] - named <= {"--help", "--overwrite", "--seed", "--import"}

@@ -11,11 +11,12 @@ from PIL import Image
 from ctc_ocr import losses, symbols
 from ctc_ocr.cli.data_options import hyperparameters
 from ctc_ocr.cli.generate import main as generate
-from ctc_ocr.cli.train import parser
+from ctc_ocr.cli.train import _data, parser
 from ctc_ocr.config.hyperparameters import Hyperparameters, options
 from ctc_ocr.generation.pool import BatchSource
 from ctc_ocr.runtime.mxnet import mx
-from ctc_ocr.training.data import drawn, labelled
+from ctc_ocr.training.data import training_data
+from ctc_ocr.training.settings import Captchas
 from tests import test_run_files, test_schedules, test_training
 
 # name: (flags that both runs have, what is added in one of them)
@@ -44,9 +45,9 @@ FED_IMAGES = {
     "batch_size": ("", "--batch_size=3"),
     "samples_per_epoch": ("", "--samples_per_epoch=100"),
     "seed": ("", "--seed=1"),
-    "validation_share": ("", "--validation_share=0.4"),
+    "validation_fraction": ("", "--validation_fraction=0.4"),
     "alphabet": ("", "--alphabet=dcbaé"),
-    "max_units": ("--max_bad=1", "--max_units=2"),
+    "max_units": ("--max_invalid=1", "--max_units=2"),
     "unicode_form": ("", "--unicode_form=NFD"),
     "augment": ("", "--augment=false"),
     "max_rotation": ("", "--max_rotation=5"),
@@ -78,7 +79,7 @@ GRAPH = {
     "batch_norm": ("--preset=crnn", "--batch_norm=false"),
     "dropout": ("--preset=crnn", "--dropout=0.5"),
 }
-# What steps and epochs do has tests of its own.
+# What updates and epochs do has tests of its own.
 ELSEWHERE = {
     test_schedules.test_each_setting_of_the_optimizer_changes_what_is_learned: {
         "optimizer", "learning_rate", "momentum", "weight_decay", "warmup_updates", "schedule", "clip_gradient", "seed",
@@ -140,14 +141,14 @@ def settings_of(*flags: str) -> Hyperparameters:
 
 
 def fed_captchas(font: str, *flags: str) -> Sequence[object]:
-    data = drawn(settings_of("--validation_samples=40", *flags), (font,))
+    data = training_data(settings_of("--validation_samples=40", *flags), Captchas(font))
     return data.alphabet, data.samples_per_epoch, data.num_validation, digest(data.train, 1), digest(data.validation, 1)
 
 
 def fed_images(folder: Path, *flags: str) -> Sequence[object]:
-    small = ("--preset=word", "--height=20", "--width=96", "--batch_size=4", "--validation_share=0.2")
+    small = ("--preset=word", "--height=20", "--width=96", "--batch_size=4", "--validation_fraction=0.2")
     arguments = parser().parse_args(["--data", str(folder), *small, *flags])
-    data = labelled(arguments, hyperparameters(arguments))
+    data = training_data(hyperparameters(arguments), _data(arguments))
     digests = digest(data.train, 3), digest(data.validation, 1)
     return data.alphabet, data.samples_per_epoch, data.num_validation, digests
 

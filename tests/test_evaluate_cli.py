@@ -1,4 +1,4 @@
-"""ctc-ocr evaluate as it is run: its table, its JSON, what it says of bad rows, its exit status."""
+"""ctc-ocr evaluate as it is run: its table, its JSON, its notices, its exit status."""
 
 import json
 import os
@@ -14,10 +14,10 @@ from PIL import Image
 from ctc_ocr.cli import evaluate
 from ctc_ocr.cli.evaluate import main
 from ctc_ocr.errors import RunError
-from ctc_ocr.images.files import invert
+from ctc_ocr.images.pixels import invert
 from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor
 from tests.models import save_own_model
-from tests.reading_commands import PAIRS, sizes_of_batches, with_words, write_history
+from tests.reading_commands import PAIRS, sizes_of_batches, with_unknown_architecture, with_words, write_history
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIDENT = "confidence  coverage  accuracy"
@@ -32,7 +32,7 @@ def _environment(monkeypatch):
 
 @pytest.fixture
 def model(tmp_path):
-    """A run's folder with one model, whose readings differ."""
+    """A run's folder with one model, whose predictions differ."""
     (tmp_path / "run").mkdir()
     save_own_model(tmp_path / "run" / "ocr", seed=2)
     return tmp_path / "run"
@@ -40,12 +40,12 @@ def model(tmp_path):
 
 @pytest.fixture
 def table(tmp_path, model):
-    """A CSV of 60 images: of each three, one has the label that the model reads, one that without its last character
-    and one that with a letter added, which the model does not know."""
+    """A CSV of 60 images. Of each three, the labels are the model's prediction, the prediction without its last
+    character, and the prediction with a letter added that is not in the alphabet."""
     folder = tmp_path / "images"
     folder.mkdir()
     rng = np.random.default_rng(0)
-    predictor, rows = Predictor(model / "ocr"), []
+    predictor, rows = Predictor(model / "ocr"), list[str]()
     while len(rows) < 60:
         levels = np.where(rng.random((10, 16)) < 0.3, rng.integers(0, 120, (10, 16)), 240).astype(np.uint8)
         text = predictor.read(levels).text
@@ -62,11 +62,11 @@ def report(tmp_path, *arguments):
     """(exit status, figures) of a run."""
     file = tmp_path / "figures.json"
     file.unlink(missing_ok=True)
-    status = main([*map(str, arguments), "--json", str(file)])
+    status = main([*map(str, arguments), "--report", str(file)])
     return status, json.loads(file.read_text(encoding="utf-8"))
 
 
-def test_figures_of_known_readings(tmp_path, model, table, capsys):
+def test_figures_of_known_predictions(tmp_path, model, table, capsys):
     status, figures = report(tmp_path, model, table)
     assert status == 0
     assert (figures["model"], figures["epoch"], figures["source"]) == (str(model / "ocr"), 1, str(table))
@@ -76,13 +76,32 @@ def test_figures_of_known_readings(tmp_path, model, table, capsys):
     assert figures["cer"] == 40 / sum(map(len, labels))
     assert figures["outside_alphabet"] == {"samples": 20, "units": {"x": 20}}
     assert {"label": "x", "predicted": None, "count": 20} in figures["confusions"]
-    assert figures["problems"] == {"count": 0, "first": []}
-    told, notices = capsys.readouterr()
+    assert figures["invalid"] == {"samples": 0, "first": []}
+    assert figures["inverted"] == 0
+    printed, notices = capsys.readouterr()
     assert notices == ""
-    assert "20 of 60, 95 % confidence interval 0.2273 to 0.4594" in told
-    assert "20 labels, never correct: 'x' 20" in told
-    assert "'x'    -             20" in told
-    assert CONFIDENT in told
+    assert "20 of 60, 95 % confidence interval 0.2273 to 0.4594" in printed
+    assert "20 labels, never correct: 'x' 20" in printed
+    assert "'x'    -             20" in printed
+    assert CONFIDENT in printed
+
+
+def test_json_is_printed_in_place_of_the_table(tmp_path, model, table, capsys):
+    _, figures = report(tmp_path, model, table)
+    capsys.readouterr()
+    assert main([str(model), str(table), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == figures
+
+
+def test_an_architecture_that_is_not_registered(model, table, capsys):
+    with_unknown_architecture(model / "ocr")
+    assert main([str(model), str(table)]) == 2
+    printed, notices = capsys.readouterr()
+    assert notices.startswith(
+        f"ctc-ocr evaluate: error: {model / 'ocr.json'}: no architecture 'unheard_of'; there are: "
+    )
+    assert "--import" in notices
+    assert (printed, notices.count("\n")) == ("", 1)
 
 
 def test_the_size_of_batches_makes_no_difference(tmp_path, model, table, monkeypatch):
@@ -99,30 +118,29 @@ def test_the_size_of_batches_makes_no_difference(tmp_path, model, table, monkeyp
     assert figures == small
 
 
-def test_bad_rows_and_images_are_counted_and_the_first_are_listed(tmp_path, model, table, capsys):
+def test_invalid_samples_are_counted_and_the_first_are_listed(tmp_path, model, table, capsys):
     (tmp_path / "images" / "00.png").write_bytes(b"no image")
     missing = "".join(f"images/missing{number}.png,1\n" for number in range(12))
     table.write_text(table.read_text() + "no label\n" + missing)
     status, figures = report(tmp_path, model, table)
     assert status == 1
-    assert (figures["samples"], figures["problems"]["count"], len(figures["problems"]["first"])) == (59, 14, 10)
-    told = capsys.readouterr().err
-    assert f"left out: {table}, row 61" in told
-    assert f"left out: {table}, row 1: " in told
-    assert "not an image" in told
-    assert "left out: 4 more" in told
+    assert (figures["samples"], figures["invalid"]["samples"], len(figures["invalid"]["first"])) == (59, 14, 10)
+    notices = capsys.readouterr().err
+    assert f"ctc-ocr evaluate: invalid sample: {table}, row 61: " in notices
+    assert f"invalid sample: {table}, row 1: not an image" in notices
+    assert "4 more invalid samples" in notices
 
 
 @pytest.mark.parametrize("flag", PAIRS)
-def test_each_way_of_reading_changes_the_figures(tmp_path, model, table, flag):
+def test_each_decoding_flag_changes_the_figures(tmp_path, model, table, flag):
     words = tmp_path / "words.txt"
     labels = [line.split(",")[1] for line in table.read_text().splitlines()]
     words.write_text("\n".join(sorted(set(labels))) + "\n")
     figures = []
     for flags in PAIRS[flag]:
-        status, told = report(tmp_path, model, table, *with_words(flags, words))
+        status, values = report(tmp_path, model, table, *with_words(flags, words))
         assert status == 0
-        figures.append((told["correct"], told["cer"], told["lcs_ratio"]))
+        figures.append((values["correct"], values["cer"], values["lcs_ratio"]))
     assert figures[0] != figures[1]
 
 
@@ -143,7 +161,7 @@ def test_how_labels_are_found(tmp_path, model, table, capsys):
     _, expected = report(tmp_path, model, table)
     (tmp_path / "bars.csv").write_text("".join(f"{image}|{label}\n" for image, label in rows))
     assert main([str(model), str(tmp_path / "bars.csv")]) == 1
-    assert "not one of its 60 images" in capsys.readouterr().err
+    assert "none of its 60 samples is valid" in capsys.readouterr().err
     assert report(tmp_path, model, tmp_path / "bars.csv", "--delimiter", "|")[1]["cer"] == expected["cer"]
     (tmp_path / "apart.csv").write_text("".join(f"{image},/{'/'.join(label)}/\n" for image, label in rows))
     assert report(tmp_path, model, tmp_path / "apart.csv")[1]["correct"] == 0
@@ -192,14 +210,14 @@ def test_words_and_separators(tmp_path, model, table, capsys):
     assert one["cer"] != more["cer"]
 
 
-def test_a_least_confidence_is_shown(tmp_path, model, table, capsys):
-    least = "0.000002"
-    _, figures = report(tmp_path, model, table, "--min_confidence", least)
-    told = figures["min_confidence"]
-    assert told["threshold"] == float(least)
-    assert 0 < told["samples"] < 60
-    (line,) = [line.split() for line in capsys.readouterr().out.splitlines() if line.split()[:1] == [least]]
-    assert line[1:] == [f"{told['coverage']:.4f}", f"{told['accuracy']:.4f}"]
+def test_a_minimum_confidence_is_shown(tmp_path, model, table, capsys):
+    minimum = "0.000002"
+    _, figures = report(tmp_path, model, table, "--min_confidence", minimum)
+    kept = figures["min_confidence"]
+    assert kept["threshold"] == float(minimum)
+    assert 0 < kept["samples"] < 60
+    (line,) = [line.split() for line in capsys.readouterr().out.splitlines() if line.split()[:1] == [minimum]]
+    assert line[1:] == [f"{kept['coverage']:.4f}", f"{kept['accuracy']:.4f}"]
 
 
 def test_a_folder_of_file_names_and_the_model_by_its_epoch(tmp_path, model):
@@ -211,6 +229,7 @@ def test_a_folder_of_file_names_and_the_model_by_its_epoch(tmp_path, model):
     epochs = [report(tmp_path, model, folder, *flags)[1]["epoch"] for flags in ((), ("--epoch", 1))]
     assert epochs == [2, 1]
     write_history(model / "ocr", {1: 0.1, 2: 0.2})
+    assert report(tmp_path, model, folder, "--epoch", "newest")[1]["epoch"] == 2
     assert report(tmp_path, model, folder, "--epoch", "best")[1]["epoch"] == 1
     assert report(tmp_path, model / "ocr-0001.params", folder)[1]["epoch"] == 1
 
@@ -226,21 +245,21 @@ def test_the_command_as_a_process_of_its_own(model, table):
     ("flags", "message"),
     [
         (("--allowed", "0é"), "not in the alphabet: 'é'"),
-        (("--words", "missing.txt"), "missing.txt: No such file or directory"),
-        (("--language_model", "missing.txt"), "missing.txt: No such file or directory"),
+        (("--words", "missing.txt"), "missing.txt: No such file"),
+        (("--language_model", "missing.txt"), "missing.txt: No such file"),
         (("--lm_weight", "1"), "--lm_weight: has no effect without --language_model"),
         (("--separators", "."), "--separators: has no effect without --words"),
-        (("--json", "."), "it is a folder"),
-        (("--json", "TABLE"), "labels.csv would replace SOURCE"),
-        (("--json", "x" * 300), "File name too long"),
+        (("--report", "."), "it is a folder"),
+        (("--report", "TABLE"), "labels.csv would replace SOURCE"),
+        (("--report", "x" * 300), "File name too long"),
         (("--length_bonus", "nan"), "finite number, got nan"),
     ],
 )
 def test_bad_flags_are_explained(model, table, capsys, flags, message):
     assert main([str(model), str(table), *(str(table) if flag == "TABLE" else flag for flag in flags)]) == 2
-    told, notices = capsys.readouterr()
+    printed, notices = capsys.readouterr()
     assert message in notices
-    assert (told, notices.count("\n")) == ("", 1)
+    assert (printed, notices.count("\n")) == ("", 1)
 
 
 def test_a_gpu_that_is_not_there(model, table, capsys):
@@ -259,24 +278,24 @@ def test_names_that_are_too_long(model, table, capsys):
 
 
 def test_figures_that_cannot_be_written_are_shown(tmp_path, model, table, capsys, monkeypatch):
-    def refuse(path, values):
-        raise RunError(f"{path}: cannot be written: No space left on device")
+    def refuse(path, text):
+        raise RunError("cannot be written: No space left on device", path)
 
     monkeypatch.setattr(evaluate, "_write", refuse)
-    assert main([str(model), str(table), "--json", str(tmp_path / "figures.json")]) == 1
-    told, notices = capsys.readouterr()
-    assert told.startswith("accuracy")
+    assert main([str(model), str(table), "--report", str(tmp_path / "figures.json")]) == 1
+    printed, notices = capsys.readouterr()
+    assert printed.startswith("accuracy")
     assert "No space left" in notices
 
 
 def test_the_file_of_figures_is_replaced_as_a_whole(tmp_path, model, table):
     """In a folder that is made for it; a link stays one."""
     link = tmp_path / "new" / "folder" / "link.json"
-    assert main([str(model), str(table), "--json", str(link)]) == 0
+    assert main([str(model), str(table), "--report", str(link)]) == 0
     target = link.rename(tmp_path / "target.json")
     link.symlink_to(target)
     older = target.stat()
-    assert main([str(model), str(table), "--json", str(link)]) == 0
+    assert main([str(model), str(table), "--report", str(link)]) == 0
     assert link.is_symlink()
     assert target.stat().st_ino != older.st_ino
     assert json.loads(target.read_text())["samples"] == 60
@@ -293,15 +312,15 @@ def test_the_file_of_figures_is_replaced_as_a_whole(tmp_path, model, table):
         ("--cpu", "1025"),
     ],
 )
-def test_bad_numbers_are_refused(model, table, flags):
+def test_bad_numbers_are_errors(model, table, flags):
     with pytest.raises(SystemExit) as ended:
         main([str(model), str(table), *flags])
     assert ended.value.code == 2
 
 
-def test_which_model_is_meant(tmp_path, model, table, capsys):
+def test_a_folder_with_no_model_or_several(tmp_path, model, table, capsys):
     assert main([str(tmp_path / "images"), str(table)]) == 2
-    assert "0 models in this folder; one is expected" in capsys.readouterr().err
+    assert "0 models in this folder; expected one" in capsys.readouterr().err
     save_own_model(model / "other")
     assert main([str(model), str(table)]) == 2
     assert f"2 models in this folder: {model / 'ocr'}, {model / 'other'}" in capsys.readouterr().err
@@ -310,8 +329,9 @@ def test_which_model_is_meant(tmp_path, model, table, capsys):
 def test_nothing_to_evaluate(tmp_path, model, capsys):
     (tmp_path / "bad.csv").write_text("missing.png,1\n")
     assert main([str(model), str(tmp_path / "bad.csv")]) == 1
-    told = capsys.readouterr().err
-    assert "not one of its 1 images could be evaluated" in told
+    notices = capsys.readouterr().err
+    assert f"invalid sample: {tmp_path / 'bad.csv'}, row 1" in notices
+    assert "bad.csv: none of its 1 samples is valid" in notices
 
 
 def test_memory_does_not_grow_with_the_number_of_samples(tmp_path, model, table):
@@ -324,4 +344,4 @@ def test_memory_does_not_grow_with_the_number_of_samples(tmp_path, model, table)
         assert report(tmp_path, model, longer)[1]["samples"] == 60 * times
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[2] - peaks[1] < 1_000_000  # of 3,540 samples more; held all together they take 3 MB
+    assert peaks[2] - peaks[1] < 1_000_000  # 3,540 samples more take 3 MB if all are held

@@ -191,7 +191,7 @@ def test_thresholds_are_shown_as_different_numbers():
     for center in (0.0, -15.9, 15.9):
         confidences = sigmoid(center + np.linspace(-0.9, 0.9, 7) * (0.1 if center else 10))
         evaluator = Evaluator(ALPHABET)
-        evaluator.add([[1]] * 7, confidences, [["a"]] * 7)
+        evaluator.add([[1]] * 7, confidences.tolist(), [["a"]] * 7)
         result = evaluator.result()
         thresholds = [row.threshold for row in result.coverage]
         assert len(thresholds) > 3
@@ -199,8 +199,8 @@ def test_thresholds_are_shown_as_different_numbers():
         assert [float(each) for each in shown] == pytest.approx(thresholds, rel=1e-3)
         assert len(set(shown)) == len(thresholds)
         assert all(float(each) <= threshold for each, threshold in zip(shown, thresholds, strict=True))
-    for threshold, shown in {0.0: "0", 1.0: "1", 0.000002: "0.000002", 0.9: "0.9", 0.123456789: "0.1234"}.items():
-        assert evaluation_table._rounded_down(threshold) == shown
+    for threshold, text in {0.0: "0", 1.0: "1", 0.000002: "0.000002", 0.9: "0.9", 0.123456789: "0.1234"}.items():
+        assert evaluation_table._rounded_down(threshold) == text
 
 
 def test_nothing_to_count():

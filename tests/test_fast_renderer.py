@@ -1,4 +1,4 @@
-"""The fast renderer against the captcha library fed with the same random numbers, and against Pillow step by step."""
+"""The fast renderer against the captcha library given the same random numbers, and against Pillow step by step."""
 
 import logging
 import os
@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from captcha.image import ImageCaptcha
+from numba import njit
 from PIL import Image, ImageDraw, ImageFont
 
 from ctc_ocr.errors import InputError
@@ -28,8 +29,30 @@ FONT = str(ROOT / "fonts" / "Ubuntu-M.ttf")
 OTHER_FONT = str(ROOT / "fonts" / "Ubuntu-R.ttf")
 
 
+# Helpers of the kernels are only callable from compiled functions.
+
+
+@njit
+def sine_cosine(degrees: Any) -> Any:
+    return fast_kernels.sine_cosine(degrees)
+
+
+@njit
+def draw_arc(canvas: Any, width: Any, height: Any, box: Any, start: Any, end: Any, ink: Any) -> None:
+    fast_kernels.draw_arc(canvas, width, height, box[0], box[1], box[2], box[3], start, end, ink)
+
+
+@njit
+def warp_glyph(pixels: Any, glyph: Any, opacity: Any, degrees: Any, shifts: Any, floats: Any, ints: Any) -> Any:
+    levels = np.zeros(40000, np.int16)
+    fast_kernels.warp_glyph(
+        pixels, glyph, 0, 0, opacity, degrees, shifts, floats[0], floats[1], floats[2], ints[0], ints[1], levels
+    )
+    return levels
+
+
 class Stream:
-    """Stands in for the module `secrets`: SplitMix64 from one seed, written down independently of the kernel."""
+    """Replaces the module `secrets`: SplitMix64 from one seed, written independently of the kernel."""
 
     def __init__(self, seed: int) -> None:
         self._state = int(seed)
@@ -85,35 +108,40 @@ def draw_library(renderer: FastRenderer, text: str, seed: int, monkeypatch: pyte
     return cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (renderer.width, renderer.height))
 
 
-def random_texts(count: int, alphabet: str, longest: int) -> tuple[list[str], list[int]]:
+def random_texts(count: int, alphabet: str, max_length: int) -> tuple[list[str], list[int]]:
     generator = np.random.default_rng(0)
-    texts = ["".join(generator.choice(list(alphabet), generator.integers(1, longest + 1))) for _ in range(count)]
+    texts = ["".join(generator.choice(list(alphabet), generator.integers(1, max_length + 1))) for _ in range(count)]
     return texts, generator.integers(0, 2**64, count, dtype=np.uint64).tolist()
 
 
 @pytest.mark.parametrize(
-    ("renderer", "alphabet", "longest", "tolerance"),
+    ("renderer", "alphabet", "max_length", "tolerance"),
     [
         (FastRenderer((FONT,)), "0123456789", 4, 0.5),
-        (FastRenderer((FONT, OTHER_FONT), 160, 60, 160, 60), "jJfgQ@|.-il W", 9, 1.2),  # overhangs, too wide a text
-        (FastRenderer((FONT,), 101, 37, 64, 29), "7aK", 3, 1.0),  # characters higher than the image
+        (
+            FastRenderer((FONT, OTHER_FONT), 160, 60, 160, 60),
+            "jJfgQ@|.-il W",
+            9,
+            1.2,
+        ),  # overhanging characters, a text wider than the image
+        (FastRenderer((FONT,), 101, 37, 64, 29), "7aK", 3, 1.0),  # characters taller than the image
         (FastRenderer((FONT,), captcha_class=Tilted), "0123456789j", 4, 1.0),
         (FastRenderer((FONT,), 90, 120, 90, 50, Upright), "Ax4", 5, 0.8),
     ],
     ids=["digits", "letters", "sizes", "tilted", "upright"],
 )
-def test_same_random_numbers_give_the_library_s_image(
-    renderer: FastRenderer, alphabet: str, longest: int, tolerance: float, monkeypatch: pytest.MonkeyPatch
+def test_same_random_numbers_give_the_library_image(
+    renderer: FastRenderer, alphabet: str, max_length: int, tolerance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    texts, seeds = random_texts(60, alphabet, longest)
+    texts, seeds = random_texts(60, alphabet, max_length)
     ours = draw_fast(renderer, texts, seeds).astype(int)
     theirs = np.stack([draw_library(renderer, *each, monkeypatch) for each in zip(texts, seeds, strict=True)])
     difference = ours - theirs
     assert abs(difference).mean() < tolerance
     assert abs(difference.mean()) < tolerance / 4
-    # Rounding makes single pixels at edges differ; anything out of its place would differ in many.
+    # Rounding changes single pixels at edges; a misplaced character would change many.
     assert (abs(difference) > 12).mean((1, 2)).max() < 0.05
-    # Images of other seeds are far away, so the closeness above means something.
+    # For scale: images of other seeds differ much more.
     assert abs(ours - np.roll(theirs, 1, axis=0)).mean() > 8
 
 
@@ -139,7 +167,7 @@ def test_render_draws_its_seed_from_the_generator() -> None:
     assert (renderer.render(["1", "2", "3"], np.random.default_rng(5)) == one).all()
 
 
-def test_another_process_draws_the_same_images() -> None:
+def test_another_process_renders_equal_images() -> None:
     renderer = FastRenderer((FONT,), captcha_class=ImageCaptcha)
     code = (
         "import pickle, sys, numpy as np\n"
@@ -152,7 +180,7 @@ def test_another_process_draws_the_same_images() -> None:
     assert run.stdout == renderer.render("4711", np.random.default_rng(3)).tobytes()
 
 
-def test_seeds_and_out_may_be_views_with_gaps() -> None:
+def test_seeds_and_out_may_be_strided() -> None:
     renderer = FastRenderer((FONT,))
     buffer = np.zeros((3, 30, 100), np.uint8)
     renderer.render_batch(["12", "345", "6"], np.arange(6, dtype=np.uint64).reshape(2, 3).T[:, 0], buffer[:, :, 10:90])
@@ -163,7 +191,7 @@ def test_seeds_and_out_may_be_views_with_gaps() -> None:
     assert len(fast_kernels.render_batch.signatures) == versions == 1
 
 
-def test_a_full_atlas_is_emptied_and_images_stay_the_same() -> None:
+def test_a_full_atlas_is_cleared_and_glyphs_stay_equal() -> None:
     font = ImageFont.truetype(FONT, 50)
     small = Atlas([font], limit=3000)
     found = [small.find(0, unit) for unit in "AB"]
@@ -187,22 +215,21 @@ def _pixels(atlas: Atlas, index: int) -> np.ndarray:
 def test_a_character_is_rotated_and_resized_as_pillow_does_it() -> None:
     font = ImageFont.truetype(FONT, 50)
     atlas = Atlas([font])
-    rooms = (*np.zeros((2, 40000), np.float32), np.zeros(9000, np.float32), *np.zeros((2, 400), np.int64))
-    levels = np.zeros(40000, np.int16)
+    floats, ints = np.zeros((3, 40000), np.float32), np.zeros((2, 400), np.int64)
     generator = np.random.default_rng(0)
     for unit in "0123456789gW.|":
         glyph = atlas.glyphs[atlas.find(0, unit)]
         opacity, degrees = int(generator.integers(220, 256)), float(generator.uniform(-180, 180))
         shifts = tuple(generator.integers(-6, 7, 4).tolist())
-        picture = Image.new("RGBA", (80, 80))
-        ImageDraw.Draw(picture).text((10, 5), unit, font=font, fill=(90, 90, 90, opacity))
-        picture = picture.crop(picture.getbbox()).rotate(degrees, Image.Resampling.BILINEAR, expand=True)
+        image = Image.new("RGBA", (80, 80))
+        ImageDraw.Draw(image).text((10, 5), unit, font=font, fill=(90, 90, 90, opacity))
+        image = image.crop(image.getbbox()).rotate(degrees, Image.Resampling.BILINEAR, expand=True)
         width = int(glyph["width"]) + abs(shifts[0]) + abs(shifts[2])
         height = int(glyph["height"]) + abs(shifts[1]) + abs(shifts[3])
-        expected = np.asarray(picture.resize((width, height)))[:, :, 3].astype(int)
-        assert fast_kernels.warp_glyph(atlas.pixels, glyph, (0, 0), opacity, degrees, shifts, rooms, levels)
+        expected = np.asarray(image.resize((width, height)))[:, :, 3].astype(int)
+        levels = warp_glyph(atlas.pixels, glyph, opacity, degrees, shifts, floats, ints)
         got = np.minimum(levels[: width * height].reshape(height, width), 255)
-        # Pillow also cuts off the overshoot after the first of the two passes: a few pixels differ in their brightness.
+        # Pillow also clips after the first of the two passes, so a few pixels differ in brightness.
         assert abs(got - expected).mean() < 0.2
         assert (abs(got - expected) > 1).mean() < 0.05
 
@@ -215,34 +242,34 @@ def test_the_arc_is_pillow_s_to_the_pixel() -> None:
             x2, y2 = generator.integers(x1, width + 1), generator.integers(y1, height + 1)
             start, end = int(generator.integers(0, 21)), int(generator.integers(160, 201))
             box = (int(x1), int(y1), int(x2), int(y2))
-            picture = Image.new("L", (width, height))
-            ImageDraw.Draw(picture).arc(box, start, end, fill=255)
+            image = Image.new("L", (width, height))
+            ImageDraw.Draw(image).arc(box, start, end, fill=255)
             canvas = np.zeros(width * height, np.float32)
-            fast_kernels.draw_arc(canvas, width, height, box, start, end, np.float32(255))
-            assert (np.asarray(picture) == canvas.reshape(width, height).T).all(), (box, start, end)
+            draw_arc(canvas, width, height, box, start, end, np.float32(255))
+            assert (np.asarray(image) == canvas.reshape(width, height).T).all(), (box, start, end)
 
 
 def test_a_dot_is_pillow_s_wherever_it_lies() -> None:
     dot = dot_pixels()
     for x, y in ((5, 5), (0, 0), (0, 7), (12, 0), (12, 9), (3, 9), (12, 1)):
-        picture = Image.new("L", (12, 9))
-        ImageDraw.Draw(picture).line(((x, y), (x - 1, y - 1)), fill=255, width=3)
-        expected = np.argwhere(np.asarray(picture).T).tolist()
+        image = Image.new("L", (12, 9))
+        ImageDraw.Draw(image).line(((x, y), (x - 1, y - 1)), fill=255, width=3)
+        expected = np.argwhere(np.asarray(image).T).tolist()
         assert sorted([a, b] for a, b in (dot + (x, y)).tolist() if 0 <= a < 12 and 0 <= b < 9) == expected
 
 
 def test_sine_and_cosine() -> None:
     for degrees in (0.0, 90.0, -90.0, 180.0, 270.0, 29.99, 45.0, -45.0, 133.7, -200.25, 359.0):
-        sine, cosine = fast_kernels.sine_cosine(degrees)
+        sine, cosine = sine_cosine(degrees)
         assert sine == pytest.approx(np.sin(np.radians(degrees)), abs=1e-14)
         assert cosine == pytest.approx(np.cos(np.radians(degrees)), abs=1e-14)
 
 
 def test_each_parameter_reaches_the_image() -> None:
     texts, seeds = random_texts(6, "0123456789j", 4)
-    usual = draw_fast(FastRenderer((FONT,)), texts, seeds)
+    default = draw_fast(FastRenderer((FONT,)), texts, seeds)
     for name, value in {
-        "character_offset_dx": (1, 2),  # cuts less of a j off
+        "character_offset_dx": (1, 2),  # cuts off less of a j
         "character_offset_dy": None,
         "character_rotate": (-10, 10),
         "character_warp_dx": (0.0, 0.1),
@@ -253,8 +280,8 @@ def test_each_parameter_reaches_the_image() -> None:
     }.items():
         changed = type("Changed", (ImageCaptcha,), {} if value is None else {name: value})
         images = draw_fast(FastRenderer((FONT,), captcha_class=changed), texts, seeds)
-        # The vertical offset changes nothing in the library either: a character is cropped to its ink after it.
-        assert (images != usual).any() == (value is not None), name
+        # The vertical offset has no effect in the library either, which crops characters to their ink afterwards.
+        assert (images != default).any() == (value is not None), name
 
 
 @pytest.mark.parametrize(
@@ -264,16 +291,16 @@ def test_each_parameter_reaches_the_image() -> None:
         ({"_draw_character": ImageCaptcha._draw_character, "truefonts": property(list)}, "overrides"),
         ({"__getattribute__": lambda self, name: object.__getattribute__(self, name)}, "overrides __getattribute__"),
         ({"character_rotate": property(lambda self: (-5, 5))}, "computes character_rotate"),
-        ({"character_offset_dx": (4, 0)}, "ends before it begins"),
-        ({"character_offset_dx": (0.5, 4)}, "library's form"),
-        ({"character_warp_dx": 0.2}, "library's form"),
-        ({"lookup_table": [1, 2, 3]}, "library's form"),
-        ({"lookup_table": [1] * 256}, "paints where no ink is"),
+        ({"character_offset_dx": (4, 0)}, "minimum above maximum"),
+        ({"character_offset_dx": (0.5, 4)}, "library's type"),
+        ({"character_warp_dx": 0.2}, "library's type"),
+        ({"lookup_table": [1, 2, 3]}, "library's type"),
+        ({"lookup_table": [1] * 256}, "where there is no ink"),
         ({"word_offset_dx": -0.5}, "negative"),
         ({"__init__": lambda self: None}, "fails"),
     ],
 )
-def test_a_class_that_cannot_be_followed_falls_back(
+def test_an_unsupported_class_falls_back_to_the_library(
     attributes: dict[str, Any], reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     changed = type("Changed", (ImageCaptcha,), attributes)
@@ -287,7 +314,7 @@ def test_a_class_that_cannot_be_followed_falls_back(
     assert [reason in record.getMessage() for record in caplog.records] == [True]
 
 
-def test_the_factory_gives_what_is_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+def test_make_renderer(caplog: pytest.LogCaptureFixture) -> None:
     assert make_renderer("fast", (FONT,), 100, 50, 40, 20, Tilted) == FastRenderer((FONT,), 100, 50, 40, 20, Tilted)
     assert make_renderer("captcha", (FONT,), 100, 50, 40, 20) == CaptchaLibraryRenderer((FONT,), 100, 50, 40, 20)
     assert not caplog.records
@@ -300,7 +327,7 @@ def test_bad_fonts_are_named() -> None:
         FastRenderer(("no_such.ttf",)).prepare()
 
 
-def test_where_nothing_can_be_written_the_kernels_are_compiled_anew(tmp_path: Path) -> None:
+def test_kernels_compile_without_a_writable_cache_directory(tmp_path: Path) -> None:
     kernels = tmp_path / "kernels"
     kernels.mkdir()
     text = (ROOT / "ctc_ocr" / "rendering" / "fast_kernels.py").read_text(encoding="utf-8")
@@ -308,7 +335,10 @@ def test_where_nothing_can_be_written_the_kernels_are_compiled_anew(tmp_path: Pa
     (kernels / "__pycache__").write_text("a file, where numba would make a folder")
     environment = {**os.environ, "HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null/x", "PYTHONDONTWRITEBYTECODE": "1"}
     environment.pop("NUMBA_CACHE_DIR", None)
-    code = "from small_kernels import sine_cosine as f; print(f(90.0)[0], type(f._cache).__name__)"
+    code = (
+        "import numpy as np; from small_kernels import choose_fonts as f; fonts = np.full(1, -1)\n"
+        "f(np.zeros(1, np.uint64), np.array([0, 1]), 1, 0.5, fonts); print(fonts, type(f._cache).__name__)"
+    )
     run = subprocess.run([sys.executable, "-c", code], cwd=kernels, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    assert run.stdout.strip() == "1.0 NullCache"
+    assert run.stdout.strip() == "[0] NullCache"

@@ -1,4 +1,4 @@
-"""Finding fonts, and what is said about those that cannot be used."""
+"""Finding fonts, and the errors for invalid ones."""
 
 import shutil
 import string
@@ -14,7 +14,7 @@ from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
 
 @pytest.fixture
 def digits_font(tmp_path: Path, ubuntu_font: str) -> str:
-    """A real font with digits and a space and nothing else."""
+    """A real font with only digits and a space."""
     return _subset(ubuntu_font, tmp_path / "digits.ttf", string.digits + " ")
 
 
@@ -55,7 +55,7 @@ def test_folder_without_fonts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not a font at all", b"\x00\x01\x00\x00 and then nothing"])
-def test_a_file_that_is_no_font(tmp_path: Path, ubuntu_font: str, content: bytes) -> None:
+def test_an_invalid_font(tmp_path: Path, ubuntu_font: str, content: bytes) -> None:
     bad = tmp_path / "z.ttf"
     bad.write_bytes(content)
     with pytest.raises(InputError, match=r"z\.ttf: not a font"):
@@ -73,7 +73,7 @@ def test_a_truncated_font_is_an_input_error(tmp_path: Path, ubuntu_font: str, ke
         check_glyphs(find_fonts(bad), string.digits)
 
 
-def test_missing_glyphs_are_named_font_by_font(digits_font: str, ubuntu_font: str) -> None:
+def test_missing_glyphs_are_listed_per_font(digits_font: str, ubuntu_font: str) -> None:
     check_glyphs([ubuntu_font, digits_font], string.digits)
     with pytest.raises(InputError) as caught:
         check_glyphs([ubuntu_font, digits_font], "01Ab漢")

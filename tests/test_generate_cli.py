@@ -1,8 +1,9 @@
-"""The captcha_generator command: what it writes, what it refuses, and that it leaves nothing running."""
+"""The command ctc-ocr generate: what it writes, what it refuses, and that it leaves nothing running."""
 
 import contextlib
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 def _rows(directory: Path) -> list[tuple[str, str]]:
     with (directory / "labels.csv").open(encoding="utf-8", newline="") as file:
-        rows = [tuple(row) for row in csv.reader(file)]
+        rows = [(image, label) for image, label in csv.reader(file)]
     assert rows[0] == ("image", "label")
     return rows[1:]
 
@@ -37,6 +38,7 @@ def _images(directory: Path) -> dict[str, bytes]:
 
 def _error(capsys: pytest.CaptureFixture[str], *argv: object) -> str:
     """Run a command line that must end with status 2 and print nothing on stdout; what it says on stderr."""
+    status: int | str | None
     try:
         status = main([str(each) for each in argv])
     except SystemExit as exit:
@@ -71,18 +73,18 @@ def test_one_captcha_is_the_renderers_whatever_the_order_of_the_flags(tmp_path: 
         assert (cv2.imread(str(path), cv2.IMREAD_UNCHANGED) == expected).all()
 
 
-def test_without_num_the_text_is_random_and_told(
+def test_without_num_the_text_is_random_and_printed(
     tmp_path: Path, ubuntu_font: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = set()
+    texts = set()
     for seed in range(5):
         argv = [ubuntu_font, str(tmp_path / "a.png"), "--seed", str(seed), "--min_length", "5", "--max_length", "6"]
         assert main(argv) == 0
         text = capsys.readouterr().out.split()[1]
         assert text.isdigit()
         assert len(text) in (5, 6)
-        told.add(text)
-    assert len(told) == 5
+        texts.add(text)
+    assert len(texts) == 5
 
 
 def test_a_fresh_seed_is_printed_and_draws_the_same_again(
@@ -124,6 +126,38 @@ def test_the_font_is_optional_and_the_format_an_option(tmp_path: Path) -> None:
     assert all(image[:3] == b"\xff\xd8\xff" for image in _images(tmp_path / "new" / "d").values())
 
 
+OWN_RENDERER = """
+import sys
+import numpy as np
+from ctc_ocr import Data, Renderer
+from ctc_ocr.datasets.captcha_files import CaptchaWriter
+
+class Red(Renderer):
+    def render(self, text, generator):
+        image = np.full((10, 20, 3), 255, np.uint8)
+        image[2:4, : 4 * len(text)] = 200, 0, int(generator.integers(50))
+        return image
+
+writer, seen = CaptchaWriter(Red(), Data(), seed=3), []
+for num_proc in (1, 2):
+    writer.write_folder(
+        f"{sys.argv[1]}/{num_proc}", 20, num_proc=num_proc, progress=lambda done, total: seen.append((done, total))
+    )
+print(seen == [(number, 20) for number in range(1, 21)] * 2)
+"""
+
+
+def test_own_renderers_write_the_same_files_by_any_number_of_processes(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OWN_RENDERER, str(tmp_path)], env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
+    assert _images(tmp_path / "1") == _images(tmp_path / "2")
+    assert _rows(tmp_path / "1") == _rows(tmp_path / "2")
+    blue, green, red = cv2.imread(str(tmp_path / "1" / "000000.png"))[2, 0]
+    assert (red, green, blue < 50) == (200, 0, True)
+
+
 def test_labels_with_commas_and_quotes_are_quoted(tmp_path: Path) -> None:
     argv = ["--count", "8", "--output_dir", str(tmp_path), "--alphabet", ',"', "--seed", "1"]
     assert main(argv) == 0
@@ -131,7 +165,7 @@ def test_labels_with_commas_and_quotes_are_quoted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("present", ["labels.csv", "photo.JPG", "000007.png"])
-def test_an_occupied_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], present: str) -> None:
+def test_a_folder_with_images_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], present: str) -> None:
     (tmp_path / present).write_text("old")
     (tmp_path / "notes.txt").write_text("kept")
     flags = ("--count", "2", "--output_dir", tmp_path)
@@ -145,15 +179,15 @@ def test_an_occupied_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
 def test_bad_command_lines(tmp_path: Path, ubuntu_font: str, capsys: pytest.CaptureFixture[str]) -> None:
     one, many = (ubuntu_font, tmp_path / "a.png"), ("--count", 2, "--output_dir", tmp_path / "d")
     for argv, message in {
-        (): "FONT and OUTPUT are needed",
-        (ubuntu_font,): "FONT and OUTPUT are needed",
+        (): "expected FONT and OUTPUT",
+        (ubuntu_font,): "expected FONT and OUTPUT",
         (ubuntu_font, "a.xyz"): "must end in one of .png",
         (*one, "--num", ""): "the text is empty",
         (*one, "--num", "12x"): "'x' not in the alphabet",
         (*one, "--num", "漢", "--alphabet", "漢"): "no glyph for '漢'",
         (*one, "--num_proc", 2): "--num_proc needs --count",
         (*one, "--overwrite", "--format", "png"): "--format, --overwrite needs --count",
-        (*one, "--seed", -1): "seed -1",
+        (*one, "--seed", -1): "seed: -1 is not an integer",
         (*one, "--seed", "x"): "invalid int value",
         (ubuntu_font, tmp_path / "no" / "a.png"): "there is no folder",
         (tmp_path / "no.ttf", "a.png"): "no such font",
@@ -165,10 +199,10 @@ def test_bad_command_lines(tmp_path: Path, ubuntu_font: str, capsys: pytest.Capt
         ("--output_dir", "d"): "--output_dir needs --count",
         ("--count", 0, "--output_dir", "d"): "0 is less than 1",
         ("--count", -5, "--output_dir", "d"): "-5 is less than 1",
-        ("--count", "many", "--output_dir", "d"): "'many' is not a whole number",
+        ("--count", "many", "--output_dir", "d"): "expected an integer, got 'many'",
         (*many, "--num_proc", 0): "0 is less than 1",
         (*many, "--format", "gif"): "invalid choice",
-        (*many, "--min_length", 5): "min_length 5 is larger than max_length 4",
+        (*many, "--min_length", 5): "min_length 5 is greater than max_length 4",
         (*many, "--min_length", 0): "0 is less than 1",
         (*many, "--alphabet", "aa"): "must be distinct",
         (*many, "--alphabet", ""): "the alphabet is empty",
@@ -187,7 +221,7 @@ def test_a_file_that_cannot_be_written(tmp_path: Path, ubuntu_font: str, capsys:
     assert "a.png: Is a directory" in capsys.readouterr().err
 
 
-def test_an_error_in_a_worker_reaches_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_in_an_image_process_reaches_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A folder stands where an image is to be written."""
     (tmp_path / "000003.pgm").mkdir()
     argv = ["--count", "8", "--output_dir", str(tmp_path), "--format", "pgm", "--num_proc", "2"]
@@ -228,7 +262,7 @@ def test_run_turns_ctrl_c_into_one_line(capsys: pytest.CaptureFixture[str]) -> N
 
 @contextlib.contextmanager
 def _long_run(directory: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A generator of more images than anyone waits for, with two workers, in a process group of its own."""
+    """A run with more images than anyone waits for and two image processes, in a process group of its own."""
     command = [sys.executable, str(SCRIPT), "--count", "100000", "--output_dir", str(directory), "--num_proc", "2"]
     with subprocess.Popen(
         command, env=ENVIRONMENT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -259,7 +293,7 @@ def _members(group: int) -> dict[int, str]:
     return found
 
 
-def _workers(group: int) -> list[int]:
+def _image_processes(group: int) -> list[int]:
     return [pid for pid, command in _members(group).items() if "spawn_main" in command]
 
 
@@ -267,25 +301,25 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="re
 
 
 @needs_proc
-@pytest.mark.parametrize("when", ["at the start of the workers", "while they work"])
+@pytest.mark.parametrize("when", ["at the start of the processes", "while they work"])
 def test_ctrl_c_is_one_line_and_leaves_nothing_running(tmp_path: Path, when: str) -> None:
     with _long_run(tmp_path) as process:
-        _wait_until(lambda: _workers(process.pid) if "start" in when else list(tmp_path.glob("*.png")))
+        _wait_until(lambda: _image_processes(process.pid) if "start" in when else list(tmp_path.glob("*.png")))
         os.killpg(process.pid, signal.SIGINT)
         _, stderr = process.communicate()
-        assert (process.returncode, stderr) == (130, "captcha_generator: interrupted\n")
+        assert (process.returncode, stderr) == (130, "ctc-ocr generate: interrupted\n")
         _wait_until(lambda: not _members(process.pid))
     assert [path for path in tmp_path.iterdir() if path.suffix != ".png"] == []
 
 
 @needs_proc
-def test_a_killed_worker_is_told_and_leaves_nothing_running(tmp_path: Path) -> None:
+def test_a_killed_image_process_is_reported_and_leaves_nothing_running(tmp_path: Path) -> None:
     with _long_run(tmp_path) as process:
         _wait_until(lambda: list(tmp_path.glob("*.png")))
-        os.kill(_workers(process.pid)[0], signal.SIGKILL)
+        os.kill(_image_processes(process.pid)[0], signal.SIGKILL)
         _, stderr = process.communicate()
         assert process.returncode == 1
-        assert stderr.startswith("captcha_generator: error: a worker process died")
+        assert re.match(r"ctc-ocr generate: error: an image process \(pid \d+\) was killed by signal 9", stderr)
         assert len(stderr.splitlines()) == 1
         _wait_until(lambda: not _members(process.pid))
     assert not (tmp_path / "labels.csv").exists()
@@ -293,11 +327,11 @@ def test_a_killed_worker_is_told_and_leaves_nothing_running(tmp_path: Path) -> N
 
 @needs_proc
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_workers_end_with_a_killed_parent_and_import_no_mxnet(tmp_path: Path, how: signal.Signals) -> None:
+def test_image_processes_end_with_a_killed_parent_and_import_no_mxnet(tmp_path: Path, how: signal.Signals) -> None:
     with _long_run(tmp_path) as process:
         _wait_until(lambda: list(tmp_path.glob("*.png")))
-        (worker, *_) = _workers(process.pid)
-        assert "mxnet" not in Path(f"/proc/{worker}/maps").read_text()
+        (pid, *_) = _image_processes(process.pid)
+        assert "mxnet" not in Path(f"/proc/{pid}/maps").read_text()
         process.send_signal(how)
         process.wait()
         _wait_until(lambda: not _members(process.pid))

@@ -1,6 +1,10 @@
-"""Captchas through worker processes and the DataIter."""
+"""Captchas through image processes and the DataIter."""
 
 import itertools
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +12,7 @@ import pytest
 from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.iterator import BatchIter, cached_batches, streamed_batches
-from ctc_ocr.generation.pool import BatchPool
+from ctc_ocr.generation.pool import Arrays, ArraySpec, BatchPool, ImageProcessError
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 from ctc_ocr.runtime.mxnet import mx
 
@@ -26,17 +30,17 @@ def samples(iterator: BatchIter) -> list[tuple[bytes, tuple[int, ...]]]:
     return found
 
 
-def drawn(font: str, num_proc: int, batch_size: int, count: int) -> list[tuple[bytes, tuple[int, ...]]]:
+def rendered(font: str, num_proc: int, batch_size: int, count: int) -> list[tuple[bytes, tuple[int, ...]]]:
     from_seed = source(font, batch_size)
     with BatchPool(from_seed, num_proc, itertools.count()) as pool:
         return samples(streamed_batches(from_seed, pool, count))
 
 
 def test_same_seed_same_data_whatever_processes_and_batches(ubuntu_font: str) -> None:
-    expected = drawn(ubuntu_font, num_proc=1, batch_size=4, count=16)
+    expected = rendered(ubuntu_font, num_proc=1, batch_size=4, count=16)
     assert len(set(expected)) == 16
-    assert drawn(ubuntu_font, num_proc=3, batch_size=4, count=16) == expected
-    assert drawn(ubuntu_font, num_proc=2, batch_size=8, count=16) == expected
+    assert rendered(ubuntu_font, num_proc=3, batch_size=4, count=16) == expected
+    assert rendered(ubuntu_font, num_proc=2, batch_size=8, count=16) == expected
 
 
 def test_seeds_and_streams_differ(ubuntu_font: str) -> None:
@@ -55,7 +59,7 @@ def test_labels_are_within_the_lengths_and_padded_with_blanks(ubuntu_font: str) 
     assert labels.max() <= 10
 
 
-def test_validation_is_the_same_every_epoch_and_its_padding_is_told(ubuntu_font: str) -> None:
+def test_validation_is_the_same_every_epoch_and_has_its_padding(ubuntu_font: str) -> None:
     iterator = cached_batches(source(ubuntu_font), 10, 1)
     pads = [batch.pad for batch in iterator]
     iterator.reset()
@@ -117,3 +121,60 @@ def test_both_ways_to_go_through_a_data_iter(ubuntu_font: str) -> None:
     assert len(found) == len(batches) == 3
     for one, other in zip(found, batches, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Each batch takes a moment; batch `broken` raises."""
+
+    broken: int = -1
+    seconds: float = 0.05
+
+    def specs(self) -> dict[str, ArraySpec]:
+        return {"images": ArraySpec((1, 2, 3), "uint8"), "labels": ArraySpec((1, 1), "float32")}
+
+    def fill(self, number: int, arrays: Arrays) -> None:
+        time.sleep(self.seconds)
+        if number == self.broken:
+            raise ZeroDivisionError("planted")
+        arrays["images"][:] = number
+        arrays["labels"][:] = number
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_cached_batches_are_prepared_in_the_background() -> None:
+    started = time.perf_counter()
+    with cached_batches(Slow(seconds=0.2), 40, 1) as iterator:
+        assert time.perf_counter() - started < 6  # all of them take 8 s
+        labels = [int(batch.label[0].asnumpy()[0, 0]) for batch in iterator]
+    assert labels == list(range(40))
+    iterator.reset()
+    assert len(list(iterator)) == 40  # complete ones remain after the end
+
+
+def test_cached_batches_that_are_closed_early_leave_nothing() -> None:
+    iterator = cached_batches(Slow(seconds=0.1), 10_000, 2)
+    close: Any = iterator._close
+    cache = close.__self__
+    pids = cache._pool.process_ids
+    assert all(map(is_alive, pids))
+    iterator.close()
+    assert not any(map(is_alive, pids))
+    assert not cache._thread.is_alive()
+    with pytest.raises(RuntimeError, match="closed before they were complete"):
+        iterator.next()
+    iterator.close()
+
+
+def test_an_error_of_cached_batches_is_raised_by_the_first_epoch() -> None:
+    with cached_batches(Slow(broken=3), 10, 1) as iterator:
+        for _ in range(2):
+            with pytest.raises(ImageProcessError, match="batch 3: (?s:.*)ZeroDivisionError: planted"):
+                iterator.next()

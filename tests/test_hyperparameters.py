@@ -9,8 +9,9 @@ import pytest
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.cli import train
+from ctc_ocr.cli.data_options import hyperparameters
 from ctc_ocr.config.hyperparameters import Hyperparameters, options, read_sections
-from ctc_ocr.config.presets import PRESETS, settings
+from ctc_ocr.config.presets import PRESETS, preset
 from ctc_ocr.config.sections import Data
 from ctc_ocr.errors import InputError
 
@@ -52,31 +53,31 @@ def test_each_flag_changes_its_hyperparameter_and_no_other(name: str) -> None:
     for each, value in changes.items():
         expected[options()[each].section][each] = value
     arguments = train.parser().parse_args([f"--{each}={flag_value(value)}" for each, value in changes.items()])
-    assert train.hyperparameters(arguments).to_dict() == expected
+    assert hyperparameters(arguments).to_dict() == expected
 
 
 @pytest.mark.parametrize(
     ("flags", "complaint"),
     [
-        ("--lstm_graph=unrolled --architecture=crnn", "--lstm_graph has no effect with architecture crnn"),
-        ("--dropout=0.1", "--dropout has no effect with architecture lstm"),
-        ("--momentum=0.5", "--momentum has no effect with optimizer adam"),
-        ("--plateau_factor=0.1", "--plateau_factor has no effect with schedule cosine"),
-        ("--schedule=one_cycle --warmup_updates=9", "--warmup_updates has no effect with schedule one_cycle"),
-        ("--max_rotation=5", "--max_rotation has no effect with augment false"),
-        ("--augment=true --max_hue=5", "--max_hue has no effect with channels 1"),
+        ("--lstm_graph=unrolled --architecture=crnn", "--lstm_graph: has no effect with architecture crnn"),
+        ("--dropout=0.1", "--dropout: has no effect with architecture lstm"),
+        ("--momentum=0.5", "--momentum: has no effect with optimizer adam"),
+        ("--plateau_factor=0.1", "--plateau_factor: has no effect with schedule cosine"),
+        ("--schedule=one_cycle --warmup_updates=9", "--warmup_updates: has no effect with schedule one_cycle"),
+        ("--max_rotation=5", "--max_rotation: has no effect with augment false"),
+        ("--augment=true --max_hue=5", "--max_hue: has no effect with channels 1"),
     ],
 )
 def test_a_flag_that_would_change_nothing_is_refused(flags: str, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
-        train.hyperparameters(train.parser().parse_args(flags.split()))
+        hyperparameters(train.parser().parse_args(flags.split()))
 
 
 def test_flags_go_over_the_config_and_the_config_over_the_defaults(tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"training": {"batch_size": 7, "num_epoch": 3}}))
     arguments = train.parser().parse_args(["--config", str(config), "--num_epoch", "4"])
-    training = train.hyperparameters(arguments).training
+    training = hyperparameters(arguments).training
     assert (training.batch_size, training.num_epoch) == (7, 4)
     assert training.learning_rate == Hyperparameters().training.learning_rate
 
@@ -103,26 +104,26 @@ def test_json_round_trip() -> None:
         ({"training": {"loss": "mse"}}, "training.loss: 'mse' is not one of ctc"),
         ({"data": {"alphabet": "aba"}}, "must be distinct and not empty; repeated or empty: ['a']"),
         ({"data": {"alphabet": ""}}, "the alphabet is empty"),
-        ({"data": {"min_length": 5}}, "min_length 5 is larger than max_length 4"),
+        ({"data": {"min_length": 5}}, "min_length 5 is greater than max_length 4"),
         (
             {"network": {"features": [1, 2]}},
-            "one number in each list; there are 2 features, 4 kernels, 4 strides, 4 pool_heights",
+            "each list needs one entry per convolution; there are 2 features, 4 kernels, 4 strides, 4 pool_heights",
         ),
-        ({"network": {"kernels": [3, 3, 2, 3]}}, "network.kernels: 2 is even; a kernel has a middle, so it is odd"),
+        ({"network": {"kernels": [3, 3, 2, 3]}}, "network.kernels: 2 is even; kernel sizes must be odd"),
         ({"network": {"batch_norm": 1}}, "network.batch_norm: expected bool, got 1"),
         ({"network": {"dropout": True}}, "network.dropout: expected float, got True"),
         ({"data": {"channels": 2}}, "data.channels: 2 is not one of 1, 3"),
         (
             {"data": {"keep_ratio": True}, "network": {"lstm_graph": "unrolled"}},
-            "keep_ratio: an unrolled graph has one number of steps; take cell fused",
+            "keep_ratio: an unrolled graph has a fixed number of time steps; use lstm_graph fused",
         ),
         ({"network": {"features": [1, "2"]}}, "network.features: expected int, got '2'"),
         ({"network": {"features": 3}}, "network.features: expected a list of int, got 3"),
         ({"network": {"features": [1, 2, 0, 4]}}, "network.features: 0 is less than 1"),
         (
             {"network": {"architecture": "crnn", "pool_heights": [8, 8, 1, 1]}},
-            "images of 80x30 are too small for these convolutions: nothing would be left. Width x height after each, "
-            "by its stride and its pool: 40x3, 20x0, 20x0, 20x0",
+            "images of 80x30 are too small for these convolutions. Width x height after each one and its pooling: "
+            "40x3, 20x0, 20x0, 20x0",
         ),
         ({"data": []}, "data: expected an object, got []"),
         ([], "expected an object, got []"),
@@ -164,7 +165,7 @@ def test_lookup_that_is_no_alphabet(lookup: dict[str, int]) -> None:
 
 def test_captchas_that_cannot_be_aligned_are_refused_and_labelled_images_do_not_mind() -> None:
     settings = Hyperparameters(Data(max_length=41))
-    with pytest.raises(InputError, match="max_length 41 does not fit: .* need 81 time steps, .* give 80"):
+    with pytest.raises(InputError, match="max_length: 41 is too much: .* need 81 time steps, .* have 80"):
         settings.check_generated()
     Hyperparameters(Data(max_length=40)).check_generated()
 
@@ -173,14 +174,14 @@ def test_presets_lie_under_the_config_and_the_flags(tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"network": {"num_hidden": 7}}))
     arguments = ["--preset", "crnn", "--config", str(config), "--learning_rate", "0.5"]
-    found = train.hyperparameters(train.parser().parse_args(arguments))
+    found = hyperparameters(train.parser().parse_args(arguments))
     assert (found.network.architecture, found.network.num_hidden, found.training.learning_rate) == ("crnn", 7, 0.5)
     assert found.training.num_epoch == PRESETS["crnn"]["training"]["num_epoch"]
 
 
 def test_all_presets_are_accepted() -> None:
-    assert settings("lstm") == Hyperparameters()
-    assert len({settings(name) for name in PRESETS}) == len(PRESETS)
+    assert preset("lstm") == Hyperparameters()
+    assert len({preset(name) for name in PRESETS}) == len(PRESETS)
 
 
 def test_the_json_of_a_model_is_a_config(tmp_path: Path) -> None:
@@ -206,4 +207,4 @@ def test_labelled_images_make_an_epoch_whatever_the_preset(tmp_path: Path) -> No
         (["--preset=lstm", "--data=x", "--samples_per_epoch=50"], 50),
         (["--preset=lstm", "--data=x", f"--config={config}"], 70),
     ):
-        assert train.hyperparameters(train.parser().parse_args(flags)).training.samples_per_epoch == expected
+        assert hyperparameters(train.parser().parse_args(flags)).training.samples_per_epoch == expected

@@ -1,4 +1,4 @@
-"""lstm_ocr_infer as it is run: its lines, its notices, its exit status."""
+"""ctc-ocr infer as it is run: its lines, its notices, its exit status."""
 
 import csv
 import json
@@ -12,12 +12,22 @@ import pytest
 from PIL import Image
 
 from ctc_ocr.cli.infer import main
-from ctc_ocr.cli.shown_readings import is_refused
-from ctc_ocr.images.files import invert
-from ctc_ocr.inference.predictions_csv import read_listed
-from ctc_ocr.inference.predictor import BATCH_SIZE, Prediction, Predictor
+from ctc_ocr.cli.shown_predictions import is_rejected
+from ctc_ocr.images.pixels import invert
+from ctc_ocr.inference.image_list import read_image_list
+from ctc_ocr.inference.prediction import Prediction
+from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor
 from tests.models import save_example_model, save_own_model
-from tests.reading_commands import LISTED, MODEL, PAIRS, SEARCH, sizes_of_batches, with_words, write_history
+from tests.reading_commands import (
+    LISTED,
+    MODEL,
+    PAIRS,
+    SEARCH,
+    sizes_of_batches,
+    with_unknown_architecture,
+    with_words,
+    write_history,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -50,35 +60,35 @@ def folder(tmp_path):
 
 def expected(prefix, folder, epoch=None):
     files = sorted(folder.glob("*.png"))
-    readings = Predictor(prefix, epoch).predict([np.array(Image.open(file)) for file in files])
-    assert len({reading.text for reading in readings}) > 10
-    return [(str(file), reading) for file, reading in zip(files, readings, strict=True)]
+    predictions = Predictor(prefix, epoch).predict([np.array(Image.open(file)) for file in files])
+    assert len({each.text for each in predictions}) > 10
+    return [(str(file), each) for file, each in zip(files, predictions, strict=True)]
 
 
 def test_one_image_of_digits(prefix, folder, capsys):
-    path, reading = expected(prefix, folder)[5]
+    path, prediction = expected(prefix, folder)[5]
     assert main(["--prefix", prefix, path]) == 0
-    assert capsys.readouterr() == (f"Digits: [{', '.join(reading.text)}]\n", "")
+    assert capsys.readouterr() == (f"Digits: [{', '.join(prediction.text)}]\n", "")
 
 
 def test_one_image_of_another_alphabet(tmp_path, folder, capsys):
     save_own_model(tmp_path / "letters", alphabet="abcdé")
-    path, reading = expected(tmp_path / "letters", folder)[5]
+    path, prediction = expected(tmp_path / "letters", folder)[5]
     assert main(["--prefix", str(tmp_path / "letters"), path]) == 0
-    assert capsys.readouterr().out == f"Text: {reading.text}\n"
+    assert capsys.readouterr().out == f"Text: {prediction.text}\n"
 
 
 def test_model_of_mxnets_example(tmp_path, folder, capsys):
     save_example_model(str(tmp_path / "old"), "WarpCTC", width=16, height=10, hidden=8)
     path = str(folder / "00.png")
-    reading = Predictor(tmp_path / "old").predict([np.array(Image.open(path))])[0]
+    prediction = Predictor(tmp_path / "old").predict([np.array(Image.open(path))])[0]
     assert main(["--prefix", str(tmp_path / "old"), "--epoch", "1", path]) == 0
-    assert capsys.readouterr().out == f"Digits: [{', '.join(reading.text)}]\n"
+    assert capsys.readouterr().out == f"Digits: [{', '.join(prediction.text)}]\n"
 
 
 @pytest.mark.parametrize("batch_size", ["1", "7", "32", "100"])
 def test_a_folder_is_read_line_by_line_whatever_the_batch_size(prefix, folder, capsys, batch_size, monkeypatch):
-    lines = [f"{path}\t{reading.text}\n" for path, reading in expected(prefix, folder)]
+    lines = [f"{path}\t{prediction.text}\n" for path, prediction in expected(prefix, folder)]
     sizes = sizes_of_batches(monkeypatch, Predictor)
     assert main(["--prefix", prefix, "--batch_size", batch_size, str(folder)]) == 0
     size = min(int(batch_size), 70)
@@ -89,28 +99,56 @@ def test_a_folder_is_read_line_by_line_whatever_the_batch_size(prefix, folder, c
 
 def test_epoch_chooses_the_model(prefix, folder, capsys):
     write_history(prefix, {1: 0.1, 2: 0.2})
-    for argument, epoch in ((["--epoch", "1"], 1), (["--epoch", "2"], 2), ([], 2), (["--epoch", "best"], 1)):
+    for argument, epoch in (
+        (["--epoch", "1"], 1),
+        (["--epoch", "2"], 2),
+        ([], 2),
+        (["--epoch", "best"], 1),
+        (["--epoch", "newest"], 2),
+    ):
         assert main(["--prefix", prefix, *argument, str(folder)]) == 0
-        lines = [f"{path}\t{reading.text}\n" for path, reading in expected(prefix, folder, epoch)]
+        lines = [f"{path}\t{prediction.text}\n" for path, prediction in expected(prefix, folder, epoch)]
         assert capsys.readouterr().out == "".join(lines)
+
+
+def test_an_architecture_that_is_not_registered(tmp_path, prefix, folder, capsys):
+    with_unknown_architecture(tmp_path / "model")
+    assert main(["--model", prefix, str(folder)]) == 2
+    printed, notices = capsys.readouterr()
+    assert notices.startswith(f"ctc-ocr infer: error: {prefix}.json: no architecture 'unheard_of'; there are: ")
+    assert "--import" in notices
+    assert (printed, notices.count("\n")) == ("", 1)
+
+
+def test_the_model_has_a_hidden_older_flag(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    usage = capsys.readouterr().out
+    assert usage.startswith("usage: ctc-ocr infer ")
+    assert "--model MODEL" in usage
+    assert "--prefix" not in usage
 
 
 def test_json_lines(prefix, folder, capsys):
     assert main(["--prefix", prefix, "--json", str(folder)]) == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    for line, (path, reading) in zip(found, expected(prefix, folder), strict=True):
-        assert line == {"image": path, "text": reading.text, "confidence": pytest.approx(reading.confidence, abs=1e-5)}
+    for line, (path, prediction) in zip(found, expected(prefix, folder), strict=True):
+        assert line == {
+            "image": path,
+            "text": prediction.text,
+            "confidence": pytest.approx(prediction.confidence, abs=1e-5),
+        }
     assert main(["--prefix", prefix, "--json", found[3]["image"]]) == 0
     assert json.loads(capsys.readouterr().out) == found[3] | {
         "confidence": pytest.approx(found[3]["confidence"], abs=1e-5)
     }
 
 
-def test_light_ink_is_noticed_and_turned_over(prefix, folder, capsys):
+def test_light_ink_is_reported_and_inverted(prefix, folder, capsys):
     def lines():
         return [line.split("\t")[1] for line in capsys.readouterr().out.splitlines()]
 
-    dark = [reading.text for _, reading in expected(prefix, folder)]
+    dark = [prediction.text for _, prediction in expected(prefix, folder)]
     files = sorted(folder.glob("*.png"))
     for file in files[:3]:
         Image.fromarray(invert(np.array(Image.open(file)))).save(file)
@@ -130,7 +168,7 @@ def test_light_ink_is_noticed_and_turned_over(prefix, folder, capsys):
 
 
 def test_unreadable_images_among_others(prefix, folder, capsys):
-    lines = [f"{path}\t{reading.text}\n" for path, reading in expected(prefix, folder)]
+    lines = [f"{path}\t{prediction.text}\n" for path, prediction in expected(prefix, folder)]
     whole = (folder / "40.png").read_bytes()
     (folder / "40.png").write_bytes(whole[: len(whole) // 2])
     missing = str(folder / "missing.png")
@@ -138,8 +176,8 @@ def test_unreadable_images_among_others(prefix, folder, capsys):
     captured = capsys.readouterr()
     assert captured.out == "".join(lines[:40] + lines[41:])
     first, second = captured.err.splitlines()
-    assert first.startswith(f"lstm_ocr_infer: {missing}: No such file")
-    assert second.startswith(f"lstm_ocr_infer: {folder / '40.png'}: broken image")
+    assert first.startswith(f"ctc-ocr infer: {missing}: No such file")
+    assert second.startswith(f"ctc-ocr infer: {folder / '40.png'}: broken image")
 
 
 def test_a_chunk_without_one_readable_image(prefix, tmp_path, capsys):
@@ -154,15 +192,21 @@ def test_bad_arguments_end_with_status_2(prefix, folder, tmp_path, capsys):
     empty = tmp_path / "empty"
     empty.mkdir()
     (tmp_path / "text.png").write_text("text")
-    for arguments, said in {
+    for arguments, message in {
         ("--prefix", prefix): "give either images (files or folders) or --csv",
-        ("--prefix", prefix, str(tmp_path / "no.png")): "no.png: No such file",
+        ("--model", prefix, str(tmp_path / "no.png")): "no.png: No such file",
         ("--prefix", prefix, str(tmp_path / "text.png")): "text.png: not an image",
         ("--prefix", prefix, str(empty)): "no image files in this folder",
-        ("--prefix", str(tmp_path / "nothing"), image): "no model under the prefix",
-        ("--prefix", prefix, "--epoch", "3", image): "no epoch 3 under the prefix",
-        ("--prefix", f"{prefix}-0001.params", "--epoch", "2", image): "is epoch 1: --epoch 2 is another",
-        ("--prefix", f"{prefix}-0003.params", image): "no epoch 3 under the prefix",
+        ("--prefix", str(tmp_path / "nothing"), image): "no model under this prefix",
+        ("--prefix", prefix, "--epoch", "3", image): "no epoch 3 under this prefix",
+        (
+            "--prefix",
+            f"{prefix}-0001.params",
+            "--epoch",
+            "2",
+            image,
+        ): "model-0001.params: this is epoch 1, and epoch 2 was asked for",
+        ("--prefix", f"{prefix}-0003.params", image): "no epoch 3 under this prefix",
         ("--prefix", prefix, "x" * 300): "x: File name too long",
         ("--prefix", "x" * 300, image): "x: File name too long",
         ("--prefix", prefix, "--csv", "x" * 300): "x: File name too long",
@@ -175,18 +219,18 @@ def test_bad_arguments_end_with_status_2(prefix, folder, tmp_path, capsys):
         ("--prefix", prefix, "--out", str(tmp_path), "no.png"): "it is a folder",
         ("--prefix", prefix, "--out", str(tmp_path), "--overwrite", "no.png"): "it is a folder",
         ("--prefix", prefix, "--out", "o.csv", "--json", image): "give one of them",
-        ("--prefix", prefix, "--out", "o.csv", "--top_k", "2", image): "a row of --out has one reading",
-        ("--prefix", prefix, "--overwrite", image): "--overwrite means nothing without --out",
+        ("--prefix", prefix, "--out", "o.csv", "--top_k", "2", image): "a row of --out has one prediction",
+        ("--prefix", prefix, "--overwrite", image): "--overwrite: has no effect without --out",
     }.items():
         assert main(list(arguments)) == 2
         captured = capsys.readouterr()
         assert captured.out == ""
-        assert said in captured.err
+        assert message in captured.err
         assert len(captured.err.splitlines()) == 1
     wrong = {"--batch_size": ("0", "10001", "x"), "--cpu": ("0", "1025"), "--ink": ("red",), "--top_k": ("0", "4097")}
-    for arguments in ([flag, value, image] for flag, values in wrong.items() for value in values):
+    for flag, value in ((flag, value) for flag, values in wrong.items() for value in values):
         with pytest.raises(SystemExit) as ended:
-            main(["--prefix", prefix, *arguments])
+            main(["--prefix", prefix, flag, value, image])
         assert ended.value.code == 2
     from ctc_ocr.runtime.mxnet import mx
 
@@ -196,7 +240,7 @@ def test_bad_arguments_end_with_status_2(prefix, folder, tmp_path, capsys):
 
 
 def test_the_script_from_another_folder(folder, tmp_path):
-    """The default prefix, a real process, a file name that is no UTF-8, and nothing but readings on its output."""
+    """The default model, a real process, a file name that is not UTF-8, and nothing but predictions on its output."""
     save_own_model(tmp_path / "ocr")
     name = os.fsencode(tmp_path) + b"/\xff.png"
     Image.open(folder / "00.png").save(os.fsdecode(name))
@@ -208,27 +252,27 @@ def test_the_script_from_another_folder(folder, tmp_path):
         check=False,
     )
     images = [np.array(Image.open(folder / name)) for name in ("00.png", "01.png")]
-    texts = [reading.text.encode() for reading in Predictor(tmp_path / "ocr").predict(images)]
+    texts = [prediction.text.encode() for prediction in Predictor(tmp_path / "ocr").predict(images)]
     second = os.fsencode(folder / "01.png")
     assert done.stdout == name + b"\t" + texts[0] + b"\n" + second + b"\t" + texts[1] + b"\n"
     assert done.stderr == b""
     assert done.returncode == 0
 
 
-def test_truths_stand_beside_the_readings_of_their_own_images(prefix, folder, tmp_path, capsys):
+def test_labels_are_printed_beside_the_predictions_of_their_images(prefix, folder, tmp_path, capsys):
     paths = sorted(folder.iterdir())
-    read = [reading.text for _, reading in expected(prefix, folder)]
+    read = [prediction.text for _, prediction in expected(prefix, folder)]
     rows = [f"{folder.name}/{path.name},{text}" for path, text in zip(paths, read, strict=True)]
     rows[0] = rows[0].rpartition(",")[0] + ",none of these"
     (tmp_path / "labels.csv").write_text("\n".join(["image,label", *rows[:-1]]) + "\n")
     assert main([str(folder), "--prefix", prefix, "--labels", str(tmp_path / "labels.csv")]) == 0
-    said = capsys.readouterr()
-    lines = said.out.splitlines()
-    assert lines[0] == f"{paths[0]}\t{read[0]}\tnone of these\twrong"
-    assert lines[1] == f"{paths[1]}\t{read[1]}\t{read[1]}\tright"
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
+    assert lines[0] == f"{paths[0]}\t{read[0]}\tnone of these\tincorrect"
+    assert lines[1] == f"{paths[1]}\t{read[1]}\t{read[1]}\tcorrect"
     assert lines[len(paths) - 1] == f"{paths[-1]}\t{read[-1]}"
-    assert lines[-1].startswith(f"{len(paths) - 2} of {len(paths) - 1} right (")
-    assert f"has no label for 1 image(s), {paths[-1]} first" in said.err
+    assert lines[-1].startswith(f"{len(paths) - 2} of {len(paths) - 1} correct (")
+    assert f"labels.csv: no label for 1 image(s), the first is {paths[-1]}" in printed.err
 
 
 @pytest.mark.parametrize(
@@ -241,13 +285,13 @@ def test_truths_stand_beside_the_readings_of_their_own_images(prefix, folder, tm
         ("image,label\na.png,1\nb\0.png,2\n", "row 3: a NUL byte in it"),
     ],
 )
-def test_labels_that_are_none(prefix, folder, tmp_path, capsys, text, complaint):
+def test_files_that_are_not_labels(prefix, folder, tmp_path, capsys, text, complaint):
     (tmp_path / "labels.csv").write_text(text)
     assert main([str(folder), "--prefix", prefix, "--labels", str(tmp_path / "labels.csv")]) == 2
     assert complaint in capsys.readouterr().err
 
 
-def test_a_link_to_itself_among_labelled_images_is_one_that_cannot_be_read(prefix, folder, tmp_path, capsys):
+def test_a_link_to_itself_cannot_be_read(prefix, folder, tmp_path, capsys):
     (folder / "loop.png").symlink_to(folder / "loop.png")
     (tmp_path / "labels.csv").write_text("image,label\nimages/loop.png,1\n")
     arguments = ["--prefix", prefix, "--labels", str(tmp_path / "labels.csv"), str(folder / "loop.png")]
@@ -256,18 +300,18 @@ def test_a_link_to_itself_among_labelled_images_is_one_that_cannot_be_read(prefi
 
 
 @pytest.mark.parametrize("flag", PAIRS)
-def test_each_way_of_reading_changes_the_readings(prefix, folder, tmp_path, capsys, flag):
+def test_each_decoding_flag_changes_the_predictions(prefix, folder, tmp_path, capsys, flag):
     words = tmp_path / "words.txt"
-    words.write_text("".join(f"{reading.text}\n" for _, reading in expected(prefix, folder)[::3]))
-    said = []
+    words.write_text("".join(f"{prediction.text}\n" for _, prediction in expected(prefix, folder)[::3]))
+    printed = []
     for flags in PAIRS[flag]:
         assert main(["--prefix", prefix, *with_words(flags, words), str(folder)]) == 0
-        said.append(capsys.readouterr().out)
-        assert len(said[-1].splitlines()) == 70
-    assert said[0] != said[1]
+        printed.append(capsys.readouterr().out)
+        assert len(printed[-1].splitlines()) == 70
+    assert printed[0] != printed[1]
 
 
-def test_several_readings_of_an_image(prefix, folder, tmp_path, capsys):
+def test_alternatives_of_an_image(prefix, folder, tmp_path, capsys):
     image = str(folder / "05.png")
     search = ["--prefix", prefix, *SEARCH]
     assert main([*search, image]) == 0
@@ -276,41 +320,41 @@ def test_several_readings_of_an_image(prefix, folder, tmp_path, capsys):
     name, *shown = capsys.readouterr().out.rstrip("\n").split("\t")
     assert name == image
     assert main([*search, "--top_k", "3", "--json", image]) == 0
-    told = json.loads(capsys.readouterr().out)["alternatives"]
-    assert shown == [f"{each['text']} ({each['log_probability']:.3f})" for each in told]
-    assert best == f"Digits: [{', '.join(told[0]['text'])}]\n"
-    assert len({each["text"] for each in told}) == 3
-    assert "score" not in told[0]
-    # Also of one reading there is its log probability.
+    alternatives = json.loads(capsys.readouterr().out)["alternatives"]
+    assert shown == [f"{each['text']} ({each['log_probability']:.3f})" for each in alternatives]
+    assert best == f"Digits: [{', '.join(alternatives[0]['text'])}]\n"
+    assert len({each["text"] for each in alternatives}) == 3
+    assert "score" not in alternatives[0]
+    # A single prediction has its log probability too.
     assert main([*search, "--top_k", "1", "--json", image]) == 0
-    assert json.loads(capsys.readouterr().out)["alternatives"] == told[:1]
+    assert json.loads(capsys.readouterr().out)["alternatives"] == alternatives[:1]
 
 
-def test_readings_that_a_score_orders_show_it(prefix, folder, tmp_path, capsys):
+def test_scores_are_shown_if_they_order_the_predictions(prefix, folder, tmp_path, capsys):
     words = tmp_path / "words.txt"
     words.write_text("0123456789\n")
     for flags in (MODEL, (*SEARCH, "--length_bonus", "2.5")):
         arguments = ["--prefix", prefix, *with_words(flags, words), "--top_k", "3", str(folder / "05.png")]
         assert main([*arguments, "--json"]) == 0
-        told = json.loads(capsys.readouterr().out)["alternatives"]
-        scores = [each["score"] for each in told]
+        alternatives = json.loads(capsys.readouterr().out)["alternatives"]
+        scores = [each["score"] for each in alternatives]
         assert scores == sorted(scores, reverse=True)
         assert main(arguments) == 0
         shown = capsys.readouterr().out.rstrip("\n").split("\t")[1:]
-        assert shown == [f"{e['text']} (score {e['score']:.3f}, {e['log_probability']:.3f})" for e in told]
+        assert shown == [f"{e['text']} (score {e['score']:.3f}, {e['log_probability']:.3f})" for e in alternatives]
         if flags != MODEL:
-            for each in told:
+            for each in alternatives:
                 assert each["score"] == pytest.approx(each["log_probability"] + 2.5 * len(each["text"]), abs=1e-5)
 
 
-def test_an_image_in_which_nothing_is_possible(prefix, folder, tmp_path, capsys):
+def test_an_image_without_a_possible_text(prefix, folder, tmp_path, capsys):
     """JSON has no infinity."""
     words = tmp_path / "words.txt"
     words.write_text("0123456789" * 9)
     flags = [*with_words(LISTED, words), "--separators", "", "--top_k", "2", "--json"]
     assert main(["--prefix", prefix, *flags, str(folder / "05.png")]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["alternatives"] == [{"text": "", "log_probability": None}]
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["alternatives"] == [{"text": "", "log_probability": None}]
 
 
 def test_threads(prefix, folder, monkeypatch):
@@ -321,16 +365,16 @@ def test_threads(prefix, folder, monkeypatch):
 
 
 @pytest.fixture
-def refused(prefix, folder):
-    """(flags, path and reading of each image, whether it is refused) of a least confidence that about half have."""
-    readings = expected(prefix, folder)
-    least = float(np.median([reading.confidence for _, reading in readings]))
-    unsure = [reading.confidence < least for _, reading in readings]
-    assert 20 < sum(unsure) < 50
-    return ["--prefix", prefix, "--min_confidence", str(least)], readings, unsure
+def half_rejected(prefix, folder):
+    """Flags that reject about half of the images, path and prediction of each, and whether it is rejected."""
+    predictions = expected(prefix, folder)
+    minimum = float(np.median([each.confidence for _, each in predictions]))
+    rejected = [each.confidence < minimum for _, each in predictions]
+    assert 20 < sum(rejected) < 50
+    return ["--prefix", prefix, "--min_confidence", str(minimum)], predictions, rejected
 
 
-def test_a_refused_reading_is_told_in_no_way(prefix, folder, capsys):
+def test_a_rejected_prediction_is_not_shown_in_any_form(prefix, folder, capsys):
     arguments = ["--prefix", prefix, *SEARCH, "--top_k", "3", str(folder)]
 
     def lines(*flags):
@@ -338,55 +382,57 @@ def test_a_refused_reading_is_told_in_no_way(prefix, folder, capsys):
         return capsys.readouterr().out.splitlines()
 
     everything = [json.loads(line) for line in lines("--json")]
-    least = np.median([each["alternatives"][0]["log_probability"] for each in everything])
-    flags = ["--min_confidence", str(np.exp(least))]
-    refusals = 0
-    for each, text, told in zip(everything, lines(*flags), map(json.loads, lines("--json", *flags)), strict=True):
-        if each["alternatives"][0]["log_probability"] < least:
-            assert told == {**each, "text": None, "alternatives": []}
+    minimum = np.median([each["alternatives"][0]["log_probability"] for each in everything])
+    flags = ["--min_confidence", str(np.exp(minimum))]
+    rejected = 0
+    for each, text, printed in zip(everything, lines(*flags), map(json.loads, lines("--json", *flags)), strict=True):
+        if each["alternatives"][0]["log_probability"] < minimum:
+            assert printed == {**each, "text": None, "alternatives": []}
             assert text == f"{each['image']}\t?"
-            refusals += 1
+            rejected += 1
         else:
-            assert told == each
+            assert printed == each
             assert text.startswith(f"{each['image']}\t{each['text']} (")
-    assert 20 < refusals < 50
+    assert 20 < rejected < 50
 
 
-def test_a_refused_reading_is_neither_right_nor_wrong(refused, folder, tmp_path, capsys):
-    flags, readings, unsure = refused
-    rows = [f"images/{Path(path).name},{reading.text}\n" for path, reading in readings]
+def test_a_rejected_prediction_is_neither_correct_nor_incorrect(half_rejected, folder, tmp_path, capsys):
+    flags, predictions, rejected = half_rejected
+    rows = [f"images/{Path(path).name},{each.text}\n" for path, each in predictions]
     (tmp_path / "labels.csv").write_text("image,label\n" + "".join(rows))
     arguments = [*flags, "--labels", str(tmp_path / "labels.csv"), str(folder)]
     assert main(arguments) == 0
     *lines, last = capsys.readouterr().out.splitlines()
     assert lines == [
-        f"{path}\t{'?' if is_unsure else reading.text}\t{reading.text}\t{'refused' if is_unsure else 'right'}"
-        for (path, reading), is_unsure in zip(readings, unsure, strict=True)
+        f"{path}\t{'?' if is_low else each.text}\t{each.text}\t{'rejected' if is_low else 'correct'}"
+        for (path, each), is_low in zip(predictions, rejected, strict=True)
     ]
-    answered = 70 - sum(unsure)
-    assert last == f"{answered} of {answered} right (1.0000), {sum(unsure)} refused"
+    given = 70 - sum(rejected)
+    assert last == f"{given} of {given} correct (1.0000), {sum(rejected)} rejected"
     assert main(["--min_confidence", "1", *[each for each in arguments if each not in flags[2:]], *flags[:2]]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "0 of 0 right, 70 refused"
+    assert capsys.readouterr().out.splitlines()[-1] == "0 of 0 correct, 70 rejected"
 
 
-def test_the_file_of_readings_says_what_was_refused(refused, folder, tmp_path, capsys):
-    flags, readings, unsure = refused
+def test_the_file_of_predictions_has_the_rejected_ones(half_rejected, folder, tmp_path, capsys):
+    flags, predictions, rejected = half_rejected
     assert main([*flags, "--out", str(tmp_path / "out.csv"), str(folder)]) == 0
     assert capsys.readouterr().out == ""
-    for row, (path, reading), is_unsure in zip(rows_of(tmp_path / "out.csv"), readings, unsure, strict=True):
-        given = ("", "refused") if is_unsure else (reading.text, "read")
+    for row, (path, each), is_low in zip(rows_of(tmp_path / "out.csv"), predictions, rejected, strict=True):
+        given = ("", "rejected") if is_low else (each.text, "read")
         assert (row["image"], row["text"], row["status"]) == (path, *given)
-        assert float(row["confidence"]) == pytest.approx(reading.confidence, abs=1e-5)
+        assert float(row["confidence"]) == pytest.approx(each.confidence, abs=1e-5)
 
 
-@pytest.mark.parametrize(("confidence", "least", "refused"), [(0.5, 0.5, False), (0.4, 0.5, True), (None, 0.5, False)])
-def test_what_is_refused(confidence, least, refused):
-    assert is_refused(Prediction("1", [2], confidence), least) is refused
-    assert is_refused(Prediction("1", [2], float("nan")), least)
+@pytest.mark.parametrize(
+    ("confidence", "minimum", "rejected"), [(0.5, 0.5, False), (0.4, 0.5, True), (None, 0.5, False)]
+)
+def test_what_is_rejected(confidence, minimum, rejected):
+    assert is_rejected(Prediction("1", [2], confidence), minimum) is rejected
+    assert is_rejected(Prediction("1", [2], float("nan")), minimum)
 
 
 def rows_of(path):
-    """A row of --out is a dictionary of its columns."""
+    """The rows of --out, {column: value} each."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["image", "text", "confidence", "status"]
@@ -405,7 +451,7 @@ FORMS = {
     "quoted paths": '"a.png",x\n"b c.png"\n',
     "what is a line end in Unicode alone": "a.png,x\u2028y\u0085z\v\f\nb c.png,\u2029\n",
     "a header of other words": "Bild;Kennzeichen\na.png;x\nb c.png;y\n",
-    "readings of before": "image,text,confidence,status\na.png,x,0.9,read\nb c.png,,,unreadable\n",
+    "earlier predictions": "image,text,confidence,status\na.png,x,0.9,read\nb c.png,,,unreadable\n",
 }
 
 
@@ -413,14 +459,14 @@ FORMS = {
 def test_forms_of_csv_files(tmp_path, form):
     table = tmp_path / "in.csv"
     table.write_bytes(FORMS[form].encode())
-    assert [(each.name, each.path, each.problem) for each in read_listed(table)] == [
+    assert [(each.name, each.path, each.problem) for each in read_image_list(table)] == [
         (name, tmp_path / name, "") for name in ("a.png", "b c.png")
     ]
 
 
 def test_csv_in_and_out(prefix, folder, tmp_path, capsys):
-    """A row for each row, with the path as it was given, also where there is nothing to be read."""
-    readings = {f"images/{Path(path).name}": reading for path, reading in expected(prefix, folder)}
+    """A row for each row, with the path as it was given, also if the image cannot be read."""
+    predictions = {f"images/{Path(path).name}": each for path, each in expected(prefix, folder)}
     (folder / "a, b.png").write_bytes((folder / "03.png").read_bytes())
     given = [
         b"image,label",
@@ -436,14 +482,14 @@ def test_csv_in_and_out(prefix, folder, tmp_path, capsys):
     table, out = tmp_path / "in.csv", tmp_path / "new" / "out.csv"
     table.write_bytes(b"\n".join(given))
     assert main(["--model", prefix, "--csv", str(table), "--out", str(out)]) == 1
-    said, notices = capsys.readouterr()
-    assert said == ""
+    printed, notices = capsys.readouterr()
+    assert printed == ""
     assert [line.split(": ")[:3] for line in notices.splitlines()] == [
-        ["lstm_ocr_infer", f"{table}, row 3", "bad quoting"],
-        ["lstm_ocr_infer", f"{table}, row 4", "no path"],
-        ["lstm_ocr_infer", f"{table}, row 5", str(folder / "none.png")],
-        ["lstm_ocr_infer", f"{table}, row 6", "a NUL byte in it"],
-        ["lstm_ocr_infer", f"{table}, row 7", "not UTF-8"],
+        ["ctc-ocr infer", f"{table}, row 3", "bad quoting"],
+        ["ctc-ocr infer", f"{table}, row 4", "no path"],
+        ["ctc-ocr infer", f"{table}, row 5", str(folder / "none.png")],
+        ["ctc-ocr infer", f"{table}, row 6", "a NUL byte in it"],
+        ["ctc-ocr infer", f"{table}, row 7", "not UTF-8"],
     ]
     data = out.read_bytes()
     assert [line.rsplit(b",", 1)[1] for line in data.splitlines()[1:]] == [
@@ -458,8 +504,8 @@ def test_csv_in_and_out(prefix, folder, tmp_path, capsys):
         "images/a, b.png", "images/02.png",
     ]  # fmt: skip
     for row, name in ((rows[0], "images/00.png"), (rows[6], "images/03.png"), (rows[7], "images/02.png")):
-        assert row["text"] == readings[name].text
-        assert float(row["confidence"]) == pytest.approx(readings[name].confidence, abs=1e-5)
+        assert row["text"] == predictions[name].text
+        assert float(row["confidence"]) == pytest.approx(predictions[name].confidence, abs=1e-5)
     assert {row["text"] + row["confidence"] for row in rows[1:6]} == {""}
     assert main(["--model", prefix, "--csv", str(table)]) == 1
     lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
@@ -474,7 +520,7 @@ def test_a_csv_file_that_names_no_images(prefix, tmp_path, capsys, text):
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_the_file_of_readings_replaces_nothing_unasked(prefix, folder, tmp_path, capsys):
+def test_the_file_of_predictions_replaces_nothing_without_overwrite(prefix, folder, tmp_path, capsys):
     out, table, image = tmp_path / "out.csv", tmp_path / "in.csv", str(folder / "00.png")
     beside = tmp_path / "out.csv.part"
     beside.write_text("a file of somebody's")
@@ -495,7 +541,7 @@ def test_the_file_of_readings_replaces_nothing_unasked(prefix, folder, tmp_path,
     assert table.read_text() == "images/00.png\n"
 
 
-def test_where_a_link_leads_and_a_pipe_are_written_to(prefix, folder, tmp_path):
+def test_the_target_of_a_link_and_a_pipe_are_written_to(prefix, folder, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     target, link, pipe = tmp_path / "elsewhere" / "target.csv", tmp_path / "link.csv", tmp_path / "pipe"
     target.write_text("old")
@@ -514,12 +560,12 @@ def test_where_a_link_leads_and_a_pipe_are_written_to(prefix, folder, tmp_path):
     assert pipe.is_fifo()
 
 
-def test_a_prefix_comes_before_a_folder_of_its_name_and_a_file_says_its_epoch(prefix, folder, capsys):
+def test_a_prefix_wins_over_a_folder_of_its_name_and_a_params_file_is_its_epoch(prefix, folder, capsys):
     def texts(model):
         assert main(["--model", str(model), str(folder)]) == 0
         return [line.split("\t")[1] for line in capsys.readouterr().out.splitlines()]
 
-    newest, first = ([reading.text for _, reading in expected(prefix, folder, epoch)] for epoch in (2, 1))
+    newest, first = ([prediction.text for _, prediction in expected(prefix, folder, epoch)] for epoch in (2, 1))
     Path(prefix).mkdir()
     assert texts(prefix) == newest
     assert texts(f"{prefix}-0001.params") == first

@@ -30,17 +30,17 @@ def crnn(height: int = 20, **network: Any) -> Hyperparameters:
 def trainer(settings: Hyperparameters, units: str, seed: int = 0) -> Trainer:
     settings = replace(settings, training=replace(settings.training, seed=seed))
     made = Trainer(Model(settings, Alphabet(tuple(units))), Batches(settings).iterator(), [mx.cpu()])
-    arguments, auxiliary = made.parameters()  # moving averages and biases that are not those of every new model
+    arguments, auxiliary = made.network.parameters()  # moving averages and biases that are not those of every new model
     generator = np.random.default_rng(seed)
     arrays = {**arguments, **auxiliary}
     for name in [*auxiliary, "pred_fc_bias"]:
         arrays[name][:] = generator.uniform(1, 2, arrays[name].shape)
-    made.modules.set_params(arguments, auxiliary)
+    made.network.set_parameters(arguments, auxiliary)
     return made
 
 
 def parameters(one: Trainer) -> dict[str, np.ndarray]:
-    arguments, auxiliary = one.parameters()
+    arguments, auxiliary = one.network.parameters()
     return {name: array.asnumpy() for name, array in {**arguments, **auxiliary}.items()}
 
 
@@ -49,8 +49,8 @@ def save(
 ) -> tuple[Checkpoint, dict[str, np.ndarray]]:
     """Another model, as it is stored, and its parameters."""
     made = trainer(settings, units, seed)
-    arguments, auxiliary = made.parameters()
-    model_files.save(folder / "other", 1, made.symbol, arguments, auxiliary, made.model)
+    arguments, auxiliary = made.network.parameters()
+    model_files.save(folder / "other", 1, made.network.symbol, arguments, auxiliary, made.model)
     return model_files.load(folder / "other"), parameters(made)
 
 
@@ -91,7 +91,7 @@ def test_of_another_alphabet_the_shared_units_are_taken(tmp_path: Path, caplog: 
         np.testing.assert_array_equal(after[name][[0, 2, 5]], other[name][[0, 6, 1]])  # the blank, 5 and 0
         np.testing.assert_array_equal(after[name][[1, 3, 4]], before[name][[1, 3, 4]])
     assert (
-        f"Begun from {tmp_path}/other-0001.params: taken: conv0, conv1, l0_forward, l0_backward, l1_forward, "
+        f"Starting from {tmp_path}/other-0001.params: copied: conv0, conv1, l0_forward, l0_backward, l1_forward, "
         "l1_backward; of pred_fc the blank and 2 of 5 units; new: pred_fc"
     ) in caplog.text
 
@@ -131,13 +131,13 @@ def test_weights_that_expect_other_pixels_are_told(tmp_path: Path, caplog: pytes
     stored, _ = save(crnn(), DIGITS, tmp_path)
     settings = crnn()
     trainer(settings, DIGITS).initialise_from(stored)
-    assert "has learned from images with" not in caplog.text
+    assert "The copied weights were trained with" not in caplog.text
     changed = replace(
         settings, network=replace(settings.network, input_scale=60.0), data=replace(settings.data, ink="light")
     )
     trainer(changed, DIGITS).initialise_from(stored)
-    assert "has learned from images with ink=dark, and ink=light is set" in caplog.text
-    assert "has learned from images with input_scale=20.0, and input_scale=60.0 is set" in caplog.text
+    assert "The copied weights were trained with ink=dark; it is light now" in caplog.text
+    assert "The copied weights were trained with input_scale=20.0; it is 60.0 now" in caplog.text
 
 
 def test_a_model_with_nothing_in_common_is_refused(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_model_with_nothing_in_common_is_refused(tmp_path: Path) -> None:
 def test_a_model_whose_classes_nobody_knows_is_refused(tmp_path: Path) -> None:
     save(crnn(), DIGITS, tmp_path)
     (tmp_path / "other.json").unlink()
-    with pytest.raises(InputError, match=r"other\.json is missing, which says what the model's classes are"):
+    with pytest.raises(InputError, match=r"other\.json: missing: it has the model's alphabet"):
         trainer(crnn(), DIGITS).initialise_from(model_files.load(tmp_path / "other"))
 
 
@@ -170,11 +170,11 @@ def test_the_weights_taken_are_those_that_are_trained(tmp_path: Path) -> None:
         new = Trainer(Model(settings, Alphabet(("0", "1"))), iterator, [mx.cpu()])
         if begun:
             new.initialise_from(stored)
-        losses.append(new._step(next(iterator))[0].asnumpy())
+        losses.append(new._update(next(iterator))[0].asnumpy())
     iterator = batches.iterator()
     same_model = Trainer(Model(settings, Alphabet(("0", "1"))), iterator, [mx.cpu()])
-    same_model.modules.set_params(stored.arg_params, stored.aux_params)
-    np.testing.assert_array_equal(losses[1], same_model._step(next(iterator))[0].asnumpy())
+    same_model.network.set_parameters(stored.arg_params, stored.aux_params)
+    np.testing.assert_array_equal(losses[1], same_model._update(next(iterator))[0].asnumpy())
     assert abs(losses[0] - losses[1]).max() > 0.01
     assert set(other) == set(parameters(same_model))
 

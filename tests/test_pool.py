@@ -1,10 +1,12 @@
-"""Worker processes: order, failures, and what they leave behind."""
+"""Image processes: order of batches, errors, the scripts that start them, and what they leave behind."""
 
+import importlib
 import itertools
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,9 @@ import pytest
 from ctc_ocr.errors import InputError
 from ctc_ocr.generation.pool import ArraySpec, BatchPool, ImageProcessError
 
-DEADLINE = 5.0  # seconds for workers to go after their parent
+DEADLINE = 5.0  # seconds for processes to end after their parent
+ROOT = Path(__file__).resolve().parent.parent
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Counting:
         if number == self.broken:
             raise ZeroDivisionError("planted")
         if number == self.refused:
-            raise InputError("page.png: not an image")
+            raise InputError("not an image", "page.png")
         if self.slow >= 0 and number % self.slow == 0:
             time.sleep(0.05)
         arrays["odd"][:] = number % 256
@@ -56,13 +60,13 @@ def wait_until_gone(pids: list[int]) -> list[int]:
 
 
 @pytest.mark.parametrize("num_proc", [1, 3])
-def test_batches_come_in_order_whatever_the_workers(num_proc: int) -> None:
+def test_batches_come_in_order_whatever_the_number_of_processes(num_proc: int) -> None:
     with BatchPool(Counting(slow=3), num_proc, range(5, 25)) as pool:
         got = [(int(each["numbers"][1, 4]), int(each["odd"][0])) for each in pool]
     assert got == [(number, number) for number in range(5, 25)]
 
 
-def test_all_workers_work() -> None:
+def test_all_processes_work() -> None:
     with BatchPool(Counting(slow=1), 2, range(12)) as pool:
         pids = pool.process_ids
         used = {int(each["pid"]) for each in pool}
@@ -74,11 +78,11 @@ def test_a_batch_is_not_overwritten_while_it_is_read() -> None:
     with BatchPool(Counting(), 2, itertools.count()) as pool:
         for number in range(10):
             batch = next(pool)
-            time.sleep(0.02)  # the workers fill all other slots meanwhile
+            time.sleep(0.02)  # the processes fill all other slots meanwhile
             assert (batch["numbers"] == number).all()
 
 
-def test_worker_that_raises() -> None:
+def test_process_that_raises() -> None:
     with BatchPool(Counting(broken=4), 2, itertools.count()) as pool:
         with pytest.raises(ImageProcessError, match="batch 4: (?s:.*)ZeroDivisionError: planted"):
             list(itertools.islice(pool, 20))
@@ -86,14 +90,13 @@ def test_worker_that_raises() -> None:
     assert wait_until_gone(pids) == []
 
 
-def test_users_error_in_a_worker_has_no_traceback() -> None:
+def test_users_error_in_a_process_has_no_traceback() -> None:
     with BatchPool(Counting(refused=0), 1, itertools.count()) as pool, pytest.raises(ImageProcessError) as error:
         next(pool)
-    assert "page.png: not an image" in str(error.value)
-    assert "Traceback" not in str(error.value)
+    assert (error.value.where, error.value.reason) == ("page.png", "not an image")
 
 
-def test_worker_that_is_killed() -> None:
+def test_process_that_is_killed() -> None:
     with BatchPool(Counting(slow=1), 2, itertools.count()) as pool:
         next(pool)
         os.kill(pool.process_ids[0], signal.SIGKILL)
@@ -115,19 +118,18 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_parent_that_is_killed_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
-    before = set(Path("/dev/shm").iterdir())
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
-    root = Path(__file__).resolve().parent.parent
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, env=environment) as parent:
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as parent:
         assert parent.stdout is not None
         pids = [int(each) for each in parent.stdout.readline().split()]
         assert len(pids) == 2
         assert all(map(alive, pids))
+        owners = [parent.pid, *pids]
         parent.send_signal(number)
     assert wait_until_gone(pids) == []
-    assert set(Path("/dev/shm").iterdir()) - before == set()
+    # multiprocessing names the files of its memory after the process.
+    assert [path for pid in owners for path in Path("/dev/shm").glob(f"pym-{pid}-*")] == []
 
 
 FIRST_POOL = """
@@ -149,10 +151,124 @@ if __name__ == "__main__":
 """
 
 
-def test_workers_of_the_first_pool_of_a_process_begin_with_ctrl_c_blocked(tmp_path: Path) -> None:
+def test_processes_of_the_first_pool_begin_with_ctrl_c_blocked(tmp_path: Path) -> None:
     script = tmp_path / "first.py"
     script.write_text(FIRST_POOL)
-    root = Path(__file__).resolve().parent.parent
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment, timeout=60)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=ENVIRONMENT, timeout=60)
     assert done.stdout.split("]") == ["[1, 1, 1, 1", " False\n"], done.stderr
+
+
+UNGUARDED = """
+from ctc_ocr.generation.pool import ArraySpec, BatchPool
+
+FACTOR = 3
+
+class Renderer:
+    def render(self, number):
+        return FACTOR * number
+
+class Source:
+    def __init__(self, renderer):
+        self.renderer = renderer
+    def specs(self):
+        return {"numbers": ArraySpec((), "int64")}
+    def fill(self, number, arrays):
+        arrays["numbers"][()] = self.renderer.render(number)
+
+main = sys.modules["__main__"]
+print("started", flush=True)
+with BatchPool(Source(Renderer()), 2, range(4)) as pool:
+    print([int(each["numbers"]) for each in pool], flush=True)
+print(__name__, sys.modules["__main__"] is main)
+"""
+# What a notebook's kernel does: cells are compiled and run in the namespace of a __main__ without a file.
+NOTEBOOK = """
+import sys, types
+main = types.ModuleType("__main__")
+sys.modules["__main__"] = main
+for cell in {cells!r}:
+    exec(compile(cell, "<cell>", "exec"), main.__dict__)
+"""
+
+
+@pytest.mark.parametrize("how", ["script", "module", "-c", "stdin", "notebook", "exec"])
+def test_a_script_without_a_guard_runs_once_and_its_classes_reach_the_processes(tmp_path: Path, how: str) -> None:
+    code = f"import sys\n{UNGUARDED}"
+    (tmp_path / "unguarded.py").write_text(code)
+    given = {
+        "script": ["unguarded.py"],
+        "module": ["-m", "unguarded"],
+        "-c": ["-c", code],
+        "stdin": ["-"],
+        "notebook": ["-c", NOTEBOOK.format(cells=code.split("\n\n"))],
+        "exec": ["-c", f"exec({code!r}, {{'__name__': '__main__'}})"],
+    }[how]
+    done = subprocess.run(
+        [sys.executable, *given], input=code, capture_output=True, text=True, cwd=tmp_path, env=ENVIRONMENT, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("started\n[0, 3, 6, 9]\n__main__ True\n", "")
+
+
+@dataclass(frozen=True)
+class Unloadable(Counting):
+    """Imports a module when it is unpickled."""
+
+    module: str = "os"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return importlib.import_module, (self.module,)
+
+
+@pytest.mark.parametrize(
+    ("module", "reason"),
+    [
+        ("not_here", "ModuleNotFoundError: No module named 'not_here'"),
+        ("fails_at_import", "ZeroDivisionError: division by zero"),
+        ("ends_at_import", "SystemExit: 3"),
+    ],
+)
+def test_a_process_that_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, reason: str) -> None:
+    (tmp_path / "fails_at_import.py").write_text("1 / 0")
+    (tmp_path / "ends_at_import.py").write_text("raise SystemExit(3)")
+    monkeypatch.syspath_prepend(tmp_path)
+    with BatchPool(Unloadable(module=module), 2, itertools.count()) as pool:
+        with pytest.raises(ImageProcessError) as error:
+            next(pool)
+        pids = pool.process_ids
+    assert error.value.reason == f"an image process could not start: {reason}"
+    assert wait_until_gone(pids) == []
+
+
+def test_a_source_that_cannot_be_pickled_is_refused() -> None:
+    source = Counting()
+    object.__setattr__(source, "lock", threading.Lock())
+    with pytest.raises(InputError, match="cannot be sent to image processes: TypeError: cannot pickle"):
+        BatchPool(source, 1, range(1))
+
+
+def test_niceness_and_kill() -> None:
+    with BatchPool(Counting(slow=1), 1, itertools.count(), niceness=7) as pool:
+        next(pool)
+        (pid,) = pool.process_ids
+        assert os.getpriority(os.PRIO_PROCESS, pid) == min(os.getpriority(os.PRIO_PROCESS, 0) + 7, 19)
+        threading.Timer(0.1, pool.kill).start()
+        with pytest.raises(ImageProcessError, match="was killed by signal 9"):
+            for _ in pool:
+                pass
+
+
+def test_pools_of_several_threads() -> None:
+    """Each replaces __main__ for a moment; the original one is back afterwards."""
+    main, found = sys.modules["__main__"], list[int]()
+
+    def run() -> None:
+        with BatchPool(Counting(), 1, range(3)) as pool:
+            found.extend(int(each["numbers"][0, 0]) for each in pool)
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert sys.modules["__main__"] is main

@@ -1,4 +1,4 @@
-"""Images that keep their ratio: read the same alone and in any batch, and in every form in which they are given."""
+"""Images that keep their aspect ratio: the same prediction in every batch, and in every form of input."""
 
 import json
 
@@ -10,7 +10,7 @@ from ctc_ocr.checkpoint.calibration_file import save_calibrations
 from ctc_ocr.cli.infer import main
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
-from ctc_ocr.images.files import invert
+from ctc_ocr.images.pixels import invert
 from ctc_ocr.inference.predictor import Predictor
 from tests.models import save_line_model, save_own_model
 
@@ -33,46 +33,46 @@ WIDTHS = [60, 3, 17, 18, 19, 20, 33, 41, 59, 44, 8, 1, 100, 29]
 
 
 @pytest.mark.parametrize("batch_norm", [True, False])
-def test_a_line_reads_the_same_alone_and_in_any_batch(tmp_path, batch_norm):
+def test_a_line_has_the_same_prediction_in_every_batch(tmp_path, batch_norm):
     settings = save_line_model(tmp_path / "m", batch_norm=batch_norm)
     predictor = Predictor(tmp_path / "m")
-    images = [predictor.load(image) for image in lines(WIDTHS)]
+    images = [predictor.prepare(image) for image in lines(WIDTHS)]
     steps = predictor.steps(images)
     assert [settings.geometry.steps_of(w, 12) for w in WIDTHS] == list(steps)
-    alone = []
+    singles = []
     for image, own in zip(images, steps, strict=True):
-        # As narrow as can be: nothing but the steps that are its own.
+        # As narrow as possible: nothing but its own time steps.
         narrow = np.full((1, 12, own * settings.geometry.columns_per_step), 225, np.uint8)
         narrow[0, :, : image.shape[1]] = image
-        alone.append(predictor.log_probabilities(narrow, np.array([own]))[:, 0])
-        assert len(alone[-1]) == own
+        singles.append(predictor.log_probabilities(narrow, np.array([own]))[:, 0])
+        assert len(singles[-1]) == own
     widest = np.random.default_rng(1).integers(0, 256, (len(images), 12, 60), dtype=np.uint8)  # the padding is garbage
     for place, image, own in zip(widest, images, steps, strict=True):
         place[:, : own * settings.geometry.columns_per_step] = 225
         place[:, : image.shape[1]] = image
     together = predictor.log_probabilities(widest, steps)
     for number, own in enumerate(steps):
-        np.testing.assert_allclose(together[:own, number], alone[number], atol=1e-5)
-    readings = predictor.predict_loaded(images)
-    assert len({reading.text for reading in readings}) > 3
-    for image, reading in zip(images, readings, strict=True):
-        single = predictor.predict_loaded([image])[0]
-        assert single.codes == reading.codes
-        assert single.confidence == pytest.approx(reading.confidence, rel=1e-4)
+        np.testing.assert_allclose(together[:own, number], singles[number], atol=1e-5)
+    predictions = predictor.predict_prepared(images)
+    assert len({each.text for each in predictions}) > 3
+    for image, expected in zip(images, predictions, strict=True):
+        single = predictor.predict_prepared([image])[0]
+        assert single.codes == expected.codes
+        assert single.confidence == pytest.approx(expected.confidence, rel=1e-4)
 
 
-def test_a_batch_of_one_height_is_bound_for_a_few_widths_only(tmp_path):
+def test_only_a_few_widths_are_bound(tmp_path):
     settings = save_line_model(tmp_path / "m")
     predictor = Predictor(tmp_path / "m")
     predictor.predict(lines(range(1, 61)))
-    assert len(predictor._executors) <= 2 * 16
-    assert {width for _, width in predictor._executors} <= {
+    assert len(predictor._network.bound_sizes) <= 2 * 16
+    assert {width for _, width in predictor._network.bound_sizes} <= {
         settings.geometry.batch_width(width) for width in range(1, 61)
     }
     assert settings.geometry.batch_width(60) == 60
 
 
-def test_paths_bytes_and_arrays_read_alike(tmp_path):
+def test_paths_bytes_and_arrays_have_the_same_prediction(tmp_path):
     save_line_model(tmp_path / "m")
     predictor = Predictor(tmp_path / "m")
     image = lines([40], height=24)[0]
@@ -88,31 +88,31 @@ def test_paths_bytes_and_arrays_read_alike(tmp_path):
             predictor.read(wrong)
 
 
-def test_colours_are_read_as_grey_alike_from_a_file_and_an_array(tmp_path):
+def test_colours_become_the_same_grey_from_a_file_and_an_array(tmp_path):
     save_line_model(tmp_path / "m")
     predictor = Predictor(tmp_path / "m")
     image = np.random.default_rng(2).integers(0, 256, (12, 40, 3), dtype=np.uint8)
     image[:, :5] = 0, 0, 255  # blue ink
     path = tmp_path / "colours.png"
     Image.fromarray(image).save(path)
-    found = predictor.load(image)
-    np.testing.assert_array_equal(found, predictor.load(path))
+    found = predictor.prepare(image)
+    np.testing.assert_array_equal(found, predictor.prepare(path))
     np.testing.assert_allclose(found.astype(float), image @ [0.299, 0.587, 0.114], atol=1)
     assert predictor.read(image) == predictor.read(path)
 
 
-def test_a_line_of_an_lstm_reads_the_same_alone_and_in_any_batch(tmp_path):
-    """It reads from left to right alone, and so takes no steps."""
+def test_a_line_has_the_same_prediction_by_an_lstm_in_every_batch(tmp_path):
+    """It runs from left to right, so padding changes nothing before it, and it has no input for steps."""
     save_own_model(
         tmp_path / "m", alphabet="abcdef", width=60, height=12, hidden=10, lstm_graph="fused", keep_ratio=True
     )
     predictor = Predictor(tmp_path / "m")
     images = lines(WIDTHS)
-    readings = predictor.predict(images)
-    assert len({reading.text for reading in readings}) > 3
-    for image, reading in zip(images, readings, strict=True):
-        assert predictor.read(image).codes == reading.codes
-        assert predictor.read(image).confidence == pytest.approx(reading.confidence, rel=1e-4)
+    predictions = predictor.predict(images)
+    assert len({each.text for each in predictions}) > 3
+    for image, expected in zip(images, predictions, strict=True):
+        assert predictor.read(image).codes == expected.codes
+        assert predictor.read(image).confidence == pytest.approx(expected.confidence, rel=1e-4)
 
 
 def test_the_models_own_ink_and_another(tmp_path):
@@ -131,12 +131,12 @@ def test_levels_by_the_images_own_contrast(tmp_path):
     save_line_model(tmp_path / "m", normalise="image")
     image = lines([40])[0]
     faint = (150 + image.astype(int) // 4).astype(np.uint8)
-    same, other = (Predictor(tmp_path / "m").load(each).astype(int) for each in (image, faint))
+    same, other = (Predictor(tmp_path / "m").prepare(each).astype(int) for each in (image, faint))
     assert abs(same - other).max() <= 3  # what rounding to a quarter of the levels leaves
     assert np.percentile(same, 90) == 225
     assert np.percentile(same, 2) == pytest.approx(45, abs=2)
     save_line_model(tmp_path / "fixed")
-    np.testing.assert_array_equal(Predictor(tmp_path / "fixed").load(faint), faint)
+    np.testing.assert_array_equal(Predictor(tmp_path / "fixed").prepare(faint), faint)
 
 
 def test_colour(tmp_path):
@@ -153,7 +153,7 @@ def test_colour(tmp_path):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A model m-0001 and 12 images in a folder, with their readings."""
+    """A model m-0001 and 12 images in a folder, with their predictions."""
     save_line_model(tmp_path / "m")
     (tmp_path / "images").mkdir()
     for number, image in enumerate(lines(range(20, 32), height=12)):
@@ -162,12 +162,12 @@ def folder(tmp_path):
     return tmp_path, paths, Predictor(tmp_path / "m").predict(paths)
 
 
-def test_refusals(folder, capsys):
+def test_rejected_predictions(folder, capsys):
     tmp_path, paths, expected = folder
-    least = float(np.median([each.confidence for each in expected]))
-    assert main(["--prefix", str(tmp_path / "m"), "--min_confidence", str(least), str(tmp_path / "images")]) == 0
+    minimum = float(np.median([each.confidence for each in expected]))
+    assert main(["--prefix", str(tmp_path / "m"), "--min_confidence", str(minimum), str(tmp_path / "images")]) == 0
     shown = [line.split("\t")[1] for line in capsys.readouterr().out.splitlines()]
-    assert shown == [each.text if each.confidence >= least else "?" for each in expected]
+    assert shown == [each.text if each.confidence >= minimum else "?" for each in expected]
     assert 0 < shown.count("?") < len(paths)
     assert main(["--prefix", str(tmp_path / "m"), "--min_confidence", "1", str(paths[0])]) == 0
     assert capsys.readouterr().out == "?\n"
@@ -180,10 +180,11 @@ def test_confidences_are_calibrated_for_their_epoch(folder):
     calibration = Calibration(0.5, -1.0)
     save_calibrations(tmp_path / "m", {1: calibration})
     found = Predictor(tmp_path / "m").predict(paths)
-    before = [each.confidence for each in expected]
-    np.testing.assert_allclose([each.confidence for each in found], calibration.apply(before), rtol=1e-6)
+    before = np.array([each.confidence for each in expected], np.float64)
+    after = np.array([each.confidence for each in found], np.float64)
+    np.testing.assert_allclose(after, calibration.apply(before), rtol=1e-6)
     save_calibrations(tmp_path / "m", {2: calibration})
-    assert [each.confidence for each in Predictor(tmp_path / "m").predict(paths)] == before
+    assert [each.confidence for each in Predictor(tmp_path / "m").predict(paths)] == before.tolist()
     (tmp_path / "m-calibration.json").write_text("{")
     with pytest.raises(InputError, match="m-calibration.json: not JSON"):
         Predictor(tmp_path / "m")
@@ -200,9 +201,10 @@ def test_allowed_characters_and_beam_search(folder, capsys):
     greedy = Predictor(tmp_path / "m").predict(paths)
     better = 0
     for each, path in zip(found, greedy, strict=True):
-        likely = [reading["log_probability"] for reading in each["alternatives"]]
+        likely = [other["log_probability"] for other in each["alternatives"]]
         assert len(likely) == 3
         assert likely == sorted(likely, reverse=True)
+        assert path.log_probability is not None
         assert likely[0] >= path.log_probability - 1e-4
         better += likely[0] > path.log_probability + 1e-4
     assert better

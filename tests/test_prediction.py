@@ -1,6 +1,7 @@
-"""Readings of models whose networks are also computed in NumPy."""
+"""Predictions of models whose networks are also computed in NumPy."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from ctc_ocr.decoding.greedy import greedy
 from ctc_ocr.decoding.likelihood import label_log_probability, log_softmax
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
-from ctc_ocr.images.files import resize
+from ctc_ocr.images.pixels import resize
+from ctc_ocr.inference.prediction import confidence_of
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.runtime.devices import contexts
 from ctc_ocr.runtime.mxnet import mx
@@ -40,15 +42,15 @@ def test_own_model_equals_numpy(tmp_path, lstm_graph):
     predictor = Predictor(tmp_path / "m", batch_size=4)
     images = random_images(6, width=16, height=10)
     expected = own_log_probs(images, hyperparameters, params)
-    for count in (1, 3, 4):  # alone, in a batch that is padded, in a full one
+    for count in (1, 3, 4):  # single, in a padded batch, in a full one
         found = predictor.log_probabilities(np.stack(images[:count]))
         np.testing.assert_allclose(found, expected[:, :count], atol=1e-4)
-    readings = predictor.predict(images)
+    predictions = predictor.predict(images)
     codes = greedy(expected)
-    assert [reading.codes for reading in readings] == codes
-    assert [reading.text for reading in readings] == ["".join("abcd"[code - 1] for code in each) for each in codes]
-    assert len({reading.text for reading in readings}) > 1
-    confidences = [reading.confidence for reading in readings]
+    assert [each.codes for each in predictions] == codes
+    assert [each.text for each in predictions] == ["".join("abcd"[code - 1] for code in label) for label in codes]
+    assert len({each.text for each in predictions}) > 1
+    confidences = np.array([each.confidence for each in predictions], np.float64)
     np.testing.assert_allclose(confidences, np.exp(label_log_probability(expected, codes)), rtol=1e-3)
     assert predictor.predict([]) == []
 
@@ -62,9 +64,11 @@ def test_model_of_mxnets_example_equals_numpy(tmp_path, loss):
     found = predictor.log_probabilities(np.stack(images))
     assert found.shape == (80, 3, 11)
     np.testing.assert_allclose(found, expected, atol=1e-4)
-    readings = predictor.predict(images)
-    assert [each.text for each in readings] == ["".join(str(code - 1) for code in each.codes) for each in readings]
-    assert [each.codes for each in readings] == greedy(found)
+    predictions = predictor.predict(images)
+    assert [each.text for each in predictions] == [
+        "".join(str(code - 1) for code in each.codes) for each in predictions
+    ]
+    assert [each.codes for each in predictions] == greedy(found)
 
 
 def test_sizes_of_an_example_model_come_from_its_files(tmp_path):
@@ -83,28 +87,33 @@ def test_images_of_mixed_sizes_are_resized_to_the_models(tmp_path):
     assert predictor.predict(images) == predictor.predict([resize(image, 16, 10) for image in images])
 
 
-def test_the_batch_an_image_is_in_does_not_change_its_reading(tmp_path):
+def test_the_batch_of_an_image_does_not_change_its_prediction(tmp_path):
     save_own_model(tmp_path / "m")
     predictor = Predictor(tmp_path / "m", batch_size=5)
     images = random_images(11, width=16, height=10)
     together = predictor.predict(images)
-    for alone, each in zip((predictor.predict([image])[0] for image in images), together, strict=True):
-        assert alone.codes == each.codes
-        assert alone.confidence == pytest.approx(each.confidence, rel=1e-4)
+    for single, each in zip((predictor.read(image) for image in images), together, strict=True):
+        assert single.codes == each.codes
+        assert single.confidence == pytest.approx(each.confidence, rel=1e-4)
 
 
 def test_the_network_is_bound_once_for_each_batch_shape(tmp_path, monkeypatch):
     save_own_model(tmp_path / "m")
-    bound = []
+    bound: list[tuple[Any, ...]] = []
     bind = mx.mod.Module.bind
-    monkeypatch.setattr(mx.mod.Module, "bind", lambda self, *a, **k: bound.append(a) or bind(self, *a, **k))
+
+    def recorded(self: Any, *arguments: Any, **named: Any) -> None:
+        bound.append(arguments)
+        bind(self, *arguments, **named)
+
+    monkeypatch.setattr(mx.mod.Module, "bind", recorded)
     predictor = Predictor(tmp_path / "m", batch_size=4)
     for count in (1, 2, 4, 9, 1, 3):
         predictor.predict(random_images(count, width=16, height=10))
     assert len(bound) == 2
 
 
-def test_parameters_of_another_network_are_refused(tmp_path):
+def test_parameters_of_another_network_are_an_error(tmp_path):
     save_own_model(tmp_path / "m", hidden=6, epoch=1)
     save_own_model(tmp_path / "m", hidden=5, epoch=2)
     with pytest.raises(InputError, match=r"m-0001\.params: l0_i2h_weight has the shape \(24, 10\).*\(20, 10\)"):
@@ -119,7 +128,7 @@ def test_missing_parameters_are_named(tmp_path):
         Predictor(tmp_path / "m")
 
 
-def test_an_alphabet_of_another_size_is_refused(tmp_path):
+def test_an_alphabet_of_another_size_is_an_error(tmp_path):
     save_own_model(tmp_path / "m", alphabet="0123456789")
     described = json.loads((tmp_path / "m.json").read_text())
     described["alphabet"] = {"a": 1, "b": 2}
@@ -128,9 +137,9 @@ def test_an_alphabet_of_another_size_is_refused(tmp_path):
         Predictor(tmp_path / "m")
 
 
-def test_a_foreign_model_that_is_not_the_example_is_refused(tmp_path):
+def test_a_foreign_model_that_is_not_the_example_is_an_error(tmp_path):
     save_example_model(str(tmp_path / "big"), "ctc", width=8, height=4, hidden=3, classes=40)
-    with pytest.raises(InputError, match=r"40 classes, and no .*big\.json"):
+    with pytest.raises(InputError, match=r"big-0001\.params: 40 classes; without .*big\.json"):
         Predictor(tmp_path / "big")
     layer = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=11, name="other")
     layer.save(str(tmp_path / "x-symbol.json"))
@@ -147,25 +156,25 @@ def change_description(prefix, section, **changes):
 
 
 @pytest.mark.parametrize(
-    ("section", "changes", "said"),
+    ("section", "changes", "message"),
     [
         ("network", {"architecture": "lstm"}, "has no input steps, but that of .* has one"),
         ("data", {"keep_ratio": False}, "has no input steps, but that of .* has one"),
-        ("network", {"pool_widths": [1, 2]}, r"tells of an output \(30, 1, 5\) for one image, .* is \(15, 1, 5\)"),
+        ("network", {"pool_widths": [1, 2]}, r"describes an output \(30, 1, 5\) for one image, .* is \(15, 1, 5\)"),
         ("data", {"channels": 3}, "does not fit images of its size: "),
         ("data", {"height": 40}, "does not fit images of its size: .*Shape inconsistent"),
     ],
 )
-def test_a_description_that_does_not_fit_the_network_is_refused(tmp_path, section, changes, said):
-    """The compiled search would read behind the end of what the network gives, and bring the process down."""
+def test_a_description_that_does_not_fit_the_network_is_an_error(tmp_path, section, changes, message):
+    """The compiled beam search would read beyond the end of the network's output, and crash the process."""
     save_line_model(tmp_path / "m")
     change_description(tmp_path / "m", section, **changes)
-    with pytest.raises(InputError, match=said) as raised:
+    with pytest.raises(InputError, match=message) as raised:
         Predictor(tmp_path / "m")
     assert len(str(raised.value).splitlines()) == 1
 
 
-def test_convolutions_without_the_steps_of_their_images_are_refused(tmp_path):
+def test_convolutions_without_the_steps_of_their_images_are_an_error(tmp_path):
     settings = save_line_model(tmp_path / "m")
     logits = symbols.logits(mx.sym.Variable("data"), settings, 4)
     logits.save(str(tmp_path / "m-symbol.json"))
@@ -173,7 +182,7 @@ def test_convolutions_without_the_steps_of_their_images_are_refused(tmp_path):
         Predictor(tmp_path / "m")
 
 
-def test_a_symbol_whose_shapes_do_not_follow_is_refused(tmp_path):
+def test_a_symbol_whose_shapes_cannot_be_inferred_is_an_error(tmp_path):
     save_own_model(tmp_path / "m", lstm_graph="fused")
     data = mx.sym.cast(mx.sym.Variable("data"), dtype="float32")
     mx.sym.broadcast_add(data, mx.sym.Variable("l0_i2h_bias"), name="pred_fc").save(str(tmp_path / "m-symbol.json"))
@@ -182,14 +191,14 @@ def test_a_symbol_whose_shapes_do_not_follow_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("batch_size", [0, -1, 10**12])
-def test_sizes_of_batches_that_are_none_are_refused(tmp_path, batch_size):
+def test_a_bad_batch_size_is_an_error(tmp_path, batch_size):
     save_own_model(tmp_path / "m")
     with pytest.raises(InputError, match=f"batch_size: expected 1 to 10000 images, got {batch_size}"):
         Predictor(tmp_path / "m", batch_size=batch_size)
 
 
 @pytest.mark.parametrize("source", [None, [1, 2], 5, Image.new("L", (4, 4))])
-def test_what_is_no_image_is_refused(tmp_path, source):
+def test_what_is_not_an_image_is_an_error(tmp_path, source):
     save_own_model(tmp_path / "m")
     predictor = Predictor(tmp_path / "m")
     kind = type(source).__name__
@@ -197,7 +206,7 @@ def test_what_is_no_image_is_refused(tmp_path, source):
         predictor.read(source)
     (good,) = random_images(1, width=16, height=10)
     for wrong in (source, good.astype(float), "no\0file.png"):
-        with pytest.raises(InputError, match=r"^sources\[2\]: "):
+        with pytest.raises(InputError, match=r"^images\[2\]: "):
             predictor.predict([good, good, wrong, good])
 
 
@@ -207,25 +216,22 @@ def test_a_small_batch_does_not_cost_a_full_one(tmp_path):
     images = np.stack(random_images(100, width=16, height=10))
     everything = predictor.log_probabilities(images)
     for count, rows in ((1, 1), (2, 6), (3, 6), (6, 6), (7, 25), (25, 25), (26, 100)):
-        before = set(predictor._executors)
+        before = predictor._network.bound_sizes
         np.testing.assert_allclose(predictor.log_probabilities(images[:count]), everything[:, :count], atol=1e-6)
-        assert {size for size, _ in set(predictor._executors) - before} <= {rows}
-        assert predictor._executors[rows, 16].outputs[0].shape[1] == rows
+        assert {size for size, _ in predictor._network.bound_sizes - before} <= {rows}
+        assert predictor._network._executors[rows, 16].outputs[0].shape[1] == rows
     assert np.array_equal(predictor.log_probabilities(images), everything)
 
 
-def test_confidences_are_between_0_and_1(tmp_path):
-    save_own_model(tmp_path / "m")
-    predictor = Predictor(tmp_path / "m")
+def test_confidences_are_between_0_and_1():
     for calibration in (None, Calibration(0.2, 3.0)):
-        predictor.calibration = calibration
-        # What rounding adds to a sure one; what the image cannot give; what is no number.
-        sure, impossible, none = (predictor._confidence(each) for each in (2.8e-8, -np.inf, np.nan))
-        assert sure == (1.0 if calibration is None else calibration.apply(1.0))
-        assert impossible == none == 0.0
+        # Above 0 by rounding; impossible; not a number.
+        certain, impossible, nan = (confidence_of(each, calibration) for each in (2.8e-8, -np.inf, np.nan))
+        assert certain == (1.0 if calibration is None else calibration.apply(1.0))
+        assert impossible == nan == 0.0
 
 
-def test_an_impossible_reading_has_no_confidence_whatever_the_calibration(tmp_path):
+def test_an_impossible_text_has_no_confidence_whatever_the_calibration(tmp_path):
     save_own_model(tmp_path / "m", alphabet="abcd", width=16)
     save_calibrations(tmp_path / "m", {1: Calibration(0.2, 3.0)})
     predictor = Predictor(tmp_path / "m", decoder=Decoder(beam_width=5, words=["ab" * 9]))
@@ -233,7 +239,7 @@ def test_an_impossible_reading_has_no_confidence_whatever_the_calibration(tmp_pa
     assert (found.text, found.confidence, found.log_probability) == ("", 0.0, -np.inf)
 
 
-def test_readings_tell_the_score_that_orders_them(tmp_path):
+def test_predictions_have_the_score_that_orders_them(tmp_path):
     save_own_model(tmp_path / "m", alphabet="abcd", seed=1)
     predictor = Predictor(tmp_path / "m")
     image = random_images(1, width=16, height=10)[0]
@@ -241,11 +247,12 @@ def test_readings_tell_the_score_that_orders_them(tmp_path):
     assert plain.score == plain.log_probability
     predictor = Predictor(tmp_path / "m", decoder=Decoder(beam_width=20, top_k=5, length_bonus=0.5))
     first = predictor.read(image)
-    readings = [first, *first.alternatives]
-    scores = [each.score for each in readings]
-    assert scores == sorted(scores, reverse=True)
-    np.testing.assert_allclose(scores, [each.log_probability + 0.5 * len(each.codes) for each in readings])
-    assert first.log_probability < readings[1].log_probability
+    predictions = [first, *first.alternatives]
+    scores = np.array([each.score for each in predictions], np.float64)
+    log_probabilities = np.array([each.log_probability for each in predictions], np.float64)
+    assert scores.tolist() == sorted(scores.tolist(), reverse=True)
+    np.testing.assert_allclose(scores, log_probabilities + [0.5 * len(each.codes) for each in predictions])
+    assert log_probabilities[0] < log_probabilities[1]
     assert predictor.predict([image], confidence=False)[0].score is None
 
 
@@ -256,11 +263,11 @@ def test_contexts():
             contexts(1)
 
 
-def test_readings_are_the_same_without_their_confidence(tmp_path):
+def test_texts_are_the_same_without_confidences(tmp_path):
     save_own_model(tmp_path / "m")
     images = random_images(3, width=16, height=10)
     predictor = Predictor(tmp_path / "m")
-    texts = [reading.text for reading in predictor.predict(images)]
-    unsure = predictor.predict(images, confidence=False)
-    assert [reading.text for reading in unsure] == texts
-    assert [reading.confidence for reading in unsure] == [None] * 3
+    texts = [each.text for each in predictor.predict(images)]
+    found = predictor.predict(images, confidence=False)
+    assert [each.text for each in found] == texts
+    assert [each.confidence for each in found] == [None] * 3

@@ -1,6 +1,6 @@
-"""Captchas from a seed: the same as the captcha library's, and nobody else's random numbers touched."""
+"""Captchas from a seed: equal to the captcha library's, without a change to global random numbers."""
 
-# ruff: noqa: NPY002 (people's captcha classes use the legacy functions)
+# ruff: noqa: NPY002 (users' captcha classes use the legacy functions)
 
 import functools
 import io
@@ -38,7 +38,7 @@ def _generator(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-# Captcha classes as people write them. Each draws from sources that have a state of their own in this process.
+# Captcha classes as users write them, with random sources that have a global state.
 
 
 class Attributes(ImageCaptcha):
@@ -89,7 +89,7 @@ class Decorated(ImageCaptcha):
 
 
 class Instances(ImageCaptcha):
-    """Sources kept in the module, in the class and in the object; a gaussian pair is half used after each image."""
+    """Sources in the module, the class and the object; each image leaves half of a gaussian pair unused."""
 
     numbers = random.Random(4)
 
@@ -141,7 +141,7 @@ class Concrete(Abstract):
         return super().generate_image(chars, self.paper()).convert("L")
 
 
-class Unreachable(ImageCaptcha):
+class Unseeded(ImageCaptcha):
     def generate_image(self, chars: str, bg_color: Any = None, fg_color: Any = None) -> Any:
         return super().generate_image(chars, tuple(os.urandom(3)))
 
@@ -158,14 +158,14 @@ CLASSES = [ImageCaptcha, Attributes, Overridden, OldStyleSuper, Decorated, Insta
 
 
 @pytest.mark.parametrize("captcha_class", CLASSES)
-def test_same_seed_same_image_other_seed_other_image(captcha_class: type[ImageCaptcha], ubuntu_font: str) -> None:
+def test_images_depend_on_the_seed(captcha_class: type[ImageCaptcha], ubuntu_font: str) -> None:
     renderer = CaptchaLibraryRenderer((ubuntu_font,), captcha_class=captcha_class)
     first = [renderer.draw("0189", _generator(seed)).tobytes() for seed in range(5)]
     assert len(set(first)) == 5
     assert [renderer.draw("0189", _generator(seed)).tobytes() for seed in reversed(range(5))] == first[::-1]
 
 
-def test_a_pickled_renderer_draws_the_same_in_another_process(ubuntu_font: str) -> None:
+def test_a_pickled_renderer_renders_equal_images_in_another_process(ubuntu_font: str) -> None:
     renderers = [CaptchaLibraryRenderer((ubuntu_font,), captcha_class=each) for each in (ImageCaptcha, Instances)]
     program = (
         "import pickle, sys, numpy as np\n"
@@ -177,16 +177,16 @@ def test_a_pickled_renderer_draws_the_same_in_another_process(ubuntu_font: str) 
     assert there.stdout == b"".join(each.render("0189", _generator(7)).tobytes() for each in renderers)
 
 
-@pytest.mark.parametrize("captcha_class", [Unreachable, Counting])
-def test_a_class_that_no_seed_reaches_is_refused(captcha_class: type[ImageCaptcha], ubuntu_font: str) -> None:
+@pytest.mark.parametrize("captcha_class", [Unseeded, Counting])
+def test_a_class_that_cannot_be_seeded_is_rejected(captcha_class: type[ImageCaptcha], ubuntu_font: str) -> None:
     renderer = CaptchaLibraryRenderer((ubuntu_font,), captcha_class=captcha_class)
     for _ in range(2):
-        with pytest.raises(InputError, match=f"{captcha_class.__name__} draws two different images from one seed"):
+        with pytest.raises(InputError, match=f"{captcha_class.__name__} renders two different images from one seed"):
             renderer.draw("0189", _generator(0))
 
 
 def test_pixels_are_the_librarys_own(ubuntu_font: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The library itself, given the same numbers, draws the same images."""
+    """The library, given the same numbers, renders equal images."""
     renderer = CaptchaLibraryRenderer((ubuntu_font,))
     sources = Sources()
     numbers = types.SimpleNamespace(
@@ -218,10 +218,15 @@ def _statistics(image: Any) -> list[float]:
     return [grey.mean(), grey.min(), grey.std(), (grey < 200).mean()]
 
 
-def test_nothing_of_the_process_is_touched(ubuntu_font: str) -> None:
+def numpy_state() -> list[int]:
+    state: Any = np.random.get_state()
+    return list(state[1])
+
+
+def test_global_state_is_unchanged(ubuntu_font: str) -> None:
     random.seed(1)
     np.random.seed(1)
-    python_state, numpy_state = random.getstate(), np.random.get_state()[1].tolist()
+    python_state, state = random.getstate(), numpy_state()
     before = {id(each): dict(vars(each)) for each in (captcha.image, random, secrets, np.random, ImageCaptcha)}
     stop, seen = threading.Event(), set()
 
@@ -240,7 +245,7 @@ def test_nothing_of_the_process_is_touched(ubuntu_font: str) -> None:
         thread.join()
     assert seen == {(True, True)}
     assert random.getstate() == python_state
-    assert np.random.get_state()[1].tolist() == numpy_state
+    assert numpy_state() == state
     for each in (captcha.image, random, secrets, np.random, ImageCaptcha):
         assert dict(vars(each)) == before[id(each)]
     assert Instances.numbers.getstate() == random.Random(4).getstate()
@@ -263,11 +268,12 @@ def test_threads_do_not_disturb_each_other(ubuntu_font: str) -> None:
     assert [drawn[seed] for seed in range(30)] == expected
 
 
-def test_render_is_the_drawing_in_grey_and_shrunk(ubuntu_font: str) -> None:
+def test_render_is_the_drawn_image_in_grey_resized(ubuntu_font: str) -> None:
     renderer = CaptchaLibraryRenderer((ubuntu_font,), 200, 70, 100, 32)
     drawn, image = renderer.draw("42", _generator(3)), renderer.render("42", _generator(3))
     assert (drawn.mode, drawn.size) == ("RGB", (200, 70))
-    assert (image.shape, image.dtype) == ((32, 100), np.uint8)
+    assert image.shape == (32, 100)
+    assert image.dtype == np.uint8
     assert np.median(image) > 200  # paper
     assert image.min() < np.median(image) - 30  # ink
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What a run leaves beside its checkpoints: history, validation readings, TensorBoard's files; what is removed."""
+"""What a run leaves beside its checkpoints: history, validation predictions, TensorBoard's files; what is removed."""
 
 import csv
 import struct
@@ -17,9 +17,8 @@ from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.inference.predictor import Predictor
-from ctc_ocr.training.callbacks import OldRun
-from ctc_ocr.training.events import EpochEnd, Reading, Report
-from ctc_ocr.training.run_files import History, Pruning, ValidationReadings
+from ctc_ocr.training.events import Callback, EpochEnd, Progress, ValidationPrediction
+from ctc_ocr.training.file_callbacks import History, Pruning, RemoveOldRun, ValidationPredictions
 from ctc_ocr.training.tensorboard import TensorBoard
 from tests.training_runs import epoch_end, make_source, run, training
 
@@ -33,7 +32,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_history_has_a_row_an_epoch_and_a_resumed_run_goes_on_with_it(source: GeneratedSource, tmp_path: Path) -> None:
+def test_history_has_a_row_per_epoch_and_is_continued_by_a_resumed_run(source: GeneratedSource, tmp_path: Path) -> None:
     prefix = str(tmp_path / "ocr")
     settings = training(samples_per_epoch=16)
     _, events = run(settings, source, tmp_path / "ocr", callbacks=[History(prefix)])
@@ -82,31 +81,31 @@ def test_a_file_that_is_no_history_is_named(tmp_path: Path, text: str, complaint
     assert complaint in str(error.value)
 
 
-def test_validation_readings_are_written(source: GeneratedSource, tmp_path: Path) -> None:
+def test_validation_predictions_are_written(source: GeneratedSource, tmp_path: Path) -> None:
     images = [f"folder/{number}.png" for number in range(16)]
-    write = ValidationReadings(str(tmp_path / "ocr"), images)
+    write = ValidationPredictions(str(tmp_path / "ocr"), images)
     _, events = run(training(samples_per_epoch=16), source, tmp_path / "ocr", callbacks=[write])
     with (tmp_path / "ocr-validation.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["image"] for row in rows] == images
-    assert [(row["truth"], row["reading"]) for row in rows] == [(r.truth, r.text) for r in events[-1].readings]
-    assert np.mean([int(row["right"]) for row in rows]) == pytest.approx(events[-1].validation_accuracy)
-    units = sum(len(row["truth"]) for row in rows)
+    assert [(row["label"], row["prediction"]) for row in rows] == [(r.label, r.text) for r in events[-1].predictions]
+    assert np.mean([int(row["correct"]) for row in rows]) == pytest.approx(events[-1].validation_accuracy)
+    units = sum(len(row["label"]) for row in rows)
     assert sum(int(row["edits"]) for row in rows) / units == pytest.approx(events[-1].validation_cer)
-    assert all((row["edits"] == "0") == (row["truth"] == row["reading"]) for row in rows)
+    assert all((row["edits"] == "0") == (row["label"] == row["prediction"]) for row in rows)
 
 
-def test_validation_readings_of_any_text_and_file_name(tmp_path: Path) -> None:
+def test_validation_predictions_of_any_text_and_file_name(tmp_path: Path) -> None:
     texts = ['a,"b"', "c\nd", "ß漢 "]
     files = ["a.png", "caf\udce9.png", "x"]
-    readings = tuple(Reading(text, text, 0) for text in texts)
-    ValidationReadings(str(tmp_path / "ocr"), files)(replace(epoch_end(), readings=readings))
+    predictions = tuple(ValidationPrediction(text, text, 0) for text in texts)
+    ValidationPredictions(str(tmp_path / "ocr"), files)(replace(epoch_end(), predictions=predictions))
     written = tmp_path / "ocr-validation.csv"
     with written.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["truth"], row["image"]) for row in rows] == list(zip(texts, files, strict=True))
+    assert [(row["label"], row["image"]) for row in rows] == list(zip(texts, files, strict=True))
     with pytest.raises(RunError, match=r"ocr-validation\.csv: cannot be written"):
-        ValidationReadings(str(tmp_path / "missing" / "ocr"))(epoch_end())
+        ValidationPredictions(str(tmp_path / "missing" / "ocr"))(epoch_end())
 
 
 def test_the_newest_checkpoints_and_the_best_are_kept(source: GeneratedSource, tmp_path: Path) -> None:
@@ -122,29 +121,36 @@ def test_checkpoints_are_removed_when_the_next_is_written_and_not_before(
 ) -> None:
     seen = []
 
-    def look(event: Any) -> None:
+    def record(event: Any) -> None:
         seen.append((type(event).__name__, run_files.epochs(tmp_path / "ocr")))
 
     pruning = Pruning(str(tmp_path / "ocr"), keep=1)
-    run(training(num_epoch=3), source, tmp_path / "ocr", callbacks=[look, pruning, look])
+    run(training(num_epoch=3), source, tmp_path / "ocr", callbacks=[record, pruning, record])
     assert [each for each in seen if each[0] == "Saved"][::2] == [("Saved", [1]), ("Saved", [1, 2]), ("Saved", [2, 3])]
     assert [each for each in seen if each[0] == "EpochEnd"][1::2][-1] == ("EpochEnd", [3])
 
 
-def test_all_checkpoints_are_kept_if_nothing_else_is_said(tmp_path: Path) -> None:
+def test_all_checkpoints_are_kept_by_default(tmp_path: Path) -> None:
     for epoch in (1, 2, 3):
         (tmp_path / f"ocr-000{epoch}.params").touch()
     Pruning(str(tmp_path / "ocr"), keep=0)(epoch_end(epoch=2))
     assert run_files.epochs(tmp_path / "ocr") == [1, 2, 3]
 
 
-def test_occupied_knows_all_files_of_a_run_and_a_new_run_replaces_them(source: GeneratedSource, tmp_path: Path) -> None:
+def test_existing_files_are_all_files_of_a_run_and_a_new_run_replaces_them(
+    source: GeneratedSource, tmp_path: Path
+) -> None:
     prefix = str(tmp_path / "ocr")
     settings = training(samples_per_epoch=16)
 
     def go(old: list[Path], settings: Any) -> None:
         with TensorBoard(prefix) as board:
-            callbacks = [OldRun(prefix, old), History(prefix), ValidationReadings(prefix), board]
+            callbacks: list[Callback] = [
+                RemoveOldRun(prefix, old),
+                History(prefix),
+                ValidationPredictions(prefix),
+                board,
+            ]
             run(settings, source, tmp_path / "ocr", callbacks=callbacks)
 
     go([], settings)
@@ -177,7 +183,7 @@ def events_of(folder: Path) -> list[Event]:
 def test_tensorboard_shows_epochs_and_batches(tmp_path: Path) -> None:
     prefix = str(tmp_path / "ocr")
     with TensorBoard(prefix) as board:
-        board(Report(0, 50, 50, 100.0, 0.004, 3.5, 0.25, 0.5))
+        board(Progress(0, 50, 50, 100.0, 0.004, 3.5, 0.25, 0.5))
         board(epoch_end(epoch=6))
     found = {
         (value.tag, event.step): value.simple_value
@@ -200,8 +206,8 @@ def test_tensorboard_shows_epochs_and_batches(tmp_path: Path) -> None:
     assert found == pytest.approx(expected)
 
 
-def test_a_resumed_run_tells_tensorboard_where_it_goes_on(tmp_path: Path) -> None:
-    with TensorBoard(str(tmp_path / "ocr"), steps_done=40) as board:
+def test_tensorboard_purges_what_a_resumed_run_repeats(tmp_path: Path) -> None:
+    with TensorBoard(str(tmp_path / "ocr"), updates_done=40) as board:
         board(epoch_end())
     starts = [event.step for event in events_of(tmp_path / "ocr-tensorboard") if event.HasField("session_log")]
     assert starts == [41]

@@ -14,9 +14,10 @@ from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.iterator import BatchIter, cached_batches
 from ctc_ocr.runtime.mxnet import mx
+from ctc_ocr.runtime.mxnet_internals import current_module
 from ctc_ocr.training.best import Best
 from ctc_ocr.training.events import EpochEnd
-from ctc_ocr.training.resuming import newest
+from ctc_ocr.training.resume import newest
 from ctc_ocr.training.schedules import Schedule
 from ctc_ocr.training.trainer import Trainer
 from tests.training_runs import SMALL, make_source, run, training, weights
@@ -31,15 +32,15 @@ def source(ubuntu_font: str) -> GeneratedSource:
     return make_source(ubuntu_font)
 
 
-def rates(schedule: str, num_steps: int = STEPS, falls: int = 0, **changes: Any) -> list[float]:
+def rates(schedule: str, num_steps: int = STEPS, reductions: int = 0, **changes: Any) -> list[float]:
     """Of the steps 1 to `num_steps`, and of one after them."""
     settings = {"learning_rate": 0.1, "warmup_updates": 10, "schedule": schedule, **changes}
-    made = Schedule(replace(SMALL.training, **settings), num_steps, falls)
+    made = Schedule(replace(SMALL.training, **settings), num_steps, reductions)
     return [made(step) for step in range(1, num_steps + 2)]
 
 
 def test_cosine_is_mxnets() -> None:
-    expected = mx.lr_scheduler.CosineScheduler(STEPS, base_lr=0.1, final_lr=0, warmup_updates=10)
+    expected = mx.lr_scheduler.CosineScheduler(STEPS, base_lr=0.1, final_lr=0, warmup_steps=10)
     assert rates("cosine") == pytest.approx([expected(step) for step in range(1, STEPS + 2)], abs=1e-12)
     assert rates("cosine", warmup_updates=0)[0] == pytest.approx(0.1, rel=1e-3)
 
@@ -63,10 +64,10 @@ def test_one_cycle_goes_up_and_down_without_a_warm_up() -> None:
 
 
 def test_plateau_falls_by_its_factor() -> None:
-    for falls in range(4):
-        expected = [0.1 * step / 10 if step < 10 else 0.1 * 0.3**falls for step in range(1, STEPS + 2)]
-        assert rates("plateau", falls=falls, plateau_factor=0.3) == pytest.approx(expected)
-    assert rates("constant", falls=2) == rates("constant")
+    for reductions in range(4):
+        expected = [0.1 * step / 10 if step < 10 else 0.1 * 0.3**reductions for step in range(1, STEPS + 2)]
+        assert rates("plateau", reductions=reductions, plateau_factor=0.3) == pytest.approx(expected)
+    assert rates("constant", reductions=2) == rates("constant")
 
 
 def test_the_optimizer_takes_the_rate_of_each_step(source: GeneratedSource) -> None:
@@ -77,9 +78,12 @@ def test_the_optimizer_takes_the_rate_of_each_step(source: GeneratedSource) -> N
     num_steps = settings.training.num_epoch * batches.num_batches
     for step, batch in enumerate(batches, start=1):
         before = weights(trainer)["pred_fc_bias"]
-        trainer._step(batch)
-        names = trainer.module._exec_group.param_names
-        gradient = trainer.module._exec_group.grad_arrays[names.index("pred_fc_bias")][0].asnumpy() / 8
+        trainer._update(batch)
+        names = current_module(trainer.network._modules)._exec_group.param_names
+        gradient = (
+            current_module(trainer.network._modules)._exec_group.grad_arrays[names.index("pred_fc_bias")][0].asnumpy()
+            / 8
+        )
         moved = before - weights(trainer)["pred_fc_bias"]
         expected = 0.5 * (step / 2 if step < 2 else (1 + math.cos(math.pi * (step - 2) / (num_steps - 2))) / 2)
         np.testing.assert_allclose(moved, expected * gradient, rtol=1e-3, atol=1e-6)
@@ -122,7 +126,7 @@ def learned(changes: dict[str, Any], batches: BatchIter) -> dict[str, np.ndarray
     trainer = Trainer(Model(settings, Alphabet(("0", "1"))), batches, [mx.cpu()])
     batches.reset()
     for batch in batches:
-        trainer._step(batch)
+        trainer._update(batch)
     return weights(trainer)
 
 
@@ -148,13 +152,13 @@ def test_the_rate_falls_while_validation_stands_still_and_a_resumed_run_does_the
         trainer, events = run(training(num_epoch=7, **still), source, tmp_path / "whole")
     expected = [1e-20, 1e-20, 1e-20, 1e-21, 1e-21, 1e-22, 1e-22]  # after epochs 3, 5 and 7
     assert [end.learning_rate for end in ends(events)] == pytest.approx(expected)
-    assert caplog.text.count("No better validation in") == 3
-    assert "No better validation in 2 epochs: the learning rate falls to 1e-21" in caplog.text
+    assert caplog.text.count("No improvement in") == 3
+    assert "No improvement in 2 epochs: learning rate reduced to 1e-21" in caplog.text
     run(training(num_epoch=4, **still), source, tmp_path / "part")
     resumed, later = run(training(num_epoch=7, **still), source, tmp_path / "part", first=4)
     assert [end.learning_rate for end in ends(later)] == pytest.approx(expected[4:])
     assert resumed.best == trainer.best == Best(1, trainer.best.cer, trainer.best.loss, 6)
-    assert newest(str(tmp_path / "part")).falls == 3
+    assert newest(str(tmp_path / "part")).reductions == 3
 
 
 def test_a_run_stops_that_stands_still_and_stays_stopped(
@@ -164,9 +168,9 @@ def test_a_run_stops_that_stands_still_and_stays_stopped(
     with caplog.at_level(logging.INFO, logger="ctc_ocr"):
         trainer, events = run(settings, source, tmp_path / "ocr")
     assert [end.best_epoch for end in ends(events)] == [1, 1, 1]
-    said = f"Stopped: no better validation in 2 epochs. The best is that of checkpoint 0001 (cer={trainer.best.cer:.6f}"
+    said = f"Early stopping: no improvement in 2 epochs. Best checkpoint: 0001 (cer={trainer.best.cer:.6f}"
     assert said in caplog.text
-    assert "The target accuracy 1.0 was not reached" in caplog.text
+    assert "Target accuracy 1.0 not reached" in caplog.text
     _, later = run(settings, source, tmp_path / "ocr", first=3)
     assert later == []
 

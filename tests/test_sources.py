@@ -1,24 +1,35 @@
-"""Every kind of source: what it reads, what it says of bad rows, and that what is written is read again."""
+"""Every kind of source: what it reads, which problems it reports, and that what is written can be read."""
 
 import json
 import os
 import pickle
+import sys
 import tracemalloc
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from ctc_ocr.alphabet import Alphabet, read_lookups, write_lookup
+from ctc_ocr.cli.data import main as data
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.sections import Data, Training
 from ctc_ocr.datasets import recordio
-from ctc_ocr.datasets.checking import check
+from ctc_ocr.datasets.checking import check, check_source
+from ctc_ocr.datasets.labelled import LabelledBatches, LabelledImage
 from ctc_ocr.datasets.labels_csv import write_labels
-from ctc_ocr.datasets.samples import Sample, SourceOptions
-from ctc_ocr.datasets.sources import open_source, read_source
+from ctc_ocr.datasets.packing import pack_source
+from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions
+from ctc_ocr.datasets.sources import SOURCES, open_source, read_source, register_source
 from ctc_ocr.datasets.sources.delimited import write_delimited
 from ctc_ocr.datasets.sources.packs import write_pack
+from ctc_ocr.datasets.splitting import SplitOptions, split_source
 from ctc_ocr.errors import InputError
+from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.runtime.mxnet import mx
 
 
@@ -64,8 +75,8 @@ def units(path: Path, **options: str) -> list[tuple[str, ...]]:
         ("no_suffix;|1|\n", {}, [("1",)]),
         ("a.png, 1 \n", {}, [tuple(" 1 ")]),
         ("a.png;||\nb.png;|1|\nc.png;|2|\n", {}, [(), ("1",), ("2",)]),
-        ("a.png,\u0041\u030a\n", {"normalise": "NFC"}, [("\u00c5",)]),
-        ("a.png;|A\u030a|\n", {"normalise": "NFC"}, [("\u00c5",)]),
+        ("a.png,\u0041\u030a\n", {"unicode_form": "NFC"}, [("\u00c5",)]),
+        ("a.png;|A\u030a|\n", {"unicode_form": "NFC"}, [("\u00c5",)]),
     ],
 )
 def test_forms_of_csv(
@@ -90,7 +101,7 @@ def test_paths_start_from_the_folder_of_the_csv(tmp_path: Path, monkeypatch: pyt
     assert samples[1].read_bytes() == elsewhere.read_bytes()
 
 
-def test_bad_rows_are_told_and_stop_nothing(tmp_path: Path) -> None:
+def test_bad_rows_are_problems_and_stop_nothing(tmp_path: Path) -> None:
     rows = [
         b"a.png;|1|",
         b"b.png",
@@ -140,7 +151,7 @@ def test_written_labels_are_read_again(tmp_path: Path, labels: list[str | tuple[
     assert [path.name for path in tmp_path.iterdir()] == ["set.csv"]
 
 
-def test_rows_that_a_csv_cannot_hold_are_refused(tmp_path: Path) -> None:
+def test_rows_that_a_csv_cannot_contain_are_refused(tmp_path: Path) -> None:
     for image in ("a\nb.png", "a\udcff.png"):
         with pytest.raises(InputError, match="cannot be written"):
             write_delimited(tmp_path / "set.csv", [(image, ("1",))])
@@ -175,10 +186,10 @@ def test_texts_beside_images(tmp_path: Path) -> None:
     (tmp_path / "g.txt").write_text("alone")
     samples, problems = read_source(tmp_path)
     assert [sample.label for sample in samples] == ["Fließ", "end", "below"]
-    told = {Path(problem.where).name: problem.reason for problem in problems}
-    assert told.keys() == {"b.txt", "c.txt", "f_1.png", "g.txt"}
-    assert "2 lines" in told["b.txt"]
-    assert "UTF-8" in told["c.txt"]
+    reasons = {Path(problem.where).name: problem.reason for problem in problems}
+    assert reasons.keys() == {"b.txt", "c.txt", "f_1.png", "g.txt"}
+    assert "2 lines" in reasons["b.txt"]
+    assert "UTF-8" in reasons["c.txt"]
 
 
 def test_which_kind_of_folder_wins(tmp_path: Path) -> None:
@@ -199,12 +210,12 @@ def test_sources_that_cannot_be_read(tmp_path: Path) -> None:
     for name, options, complaint in (
         ("missing.csv", {}, "No such file"),
         ("empty", {}, "no image files"),
-        ("nothing.csv", {}, "no labelled images"),
+        ("nothing.csv", {}, "contains no labelled images"),
         ("utf16.csv", {}, "UTF-16"),
-        ("images", {"pattern": "("}, "no regular expression"),
-        ("images", {"pattern": "abc"}, r"no group, as in \(\?P<label>"),
-        ("images", {"delimiter": ","}, "delimiter would mean nothing"),
-        ("nothing.csv", {"pattern": "(.)"}, "pattern would mean nothing"),
+        ("images", {"pattern": "("}, "not a regular expression"),
+        ("images", {"pattern": "abc"}, r"needs a group, such as \(\?P<label>"),
+        ("images", {"delimiter": ","}, "delimiter has no effect on a folder"),
+        ("nothing.csv", {"pattern": "(.)"}, "pattern has no effect on a CSV file"),
         ("nothing.csv", {"delimiter": ";;"}, "expected one character"),
         ("nothing.csv", {"delimiter": "|", "splitter": "|"}, "the same"),
         ("missing.rec", {}, "missing.json: No such file"),
@@ -269,7 +280,7 @@ def test_mxnet_reads_a_pack(pack: Path) -> None:
     assert np.array_equal(image, cv2.imread(str(pack.parent / "2.png"), cv2.IMREAD_GRAYSCALE))
 
 
-def test_a_damaged_pack_gives_its_whole_records(pack: Path) -> None:
+def test_a_damaged_pack_gives_its_complete_records(pack: Path) -> None:
     content = pack.read_bytes()
     pack.write_bytes(content[:-60])
     samples, problems = read_source(pack)
@@ -282,7 +293,7 @@ def test_a_damaged_pack_gives_its_whole_records(pack: Path) -> None:
     pack.write_bytes(content)
     samples, problems = read_source(pack)
     assert [sample.record for sample in samples] == [1]
-    assert "code 2 is none of the pack's alphabet: 1 to 1" in problems[0].reason
+    assert "code 2 in the label; the pack's alphabet has the codes 1 to 1" in problems[0].reason
     for name, damage in (("set.idx", "0\t0\nx"), ("set.json", '{"alphabet": 1}'), ("set.json", "{"), ("set.rec", "")):
         whole = (pack.parent / name).read_bytes()
         (pack.parent / name).write_text(damage)
@@ -312,8 +323,9 @@ def test_lookups_merge_and_alphabets_are_built_from_labels(tmp_path: Path) -> No
 def test_rows_are_read_one_by_one_as_often_as_asked_for(tmp_path: Path) -> None:
     rows = open_source(table(tmp_path / "many.csv", "".join(f"{number}.png,{number}\n" for number in range(5000))))
     assert rows.total == 5000
-    assert [next(iter(rows)).label for _ in range(2)] == ["0", "0"]
-    assert [row.label for row in rows] == [str(number) for number in range(5000)]
+    firsts = [next(iter(rows)) for _ in range(2)]
+    assert [row.label for row in firsts if isinstance(row, Sample)] == ["0", "0"]
+    assert [row.label for row in rows if isinstance(row, Sample)] == [str(number) for number in range(5000)]
     tracemalloc.start()
     for _ in rows:
         pass
@@ -327,40 +339,154 @@ def test_all_line_ends_and_no_others_end_rows(tmp_path: Path, ends: str) -> None
     assert [sample.label for sample in read_source(path)[0]] == ["1\u2028\x0b2", "3"]
 
 
-def test_a_header_of_other_words_is_left_out(tmp_path: Path) -> None:
+def test_a_header_of_other_words_is_skipped(tmp_path: Path) -> None:
     path = table(tmp_path / "named.csv", "path,text\na.png,1\nb.png,2\n")
     assert [sample.label for sample in read_source(path)[0]] == ["1", "2"]
     picture(tmp_path / "path")  # an image without a suffix
     assert [sample.label for sample in read_source(path)[0]] == ["text", "1", "2"]
 
 
-def test_the_form_of_the_labels_is_told_and_no_table_passed_over(tmp_path: Path) -> None:
+def test_the_form_of_the_labels_is_described_and_no_table_ignored(tmp_path: Path) -> None:
     picture(tmp_path / "images" / "12_1.png")
-    assert "names of files" in open_source(tmp_path / "images").form
+    assert "file names" in open_source(tmp_path / "images").form
     split = table(tmp_path / "images" / "plates.csv", "12_1.png;|1|2|\n")
-    assert open_source(split).form.endswith("with ';' behind the path, a unit each between '|'")
+    assert open_source(split).form.endswith("(delimiter ';', units separated by '|')")
     with pytest.raises(InputError, match=r"are its labels in plates\.csv, or in the names of its images\?"):
         open_source(tmp_path / "images")
-    assert "names of files" in open_source(tmp_path / "images", SourceOptions(pattern="(.*)_")).form
+    assert "file names" in open_source(tmp_path / "images", SourceOptions(pattern="(.*)_")).form
     (tmp_path / "images" / "ocr-symbol.json").touch()  # a model beside its images
-    assert "names of files" in open_source(tmp_path / "images").form
+    assert "file names" in open_source(tmp_path / "images").form
     (tmp_path / "images" / "ocr-symbol.json").unlink()
     for name in ("a.heic", "b.HEIC", "c.pdf"):
         (tmp_path / "images" / name).touch()
     split.unlink()
-    assert open_source(tmp_path / "images").form.endswith("; left alone: 2 .heic, 1 .pdf")
+    assert open_source(tmp_path / "images").form.endswith("; not read: 2 .heic, 1 .pdf")
     (tmp_path / "images" / "12_1.txt").write_text("12")
     assert ".txt files" in open_source(tmp_path / "images").form
 
 
-def test_names_of_images_that_are_none_are_told(tmp_path: Path) -> None:
+def test_image_names_of_what_is_no_image_file(tmp_path: Path) -> None:
     picture(tmp_path / "12_1.png")
     (tmp_path / "34_1.png").symlink_to(tmp_path / "nothing.png")
     (tmp_path / "56_1.png").mkdir()
     os.mkfifo(tmp_path / "78_1.png")
     checked = check(*read_source(tmp_path))
-    assert [sample.label for sample in checked.samples] == ["12"]
-    told = {Path(problem.where).name: problem.reason for problem in checked.dropped}
-    assert told["34_1.png"] == "No such file or directory"
-    assert told["56_1.png"] == "Is a directory"
-    assert told["78_1.png"] == "a device or a pipe; expected a file"
+    assert [each.sample.label for each in checked.samples] == ["12"]
+    reasons = {Path(problem.where).name: problem.reason for problem in checked.invalid}
+    assert reasons["34_1.png"] == "No such file or directory"
+    assert reasons["56_1.png"] == "Is a directory"
+    assert reasons["78_1.png"] == "a device or a pipe; expected a file"
+
+
+@dataclass(frozen=True)
+class InMemory(Sample):
+    """A sample that has its encoded image itself."""
+
+    encoded: bytes = b""
+
+    def read_bytes(self) -> bytes:
+        return self.encoded
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """`lines:N` has N samples of files, `memory:N` N samples of a class of its own and a problem."""
+    monkeypatch.setattr(SOURCES, "_parts", {})
+    images = [picture(tmp_path / f"{number}.png", 20 * number) for number in range(5)]
+
+    @register_source("lines")
+    def lines(argument: str, options: SourceOptions) -> Iterator[Sample | Problem]:
+        if not argument.isdigit():
+            raise InputError(f"{argument!r} is not a number", "argument")
+        return (Sample(str(path), tuple(options.splitter or "ab"), str(path)) for path in images[: int(argument)])
+
+    @register_source("memory")
+    def memory(argument: str, options: SourceOptions) -> Rows:
+        def read() -> Iterator[Sample | Problem]:
+            for number in range(int(argument)):
+                yield InMemory("", ("ch", str(number)), f"row {number}", encoded=images[number].read_bytes())
+            yield Problem("row 9", "planted")
+
+        return Rows("a dictionary", int(argument), read)
+
+    return tmp_path
+
+
+def test_a_registered_source_is_opened_by_its_name(registered: Path) -> None:
+    rows = open_source("lines:3")
+    assert (rows.form, rows.total) == ("the source lines:3", 3)
+    for _ in range(2):
+        assert [row.label for row in rows if isinstance(row, Sample)] == ["ab"] * 3
+    assert read_source("lines:1", SourceOptions(splitter="x"))[0][0].units == ("x",)
+    result = check_source("memory:4")
+    assert [each.units for each in result.samples] == [("ch", str(number)) for number in range(4)]
+    assert result.invalid == (Problem("row 9", "planted"),)
+    assert result.form == "a dictionary"
+    assert result.samples[2].sample.read_bytes() == (registered / "2.png").read_bytes()
+
+
+def test_a_registered_source_is_split_packed_and_read_by_image_processes(registered: Path, tmp_path: Path) -> None:
+    parts = split_source("lines:5", tmp_path / "parts", SplitOptions(counts=(3, 2, 0))).parts
+    assert [len(part.samples) for part in parts] == [3, 2, 0]
+    assert len(read_source(tmp_path / "parts" / "train.csv")[0]) == 3
+    with pytest.raises(InputError, match="not files that a CSV file can name"):
+        split_source("memory:4", tmp_path / "others")
+    pack = pack_source("memory:4", tmp_path / "pack.rec")
+    assert (pack.num_samples, pack.alphabet.units) == (4, ("0", "1", "2", "3", "ch"))
+    assert [sample.units[1] for sample in read_source(pack.path)[0]] == ["0", "1", "2", "3"]
+    settings = Hyperparameters(Data(width=12, height=6), training=Training(batch_size=2))
+    images = [LabelledImage(each.sample, (1,), each.size) for each in check_source("memory:4").samples]
+    with BatchPool(LabelledBatches(images, settings, 1, shuffle=False), 1, range(2)) as pool:
+        assert sorted(int(image.min()) for each in pool for image in each["images"]) == [0, 20, 40, 60]
+
+
+def test_names_of_sources(registered: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(registered)
+    picture(Path("lines:2") / "file_1.png")
+    assert units(Path("lines:2")) == [tuple("file")]  # a path that exists
+    for source, where, reason in (
+        ("pages:1", "pages:1", "no such file, nor a registered source 'pages'; registered: lines, memory"),
+        ("lines:x", "lines:x: argument", "'x' is not a number"),
+        ("C:\\images.csv", "C:\\images.csv", "No such file"),
+        ("a/b:c", "a/b:c", "No such file"),
+        ("lines:0", "lines:0", "contains no labelled images"),
+    ):
+        with pytest.raises(InputError) as error:
+            read_source(source)
+        assert (error.value.where, error.value.reason.startswith(reason)) == (where, True)
+    with pytest.raises(InputError, match="two letters or more"):
+        register_source("c")
+    texts: Any = ["a.png"]
+    register_source("wrong")(lambda argument, options: texts)
+    with pytest.raises(TypeError, match="must give Sample and Problem objects, got str"):
+        read_source("wrong:")
+
+
+OWN_PARTS = """
+from pathlib import Path
+from ctc_ocr import Sample, register_source
+
+@register_source("backwards")
+def backwards(argument, options):
+    for path in sorted(Path(argument).glob("*.png")):
+        yield Sample(str(path), tuple(path.stem[::-1]), str(path))
+"""
+
+
+def test_the_command_line_opens_a_source_of_an_imported_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(SOURCES, "_parts", {})
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "own_parts.py").write_text(OWN_PARTS)
+    for number in range(12):
+        picture(tmp_path / "images" / f"{number:02}.png", number)
+    source = f"backwards:{tmp_path}/images"
+    assert data(["check", source]) == 2
+    assert "nor a registered source 'backwards'; registered: none (see --import)" in capsys.readouterr().err
+    assert data(["check", source, "--import", str(tmp_path / "own_parts.py"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["samples"] == 12
+    assert data(["split", source, str(tmp_path / "parts"), "--counts", "9,2,1"]) == 0
+    files = [tmp_path / "parts" / f"{part}.csv" for part in ("train", "validation", "test")]
+    labels = [sample.label for file in files for sample in read_source(file)[0]]
+    assert sorted(labels) == sorted(f"{number:02}"[::-1] for number in range(12))

@@ -1,16 +1,16 @@
-"""Dividing samples: the counts that were asked for, nothing in two parts, what belongs together kept together."""
+"""Splitting samples: the counts, no sample in two parts, related ones kept together."""
 
 from collections import Counter
 
 import numpy as np
 import pytest
 
-from ctc_ocr.datasets.splitting import clusters, counts_of, divide, shared
+from ctc_ocr.datasets.partition import clusters, counts_of_fractions, duplicates_across, partition
 from ctc_ocr.errors import InputError
 
 
 @pytest.mark.parametrize(
-    ("shares", "count", "expected"),
+    ("fractions", "count", "expected"),
     [
         ((0.8, 0.1, 0.1), 100, [80, 10, 10]),
         ((0.8, 0.1, 0.1), 7, [5, 1, 1]),
@@ -19,17 +19,17 @@ from ctc_ocr.errors import InputError
         ((0.34, 0.33, 0.33), 1, [1, 0, 0]),
     ],
 )
-def test_counts_of_shares(shares: tuple[float, ...], count: int, expected: list[int]) -> None:
-    assert counts_of(shares, count) == expected
+def test_counts_of_fractions(fractions: tuple[float, ...], count: int, expected: list[int]) -> None:
+    assert counts_of_fractions(fractions, count) == expected
 
 
-def test_counts_of_any_shares_are_within_one_of_them() -> None:
+def test_counts_of_any_fractions_are_within_one_of_them() -> None:
     generator = np.random.default_rng(1)
     for count in range(200):
-        shares = generator.dirichlet((1, 1, 1))
-        counts = counts_of(shares, count)
+        fractions = generator.dirichlet((1, 1, 1))
+        counts = counts_of_fractions(fractions.tolist(), count)
         assert sum(counts) == count
-        assert np.abs(counts - shares * count).max() < 1
+        assert np.abs(counts - fractions * count).max() < 1
 
 
 def test_clusters_join_through_any_key() -> None:
@@ -45,51 +45,51 @@ def test_clusters_are_the_connected_components() -> None:
         keys = [generator.integers(0, 12, size=20).tolist() for _ in range(2)]
         expected = set()
         for start in range(20):
-            reached, before = {start}, set()
+            reached, before = {start}, set[int]()
             while reached != before:
                 before = reached
                 reached = {each for each in range(20) if any(key[each] == key[one] for key in keys for one in before)}
             expected.add(tuple(sorted(reached)))
-        assert {tuple(whole) for whole in clusters(*keys)} == expected
+        assert {tuple(group) for group in clusters(*keys)} == expected
 
 
-def test_divide_meets_counts_keeps_wholes_and_depends_on_the_seed() -> None:
-    wholes = [[number] for number in range(10, 100)] + [[0, 1, 2, 3], [4, 5, 6], [7, 8, 9]]
-    results = [divide(wholes, [80, 10, 10], np.random.default_rng(seed)) for seed in (0, 0, 1)]
+def test_partition_meets_counts_keeps_groups_and_depends_on_the_seed() -> None:
+    groups = [[number] for number in range(10, 100)] + [[0, 1, 2, 3], [4, 5, 6], [7, 8, 9]]
+    results = [partition(groups, [80, 10, 10], np.random.default_rng(seed)) for seed in (0, 0, 1)]
     for parts in results:
         assert [len(part) for part in parts] == [80, 10, 10]
         assert sorted(index for part in parts for index in part) == list(range(100))
-        assert all(any(set(whole) <= set(part) for part in parts) for whole in wholes)
+        assert all(any(set(group) <= set(part) for part in parts) for group in groups)
         assert parts == [sorted(part) for part in parts]
     assert results[0] == results[1] != results[2]
 
 
 def test_each_sample_is_as_likely_to_be_in_a_part() -> None:
-    """Of 20 samples in 4,000 divisions, each is in the test part 1,000 times but for chance (6 standard deviations)."""
+    """Of 20 samples in 4,000 partitions, each is in the test part 1,000 times, within 6 standard deviations."""
     generator = np.random.default_rng(3)
     seen = Counter(
-        index for _ in range(4000) for index in divide([[each] for each in range(20)], [10, 5, 5], generator)[2]
+        index for _ in range(4000) for index in partition([[each] for each in range(20)], [10, 5, 5], generator)[2]
     )
     assert all(abs(seen[index] - 1000) < 6 * np.sqrt(4000 * 0.25 * 0.75) for index in range(20))
 
 
-def test_counts_that_ask_for_less_leave_the_rest() -> None:
+def test_counts_for_fewer_samples_leave_the_others() -> None:
     singles = [[each] for each in range(50)]
-    parts = divide(singles, [20, 5, 0], np.random.default_rng(0))
+    parts = partition(singles, [20, 5, 0], np.random.default_rng(0))
     assert [len(part) for part in parts] == [20, 5, 0]
-    wholes = [list(range(10)), *([each] for each in range(10, 20))]
-    assert [len(part) for part in divide(wholes, [6, 4, 0], np.random.default_rng(0))] == [6, 4, 0]
-    with pytest.raises(InputError, match="cannot be reached"):
-        divide(wholes, [9, 4, 0], np.random.default_rng(0))
+    groups = [list(range(10)), *([each] for each in range(10, 20))]
+    assert [len(part) for part in partition(groups, [6, 4, 0], np.random.default_rng(0))] == [6, 4, 0]
+    with pytest.raises(InputError, match="cannot be met"):
+        partition(groups, [9, 4, 0], np.random.default_rng(0))
 
 
-def test_large_groups_go_where_most_is_lacking() -> None:
-    wholes = [list(range(start, start + 10)) for start in range(0, 200, 10)]
-    parts = divide(wholes, [160, 20, 20], np.random.default_rng(0))
+def test_large_groups_go_where_most_samples_are_missing() -> None:
+    groups = [list(range(start, start + 10)) for start in range(0, 200, 10)]
+    parts = partition(groups, [160, 20, 20], np.random.default_rng(0))
     assert [len(part) for part in parts] == [160, 20, 20]
 
 
-def test_shared_names_pairs_with_the_same_pixels() -> None:
+def test_duplicates_across_parts() -> None:
     digests = [b"a", b"b", b"a", b"c", b"b", b"b"]
-    assert shared([[0, 1], [2, 3], [4, 5]], digests) == {(0, 1): [(0, 2)], (0, 2): [(1, 4), (1, 5)]}
-    assert shared([[0, 2], [1, 4, 5], [3]], digests) == {}
+    assert duplicates_across([[0, 1], [2, 3], [4, 5]], digests) == {(0, 1): [(0, 2)], (0, 2): [(1, 4), (1, 5)]}
+    assert duplicates_across([[0, 2], [1, 4, 5], [3]], digests) == {}

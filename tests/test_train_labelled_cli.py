@@ -1,11 +1,8 @@
-"""Training on labelled images through the command line: small runs in real processes."""
+"""Training on labelled images through the command line: small runs."""
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +14,8 @@ from ctc_ocr.cli.generate import main as generate
 from ctc_ocr.cli.train import main as train
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.runtime.run_lock import locked_prefix
+from tests.commands import Done, run_here
 
-ROOT = Path(__file__).resolve().parent.parent
 # A network that learns 40 captchas in seconds.
 SMALL = (
     "--preset=word", "--height=16", "--width=64", "--features=8,16", "--kernels=3,3", "--strides=1,1",
@@ -36,19 +33,16 @@ def photos(tmp_path_factory: pytest.TempPathFactory, fonts_folder: Path) -> Path
     return folder / "all"
 
 
-def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "ctc_ocr", "train", *SMALL, *arguments],
-        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=240,
-    )  # fmt: skip
+def run(folder: Path, *arguments: str) -> Done:
+    return run_here(train, folder, *SMALL, *arguments)
 
 
 def test_a_model_learns_labelled_images_and_says_what_they_are(tmp_path: Path, photos: Path) -> None:
     done = run(tmp_path, f"--data={photos}", f"--validation={photos}", "--num_epoch=40", "--learning_rate=0.01",
                "--augment=false", "--keep=2", "--tensorboard")  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "40 images to train on, 40 for validation; 3 units, labels of up to 3" in done.stderr
-    assert "40 of the validation images are among those to train on, to the last pixel" in done.stderr
+    assert "40 images for training, 40 for validation; 3 units, labels of up to 3" in done.stderr
+    assert "40 validation images are also training images" in done.stderr
     history = read_history(tmp_path / "ocr")
     assert [row.epoch for row in history] == list(range(1, 41))
     assert history[-1].validation_accuracy >= 0.9
@@ -67,26 +61,26 @@ def test_a_model_learns_labelled_images_and_says_what_they_are(tmp_path: Path, p
     readings = predictor.predict(paths)
     right = [reading.text == labels[path.name] for path, reading in zip(paths, readings, strict=True)]
     assert np.mean(right) == pytest.approx(history[-1].validation_accuracy)
-    told = {Path(row["image"]).name: (row["truth"], row["reading"]) for row in rows}
+    told = {Path(row["image"]).name: (row["label"], row["prediction"]) for row in rows}
     assert told == {path.name: (labels[path.name], each.text) for path, each in zip(paths, readings, strict=True)}
 
 
-def test_bad_samples_are_told_and_too_many_refused(tmp_path: Path, photos: Path) -> None:
+def test_invalid_samples_are_reported_and_too_many_refused(tmp_path: Path, photos: Path) -> None:
     shutil.copytree(photos, tmp_path / "photos")
     (tmp_path / "photos" / "000003.png").write_bytes(b"no image")
     labels = (tmp_path / "photos" / "labels.csv").read_text().replace("000005.png,", "gone.png,")
     (tmp_path / "photos" / "labels.csv").write_text(labels)
-    refused = run(tmp_path, "--data=photos", "--max_bad=0.04")
+    refused = run(tmp_path, "--data=photos", "--max_invalid=0.04")
     assert refused.returncode == 1
     assert "row 5: " in refused.stderr
     assert "gone.png: No such file" in refused.stderr
-    assert "5.0% of its samples cannot be used, more than --max_bad 0.04" in refused.stderr
+    assert "5.0% of its samples are invalid, more than the accepted 4.0% (--max_invalid)" in refused.stderr
     assert not list(tmp_path.glob("ocr*"))
-    done = run(tmp_path, "--data=photos", "--max_bad=0.05", "--num_epoch=1")
+    done = run(tmp_path, "--data=photos", "--max_invalid=0.05", "--num_epoch=1")
     assert done.returncode == 0, done.stderr
-    assert "34 images to train on, 4 for validation" in done.stderr
+    assert "34 images for training, 4 for validation" in done.stderr
     for line in (
-        "samples: 38 good, 2 dropped (5.00%)",
+        "samples: 38 valid, 2 invalid (5.00%)",
         "alphabet: 3 units, the most frequent first",
         "widths: 80 (0%)",
     ):
@@ -100,7 +94,7 @@ def test_init_from_another_alphabet_and_resume(tmp_path: Path, photos: Path) -> 
     tuned = run(tmp_path, f"--data={photos}", "--lookup", "lookup.json", "--num_epoch=1", "--init_from=first",
                 "--prefix=tuned", "--learning_rate=1e-9")  # fmt: skip
     assert tuned.returncode == 0, tuned.stderr
-    assert "Begun from first-0001.params: taken: conv0, conv1, l0_forward, l0_backward" in tuned.stderr
+    assert "Starting from first-0001.params: copied: conv0, conv1, l0_forward, l0_backward" in tuned.stderr
     assert "of pred_fc the blank and 3 of 4 units" in tuned.stderr
     resumed = run(tmp_path, f"--data={photos}", "--num_epoch=2", "--prefix=first", "--resume")
     assert resumed.returncode == 0, resumed.stderr
@@ -108,8 +102,8 @@ def test_init_from_another_alphabet_and_resume(tmp_path: Path, photos: Path) -> 
     assert [row.epoch for row in read_history(tmp_path / "first")] == [1, 2]
     assert train(["--prefix", str(tmp_path / "first"), "--resume", "--num_epoch=2"]) == 2  # --data is forgotten
     for flags, status, said in (
-        (["--seed=7"], 2, "a run with other images, or another division"),
-        (["--init_from=tuned"], 2, "--init_from means nothing there"),
+        (["--seed=7"], 2, "the run has other images, or another split"),
+        (["--init_from=tuned"], 2, "--init_from: has no effect with --resume"),
         (["--config=first.json"], 0, "All 2 epochs are done"),
     ):
         again = run(tmp_path, f"--data={photos}", "--num_epoch=2", "--prefix=first", "--resume", *flags)
@@ -155,34 +149,34 @@ def test_print_network(tmp_path: Path, photos: Path, capsys: pytest.CaptureFixtu
     assert not list(tmp_path.iterdir())
 
 
-def test_what_cannot_be_is_refused(tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_impossible_settings_are_refused(tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "one").mkdir()
     Image.new("L", (40, 20), 200).save(tmp_path / "one" / "a_1.png")
     for arguments, status, said in (
-        (["--data", str(photos), "some.ttf"], 2, "a font (some.ttf) and --data are both given"),
-        (["--lookup", "x.json"], 2, "--lookup means nothing without --data"),
-        ([str(photos)], 2, "no font, but images as it seems; those to train on are named with --data"),
-        ([str(photos / "labels.csv")], 2, "those to train on are named with --data"),
-        (["--data", str(photos), "--prefix", str(tmp_path)], 2, f"a folder, in which {tmp_path}/ocr would be"),
-        (["--max_bad", "0.5"], 2, "--max_bad means nothing without --data"),
-        (["--data", str(photos), "--validation_share=1"], 2, "expected a number between 0 and 1, not one of them"),
-        (["--data", str(photos), "--print_network", "--tensorboard"], 2, "--tensorboard means nothing with --print_"),
-        (["--overfit_batch", "--overwrite"], 2, "--overwrite means nothing with --overfit_batch"),
+        (["--data", str(photos), "some.ttf"], 2, "a font (some.ttf) and --data: images are either"),
+        (["--lookup", "x.json"], 2, "--lookup: has no effect without --data"),
+        ([str(photos)], 2, "expected a font, and these are images; to train on images, name them with --data"),
+        ([str(photos / "labels.csv")], 2, "to train on images, name them with --data"),
+        (["--data", str(photos), "--prefix", str(tmp_path)], 2, f"it is a folder; {tmp_path}/ocr would be in it"),
+        (["--max_bad", "0.5"], 2, "--max_invalid: has no effect without --data"),
+        (["--data", str(photos), "--validation_share=1"], 2, "expected a number between 0 and 1, both excluded"),
+        (["--data", str(photos), "--print_network", "--tensorboard"], 2, "--tensorboard: has no effect with --print_"),
+        (["--overfit_batch", "--overwrite"], 2, "--overwrite: has no effect with --overfit_batch"),
         (
             ["--preset", "word"],
             2,
-            "for labelled images only: keep_ratio, normalise image, augment, samples",
+            "keep_ratio, normalise image, augment, samples_per_epoch 0: for labelled images only",
         ),
-        (["--channels=3", "--ink=auto"], 2, "for labelled images only: channels 3, ink auto."),
-        (["--data", str(photos), "--renderer=fast"], 2, "--renderer means nothing with --data"),
-        (["--data", str(photos), "--alphabet=abc", "--lookup=x.json"], 2, "--lookup and --alphabet both give the"),
+        (["--channels=3", "--ink=auto"], 2, "channels 3, ink auto: for labelled images only"),
+        (["--data", str(photos), "--renderer=fast"], 2, "--renderer: has no effect with --data"),
+        (["--data", str(photos), "--alphabet=abc", "--lookup=x.json"], 2, "--lookup and --alphabet both set the"),
         (["--data", str(photos), "--alphabet=abb"], 2, "units of an alphabet must be distinct"),
-        (["--data", str(photos), "--alphabet=ab"], 1, "of its samples cannot be used, more than --max_bad 0.1"),
+        (["--data", str(photos), "--alphabet=ab"], 1, "of its samples are invalid, more than the accepted 10.0%"),
         (["--data", str(tmp_path / "none")], 2, "No such file"),
-        (["--data", str(tmp_path / "one"), "--prefix", str(tmp_path / "x")], 1, "too few to hold 10% of them back"),
-        (["--data", str(photos), "--init_from", str(tmp_path / "no")], 2, "no model under the prefix"),
+        (["--data", str(tmp_path / "one"), "--prefix", str(tmp_path / "x")], 1, "too few to hold out 10% of them"),
+        (["--data", str(photos), "--init_from", str(tmp_path / "no")], 2, "no model under this prefix"),
         (["--data", str(photos), "--preset=word", "--kernels=4,3,3,3"], 2, "network.kernels: 4 is even"),
-        (["--data", str(photos), "--preset=word", "--height=8"], 2, "too small for these convolutions: nothing would"),
+        (["--data", str(photos), "--preset=word", "--height=8"], 2, "too small for these convolutions. Width x height"),
     ):
         assert train(["--cpu=1", "--num_proc=1", *arguments]) == status, arguments
         assert said in capsys.readouterr().err
@@ -197,33 +191,30 @@ def test_a_folder_of_fonts_may_have_a_picture_in_it(tmp_path: Path, fonts_folder
 def test_resume_takes_the_settings_of_the_run(tmp_path: Path, photos: Path) -> None:
     first = run(tmp_path, f"--data={photos}", "--num_epoch=1", "--learning_rate=0.0123", "--keep=7", "--prefix=r")
     assert first.returncode == 0, first.stderr
-    command = [sys.executable, "-m", "ctc_ocr", "train", f"--data={photos}", "--prefix=r", "--resume", "--num_epoch=2"]
-    done = subprocess.run(
-        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
-    )
+    done = run_here(train, tmp_path, f"--data={photos}", "--prefix=r", "--resume", "--num_epoch=2")
     assert done.returncode == 0, done.stderr
-    assert "Going on with num_epoch=2; it was 1 before" in done.stderr
-    assert done.stderr.count("Going on with") == 1
+    assert "Resuming with num_epoch=2; it was 1 before" in done.stderr
+    assert done.stderr.count("Resuming with") == 1
     stored = json.loads((tmp_path / "r.json").read_text())["hyperparameters"]["training"]
     assert (stored["learning_rate"], stored["keep"], stored["num_epoch"]) == (0.0123, 7, 2)
 
 
-def test_two_runs_under_one_prefix_do_not_go_on_together(tmp_path: Path, photos: Path) -> None:
+def test_two_runs_under_one_prefix_are_refused(tmp_path: Path, photos: Path) -> None:
     with locked_prefix(str(tmp_path / "." / "r")):
         refused = run(tmp_path, f"--data={photos}", "--num_epoch=1", "--prefix=r")
         assert refused.returncode == 1
-        assert "another training is under way under the prefix 'r'" in refused.stderr
-        assert list(tmp_path.iterdir()) == []
+        assert "r: another process is training under this prefix" in refused.stderr
+        assert [path.name for path in tmp_path.iterdir()] == ["r.lock"]
         assert run(tmp_path, f"--data={photos}", "--num_epoch=1", "--prefix=other").returncode == 0
     assert run(tmp_path, f"--data={photos}", "--num_epoch=1", "--prefix=r").returncode == 0
 
 
-def test_ink_that_looks_wrong_is_told_before_training(tmp_path: Path, photos: Path) -> None:
-    flags = (f"--data={photos}", "--num_epoch=1", "--max_bad=1")
+def test_a_warning_about_ink_before_training(tmp_path: Path, photos: Path) -> None:
+    flags = (f"--data={photos}", "--num_epoch=1", "--max_invalid=1")
     light = run(tmp_path, *flags, "--ink=light")
-    assert "40 of 40 images look like dark ink on light paper: --ink light" in light.stderr
+    assert "40 of 40 images seem to have dark ink on light paper: use --ink dark" in light.stderr
     dark = run(tmp_path, *flags, "--prefix=dark")
-    assert "light ink on dark paper, as it seems: 0" in dark.stderr
+    assert "images that seem to have light ink on dark paper: 0" in dark.stderr
     assert "--ink" not in dark.stderr
 
 
@@ -232,7 +223,7 @@ def test_a_name_that_is_empty_is_refused(name: str, capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit) as ended:
         train([f"--{name}", ""])
     assert ended.value.code == 2
-    assert f"argument --{name}: expected a name, got nothing" in capsys.readouterr().err
+    assert f"argument --{name}: expected a name, got an empty one" in capsys.readouterr().err
 
 
 def test_narrow_images_of_one_digit_can_be_trained_on(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,7 @@ from ctc_ocr.training.callbacks import log_lines
 from ctc_ocr.training.events import BatchEnd, EpochEnd
 from ctc_ocr.training.initialisation import initial_parameters
 from ctc_ocr.training.optimizer import clip_global_norm
-from ctc_ocr.training.resuming import newest
+from ctc_ocr.training.resume import newest
 from ctc_ocr.training.trainer import Trainer
 from tests.training_runs import CRNN, SMALL, epoch_end, make_source, run, training, weights
 
@@ -43,7 +43,7 @@ def test_a_resumed_run_gives_the_bits_of_one_that_was_not_stopped(
     run(settings, source, tmp_path / "part")
     for file in tmp_path.glob("part-0002*"):
         file.unlink()
-    assert newest(str(tmp_path / "part")).steps_done == 4
+    assert newest(str(tmp_path / "part")).updates_done == 4
     resumed, _ = run(settings, source, tmp_path / "part", first=4)
     for name, array in weights(whole).items():
         np.testing.assert_array_equal(weights(resumed)[name], array, err_msg=name)
@@ -68,11 +68,10 @@ def test_each_epoch_leaves_a_checkpoint_that_holds_its_weights(source: Generated
     assert [end.epoch for end in ends] == [0, 1]
     assert ends[1].train_loss < ends[0].train_loss
     assert [end.samples for end in ends] == [32, 64]
-    assert [end.step for end in ends] == [4, 8]
+    assert [end.update for end in ends] == [4, 8]
 
 
 def test_target_accuracy_ends_the_run(source: GeneratedSource, tmp_path: Path) -> None:
-    # Every share is at least the smallest float: any epoch reaches a target that low, unless nothing is right.
     _, events = run(training(num_epoch=40, target_accuracy=0.05, learning_rate=0.02), source, tmp_path / "ocr")
     ends = [event for event in events if isinstance(event, EpochEnd)]
     assert len(ends) < 40
@@ -81,10 +80,10 @@ def test_target_accuracy_ends_the_run(source: GeneratedSource, tmp_path: Path) -
 
 def test_resume_refuses_epochs_of_another_size_and_another_network(source: GeneratedSource, tmp_path: Path) -> None:
     run(SMALL, source, tmp_path / "ocr")
-    with pytest.raises(InputError, match="its epochs have 4 batches, and 3 are asked for"):
+    with pytest.raises(InputError, match="its epochs have 4 batches, and these settings give 3"):
         run(training(samples_per_epoch=24), source, tmp_path / "ocr", first=3)
     wider = replace(SMALL, network=replace(SMALL.network, num_hidden=17))
-    with pytest.raises(InputError, match="is a run with num_hidden=16, and 17 is asked for"):
+    with pytest.raises(InputError, match="the run has num_hidden=16, and 17 was given"):
         run(wider, source, tmp_path / "ocr", first=4)
 
 
@@ -110,7 +109,7 @@ def test_a_run_interrupted_at_any_batch_and_resumed_gives_the_same_bits(
 
     assert not run_interrupted(settings, source, tmp_path / "part", interrupt)
     point = newest(str(tmp_path / "part"))
-    assert point.steps_done == batch
+    assert point.updates_done == batch
     resumed, _ = run(settings, source, tmp_path / "part", first=batch)
     for name, array in weights(whole).items():
         np.testing.assert_array_equal(weights(resumed)[name], array, err_msg=name)
@@ -129,8 +128,8 @@ def test_weights_and_state_that_do_not_belong_together_are_not_resumed(
 ) -> None:
     run(SMALL, source, tmp_path / "ocr")
     (tmp_path / "ocr-0002.params").write_bytes((tmp_path / "ocr-0001.params").read_bytes())
-    assert newest(str(tmp_path / "ocr")).stored.epoch == 1
-    assert "ocr-0002.params: weights and optimizer state do not belong together" in caplog.text
+    assert newest(str(tmp_path / "ocr")).checkpoint.epoch == 1
+    assert "ocr-0002.params: its optimizer state belongs to other weights" in caplog.text
     (tmp_path / "ocr-0001.state.npz").write_bytes((tmp_path / "ocr-0002.state.npz").read_bytes())
     with pytest.raises(InputError, match="no checkpoint to resume"):
         newest(str(tmp_path / "ocr"))
@@ -138,22 +137,22 @@ def test_weights_and_state_that_do_not_belong_together_are_not_resumed(
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_saves_nothing(source: GeneratedSource, tmp_path: Path) -> None:
     hopeless = training(learning_rate=1e38, warmup_updates=0, samples_per_epoch=16)  # not before the last batch
-    with pytest.raises(RunError, match="no longer finite after 2 steps"):
+    with pytest.raises(RunError, match="not finite after 2 updates"):
         run(hopeless, source, tmp_path / "ocr")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_one_batch_can_be_learned_by_heart(source: GeneratedSource) -> None:
+def test_one_batch_can_be_overfitted(source: GeneratedSource) -> None:
     iterator: BatchIter = cached_batches(source, 8, 1)
     settings = training(num_epoch=500, learning_rate=0.01)
     trainer = Trainer(Model(settings, Alphabet(("0", "1"))), iterator, [mx.cpu()])
-    steps, loss, accuracy = trainer.overfit(iterator.next(), 1000)
+    updates, loss, accuracy = trainer.overfit(iterator.next(), 1000)
     assert accuracy == 1.0
-    assert steps < 1000
+    assert updates < 1000
     assert loss < 2.0
 
 
-def test_a_batch_is_learned_by_heart_however_short_the_run_itself_would_be(source: GeneratedSource) -> None:
+def test_a_batch_is_overfitted_however_short_the_run_itself_would_be(source: GeneratedSource) -> None:
     iterator: BatchIter = cached_batches(source, 8, 1)
     settings = training(num_epoch=1, learning_rate=0.01, schedule="cosine", warmup_updates=200)
     trainer = Trainer(Model(settings, Alphabet(("0", "1"))), iterator, [mx.cpu()])
@@ -167,7 +166,7 @@ def test_a_run_goes_on_only_with_its_own_images(source: GeneratedSource, tmp_pat
         trainer = Trainer(Model(SMALL, Alphabet(("0", "1"))), iterator, [mx.cpu()], fingerprint=fingerprint)
         point = newest(str(tmp_path / "ocr"))
         if refused:
-            with pytest.raises(InputError, match="a run with other images, or another division"):
+            with pytest.raises(InputError, match="the run has other images, or another split"):
                 trainer.resume(point)
         else:
             trainer.resume(point)
@@ -214,8 +213,8 @@ def test_the_plateau_is_called_by_its_name(caplog: pytest.LogCaptureFixture) -> 
         on = caplog.text
         caplog.clear()
         log_lines(epoch_end(empty_fraction=0.5))
-    assert "all-blank plateau: nothing is read in 95 %" in on
-    assert "Blanks: 99.0 % of all steps. Reads 12 as nothing, 34 as 34" in on
+    assert "all-blank plateau: 95 % of the predictions are empty" in on
+    assert "Blanks: 99.0 % of the time steps. Predictions: 12 -> (empty), 34 -> 34" in on
     assert "plateau" not in caplog.text
     assert "Epoch[0] Validation-accuracy=0.500000 Validation-lcs=0.200000 Validation-cer=0.400000" in on
     assert "Train-accuracy=0.000000 Train-cer=0.750000 Train-loss=9.0000 Learning-rate=0.003" in on
@@ -228,7 +227,7 @@ def test_both_losses_follow_the_same_curve(source: GeneratedSource) -> None:
         settings = training(loss=loss, samples_per_epoch=400)
         trainer = Trainer(Model(settings, Alphabet(tuple("01"))), iterator, [mx.cpu()])
         iterator.reset()
-        curves.append([trainer._step(batch)[0].asnumpy().mean() for batch in iterator])
+        curves.append([trainer._update(batch)[0].asnumpy().mean() for batch in iterator])
     assert len(curves[0]) == 50
     np.testing.assert_allclose(curves[1], curves[0], rtol=1e-3)
     assert curves[0][-1] < curves[0][0] / 2
@@ -239,11 +238,21 @@ def test_crnn_is_trained_saved_and_read(source: GeneratedSource, tmp_path: Path)
     settings = replace(training(num_epoch=1), network=network)
     trainer, events = run(settings, source, tmp_path / "ocr")
     validation = cached_batches(replace(source, stream=1), 16, 1)
-    images = np.concatenate([batch.data[0].asnumpy() for batch in validation])
-    readings = Predictor(tmp_path / "ocr").predict(list(images))
+    predictor = Predictor(tmp_path / "ocr")
+    # After four updates all texts are empty: what they are decoded from is compared too.
+    logits = trainer.network.symbol.get_internals()["pred_fc_output"]
+    parameters, averages = trainer.network.parameters()
+    texts = []
+    for batch in validation:
+        (pixels,) = batch.data
+        arguments = {**parameters, "data": pixels}
+        expected = mx.sym.log_softmax(logits).bind(mx.cpu(), arguments, aux_states=averages)
+        found = predictor.log_probabilities(pixels.asnumpy())
+        np.testing.assert_allclose(found, expected.forward()[0].asnumpy(), atol=1e-5)
+        assert np.ptp(found, axis=1).max() > 1e-3  # the images differ in it
+        texts += [each.text for each in predictor.predict(list(pixels.asnumpy()))]
     end = next(event for event in events if isinstance(event, EpochEnd))
-    truths = [reading.truth for reading in end.readings]
-    assert [each.text for each in readings] == [reading.text for reading in end.readings]
-    assert len(truths) == 16
-    _, auxiliary = trainer.parameters()
+    assert texts == [prediction.text for prediction in end.predictions]
+    assert len(texts) == 16
+    _, auxiliary = trainer.network.parameters()
     assert abs(auxiliary["conv0_norm_moving_mean"].asnumpy()).max() > 0

@@ -16,9 +16,11 @@ from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.sections import Data, Network
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
+from ctc_ocr.runtime.mxnet_internals import bound_executor, current_module
 from ctc_ocr.symbols import crnn
-from ctc_ocr.training.resuming import newest
-from ctc_ocr.training.trainer import Trainer, training_symbol
+from ctc_ocr.training.network import training_symbol
+from ctc_ocr.training.resume import newest
+from ctc_ocr.training.trainer import Trainer
 from tests.training_runs import SMALL, Batches, weights
 
 WIDTHS = (9, 22, 37, 60)
@@ -168,10 +170,10 @@ def test_what_lies_in_the_padding_changes_nothing(loss: str, batch_norm: bool) -
 def test_sizes_are_those_that_the_hyperparameters_tell(
     kernels: tuple[int, ...], strides: tuple[int, ...], pools: tuple[int, ...], keep_ratio: bool
 ) -> None:
-    shape = {"features": (2,) * len(kernels), "kernels": kernels, "strides": strides}
     for batch_norm, width in itertools.product((True, False), (36, 37, 38, 41, 47, 60)):
         network = Network(
-            "crnn", 1, 3, **shape, pool_heights=pools, pool_widths=pools[::-1], batch_norm=batch_norm
+            "crnn", 1, 3, features=(2,) * len(kernels), kernels=kernels, strides=strides, pool_heights=pools,
+            pool_widths=pools[::-1], batch_norm=batch_norm,
         )  # fmt: skip
         data = Data(min_length=1, max_length=1, width=width, height=29, keep_ratio=keep_ratio)
         settings = Hyperparameters(data, network)
@@ -190,15 +192,15 @@ def test_sizes_are_those_that_the_hyperparameters_tell(
                 assert (
                     steps * settings.geometry.columns_per_step >= own > (steps - 1) * settings.geometry.columns_per_step
                 )
-                columns = (steps * settings.geometry.columns_per_step,)
-                assert logits.infer_shape(data=(1, 29, *columns))[1] == [(steps, 1, 5)]
+                shape = (1, 29, steps * settings.geometry.columns_per_step)
+                assert logits.infer_shape(data=shape)[1] == [(steps, 1, 5)]
 
 
 def lines(settings: Hyperparameters, *largest: int) -> Batches:
     """A batch for each of these widths, of lines as wide, or less, or wholly black."""
     generator = np.random.default_rng(2)
     size, height = settings.training.batch_size, settings.data.height
-    arrays = []
+    arrays: list[dict[str, np.ndarray]] = []
     for width in largest:
         pixels = np.zeros((size, height, settings.geometry.full_width), np.uint8)
         pixels[:, :, :width] = generator.integers(0, 256, (size, height, width))
@@ -217,10 +219,10 @@ def test_moving_averages_are_shared_between_widths() -> None:
     settings = line_settings()
     trainer, iterator = trainer_of(settings, lines(settings, 60, 20, 60, 40))
     for batch in iterator:
-        trainer._step(batch)
-    shared = {name: array.asnumpy() for name, array in trainer.parameters()[1].items()}
-    assert len(trainer.modules._buckets) == 3
-    for module in trainer.modules._buckets.values():
+        trainer._update(batch)
+    shared = {name: array.asnumpy() for name, array in trainer.network.parameters()[1].items()}
+    assert len(trainer.network._modules._buckets) == 3
+    for module in trainer.network._modules._buckets.values():
         found = module._exec_group.execs[0].aux_dict
         for name, values in shared.items():
             np.testing.assert_array_equal(found[name].asnumpy(), values, err_msg=name)
@@ -230,10 +232,10 @@ def test_moving_averages_are_those_of_the_last_step() -> None:
     settings = line_settings(features=(32, 32))
     trainer, iterator = trainer_of(settings, lines(settings, *[60, 20] * 20))
     for batch in iterator:
-        trainer._step(batch)
-        now = {name: array.asnumpy() for name, array in trainer.parameters()[1].items()}
+        trainer._update(batch)
+        now = {name: array.asnumpy() for name, array in trainer.network.parameters()[1].items()}
         mx.nd.waitall()
-        executor = trainer.module._exec_group.execs[0]
+        executor = bound_executor(current_module(trainer.network._modules))
         for name, values in now.items():
             np.testing.assert_array_equal(executor.aux_dict[name].asnumpy(), values, err_msg=name)
 
@@ -251,8 +253,8 @@ def test_the_moving_averages_are_those_of_all_batches_in_turn() -> None:
         values = (settings.network.input_mean - pixels) / settings.network.input_scale * inside[:, None, :]
         mean = 0.9 * mean + 0.1 * weight * values.mean()
         variance = 0.9 * variance + 0.1 * weight**2 * values.var()
-        trainer._step(batch)
-    auxiliary = trainer.parameters()[1]
+        trainer._update(batch)
+    auxiliary = trainer.network.parameters()[1]
     np.testing.assert_allclose(auxiliary["conv0_norm_moving_mean"].asnumpy(), mean, rtol=1e-4)
     np.testing.assert_allclose(auxiliary["conv0_norm_moving_var"].asnumpy(), variance, rtol=1e-3)
 
@@ -269,7 +271,7 @@ def test_a_resumed_run_of_many_widths_gives_the_same_bits(tmp_path: Path, optimi
 
     part, iterator = trainer_of(settings, batches)
     for batch in itertools.islice(iterator, 3):
-        part._step(batch)
+        part._update(batch)
         part.batches_done += 1
     part.save(str(tmp_path / "part"), 1)
     mx.random.seed(99)  # as another process would begin with another one
@@ -279,8 +281,8 @@ def test_a_resumed_run_of_many_widths_gives_the_same_bits(tmp_path: Path, optimi
     assert resumed.fit(iterator, validation, str(tmp_path / "part"), lambda: 0.0)
     assert resumed.best == whole.best
     for kind in (0, 1):
-        for name, array in whole.parameters()[kind].items():
-            found = resumed.parameters()[kind][name].asnumpy()
+        for name, array in whole.network.parameters()[kind].items():
+            found = resumed.network.parameters()[kind][name].asnumpy()
             np.testing.assert_array_equal(found, array.asnumpy(), err_msg=name)
 
 
@@ -301,15 +303,15 @@ def test_resume_refuses_another_alphabet_and_tells_of_another_augmentation(
     settings = line_settings()
     batches = lines(settings, 60)
     trainer, iterator = trainer_of(settings, batches)
-    trainer._step(next(iterator))
+    trainer._update(next(iterator))
     trainer.save(str(tmp_path / "ocr"), 1)
     other = Trainer(Model(settings, Alphabet(("a", "b", "d"))), batches.iterator(), [mx.cpu()])
     point = newest(str(tmp_path / "ocr"))
     before = weights(other)
-    with pytest.raises(InputError, match="is a run with another alphabet"):
+    with pytest.raises(InputError, match="the run has another alphabet"):
         other.resume(point)
     assert all((weights(other)[name] == before[name]).all() for name in before)
     changed = replace(settings, augmentation=replace(settings.augmentation, augment=True))
     with caplog.at_level(logging.INFO, logger="ctc_ocr"):
         trainer_of(changed, batches)[0].resume(point)
-    assert "Going on with augment=True; it was False before" in caplog.text
+    assert "Resuming with augment=True; it was False before" in caplog.text

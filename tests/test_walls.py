@@ -1,6 +1,7 @@
-"""The walls between the layers, held by walking the imports and by looking into a live worker."""
+"""The walls between the rooms, held by walking the imports and by looking into a live image process."""
 
 import ast
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -9,67 +10,60 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.imports import imports, modules, room_of
 from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.generation.pool import ArraySpec, BatchPool
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 
 ROOT = Path(__file__).resolve().parent.parent
-WITHOUT_MXNET = (
-    "rendering", "generation", "augmentation", "decoding", "metrics", "datasets", "cli", "images", "alphabet",
-    "hyperparameters", "errors", "beam_search", "beam_search_kernels", "language_model", "reading", "calibration",
-    "calibration_file", "evaluation", "compiled", "preparation",
-)  # fmt: skip
-# The DataIter is MXNet's; RecordIO would be, too.
-EXCEPTIONS = {"ctc_ocr.datasets.iterator"}
-FORBIDDEN = {  # layer -> what it must not import, at any place in a module
-    "symbols": ("datasets", "metrics", "training", "losses", "generation", "rendering", "cli"),
-    "losses": ("datasets", "metrics", "training", "symbols", "generation", "rendering", "cli"),
-    "datasets": ("symbols", "losses", "training", "prediction", "cli"),
-    "rendering": ("generation", "datasets", "training", "prediction", "symbols", "losses", "cli"),
-    "generation": ("datasets", "training", "prediction", "symbols", "losses", "cli"),
-    "prediction": ("training", "cli"),
-    "export": ("training", "cli"),
-    "checkpoint": ("training", "prediction", "cli"),
-    "decoding": ("training", "prediction", "cli"),
-    "metrics": ("training", "prediction", "cli"),
-    "training": ("cli", "prediction"),
-}
-MAY_PRINT = ("cli", "training.callbacks")
-JOINS_LAYERS = "ctc_ocr.training.trainer"
-
-
-def modules(root: Path) -> dict[str, ast.Module]:
-    """The package's modules, parsed, by their dotted names."""
-    found = {}
-    for path in (root / "ctc_ocr").rglob("*.py"):
-        parts = path.relative_to(root).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = ast.parse(path.read_text())
-    return found
-
-
-def imports(tree: ast.AST, at_import_time: bool) -> set[str]:
-    """Dotted names that a module imports; at import time: without those in functions and for type checkers."""
-    found: set[str] = set()
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
-        elif not (at_import_time and is_later(node)):
-            found |= imports(node, at_import_time)
-    return found
-
-
-def is_later(node: ast.AST) -> bool:
-    """Whether what stands below a node is not run when the module is imported."""
-    if isinstance(node, ast.If):
-        return "TYPE_CHECKING" in ast.dump(node.test)
-    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-
-
-def within(name: str, *layers: str) -> bool:
-    return any(f"{name}.".startswith(f"ctc_ocr.{layer}.") for layer in layers)
+# room -> the rooms that it may import, at any time. Every room is here, and each line is needed: see the tests.
+MAY_IMPORT: dict[str, set[str]] = {
+    "version": set(),
+    "errors": set(),
+    "runtime": {"errors"},
+    "registry": {"errors"},
+    "alphabet": {"errors", "runtime"},
+    "config": {"alphabet", "errors", "registry", "runtime"},
+    "images": {"config", "errors", "runtime"},
+    "rendering": {"config", "errors", "images", "runtime"},
+    "generation": {"errors"},
+    "datasets": {"alphabet", "config", "errors", "generation", "images", "registry", "rendering", "runtime"},
+    "decoding": {"alphabet", "errors", "runtime"},
+    "evaluation": {"alphabet", "errors"},
+    "checkpoint": {"alphabet", "config", "errors", "evaluation", "runtime"},
+    "symbols": {"config", "runtime"},
+    "losses": {"alphabet", "errors", "runtime"},
+    "inference": {
+        "alphabet", "checkpoint", "config", "datasets", "decoding", "errors", "evaluation", "images", "runtime",
+        "symbols",
+    },
+    "training": {
+        "alphabet", "checkpoint", "config", "datasets", "errors", "evaluation", "generation", "images", "inference",
+        "losses", "registry", "rendering", "runtime", "symbols",
+    },
+    "cli": {
+        "alphabet", "checkpoint", "config", "datasets", "decoding", "errors", "evaluation", "images", "inference",
+        "losses", "registry", "runtime", "training", "version",
+    },
+}  # fmt: skip
+DOOR = "ctc_ocr.runtime.mxnet"
+# Modules that importing makes import MXNet. All others do not: image processes, help texts and the face need none.
+IMPORT_MXNET = {
+    "runtime.mxnet", "runtime.devices", "runtime.host_memory", "runtime.mxnet_internals",
+    "checkpoint.model_files",
+    "datasets.iterator",
+    "symbols.crnn", "symbols.images", "symbols.lstm", "symbols.summary",
+    "losses", "losses.ctc", "losses.feasibility", "losses.warpctc", "losses.warpctc_library",
+    "inference.batch", "inference.calibrate", "inference.constant_folding", "inference.evaluate", "inference.graph",
+    "inference.network", "inference.predictor",
+    "training.network", "training.optimizer", "training.resume", "training.trainer", "training.transfer",
+}  # fmt: skip
+# Only this module joins the network's parts, and only the session reaches from training into inference.
+JOINS_NETWORK, SESSION = "ctc_ocr.training.network", "ctc_ocr.training.session"
+MAY_PRINT = ("cli.", "runtime.progress")
+INTERNALS = "ctc_ocr.runtime.mxnet_internals"
+PRIVATE = re.compile(r"\._exec_group\b|\._curr_module\b|\._updater\b|\._LIB\b|\b_LIB\b")
 
 
 def reached(start: str, trees: dict[str, ast.Module]) -> set[str]:
@@ -86,28 +80,45 @@ def reached(start: str, trees: dict[str, ast.Module]) -> set[str]:
     return seen
 
 
+def rooms_imported(name: str, tree: ast.Module, trees: dict[str, ast.Module]) -> set[tuple[str, str]]:
+    """(room, module) of the package's modules that a module imports at any time."""
+    found = set()
+    for each in imports(tree, at_import_time=False):
+        parts = each.split(".")
+        known = next((".".join(parts[:n]) for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in trees), None)
+        if known and room_of(known) not in ("", room_of(name)):
+            found.add((room_of(known), known))
+    return found
+
+
 def violations(root: Path) -> list[str]:
     trees = modules(root)
     found = []
     for name, tree in trees.items():
-        if within(name, *WITHOUT_MXNET) and name not in EXCEPTIONS:
-            door = {"mxnet", "ctc_ocr.runtime.mxnet"}
-            found += [f"{name} imports MXNet" for each in reached(name, trees) if {each, each.split(".")[0]} & door]
-        for layer, forbidden in FORBIDDEN.items():
-            if within(name, layer):
-                named = imports(tree, at_import_time=False)
-                found += [f"{name} imports {each}" for each in named if within(each, *forbidden)]
-        if within(name, "training") and name != JOINS_LAYERS:
-            found += [
-                f"{name} joins layers: {each}"
-                for each in imports(tree, at_import_time=False)
-                if within(each, "symbols", "losses", "datasets", "training.trainer")
-            ]
-        if any(each.split(".")[0] in ("scripts", "tests") for each in imports(tree, at_import_time=False)):
-            found.append(f"{name} imports scripts or tests")
+        short = name.removeprefix("ctc_ocr.")
+        own = room_of(name)
+        used = rooms_imported(name, tree, trees)
+        if own not in ("", "__main__"):
+            allowed = MAY_IMPORT.get(own)
+            if allowed is None:
+                found.append(f"{own} is a room that has no rule")
+            found += [f"{name} imports {module}" for room, module in used if room not in (allowed or set())]
+        reaches = any({each, each.split(".")[0]} & {"mxnet", DOOR} for each in reached(name, trees))
+        if reaches and short not in IMPORT_MXNET:
+            found.append(f"{name} imports MXNet")
+        if own == "training" and name not in (JOINS_NETWORK, SESSION):
+            joined = [module for room, module in used if room in ("symbols", "losses", "inference")]
+            found += [f"{name} joins the network's parts: {module}" for module in joined]
+        everything = set(imports(tree, at_import_time=False))
+        if any(each.split(".")[0] in ("scripts", "tests", "benchmarks", "examples") for each in everything):
+            found.append(f"{name} imports scripts, tests, benchmarks or examples")
         calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-        if not within(name, *MAY_PRINT) and any(getattr(call.func, "id", "") == "print" for call in calls):
+        if not short.startswith(MAY_PRINT) and any(getattr(call.func, "id", "") == "print" for call in calls):
             found.append(f"{name} prints")
+        path = root / Path(*name.split("."))
+        text = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")
+        if name != INTERNALS and PRIVATE.search(text):
+            found.append(f"{name} uses a private part of MXNet")
     return found
 
 
@@ -115,21 +126,47 @@ def test_walls_hold() -> None:
     assert violations(ROOT) == []
 
 
+def test_every_rule_is_about_a_room_and_is_used() -> None:
+    trees = modules(ROOT)
+    assert {room_of(name) for name in trees} - {"", "__main__"} == set(MAY_IMPORT)
+    used: dict[str, set[str]] = {room: set() for room in MAY_IMPORT}
+    for name, tree in trees.items():
+        if room_of(name) in used:
+            used[room_of(name)] |= {room for room, _ in rooms_imported(name, tree, trees)}
+    assert {room: allowed - used[room] for room, allowed in MAY_IMPORT.items() if allowed - used[room]} == {}
+    for short in IMPORT_MXNET:
+        assert {DOOR, "mxnet"} & reached(f"ctc_ocr.{short}", trees), f"{short} does not import MXNet any more"
+
+
+def test_rooms_have_an_order() -> None:
+    """No circles: each room imports only those before it."""
+    before: set[str] = set()
+    left = dict(MAY_IMPORT)
+    while left:
+        ready = {room for room, allowed in left.items() if allowed <= before}
+        assert ready, f"a circle among {sorted(left)}"
+        before |= ready
+        left = {room: allowed for room, allowed in left.items() if room not in ready}
+
+
 @pytest.mark.parametrize(
     ("file", "line", "complaint"),
     [
-        ("rendering/text.py", "from ctc_ocr.runtime.mxnet import mx", "rendering.text imports MXNet"),
+        ("rendering/fonts.py", "from ctc_ocr.runtime.mxnet import mx", "rendering.fonts imports MXNet"),
         ("alphabet.py", "import mxnet.ndarray", "cli.train imports MXNet"),
-        ("symbols/lstm.py", "from ctc_ocr import metrics", "symbols.lstm imports ctc_ocr.evaluation.metrics"),
+        ("symbols/lstm.py", "from ctc_ocr.evaluation import metrics", "symbols.lstm imports ctc_ocr.evaluation"),
         (
-            "prediction.py",
+            "inference/predictor.py",
             "def f():\n    import ctc_ocr.training.trainer",
-            "prediction imports ctc_ocr.training.trainer",
+            "predictor imports ctc_ocr.training",
         ),
-        ("training/callbacks.py", "from ctc_ocr.training.trainer import Trainer", "callbacks joins layers"),
-        ("training/optimizer.py", "import tests.models", "optimizer imports scripts or tests"),
-        ("metrics.py", "print(1)", "metrics prints"),
+        ("training/callbacks.py", "from ctc_ocr import losses", "callbacks joins the network's parts"),
+        ("training/trainer.py", "from ctc_ocr.inference.predictor import Predictor", "trainer joins the network's"),
+        ("training/optimizer.py", "import tests.models", "optimizer imports scripts, tests"),
+        ("evaluation/metrics.py", "print(1)", "metrics prints"),
         ("datasets/iterator.py", "from ctc_ocr import losses", "iterator imports ctc_ocr.losses"),
+        ("training/trainer.py", "x = module._exec_group", "trainer uses a private part of MXNet"),
+        ("attic.py", "x = 1", "attic is a room that has no rule"),
     ],
 )
 def test_planted_violation_is_found(tmp_path: Path, file: str, line: str, complaint: str) -> None:
@@ -141,7 +178,7 @@ def test_planted_violation_is_found(tmp_path: Path, file: str, line: str, compla
 
 @dataclass(frozen=True)
 class Spy:
-    """Fills batches as the real source does, and tells which modules its process has imported."""
+    """Fills batches as the real source does, and reports which modules its process has imported."""
 
     source: GeneratedSource
 
@@ -150,14 +187,14 @@ class Spy:
 
     def fill(self, number: int, arrays: dict[str, np.ndarray]) -> None:
         self.source.fill(number, {name: array for name, array in arrays.items() if name != "modules"})
-        told = " ".join(sys.modules).encode()[:100_000]
+        names = " ".join(sys.modules).encode()[:100_000]
         arrays["modules"][:] = 0
-        arrays["modules"][: len(told)] = np.frombuffer(told, np.uint8)
+        arrays["modules"][: len(names)] = np.frombuffer(names, np.uint8)
 
 
-def test_worker_imports_neither_mxnet_nor_training(ubuntu_font: str) -> None:
+def test_an_image_process_imports_neither_mxnet_nor_training(ubuntu_font: str) -> None:
     spy = Spy(GeneratedSource(CaptchaLibraryRenderer((ubuntu_font,)), Data(), 2, seed=0, stream=0))
     with BatchPool(spy, 1, range(1)) as pool:
-        told = bytes(next(pool)["modules"]).rstrip(b"\0").decode().split()
-    assert "ctc_ocr.rendering.captcha_library" in told
-    assert [each for each in told if each.split(".")[0] == "mxnet" or each.startswith("ctc_ocr.training")] == []
+        names = bytes(next(pool)["modules"]).rstrip(b"\0").decode().split()
+    assert "ctc_ocr.rendering.captcha_library" in names
+    assert [each for each in names if each.split(".")[0] == "mxnet" or each.startswith("ctc_ocr.training")] == []

@@ -17,8 +17,8 @@ from ctc_ocr.datasets.iterator import BatchIter, cached_batches, streamed_batche
 from ctc_ocr.generation.pool import ArraySpec, BatchPool
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 from ctc_ocr.runtime.mxnet import mx
-from ctc_ocr.training.events import EpochEnd, Reading
-from ctc_ocr.training.resuming import newest
+from ctc_ocr.training.events import EpochEnd, ValidationPrediction
+from ctc_ocr.training.resume import newest
 from ctc_ocr.training.trainer import Trainer
 
 SMALL = Hyperparameters(
@@ -65,13 +65,13 @@ def run(
 
 
 def weights(trainer: Trainer) -> dict[str, np.ndarray]:
-    return {name: array.asnumpy() for name, array in trainer.parameters()[0].items()}
+    return {name: array.asnumpy() for name, array in trainer.network.parameters()[0].items()}
 
 
 def epoch_end(epoch: int = 0, best_epoch: int = 1, empty_fraction: float = 0.5, cer: float = 0.4) -> EpochEnd:
     return EpochEnd(
         epoch=epoch,
-        step=epoch * 10 + 10,
+        update=epoch * 10 + 10,
         samples=epoch * 320 + 320,
         seconds=1.5,
         speed=213.0,
@@ -87,7 +87,7 @@ def epoch_end(epoch: int = 0, best_epoch: int = 1, empty_fraction: float = 0.5, 
         blank_fraction=0.99,
         empty_fraction=empty_fraction,
         best_epoch=best_epoch,
-        readings=(Reading("12", "", 2), Reading("34", "34", 0)),
+        predictions=(ValidationPrediction("12", "", 2), ValidationPrediction("34", "34", 0)),
     )
 
 

@@ -65,7 +65,7 @@ class Work:
 
     def evaluate(self, prefix: str, source: str, *arguments: str) -> dict[str, Any]:
         """The report of `ctc-ocr evaluate` with the best epoch by validation."""
-        self.command("evaluate", prefix, source, "--epoch", "best", "--json", "report.json", *arguments)
+        self.command("evaluate", prefix, source, "--epoch", "best", "--report", "report.json", *arguments)
         report: dict[str, Any] = json.loads((self.folder / "report.json").read_text(encoding="utf-8"))
         return report
 

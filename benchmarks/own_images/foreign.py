@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _shown(work: Work, counts: tuple[int, ...], seconds: dict[str, float], reports: dict[str, Any]) -> str:
-    rows = [(0, "0 (nothing is learned)", _read(reports["digits, 0"]), "-", "-")]
+    rows: list[tuple[object, ...]] = [(0, "0 (nothing is learned)", _read(reports["digits, 0"]), "-", "-")]
     for count in counts:
         names = (f"nothing, {count}", f"digits, {count}")
         rows.append(

@@ -1,4 +1,4 @@
-"""PREFIX.json: all that is needed to rebuild a network and to read its output. No MXNet."""
+"""PREFIX.json: the hyperparameters and the alphabet of a model. No MXNet."""
 
 import json
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.text_files import read_json
 
 FORMAT, VERSION = "ctc_ocr model", 2
-READ_VERSIONS = (1, 2)  # 1 has some hyperparameters under older names
+READ_VERSIONS = (1, 2)  # version 1 has older names for some hyperparameters
 
 
 @dataclass(frozen=True)
 class Model:
-    """Hyperparameters and alphabet of a network."""
+    """What is needed to rebuild a network and to decode its output, besides the weights."""
 
     hyperparameters: Hyperparameters
     alphabet: Alphabet
@@ -32,7 +32,8 @@ class Model:
 
     @classmethod
     def from_file(cls, path: Path) -> "Model":
-        """Raises InputError that names the file for anything that is not such a description."""
+        """Raises InputError that names the file if it is missing or not a description of these versions, or if its
+        architecture is not registered."""
         values = read_json(path)
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise InputError(f"not the description of a model: expected the format {FORMAT!r}", path)
@@ -41,7 +42,11 @@ class Model:
             raise InputError(f"version {values.get('version')!r} is not known; accepted: {accepted}", path)
         expected = {"format", "version", "hyperparameters", "alphabet"}
         if set(values) != expected:
-            raise InputError(f"unknown or missing keys: {', '.join(sorted(set(values) ^ expected))}", path)
+            raise InputError(
+                f"expected the keys {', '.join(sorted(expected))}; unknown or missing: "
+                f"{', '.join(sorted(set(values) ^ expected))}",
+                path,
+            )
         hyperparameters = Hyperparameters.from_dict(values["hyperparameters"], where=str(path))
         lookup = values["alphabet"]
         if not isinstance(lookup, dict) or not all(type(code) is int for code in lookup.values()):

@@ -1,6 +1,7 @@
-"""PREFIX-history.csv: what each epoch of a run cost and brought, one row an epoch."""
+"""PREFIX-history.csv: losses, accuracies and duration of each epoch of a run, one row per epoch. No MXNet."""
 
 import csv
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
@@ -8,16 +9,17 @@ from pathlib import Path
 
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.atomic_files import replacing
+from ctc_ocr.runtime.text_files import read_text
 
 
 @dataclass(frozen=True)
 class Row:
-    """One epoch. Losses are nats a sample, accuracies shares of samples, CER edits a unit of the labels."""
+    """One epoch. Losses are in nats per sample, accuracies are 0 to 1, CER is edits per unit of the labels."""
 
     epoch: int  # the number of its checkpoint: the first is 1
     samples: int  # trained on since the run began
     seconds: float  # of this epoch's training, without validation
-    learning_rate: float  # of the epoch's last step
+    learning_rate: float  # of the epoch's last update
     train_loss: float
     train_accuracy: float
     train_cer: float
@@ -30,40 +32,37 @@ COLUMNS = tuple(each.name for each in fields(Row))
 
 
 def rank(cer: float, loss: float) -> tuple[float, float]:
-    """What orders validations, the better first: the lower CER, and of equal ones the lower loss.
+    """A key that sorts validations, the best first: by CER, and where it is equal by loss. NaN comes last.
 
-    The loss tells runs apart that still read nothing. What is not a number comes last.
+    The loss orders epochs within the all-blank plateau, where every CER is 1.
     """
     return (math.inf if math.isnan(cer) else cer, math.inf if math.isnan(loss) else loss)
 
 
-def path_of(prefix: str | Path) -> Path:
-    """The file of the run under a prefix."""
+def history_path(prefix: str | Path) -> Path:
     return Path(f"{prefix}-history.csv")
 
 
 def write(prefix: str | Path, rows: Sequence[Row]) -> None:
-    """Replace the run's history. Raises RunError if the disk refuses."""
-    with replacing(path_of(prefix)) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    """Replace the run's history. Raises RunError if it cannot be written."""
+    with replacing(history_path(prefix)) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(COLUMNS)
         table.writerows(map(astuple, rows))
 
 
 def read(prefix: str | Path) -> list[Row]:
-    """The run's history; empty if it has none. Raises InputError that names the file and row of what is no history."""
-    path = path_of(prefix)
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            head, *body = csv.reader(file)
-    except FileNotFoundError:
+    """The run's history; empty if the file does not exist. Raises InputError that names the file and row if it is
+    broken."""
+    path = history_path(prefix)
+    if not path.exists():
         return []
-    except OSError as error:
-        raise InputError(str(error.strerror), path) from None
+    try:
+        header, *body = csv.reader(io.StringIO(read_text(path), newline=""))
     except (ValueError, csv.Error):
         raise InputError("not the history of a run", path) from None
-    if tuple(head) != COLUMNS:
-        raise InputError(f"{path}, row 1: expected the columns {', '.join(COLUMNS)}")
+    if tuple(header) != COLUMNS:
+        raise InputError(f"expected the columns {', '.join(COLUMNS)}", f"{path}, row 1")
     return [_row(f"{path}, row {number}", values) for number, values in enumerate(body, start=2)]
 
 

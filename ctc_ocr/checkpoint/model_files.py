@@ -1,10 +1,7 @@
-"""A model's files: written, and read with every part checked, wherever they came from.
-
-Each file is written under a temporary name and then renamed, so that a crash leaves the older files whole.
-"""
+"""The three files of a model, PREFIX.json, PREFIX-symbol.json and PREFIX-0001.params: saved, and loaded with every part
+checked."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +11,11 @@ import numpy as np
 from ctc_ocr.checkpoint import symbol_json
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.params_file import read_params
-from ctc_ocr.checkpoint.run_files import description_path, epochs, params_path, symbol_path
+from ctc_ocr.checkpoint.run_files import Epoch, description_path, existing_epoch, params_path, symbol_path
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.runtime.mxnet import mx
+from ctc_ocr.runtime.mxnet_errors import reason_of
 from ctc_ocr.runtime.text_files import read_bytes
 from ctc_ocr.runtime.types import MXArray, Symbol
 
@@ -26,10 +24,10 @@ LAST_LAYER = "pred_fc"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model as it was read. `model` is None where no PREFIX.json is beside it (MXNet's own example).
+    """A model as it was loaded. `model` is None if there is no PREFIX.json, as with MXNet's own example.
 
-    `symbol` is all of the stored symbol, or, if it has operators that this MXNet does not know, what leads to the
-    output of the last layer, pred_fc. The parameters are {name: NDArray} on the CPU.
+    `symbol` is the whole stored symbol, or, if that has operators which this MXNet does not know, the part up to the
+    output of the last layer, pred_fc. The parameters are {name: array} on the CPU.
     """
 
     symbol: Symbol
@@ -43,6 +41,14 @@ class Checkpoint:
     def params_file(self) -> Path:
         return params_path(self.prefix, self.epoch)
 
+    @property
+    def symbol_file(self) -> Path:
+        return symbol_path(self.prefix)
+
+    @property
+    def description_file(self) -> Path:
+        return description_path(self.prefix)
+
 
 def save(
     prefix: str | Path,
@@ -52,35 +58,32 @@ def save(
     aux_params: Mapping[str, MXArray],
     model: Model,
 ) -> Path:
-    """Write the model's three files, the .params last, and return its path. Raises RunError if the disk refuses."""
-    prefix = str(prefix)
+    """Write the three files, the .params last, and return its path. Raises RunError if one cannot be written.
+
+    Each file is replaced as a whole: a crash leaves the older one.
+    """
     named = {f"arg:{name}": array.as_in_context(mx.cpu()) for name, array in arg_params.items()}
     named.update({f"aux:{name}": array.as_in_context(mx.cpu()) for name, array in aux_params.items()})
     with replacing(description_path(prefix)) as temporary:
         temporary.write_text(model.to_json(), encoding="utf-8")
     with replacing(symbol_path(prefix)) as temporary:
         temporary.write_text(symbol.tojson(), encoding="utf-8")
-    with replacing(params_path(prefix, epoch)) as temporary:
+    path = params_path(prefix, epoch)
+    with replacing(path) as temporary:
         try:
             mx.nd.save(str(temporary), named)
         except mx.base.MXNetError as error:
-            raise RunError(f"{params_path(prefix, epoch)}: cannot be written: {first_line(error)}") from None
-    return params_path(prefix, epoch)
+            raise RunError(f"cannot be written: {reason_of(error)}", path) from None
+    return path
 
 
-def load(prefix: str | Path, epoch: int | None = None) -> Checkpoint:
-    """Read a checkpoint; no epoch: the highest one.
+def load(prefix: str | Path, epoch: Epoch | None = None) -> Checkpoint:
+    """Load an epoch of a run: its number, or see `existing_epoch`.
 
-    Raises InputError that names the file for a prefix or an epoch that is not there, and for files that are broken.
+    Raises InputError if there is no such prefix or epoch, or if a file is broken.
     """
     prefix = str(prefix)
-    existing = epochs(prefix)
-    if not existing:
-        raise InputError(f"no model under the prefix {prefix!r}: looked for {prefix}-0001.params and later epochs")
-    if epoch is None:
-        epoch = existing[-1]
-    elif epoch not in existing:
-        raise InputError(f"no epoch {epoch} under the prefix {prefix!r}: there are {_ranges(existing)}")
+    epoch = existing_epoch(prefix, epoch)
     description = description_path(prefix)
     model = Model.from_file(description) if description.exists() else None
     arg_params, aux_params = _load_params(params_path(prefix, epoch))
@@ -89,49 +92,41 @@ def load(prefix: str | Path, epoch: int | None = None) -> Checkpoint:
 
 def _load_params(path: Path) -> tuple[dict[str, MXArray], dict[str, MXArray]]:
     found: dict[str, dict[str, MXArray]] = {"arg": {}, "aux": {}}
-    for name, array in read_params(path).items():
-        kind, _, bare = name.partition(":")
-        if kind not in found or not bare:
-            raise InputError(f"{name!r} is the name of no parameter; they begin with arg: or aux:", path)
+    for prefixed, array in read_params(path).items():
+        kind, _, name = prefixed.partition(":")
+        if kind not in found or not name:
+            raise InputError(f"{prefixed!r} is not the name of a parameter; expected arg:NAME or aux:NAME", path)
         if not np.isfinite(array).all():
-            raise InputError(f"{bare} has values that are not finite numbers", path)
-        found[kind][bare] = mx.nd.array(array, dtype=array.dtype)
+            raise InputError(f"{name} has values that are not finite numbers", path)
+        found[kind][name] = mx.nd.array(array, dtype=array.dtype)
     return found["arg"], found["aux"]
 
 
 def _load_symbol(path: Path) -> Symbol:
-    text = read_bytes(path)
+    """The stored symbol, or the part up to the last layer if the rest has unknown operators."""
+    encoded = read_bytes(path)
     try:
-        graph = symbol_json.parse(text)
+        graph = symbol_json.parse(encoded)
         try:
-            return mx.sym.load_json(json.dumps(graph))
+            return _to_symbol(graph)
         except mx.base.MXNetError as error:
             head = symbol_json.find(graph, LAST_LAYER)
             if head is None:
-                said = first_line(error)
                 raise InputError(
-                    f"MXNet cannot load this symbol ({said}), and there is no {LAST_LAYER} in it"
+                    f"has no layer {LAST_LAYER}, and MXNet cannot load this symbol: {reason_of(error)}"
                 ) from None
         try:
-            return mx.sym.load_json(json.dumps(symbol_json.cut(graph, head)))
+            return _to_symbol(symbol_json.cut(graph, head))
         except mx.base.MXNetError as error:
-            raise InputError(f"MXNet cannot load this symbol: {first_line(error)}") from None
+            raise InputError(f"MXNet cannot load this symbol: {reason_of(error)}") from None
     except InputError as error:
         raise error.within(path) from None
 
 
-def first_line(error: Exception) -> str:
-    """What MXNet says, without its stack trace and its own source line."""
-    said = next((line for line in str(error).splitlines() if "Error:" in line), str(error).splitlines()[0])
-    return re.sub(r"^\S*Error: |\[[\d:]+\] \S+: ", "", said).strip()
+def _to_symbol(graph: symbol_json.Graph) -> Symbol:
+    """Load a graph as one of this MXNet's version: of any other version, MXNet prints notices on stderr.
 
-
-def _ranges(numbers: list[int]) -> str:
-    """Ascending numbers in words: 1 to 5, 7."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+    The conversions that this skips are for operators of MXNet before 0.9.5, which no network of this package has.
+    """
+    attributes = json.loads(mx.sym.Variable("data").tojson())["attrs"]
+    return mx.sym.load_json(json.dumps({**graph, "attrs": attributes}))

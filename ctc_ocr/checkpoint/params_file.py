@@ -1,8 +1,8 @@
 """MXNet's .params files, read with every length checked against the file.
 
-MXNet's own reader trusts the lengths in a file: a truncated or foreign one can make it ask for any amount of memory.
-The format (src/ndarray/ndarray.cc of MXNet): a list magic, arrays, then their names; arrays have been written in four
-versions, which differ in how the shape is stored.
+MXNet's own reader trusts the lengths in a file: a truncated or foreign one can make it allocate any amount of memory.
+The format (src/ndarray/ndarray.cc of MXNet) is a list magic, arrays, then their names. Arrays have four versions, which
+differ in how the shape is stored. No MXNet here.
 """
 
 import math
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.text_files import read_bytes
 
 LIST_MAGIC = 0x112
 SHAPE_INT64, DENSE, DENSE_NUMPY_SHAPES = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
@@ -21,7 +22,7 @@ MAX_AXES = 32
 
 
 class _Reader:
-    """Takes numbers off a buffer; ValueError where it ends too early."""
+    """Reads numbers from a buffer, one after the other. Raises ValueError if it ends too early."""
 
     def __init__(self, buffer: bytes) -> None:
         self.buffer = buffer
@@ -42,14 +43,14 @@ class _Reader:
 def read_params(path: Path) -> dict[str, NDArray[Any]]:
     """{name: array} of a .params file, names with their prefix arg: or aux:.
 
-    Raises InputError that names the file if it is missing, truncated, or no such file.
+    Raises InputError that names the file if it is missing, truncated, or of another format.
     """
+    reader = _Reader(read_bytes(path))
     try:
-        reader = _Reader(path.read_bytes())
         if reader.number("<u8") != LIST_MAGIC:
             raise ValueError("not a parameter file of MXNet")
         reader.number("<u8")  # reserved
-        # Each array takes at least its magic, and each name its length: no list is longer than the file.
+        # Each array has a magic and each name a length, so reading ends where the file does, whatever the counts.
         arrays = [_read_array(reader) for _ in range(reader.number("<u8"))]
         names = [
             reader.array("u1", reader.number("<u8")).tobytes().decode("utf-8") for _ in range(reader.number("<u8"))
@@ -57,8 +58,6 @@ def read_params(path: Path) -> dict[str, NDArray[Any]]:
         if len(names) != len(arrays) or len(set(names)) != len(names):
             raise ValueError(f"{len(arrays)} arrays with {len(set(names))} names")
         return dict(zip(names, arrays, strict=True))
-    except OSError as error:
-        raise InputError(str(error.strerror), path) from None
     except ValueError as error:
         raise InputError(f"broken parameters: {error}", path) from None
 
@@ -68,7 +67,7 @@ def _read_array(reader: _Reader) -> NDArray[Any]:
     if magic in (DENSE, DENSE_NUMPY_SHAPES) and reader.number("<i4") != 0:
         raise ValueError("a sparse array; dense ones are accepted")
     modern = magic in (SHAPE_INT64, DENSE, DENSE_NUMPY_SHAPES)
-    # The oldest files have no magic: the number of axes comes first, and 32-bit lengths.
+    # The oldest version has no magic: it begins with the number of axes, and its lengths have 32 bits.
     axes = reader.number("<i4") if modern else magic
     unknown_axes = -1 if magic == DENSE_NUMPY_SHAPES else 0
     if axes == unknown_axes:
@@ -76,7 +75,7 @@ def _read_array(reader: _Reader) -> NDArray[Any]:
     if not 0 <= axes <= MAX_AXES:
         raise ValueError("not an array of MXNet")
     shape = tuple(reader.array("<i8" if modern else "<u4", axes).tolist())
-    reader.array("<i4", 2)  # the device that it was on
+    reader.array("<i4", 2)  # the device it was on: type and number
     kind = reader.number("<i4")
     if min(shape, default=0) < 0 or not 0 <= kind < len(DTYPES):
         raise ValueError("an array of a shape or type that is not accepted")

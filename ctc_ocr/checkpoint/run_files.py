@@ -1,6 +1,6 @@
-"""The files of a run: their names, which of them exist, and which model a path stands for. No MXNet.
+"""The files of a run: their names, which of them exist, and which checkpoint a path and an epoch stand for. No MXNet.
 
-A run under PREFIX leaves PREFIX.json (hyperparameters and alphabet), PREFIX-symbol.json, and for each epoch
+A run under PREFIX has PREFIX.json (hyperparameters and alphabet), PREFIX-symbol.json, and for each epoch
 PREFIX-0001.params (both in MXNet's own formats) and PREFIX-0001.state.npz (what is needed to resume); beside them
 PREFIX-history.csv, PREFIX-validation.csv, PREFIX-calibration.json and PREFIX-tensorboard.
 """
@@ -9,11 +9,17 @@ import itertools
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from ctc_ocr.checkpoint import history
 from ctc_ocr.errors import InputError
 
 OF_AN_EPOCH = r"-(\d{4,})\.(?:params|state\.npz)"
+
+Epoch: TypeAlias = int | Literal["best", "newest"]
+BEST: Literal["best"] = "best"  # the epoch with the best validation, by the history
+NEWEST: Literal["newest"] = "newest"  # the highest epoch
+DEFAULT_EPOCH: Epoch = NEWEST
 
 
 def symbol_path(prefix: str | Path) -> Path:
@@ -32,35 +38,71 @@ def state_path(prefix: str | Path, epoch: int) -> Path:
     return Path(f"{prefix}-{epoch:04d}.state.npz")
 
 
+def validation_path(prefix: str | Path) -> Path:
+    """The predictions of the newest epoch for the validation images."""
+    return Path(f"{prefix}-validation.csv")
+
+
+def tensorboard_folder(prefix: str | Path) -> Path:
+    return Path(f"{prefix}-tensorboard")
+
+
 def epochs(prefix: str | Path) -> list[int]:
     """The epochs whose .params exist, ascending."""
     return sorted(int(match[1]) for _, match in _files(prefix, r"-(\d{4,})\.params"))
 
 
 def existing_files(prefix: str | Path) -> list[Path]:
-    """The files of a run under this prefix, sorted, half-written ones of a killed process among them; empty where a new
-    run may begin."""
-    whole = rf"(?:\.json|-symbol\.json|-history\.csv|-validation\.csv|-calibration\.json|{OF_AN_EPOCH})"
+    """The files of the run under this prefix, sorted, including temporary ones that a killed process left."""
+    endings = rf"(?:\.json|-symbol\.json|-history\.csv|-validation\.csv|-calibration\.json|{OF_AN_EPOCH})"
     beside = Path(f"{prefix}-")
-    half = _files(beside.with_name(f".{beside.name[:-1]}"), rf"{whole}\.tmp")  # as atomic_files.replacing names them
-    logged = tensorboard_folder(prefix).glob("events.out.tfevents.*")
-    return sorted([*(path for path, _ in itertools.chain(_files(prefix, whole), half)), *logged])
+    # Temporary names as runtime.atomic_files.replacing forms them.
+    temporary = _files(beside.with_name(f".{beside.name[:-1]}"), rf"{endings}\.tmp")
+    events = tensorboard_folder(prefix).glob("events.out.tfevents.*")
+    return sorted([*(path for path, _ in itertools.chain(_files(prefix, endings), temporary)), *events])
 
 
-def validation_path(prefix: str | Path) -> Path:
-    """The file of the newest epoch's readings of the validation images."""
-    return Path(f"{prefix}-validation.csv")
+def select_checkpoint(path: str | Path, epoch: Epoch | None = None) -> tuple[str, int]:
+    """(prefix, epoch) of the checkpoint that a path and an epoch stand for.
+
+    `path` is a prefix, a PREFIX-0007.params, or a folder with one model. `epoch` is a number, "best", "newest", or
+    None: that of the .params, or DEFAULT_EPOCH. Raises InputError if there is no such checkpoint, if a folder has
+    several models, if a .params is of another epoch, or if "best" is not known.
+    """
+    prefix, named = resolve_model(path)
+    if named is not None and epoch not in (None, named):
+        raise InputError(f"this is epoch {named}, and epoch {epoch} was asked for: give the prefix instead", path)
+    return prefix, existing_epoch(prefix, epoch if named is None else named)
 
 
-def tensorboard_folder(prefix: str | Path) -> Path:
-    """The folder of what TensorBoard shows."""
-    return Path(f"{prefix}-tensorboard")
+def existing_epoch(prefix: str | Path, epoch: Epoch | None = None) -> int:
+    """The number of an epoch of a run: of the number itself, "best", "newest", or None for DEFAULT_EPOCH.
+
+    If DEFAULT_EPOCH is "best" and the run has no history, None stands for the newest. Raises InputError if no .params
+    of such an epoch exists.
+    """
+    existing = epochs(prefix)
+    if not existing:
+        raise InputError(f"no model under this prefix: expected {params_path(prefix, 1)} or a later epoch", prefix)
+    chosen = DEFAULT_EPOCH if epoch is None else epoch
+    if chosen == NEWEST:
+        return existing[-1]
+    if chosen == BEST:
+        best = best_epoch(prefix)
+        if best is None and epoch == BEST:
+            raise InputError("has no row of an existing epoch: the best one is not known", history.history_path(prefix))
+        return existing[-1] if best is None else best
+    if chosen not in existing:
+        raise InputError(
+            f"no epoch {chosen} under this prefix; accepted: {_ranges(existing)}, {BEST}, {NEWEST}", prefix
+        )
+    return int(chosen)
 
 
 def best_epoch(prefix: str | Path) -> int | None:
-    """Of the epochs whose .params exist, the one of the best validation; None if the run has no history of them.
+    """The epoch with the best validation, of those whose .params exist; None if the history has none of them.
 
-    Raises InputError that names the file and row of a broken history.
+    Raises InputError that names the file and row if the history is broken.
     """
     existing = set(epochs(prefix))
     rows = [row for row in history.read(prefix) if row.epoch in existing]
@@ -70,8 +112,8 @@ def best_epoch(prefix: str | Path) -> int | None:
 
 
 def resolve_model(path: str | Path) -> tuple[str, int | None]:
-    """(prefix, epoch) of the model that is meant: a PREFIX, a PREFIX-0007.params, or a folder with one model in it
-    (epoch None for both). Of a prefix and a folder with the same name, the prefix.
+    """(prefix, epoch) that a path contains: a PREFIX, a PREFIX-0007.params, or a folder with one model. The epoch is
+    None for a prefix and a folder. If a prefix and a folder have the same name, it is the prefix.
 
     Raises InputError for a folder with no model or several.
     """
@@ -88,19 +130,19 @@ def _only_model(folder: Path) -> str:
     prefixes = sorted(str(each)[: -len(ending)] for each in folder.iterdir() if each.name.endswith(ending))
     if len(prefixes) != 1:
         found = ": " + ", ".join(prefixes) if prefixes else ""
-        raise InputError(f"{len(prefixes)} models in this folder{found}; one is expected, or name its prefix", folder)
+        raise InputError(f"{len(prefixes)} models in this folder{found}; expected one, or the prefix of one", folder)
     return prefixes[0]
 
 
 def prune(prefix: str | Path, kept: Collection[int]) -> None:
-    """Remove the files of all epochs but `kept`. The .params go first: an epoch without them counts for nothing."""
+    """Remove the files of all epochs but `kept`, the .params first: without them, an epoch does not exist."""
     found = [path for path, match in _files(prefix, OF_AN_EPOCH) if int(match[1]) not in kept]
     for path in sorted(found, key=lambda path: path.suffix != ".params"):
         path.unlink(missing_ok=True)
 
 
 def _files(prefix: str | Path, ending: str) -> Iterator[tuple[Path, re.Match[str]]]:
-    """The files named PREFIX + ending (a pattern). Raises InputError for a folder that may not be looked into."""
+    """The files named PREFIX + ending (a pattern). Raises InputError for a folder that cannot be read."""
     folder, stem = Path(f"{prefix}-").parent, Path(f"{prefix}-").name[:-1]
     pattern = re.compile(re.escape(stem) + f"(?:{ending})")
     try:
@@ -110,3 +152,14 @@ def _files(prefix: str | Path, ending: str) -> Iterator[tuple[Path, re.Match[str
     for path in paths:
         if match := pattern.fullmatch(path.name):
             yield path, match
+
+
+def _ranges(numbers: list[int]) -> str:
+    """Ascending numbers as ranges: "1 to 5, 7"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)

@@ -1,7 +1,7 @@
-"""Symbols in MXNet's JSON, checked and cut before MXNet loads them.
+"""Symbols in MXNet's JSON, checked and cut before MXNet loads them. No MXNet here.
 
-MXNet refuses a whole symbol for one operator that it does not know (WarpCTC, which is in no wheel, or a Custom operator
-that is not registered), although such losses are not needed to read images. No MXNet here: only the JSON.
+MXNet rejects a symbol with one operator that it does not know (WarpCTC, which no wheel has, or a Custom operator that
+is not registered), although inference does not need the loss.
 """
 
 import json
@@ -13,7 +13,7 @@ Graph = dict[str, Any]
 
 
 def parse(text: str | bytes) -> Graph:
-    """The graph of a symbol's JSON. Raises InputError if it is none, or if a node's inputs do not come before it."""
+    """The graph of a symbol's JSON. Raises InputError if it is not one, or if a node comes before one of its inputs."""
     try:
         graph: Graph = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -38,16 +38,16 @@ def _check_entries(entries: Any, end: int) -> None:
 
 
 def find(graph: Graph, name: str) -> int | None:
-    """The index of the operator of this name, if there is one."""
-    matches = (i for i, node in enumerate(graph["nodes"]) if node["name"] == name and node["op"] != "null")
-    return next(matches, None)
+    """The index of the operator of this name; None if there is none."""
+    operators = (i for i, node in enumerate(graph["nodes"]) if node["name"] == name and node["op"] != "null")
+    return next(operators, None)
 
 
 def cut(graph: Graph, head: int) -> Graph:
-    """The graph of only the nodes that node `head` needs, with its first output as the only one."""
+    """The graph of node `head` and all that it depends on; its only output is the first one of `head`."""
     nodes = graph["nodes"]
     needed = {head}
-    for index in range(head, -1, -1):  # inputs come before the nodes that take them
+    for index in range(head, -1, -1):  # each node comes after its inputs
         if index in needed:
             needed.update(entry[0] for entry in nodes[index]["inputs"])
     renumbered = {old: new for new, old in enumerate(sorted(needed))}
@@ -64,5 +64,5 @@ def cut(graph: Graph, head: int) -> Graph:
 
 
 def attributes(node: dict[str, Any]) -> dict[str, str]:
-    """A node's attributes, under whichever key the MXNet that wrote it had for them."""
+    """A node's attributes; the key that they are under depends on the version of MXNet that wrote them."""
     return {**node.get("param", {}), **node.get("attr", {}), **node.get("attrs", {})}

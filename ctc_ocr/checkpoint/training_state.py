@@ -1,4 +1,4 @@
-"""PREFIX-0001.state.npz: what a run needs to resume after an epoch, besides the weights."""
+"""PREFIX-0001.state.npz: what resuming a run after an epoch needs besides the weights."""
 
 import io
 import json
@@ -16,16 +16,16 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.runtime.types import MXArray
 
-STATE_VALUES = "values as JSON"
+VALUES_NAME = "values as JSON"  # of the array that holds the JSON text
 
 
 def save_training_state(
     prefix: str | Path, epoch: int, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]
 ) -> None:
-    """Write what a run needs to go on after this epoch: named arrays, and values that JSON can hold."""
+    """Write the state after an epoch: named arrays, and values for JSON. Raises RunError if it cannot be written."""
     text = np.array(json.dumps(dict(values)))
-    packed = io.BytesIO()  # zipfile, met by a full disk, ends in an error of its own
-    np.savez(packed, **{STATE_VALUES: text}, **arrays)
+    packed = io.BytesIO()  # in memory first: on a full disk, zipfile would raise an error of its own
+    np.savez(packed, **{VALUES_NAME: text}, **arrays)
     with replacing(state_path(prefix, epoch)) as temporary:
         temporary.write_bytes(packed.getvalue())
 
@@ -36,7 +36,7 @@ def load_training_state(prefix: str | Path, epoch: int) -> tuple[dict[str, NDArr
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        values = json.loads(arrays.pop(STATE_VALUES).item())
+        values = json.loads(arrays.pop(VALUES_NAME).item())
     except FileNotFoundError as error:
         raise InputError(str(error.strerror), path) from None
     except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
@@ -45,7 +45,7 @@ def load_training_state(prefix: str | Path, epoch: int) -> tuple[dict[str, NDArr
 
 
 def checksum(params: Mapping[str, MXArray]) -> int:
-    """CRC-32 of named parameters: a training state says by it which weights it goes with."""
+    """CRC-32 of named parameters, by which a training state identifies the weights it belongs to."""
     total = 0
     for name in sorted(params):
         total = zlib.crc32(params[name].asnumpy().tobytes(), total)

@@ -1,4 +1,4 @@
-"""What the commands share: how they end, their numbers and hyperparameters, their log."""
+"""What the commands share: how they start and end, types of arguments, flags of hyperparameters, the log."""
 
 import argparse
 import codecs
@@ -11,27 +11,32 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ctc_ocr.config.hyperparameters import options
+from ctc_ocr.config.hyperparameters import RENAMED, options
 from ctc_ocr.config.schema import MAX_SIZE, Integers, Option
 from ctc_ocr.errors import InputError, RunError, UserError
+from ctc_ocr.registry import import_module
 from ctc_ocr.version import __version__
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 BROKEN_PIPE = 141  # 128 + SIGPIPE
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 MAX_THREADS = 1024
-AS_IT_IS = "ctc_ocr.as_it_is"  # an error handler of codecs
+ENCODE_ERRORS = "ctc_ocr.encode_errors"  # an error handler of codecs
+IMPORT = "--import"
+OLD_NAMES = {new: old for names in RENAMED.values() for old, new in names.items()}
 
 
 def run(prog: str, body: Callable[[list[str]], int | None], argv: list[str] | None) -> int:
     """Run a command's body on argv (None: the process's own) and return the exit status.
 
-    A UserError becomes one message on stderr, and so does what the system refuses; Ctrl-C becomes one line, a reader of
-    stdout that went away nothing. The exit of argparse (status 2, or 0 after --help) passes through as SystemExit.
+    A UserError or an OSError becomes one message on stderr, Ctrl-C one line; a closed pipe at stdout ends the command
+    silently. The exit of argparse (status 2, or 0 after --help) passes through as SystemExit.
     """
-    print_whatever_the_encoding()
+    tolerate_any_text()
     try:
-        status = body(sys.argv[1:] if argv is None else argv) or 0
+        arguments = with_underscores(sys.argv[1:] if argv is None else argv)
+        import_named_modules(arguments)
+        status = body(arguments) or 0
         if sys.stdout is not None:  # as after `>&-`
             sys.stdout.flush()
         return status
@@ -42,27 +47,48 @@ def run(prog: str, body: Callable[[list[str]], int | None], argv: list[str] | No
         print(f"{prog}: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        _give_up_stdout()
+        _discard_stdout()
         return BROKEN_PIPE
-    except OSError as error:  # a path that no part of the package has opened yet, or output that a full disk refuses
-        _give_up_stdout()
-        refusal = _refusal(error)
-        print(f"{prog}: error: {refusal}", file=sys.stderr)
-        return refusal.exit_status
+    except OSError as error:  # a path that no part of the package has opened yet, or output to a full disk
+        _discard_stdout()
+        explained = _explain(error)
+        print(f"{prog}: error: {explained}", file=sys.stderr)
+        return explained.exit_status
 
 
-def _refusal(error: OSError) -> UserError:
-    """What the system refused, in words: a path is a bad argument, all else a run that failed."""
-    path = error.filename
+def with_underscores(argv: list[str]) -> list[str]:
+    """--batch-size works as --batch_size does."""
+    changed, names_end = [], False
+    for argument in argv:
+        names_end = names_end or argument == "--"
+        if argument.startswith("--") and not names_end:
+            name, equals, value = argument[2:].partition("=")
+            argument = f"--{name.replace('-', '_')}{equals}{value}"
+        changed.append(argument)
+    return changed
+
+
+def import_named_modules(argv: list[str]) -> None:
+    """Import the modules of --import before the parser is built, whose choices include what they register."""
+    for number, argument in enumerate(argv):
+        name, equals, value = argument.partition("=")
+        if name == IMPORT:
+            given = [value] if equals else argv[number + 1 : number + 2]
+            for module in given:
+                import_module(module)
+
+
+def _explain(error: OSError) -> UserError:
+    """A path is a bad argument, anything else a failed run."""
+    path, reason = error.filename, error.strerror or str(error)
     if path is not None:
-        return InputError(f"{os.fsdecode(path) if isinstance(path, bytes) else path}: {error.strerror}")
-    said = error.strerror or str(error)
+        return InputError(reason, os.fsdecode(path) if isinstance(path, bytes) else path)
     # Files that the package writes are named in errors of its own: this was stdout.
-    return RunError(f"the output cannot be written: {said}" if error.errno in CANNOT_WRITE else said)
+    return RunError(f"the output cannot be written: {reason}" if error.errno in CANNOT_WRITE else reason)
 
 
-def _give_up_stdout() -> None:
-    """What is still buffered must not fail again when Python flushes at its end."""
+def _discard_stdout() -> None:
+    """What is still buffered must not fail again when Python flushes at exit."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -70,17 +96,17 @@ def _give_up_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def print_whatever_the_encoding() -> None:
-    """Let all text through: names of files that are not UTF-8 byte by byte, and what the terminal's encoding lacks as
-    its number in Unicode."""
-    codecs.register_error(AS_IT_IS, _as_it_is)
+def tolerate_any_text() -> None:
+    """Let all text be printed: file names that are not UTF-8 as their bytes, and characters that the terminal's
+    encoding lacks as escapes."""
+    codecs.register_error(ENCODE_ERRORS, _encode_one)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=AS_IT_IS)
+            stream.reconfigure(errors=ENCODE_ERRORS)
 
 
-def _as_it_is(error: UnicodeError) -> tuple[str | bytes, int]:
-    """One character that cannot be encoded: a byte of a file's name, or another."""
+def _encode_one(error: UnicodeError) -> tuple[str | bytes, int]:
+    """One character that cannot be encoded: a byte of a file name, or another."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     start = error.start
@@ -90,45 +116,56 @@ def _as_it_is(error: UnicodeError) -> tuple[str | bytes, int]:
 
 
 def refuse_inputs(flag: str, path: Path, inputs: Mapping[str, str | Path | None]) -> None:
-    """Raises InputError where what a flag names for writing is among the {name: path} that the command reads."""
+    """Raises InputError if the output that a flag names is among the {name: path} that the command reads."""
     for name, given in inputs.items():
         if given is not None and os.path.realpath(given) == os.path.realpath(path):
-            raise InputError(f"{flag} {path} would replace {name}: take another name")
+            raise InputError(f"would replace {name}: use another name", f"{flag} {path}")
 
 
 def add_version(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", action="version", version=f"ctc_ocr {__version__}")
 
 
+def add_import(parser: argparse.ArgumentParser) -> None:
+    """--import, which `run` has already obeyed."""
+    parser.add_argument(
+        IMPORT, action="append", dest="imported", default=[], metavar="MODULE",
+        help="import a module or .py file that registers your own parts; may be repeated",
+    )  # fmt: skip
+
+
 def add_device_options(parser: argparse.ArgumentParser) -> None:
     """How a model is run: --batch_size, and --cpu or --gpu."""
     parser.add_argument(
-        "--batch_size", type=integer(1, MAX_SIZE), help="images read at a time (default: fastest on one core)"
+        "--batch_size", type=integer(1, MAX_SIZE), help="images per batch (default: fastest on one core)"
     )
     device = parser.add_mutually_exclusive_group()
-    device.add_argument("--cpu", type=integer(1, MAX_THREADS), default=1, help="threads to use (default: 1)")
+    device.add_argument("--cpu", type=integer(1, MAX_THREADS), default=1, help="number of threads (default: 1)")
     device.add_argument("--gpu", type=int, choices=(0, 1), default=0, help="1: compute on a GPU (default: 0)")
 
 
 def add_hyperparameters(parser: argparse._ActionsContainer, names: Iterable[str], suppress: bool = False) -> None:
     """A flag for each named hyperparameter, with its own type, default and help.
 
-    With `suppress`, the parsed arguments hold only the flags that were given.
+    With `suppress`, the parsed arguments contain only the flags that were given. Names of version 0.1 work, hidden.
     """
     known = options()
     for name in names:
         option = known[name]
-        parser.add_argument(
-            f"--{name}",
-            type=PARSERS.get(option.type, option.type),
-            default=argparse.SUPPRESS if suppress else option.default,
-            choices=option.rule.accepted or None,
-            help=f"{option.rule.help}{_requires(option)} (default: {_shown(option.default)})",
-        )
+        kind = PARSERS.get(option.type, option.type)
+        default = argparse.SUPPRESS if suppress else option.default
+        choices = option.rule.accepted or None
+        text = f"{option.rule.help}{_requires(option)} (default: {_shown(option.default)})"
+        parser.add_argument(f"--{name}", type=kind, default=default, choices=choices, help=text)
+        if name in OLD_NAMES:
+            parser.add_argument(
+                f"--{OLD_NAMES[name]}", type=kind, default=argparse.SUPPRESS, choices=choices, dest=name,
+                help=argparse.SUPPRESS,
+            )  # fmt: skip
 
 
 def _requires(option: Option) -> str:
-    """ " (optimizer sgd only)" for one that has no effect with other optimizers."""
+    """Such as " (optimizer sgd only)", for one that has no effect with other optimizers."""
     needed = [f"{name} {' or '.join(map(_shown, values))}" for name, values in option.rule.requires.items()]
     return f" ({', '.join(needed)} only)" if needed else ""
 
@@ -141,24 +178,24 @@ def _shown(value: Any) -> str:
 
 
 def integers(text: str) -> tuple[int, ...]:
-    """An argparse type: whole numbers with commas between them."""
+    """An argparse type: integers separated by commas."""
     try:
         return tuple(int(each) for each in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not whole numbers with commas between them") from None
+        raise argparse.ArgumentTypeError(f"expected integers separated by commas, got {text!r}") from None
 
 
 def boolean(text: str) -> bool:
     """An argparse type: true or false."""
     if text not in ("true", "false"):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+        raise argparse.ArgumentTypeError(f"expected true or false, got {text!r}")
     return text == "true"
 
 
 def non_empty(text: str) -> str:
-    """An argparse type: a name that is not empty, as that of a shell variable that is not set is."""
+    """An argparse type: a name; an empty one is usually a shell variable that is not set."""
     if not text:
-        raise argparse.ArgumentTypeError("expected a name, got nothing")
+        raise argparse.ArgumentTypeError("expected a name, got an empty one")
     return text
 
 
@@ -169,25 +206,25 @@ def fraction(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
     return value
 
 
-PARSERS: dict[Any, Callable[[str], Any]] = {Integers: integers, bool: boolean}  # others parse themselves
+PARSERS: dict[Any, Callable[[str], Any]] = {Integers: integers, bool: boolean}  # others are their own
 
 
-def integer(least: int, most: int = 2**64 - 1) -> Callable[[str], int]:
-    """An argparse type: whole numbers from `least` to `most`."""
+def integer(minimum: int, maximum: int = 2**64 - 1) -> Callable[[str], int]:
+    """An argparse type: integers from `minimum` to `maximum`."""
 
     def parse(text: str) -> int:
         try:
             value = int(text)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{value} is less than {least}")
-        if value > most:
-            raise argparse.ArgumentTypeError(f"{value} is more than {most}")
+            raise argparse.ArgumentTypeError(f"expected an integer, got {text!r}") from None
+        if value < minimum:
+            raise argparse.ArgumentTypeError(f"{value} is less than {minimum}")
+        if value > maximum:
+            raise argparse.ArgumentTypeError(f"{value} is more than {maximum}")
         return value
 
     return parse

@@ -1,123 +1,71 @@
-"""captcha_generator: write one captcha, or many with their labels."""
+"""ctc-ocr generate: write one captcha, or a folder of them with their labels."""
 
 import argparse
-import concurrent.futures
-import multiprocessing
-import re
 import secrets
-import sys
-from collections.abc import Iterator
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-from tqdm import tqdm
 
-from ctc_ocr.cli.common import add_hyperparameters, add_version, integer, run
-from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.cli.common import add_hyperparameters, add_import, add_version, integer, run
 from ctc_ocr.config.sections import Data
-from ctc_ocr.datasets.labels_csv import LABELS_FILE, write_labels
-from ctc_ocr.errors import InputError, RunError
-from ctc_ocr.generation.parent import interrupts_withheld, watch_parent
-from ctc_ocr.generation.seeds import FILES, sample_generator
-from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
-from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
-from ctc_ocr.rendering.text import random_text
+from ctc_ocr.datasets.captcha_files import FORMATS, CaptchaWriter
+from ctc_ocr.datasets.labels_csv import LABELS_FILE
+from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.progress import shown_progress
 
-PROG = "captcha_generator"
+PROG = "ctc-ocr generate"
 DATA_OPTIONS = ("alphabet", "min_length", "max_length", "draw_width", "draw_height", "width", "height")
-FORMATS = ("png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp", "pgm")
-CHUNK = 64  # images a task for a worker: short enough to stop soon, long enough to hide the cost of a task
-
-
-@dataclass(frozen=True)
-class Samples:
-    """All that a sample depends on but its index."""
-
-    renderer: CaptchaLibraryRenderer
-    data: Data
-    seed: int
-
-    def write(self, index: int, path: Path, text: str | None = None) -> str:
-        """Write sample `index` as a grey image file and return its text; without a text, a random one is drawn."""
-        generator = sample_generator(self.seed, FILES, index)
-        if text is None:
-            text = "".join(random_text(generator, self.data.alphabet, self.data.min_length, self.data.max_length))
-        encoded, file = cv2.imencode(path.suffix, self.renderer.render(text, generator))
-        if not encoded:
-            raise RunError("OpenCV could not write this format", path)
-        try:
-            path.write_bytes(file.tobytes())
-        except OSError as error:
-            raise RunError(str(error.strerror), path) from None
-        return text
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Consecutive samples that one process writes into one folder."""
-
-    samples: Samples
-    directory: Path
-    extension: str
-    indices: range
-
-    def write(self) -> list[tuple[str, str]]:
-        """Write the images and return their rows of labels.csv."""
-        rows = []
-        for index in self.indices:
-            name = f"{index:06d}.{self.extension}"
-            rows.append((name, self.samples.write(index, self.directory / name)))
-        return rows
 
 
 def main(argv: list[str] | None = None) -> int:
+    """The command; returns its exit status."""
     return run(PROG, _generate, argv)
 
 
 def _generate(argv: list[str]) -> int:
     arguments = _parse(argv)
     data = Data(**{name: getattr(arguments, name) for name in DATA_OPTIONS})
-    Hyperparameters(data=data)  # checks the values
-    fonts = find_fonts(arguments.font)
-    check_glyphs(fonts, data.alphabet)
-    renderer = CaptchaLibraryRenderer(fonts, data.draw_width, data.draw_height, data.width, data.height)
     seed = secrets.randbits(32) if arguments.seed is None else arguments.seed
-    samples = Samples(renderer, data, seed)
+    writer = CaptchaWriter.create(data, seed, arguments.font)
     cv2.setNumThreads(1)
     if arguments.count is None:
-        _write_one(samples, Path(arguments.output), arguments.num)
+        _write_one(writer, Path(arguments.output), arguments.num)
     else:
-        _write_many(samples, arguments)
+        _write_folder(writer, arguments)
     return 0
 
 
-def _parse(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
         prog=PROG,
         usage="%(prog)s FONT OUTPUT [--num TEXT] [options]\n"
         "       %(prog)s [FONT] --count N --output_dir DIR [options]",
-        description="Write one captcha, or many with a labels.csv beside them.",
+        description="Write one captcha, or a folder of captchas with labels.csv.",
     )
-    parser.add_argument("font", nargs="?", metavar="FONT", help="font file, or folder of fonts")
-    parser.add_argument("output", nargs="?", metavar="OUTPUT", help=f"image file: {', '.join(FORMATS)}")
-    one = parser.add_argument_group("one captcha")
-    one.add_argument("--num", metavar="TEXT", help="what it shows (default: random)")
-    many = parser.add_argument_group("many captchas")
-    many.add_argument("--count", type=integer(1), metavar="N", help="how many")
-    many.add_argument("--output_dir", metavar="DIR", help="folder for the images and labels.csv; made if need be")
+    made.add_argument("font", nargs="?", metavar="FONT", help="font file or folder of fonts")
+    made.add_argument("output", nargs="?", metavar="OUTPUT", help=f"image file: {', '.join(FORMATS)}")
+    one = made.add_argument_group("one captcha")
+    one.add_argument("--num", metavar="TEXT", help="its text (default: random)")
+    many = made.add_argument_group("many captchas")
+    many.add_argument("--count", type=integer(1), metavar="N", help="number of captchas")
+    many.add_argument("--output_dir", metavar="DIR", help="folder for the images and labels.csv; created if missing")
     many.add_argument("--format", choices=FORMATS, help="file format (default: png)")
-    many.add_argument("--num_proc", type=integer(1), metavar="N", help="processes (default: 1)")
+    many.add_argument("--num_proc", type=integer(1), metavar="N", help="number of image processes (default: 1)")
     many.add_argument("--overwrite", action="store_true", help="replace what an earlier run wrote to DIR")
-    images = parser.add_argument_group("what is drawn")
+    images = made.add_argument_group("texts and images")
     add_hyperparameters(images, DATA_OPTIONS)
     images.add_argument(
-        "--seed", type=int, help="the same seed draws the same images (default: a new one each time, which is printed)"
+        "--seed", type=int, help="the same seed gives the same images (default: a new one, which is printed)"
     )
-    add_version(parser)
-    arguments = parser.parse_intermixed_args(argv)
-    _check_mode(parser, arguments)
+    add_import(made)
+    add_version(made)
+    return made
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    made = parser()
+    arguments = made.parse_intermixed_args(argv)
+    _check_mode(made, arguments)
     return arguments
 
 
@@ -128,7 +76,7 @@ def _check_mode(parser: argparse.ArgumentParser, arguments: argparse.Namespace) 
         if given:
             parser.error(f"{', '.join(given)} needs --count N --output_dir DIR")
         if arguments.output is None:
-            parser.error("FONT and OUTPUT are needed, or --count N --output_dir DIR")
+            parser.error("expected FONT and OUTPUT, or --count N --output_dir DIR")
         if Path(arguments.output).suffix.lower().lstrip(".") not in FORMATS:
             parser.error(f"{arguments.output}: the name must end in one of .{', .'.join(FORMATS)}")
         _check_text(parser, arguments.num, arguments.alphabet)
@@ -146,63 +94,16 @@ def _check_text(parser: argparse.ArgumentParser, text: str | None, alphabet: str
         parser.error(f"--num: {', '.join(map(repr, unknown))} not in the alphabet {alphabet!r}: see --alphabet")
 
 
-def _write_one(samples: Samples, path: Path, text: str | None) -> None:
+def _write_one(writer: CaptchaWriter, path: Path, text: str | None) -> None:
     if not path.parent.is_dir():
         raise InputError(f"there is no folder {path.parent}", path)
-    written = samples.write(0, path, text)
-    print(f"Wrote {written} to {path} (seed {samples.seed})")
+    print(f"Wrote {writer.write(path, text)} to {path} (seed {writer.seed})")
 
 
-def _write_many(samples: Samples, arguments: argparse.Namespace) -> None:
-    directory, processes = Path(arguments.output_dir), arguments.num_proc or 1
-    _make_room(directory, arguments.overwrite)
-    step = max(1, min(CHUNK, arguments.count // processes))
-    chunks = [
-        Chunk(samples, directory, arguments.format or "png", range(start, min(start + step, arguments.count)))
-        for start in range(0, arguments.count, step)
-    ]
-    with tqdm(total=arguments.count, unit="image", disable=not sys.stderr.isatty()) as bar:
-        write_labels(directory / LABELS_FILE, _rows(chunks, min(processes, len(chunks)), bar))
-    print(f"Wrote {arguments.count} images and {LABELS_FILE} to {directory} (seed {samples.seed})")
-
-
-def _make_room(directory: Path, overwrite: bool) -> None:
-    """Make the folder; refuse one that has images or labels, or remove those that an earlier run wrote there."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        files = [path for path in directory.iterdir() if path.is_file()]
-        occupied = [path for path in files if path.name == LABELS_FILE or path.suffix.lower().lstrip(".") in FORMATS]
-        if occupied and not overwrite:
-            raise InputError(f"{directory} already holds images or {LABELS_FILE}: take another folder, or --overwrite")
-        for path in occupied:
-            if path.name == LABELS_FILE or re.fullmatch(r"\d{6,}\.\w+", path.name):
-                path.unlink()
-    except OSError as error:
-        raise InputError(f"not a folder that can be written to ({error.strerror})", directory) from None
-
-
-def _rows(chunks: list[Chunk], processes: int, bar: "tqdm[None]") -> Iterator[tuple[str, str]]:
-    """Have the chunks written; the rows of labels.csv come in the order of the samples."""
-    for rows in map(Chunk.write, chunks) if processes == 1 else _in_processes(chunks, processes):
-        bar.update(len(rows))
-        yield from rows
-
-
-def _in_processes(chunks: list[Chunk], processes: int) -> Iterator[list[tuple[str, str]]]:
-    # Not forked: whoever calls this may have started threads, MXNet's among them.
-    context = multiprocessing.get_context("spawn")
-    pool = concurrent.futures.ProcessPoolExecutor(processes, context, initializer=_start_worker)
-    try:
-        with interrupts_withheld():
-            futures = [pool.submit(chunk.write) for chunk in chunks]
-        for future in futures:
-            yield future.result()
-    except BrokenProcessPool:
-        raise RunError("a worker process died (killed, or out of memory?); its images are missing") from None
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    watch_parent()
-    cv2.setNumThreads(1)
+def _write_folder(writer: CaptchaWriter, arguments: argparse.Namespace) -> None:
+    count, folder = arguments.count, Path(arguments.output_dir)
+    with shown_progress() as progress:
+        writer.write_folder(
+            folder, count, arguments.format or "png", arguments.num_proc or 1, arguments.overwrite, progress
+        )
+    print(f"Wrote {count} images and {LABELS_FILE} to {folder} (seed {writer.seed})")

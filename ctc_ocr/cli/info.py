@@ -1,4 +1,7 @@
-"""ctc-ocr info: versions, what MXNet was built with, and what is missing on this machine."""
+"""ctc-ocr info: versions, what MXNet was built with, and what is missing on this machine.
+
+It needs no more than the base package.
+"""
 
 import argparse
 import importlib.metadata
@@ -19,10 +22,17 @@ PACKAGES = (
     "pillow",
     "RapidFuzz",
     "fonttools",
+    "cloudpickle",
     "tqdm",
     "setuptools",
 )
-MXNET_PACKAGES = ("mxnet", "mxnet-cu112")
+EXTRAS = {
+    "mxnet": "cpu",
+    "mxnet-cu112": "cu112",
+    "paddlepaddle": "warpctc",
+    "nltk": "lm",
+    "tensorboardX": "tensorboard",
+}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -30,16 +40,22 @@ def main(argv: list[str] | None = None) -> int:
     return run(PROG, _info, argv)
 
 
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog=PROG, description="Versions, MXNet's features, threads, GPUs.")
+    add_version(made)
+    return made
+
+
 def _info(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog=PROG, description="Versions, MXNet's features, threads, GPUs.")
-    add_version(parser)
-    parser.parse_args(argv)
+    parser().parse_args(argv)
     _row("ctc_ocr", __version__)
     _row("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     _row("cores", str(available_cores()))
     _row("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "not set; the commands set it, see their --cpu"))
-    for name in (*PACKAGES, *MXNET_PACKAGES):
+    for name in PACKAGES:
         _row(name, _version(name) or "not installed")
+    for name, extra in EXTRAS.items():
+        _row(name, _version(name) or f"not installed (extra [{extra}])")
     try:
         _print_mxnet()
         _print_warpctc()

@@ -1,4 +1,4 @@
-"""ctc-ocr: one command for all jobs."""
+"""ctc-ocr: the command whose subcommands do everything."""
 
 import importlib
 import sys
@@ -6,21 +6,21 @@ import sys
 from ctc_ocr.version import __version__
 
 COMMANDS = {
-    "train": "train a network on captchas that are drawn while it trains",
-    "infer": "print what a model reads in images",
-    "generate": "write captchas, with their labels",
+    "train": "train a network on generated captchas or on labelled images",
+    "infer": "read images with a model",
+    "generate": "write captchas with their labels",
     "data": "check, split, pack and preview labelled images",
-    "evaluate": "measure how well a model reads labelled images",
-    "info": "versions, MXNet's features, threads, GPUs, and what is missing",
+    "evaluate": "measure a model on labelled images",
+    "info": "show versions, MXNet's features, GPUs, and what is missing",
 }
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Hand the arguments on to a command; returns its exit status."""
+    """Run a subcommand; returns its exit status."""
     arguments = sys.argv[1:] if argv is None else argv
     name = arguments[0] if arguments else ""
     if name in COMMANDS:
-        # Imported only now: each command needs other things.
+        # Imported late: each command needs other libraries.
         status: int = importlib.import_module(f"ctc_ocr.cli.{name}").main(arguments[1:])
         return status
     if name == "--version":
@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     asked = name in ("-h", "--help")
     print(_usage(), file=sys.stdout if asked else sys.stderr)
     if name and not asked:
-        print(f"ctc-ocr: error: no command {name!r}; there are {', '.join(COMMANDS)}", file=sys.stderr)
+        print(f"ctc-ocr: error: no command {name!r}; expected one of {', '.join(COMMANDS)}", file=sys.stderr)
     return 0 if asked else 2
 
 

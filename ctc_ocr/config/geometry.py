@@ -1,8 +1,9 @@
 """How the sizes of images become the sizes of batches and the time steps of a network."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
-from ctc_ocr.config.architectures import ARCHITECTURES
+from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.config.sections import Data, Network
 
 BATCH_WIDTHS = 16
@@ -35,10 +36,10 @@ class Geometry:
         """Height of the feature maps after the last convolution."""
         return self.map_sizes()[-1][1]
 
-    @property
+    @cached_property
     def columns_per_step(self) -> int:
         """Image columns per time step."""
-        return ARCHITECTURES.get(self.network.architecture).columns_per_step(self.network)
+        return int(ARCHITECTURES.get(self.network.architecture).columns_per_step(self.network))
 
     @property
     def full_width(self) -> int:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from ctc_ocr.alphabet import Alphabet, required_steps
-from ctc_ocr.config.architectures import ARCHITECTURES
 from ctc_ocr.config.geometry import Geometry
+from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.config.schema import Option, check_section, options_of, refuse_unknown, section_from_dict
 from ctc_ocr.config.sections import Augmentation, Data, Network, Training
 from ctc_ocr.errors import InputError
@@ -18,9 +18,9 @@ SECTIONS: dict[str, type] = {"data": Data, "network": Network, "training": Train
 CONVOLUTION_LISTS = ("features", "kernels", "strides", "pool_heights", "pool_widths")
 # Names of version 0.1, which its files have; section, old name -> new name.
 RENAMED = {
-    "network": {"lstm_graph": "lstm_graph"},
-    "training": {"warmup_updates": "warmup_updates"},
-    "augmentation": {"max_shear": "max_shear"},
+    "network": {"cell": "lstm_graph"},
+    "training": {"warmup_steps": "warmup_updates"},
+    "augmentation": {"max_slant": "max_shear"},
 }
 
 

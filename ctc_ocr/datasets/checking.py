@@ -1,185 +1,169 @@
-"""Which samples can be trained on: each is opened and decoded once, and what is dropped is told with its reason."""
+"""Find the valid samples of a source: every image is decoded once, and what is invalid is reported with its reason."""
 
 import itertools
-import os
 import unicodedata
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from ctc_ocr.alphabet import Alphabet, required_steps
-from ctc_ocr.datasets.samples import Problem, Sample
-from ctc_ocr.errors import InputError
-from ctc_ocr.images.files import looks_inverted, read_image
-from ctc_ocr.images.preparation import grey
+from ctc_ocr.datasets.consistency import contradiction, mixed_unicode_forms, same_images
+from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
+from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, open_source, samples_and_problems
+from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.images.files import read_image
+from ctc_ocr.images.pixels import grey, has_light_ink
+from ctc_ocr.runtime.progress import Progress
 from ctc_ocr.runtime.threads import available_cores
 
-PERCENTILES = (0, 5, 50, 95, 100)
-Size = tuple[int, int]
-Looked = tuple[Size, bytes, bool]  # size, digest, light ink
+StepsOf = Callable[[int, int], int]  # time steps of an image of a width and height
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedSample:
+    """A valid sample and properties of its image: size (width, height) in pixels, a digest of the pixels, and whether
+    it seems to have light ink on dark paper."""
+
+    sample: Sample
+    size: tuple[int, int]
+    digest: bytes
+    light_ink: bool
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        return self.sample.units
 
 
 @dataclass(frozen=True)
-class Check:
-    """The samples that are good; of each its size (width, height) in pixels, a digest of its pixels, and whether it
-    looks like light ink on dark paper.
+class CheckResult:
+    """The valid samples of a source; the invalid ones, with rows that give no sample; and notes on valid samples.
 
-    `dropped` are the others, and the rows that were no samples; `notes` are about samples that were kept.
+    `form` describes where the labels come from; "" if that is unknown.
     """
 
-    samples: list[Sample]
-    sizes: list[Size]
-    digests: list[bytes]
-    light_ink: list[bool]
-    dropped: list[Problem]
-    notes: list[Problem]
+    samples: tuple[CheckedSample, ...]
+    invalid: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
+    form: str = ""
 
-    def part(self, indices: Iterable[int]) -> "Check":
+    def require_valid(self, source: str | Path) -> None:
+        """Raises RunError if no sample of the source is valid."""
+        if not self.samples:
+            raise RunError(f"none of its {len(self.invalid)} samples is valid; the first: {self.invalid[0]}", source)
+
+    def subset(self, indices: Iterable[int]) -> "CheckResult":
         """Some of the samples, without problems."""
-        samples, sizes, digests, light_ink = zip(
-            *((self.samples[i], self.sizes[i], self.digests[i], self.light_ink[i]) for i in indices), strict=True
-        )
-        return Check(list(samples), list(sizes), list(digests), list(light_ink), [], [])
+        return CheckResult(tuple(self.samples[index] for index in indices), form=self.form)
+
+    @property
+    def digests(self) -> list[bytes]:
+        return [each.digest for each in self.samples]
 
     @property
     def invalid_fraction(self) -> float:
-        """Share of all rows and files that is dropped, 0 to 1."""
-        count = len(self.samples) + len(self.dropped)
-        return len(self.dropped) / count if count else 0.0
+        """Fraction of all rows and files that is invalid, 0 to 1."""
+        count = len(self.samples) + len(self.invalid)
+        return len(self.invalid) / count if count else 0.0
 
     def frequencies(self) -> Counter[str]:
-        """How often each unit stands in the labels."""
-        return Counter(itertools.chain.from_iterable(sample.units for sample in self.samples))
+        """How often each unit occurs in the labels."""
+        return Counter(itertools.chain.from_iterable(each.units for each in self.samples))
+
+    def alphabet(self) -> Alphabet:
+        """The units of the labels, in the order of Unicode."""
+        return Alphabet.from_labels(each.units for each in self.samples)
 
     def duplicates(self) -> list[list[int]]:
-        """Indices of samples with the same pixels, a list for each picture that is there more than once."""
-        alike: dict[bytes, list[int]] = {}
-        for index, digest in enumerate(self.digests):
-            alike.setdefault(digest, []).append(index)
-        return [indices for indices in alike.values() if len(indices) > 1]
+        """Indices of samples with the same pixels, a list for each image that occurs more than once."""
+        groups: dict[bytes, list[int]] = {}
+        for index, each in enumerate(self.samples):
+            groups.setdefault(each.digest, []).append(index)
+        return [group for group in groups.values() if len(group) > 1]
 
-    def summary(self) -> dict[str, Any]:
-        """Counts, alphabet, lengths and sizes, ready for JSON."""
-        lengths = Counter(len(sample.units) for sample in self.samples)
-        return {
-            "samples": len(self.samples),
-            "dropped": len(self.dropped),
-            "invalid_fraction": round(self.invalid_fraction, 6),
-            "alphabet": dict(sorted(self.frequencies().items())),
-            "label_lengths": dict(sorted(lengths.items())),
-            "widths": _percentiles([width for width, _ in self.sizes]),
-            "heights": _percentiles([height for _, height in self.sizes]),
-            "same_pixels": sum(len(indices) - 1 for indices in self.duplicates()),
-            "light_ink": sum(self.light_ink),
-        }
+
+def check_source(
+    source: str | Path,
+    options: SourceOptions = DEFAULT_OPTIONS,
+    *,
+    alphabet: Alphabet | None = None,
+    steps_of: StepsOf | None = None,
+    max_units: int = 0,
+    progress: Progress | None = None,
+) -> CheckResult:
+    """Open a source and check its samples; see `check`. Raises InputError for a source that cannot be read."""
+    rows = open_source(source, options)
+    samples, problems = samples_and_problems(rows, source)
+    result = check(samples, problems, alphabet=alphabet, steps_of=steps_of, max_units=max_units, progress=progress)
+    return replace(result, form=rows.form)
 
 
 def check(
     samples: Sequence[Sample],
-    problems: Sequence[Problem],
+    problems: Sequence[Problem] = (),
     *,
     alphabet: Alphabet | None = None,
-    steps: Callable[[int, int], int] | None = None,
+    steps_of: StepsOf | None = None,
     max_units: int = 0,
-    progress: Callable[[int], object] = lambda count: None,
-) -> Check:
-    """Look at every sample. A label may be bad in itself, or not suit what is given of the following.
+    progress: Progress | None = None,
+) -> CheckResult:
+    """Decode the image of every sample and check its label. `problems` are added to the invalid samples.
 
-    alphabet: the units that are known. steps: time steps that the network makes of an image of a width and a height.
-    max_units: the longest label; 0 is any. progress: called with 1 for each sample that was looked at. Images are
-    decoded by as many threads as there are cores.
+    alphabet: the units that are known (None: any). steps_of: time steps that a network makes of an image of a width and
+    height (None: any number). max_units: longest label, 0 for any. progress: called with the number of samples that are
+    checked, and of all. Images are decoded by as many threads as there are cores.
     """
-    kept: list[Sample] = []
-    sizes: list[Size] = []
-    digests: list[bytes] = []
-    light_ink: list[bool] = []
-    dropped = list(problems)
-    notes: list[Problem] = []
     known = frozenset(alphabet.units) if alphabet else None
     reasons = [_label_reason(sample.units, known, max_units) for sample in samples]
-    # A row that is bad by itself contradicts nothing.
-    contradictions, repeats = _repeated_images(samples, [index for index, reason in enumerate(reasons) if not reason])
-    reasons = [reason or contradictions.get(index, "") for index, reason in enumerate(reasons)]
-    for index, (sample, looked) in enumerate(zip(samples, _look_at_all(samples, reasons), strict=True)):
-        progress(1)
-        reason = looked if isinstance(looked, str) else _steps_reason(sample.units, looked[0], steps)
-        if reason or isinstance(looked, str):
-            dropped.append(Problem(sample.where, reason))
+    # A label that is invalid by itself contradicts no other.
+    groups = same_images(samples, [index for index, reason in enumerate(reasons) if not reason])
+    repeats: dict[int, str] = {}
+    for group in groups:
+        contradictions = contradiction(samples, group)
+        for index, reason in contradictions.items():
+            reasons[index] = reason
+        if not contradictions:
+            repeats |= dict.fromkeys(group[1:], f"the same as {samples[group[0]].where}")
+
+    valid: list[CheckedSample] = []
+    invalid, notes = list(problems), list[Problem]()
+    for index, checked in enumerate(_examine_all(samples, reasons, steps_of)):
+        if progress is not None:
+            progress(index + 1, len(samples))
+        if isinstance(checked, Problem):
+            invalid.append(checked)
             continue
-        kept.append(sample)
-        sizes.append(looked[0])
-        digests.append(looked[1])
-        light_ink.append(looked[2])
-        if index in repeats:
-            notes.append(Problem(sample.where, repeats[index]))
-        if sample.label != sample.label.strip():
-            notes.append(Problem(sample.where, f"blanks at an end of the label {sample.label!r} belong to it"))
-    checked = Check(kept, sizes, digests, light_ink, dropped, notes)
-    notes += _differing_twins(checked)
-    notes += _mixed_forms(kept)
-    return checked
+        valid.append(checked)
+        notes += _notes(checked.sample, repeats.get(index))
+    result = CheckResult(tuple(valid), tuple(invalid))
+    notes += [*_duplicates_with_other_labels(result), *mixed_unicode_forms(each.sample for each in valid)]
+    return replace(result, notes=tuple(notes))
 
 
-def _mixed_forms(samples: Sequence[Sample]) -> Iterator[Problem]:
-    """Where accents stand apart from their letters, and in other labels do not: two units for what looks the same."""
-    composed = decomposed = None
-    for sample in samples:
-        if not sample.label.isascii():
-            form = unicodedata.normalize("NFC", sample.label)
-            if form != sample.label:
-                decomposed = decomposed or sample
-            elif unicodedata.normalize("NFD", form) != form:
-                composed = composed or sample
-    if composed and decomposed:
-        yield Problem(
-            decomposed.where,
-            f"accents stand apart from their letters in {decomposed.label!r}, and not in {composed.label!r} of "
-            f"{composed.where}: --unicode_form NFC (or NFD) makes them alike",
-        )
+def _notes(sample: Sample, repeat: str | None) -> Iterator[Problem]:
+    if repeat is not None:
+        yield Problem(sample.where, repeat)
+    if sample.label != sample.label.strip():
+        yield Problem(sample.where, f"the label {sample.label!r} starts or ends with whitespace")
 
 
-def _differing_twins(checked: Check) -> Iterator[Problem]:
-    """Samples that look the same as an earlier one to the last pixel, and have another label."""
-    for indices in checked.duplicates():
-        first, *others = (checked.samples[index] for index in indices)
+def _duplicates_with_other_labels(result: CheckResult) -> Iterator[Problem]:
+    for group in result.duplicates():
+        first, *others = (result.samples[index].sample for index in group)
         for other in others:
             if other.units != first.units:
-                reason = f"labelled {other.label!r}, and {first.where} has the same pixels and is {first.label!r}"
-                yield Problem(other.where, reason)
-
-
-def _repeated_images(samples: Sequence[Sample], numbers: Iterable[int]) -> tuple[dict[int, str], dict[int, str]]:
-    """Of the samples of these numbers, by number: why those of one image with several labels are dropped; which are
-    there twice."""
-    rows: dict[tuple[str, int | None], list[int]] = {}
-    for index in numbers:
-        sample = samples[index]
-        rows.setdefault((os.path.normpath(Path(sample.image).absolute()), sample.record), []).append(index)
-    contradictions, repeats = {}, {}
-    for indices in rows.values():
-        first = samples[indices[0]]
-        different = next((samples[each] for each in indices if samples[each].units != first.units), None)
-        for index in indices if different else indices[1:]:
-            sample = samples[index]
-            if different is None:
-                repeats[index] = f"the same as {first.where}"
-            else:
-                other = first if sample.units != first.units else different
-                contradictions[index] = (
-                    f"contradicting labels for {sample.image}: {sample.label!r} here, {other.label!r} in {other.where}"
+                yield Problem(
+                    other.where,
+                    f"the label is {other.label!r}, but {first.where} has the same pixels and the label "
+                    f"{first.label!r}",
                 )
-    return contradictions, repeats
 
 
 def _label_reason(units: Sequence[str], known: frozenset[str] | None, max_units: int) -> str:
-    """Why a label cannot be used, whatever its image; "" where it can."""
+    """Why a label is invalid, whatever its image; "" if it is valid."""
     if not units:
         return "the label is empty"
     controls = sorted({char for unit in units for char in unit if unicodedata.category(char) == "Cc"})
@@ -189,49 +173,47 @@ def _label_reason(units: Sequence[str], known: frozenset[str] | None, max_units:
     if unknown:
         return f"not in the alphabet: {', '.join(map(repr, unknown))}"
     if 0 < max_units < len(units):
-        return f"the label has {len(units)} units; at most {max_units} are taken"
+        return f"the label has {len(units)} units; the maximum is {max_units}"
     return ""
 
 
-def _steps_reason(units: Sequence[str], size: Size, steps: Callable[[int, int], int] | None) -> str:
-    if steps is None or required_steps(units) <= steps(*size):
+def _steps_reason(units: Sequence[str], size: tuple[int, int], steps_of: StepsOf | None) -> str:
+    """Why a label does not fit its image; "" if it does."""
+    needed = required_steps(units)
+    if steps_of is None or needed <= steps_of(*size):
         return ""
-    repeats = required_steps(units) - len(units)
-    told = f" and {repeats} between equal neighbours" if repeats else ""
+    blanks = needed - len(units)
+    between = f" and {blanks} blanks between equal neighbours" if blanks else ""
     return (
-        f"the label is too long for its image of {size[0]}x{size[1]}: it needs {required_steps(units)} time steps "
-        f"({len(units)} units{told}), and the network makes {steps(*size)} of it"
+        f"the label is too long for its image of {size[0]}x{size[1]}: it needs {needed} time steps "
+        f"({len(units)} units{between}), and the network makes {steps_of(*size)}"
     )
 
 
-def _look_at_all(samples: Sequence[Sample], reasons: Sequence[str]) -> Iterator[str | Looked]:
-    """For each sample, in order: its reason, if there is one already, or what _look_at says."""
+def _examine_all(
+    samples: Sequence[Sample], reasons: Sequence[str], steps_of: StepsOf | None
+) -> Iterator[CheckedSample | Problem]:
+    """Each sample in order: a Problem with its reason if it has one already, or else what _examine gives."""
+
+    def examined(sample: Sample, reason: str) -> CheckedSample | Problem:
+        return Problem(sample.where, reason) if reason else _examine(sample, steps_of)
+
     pool = ThreadPoolExecutor(available_cores())
-    # read_image sets and takes back the filters of warnings, each thread in its own time; only this leaves them whole.
-    with warnings.catch_warnings():
+    with warnings.catch_warnings():  # read_image adds a filter
         try:
-            yield from pool.map(lambda sample, reason: reason or _look_at(sample), samples, reasons)
+            yield from pool.map(examined, samples, reasons)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _look_at(sample: Sample) -> str | Looked:
-    """What there is to see in the image, decoded to its last row; or why that cannot be done."""
+def _examine(sample: Sample, steps_of: StepsOf | None) -> CheckedSample | Problem:
     try:
-        # In colour: red and grey captchas of the same brightness are not the same.
-        image = read_image(sample.read_bytes(), sample.image if sample.record is None else "image", channels=3)
+        # In colour: a red and a grey image of the same brightness are not duplicates.
+        image = read_image(sample.read_bytes(), sample.place, channels=3)
     except InputError as error:
-        own_path = f"{sample.image}: " if sample.where == sample.image else ""
-        return str(error).removeprefix(f"{sample.where}: ").removeprefix(own_path)
+        return Problem.of(error)
     height, width = image.shape[:2]
+    if reason := _steps_reason(sample.units, (width, height), steps_of):
+        return Problem(sample.where, reason)
     digest = blake2b(image.tobytes(), digest_size=16, salt=width.to_bytes(8, "little")).digest()
-    return (width, height), digest, looks_inverted(grey(image))
-
-
-def _percentiles(values: Iterable[int]) -> dict[str, int]:
-    """{"0%": least, ...}, each a value that occurs; empty without values."""
-    values = list(values)
-    if not values:
-        return {}
-    found = np.percentile(values, PERCENTILES, method="nearest")
-    return {f"{percent}%": int(value) for percent, value in zip(PERCENTILES, found, strict=True)}
+    return CheckedSample(sample, (width, height), digest, has_light_ink(grey(image)))

@@ -1,32 +1,25 @@
-"""Captchas of random texts, drawn as they are needed: no image is ever seen twice."""
+"""Captchas of random texts, rendered when they are needed: no image is seen twice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ctc_ocr.config.renderers import BatchRenderer
 from ctc_ocr.config.sections import Data
 from ctc_ocr.generation.pool import Arrays, ArraySpec
 from ctc_ocr.generation.seeds import sample_words
 
 
-class Renderer(Protocol):
-    """Draws texts[n], with seeds[n] (N,) uint64, into out[n], (N, height, width) uint8, ink dark on light."""
-
-    def render_batch(self, texts: Sequence[str], seeds: NDArray[np.uint64], out: NDArray[np.uint8]) -> None: ...
-
-
 @dataclass(frozen=True)
 class GeneratedSource:
-    """Batches of captchas. Sample i depends on seed, stream and i alone, whatever the batch it comes in.
+    """Endless batches of captchas. Sample i depends on seed, stream and i alone, whatever the batch size.
 
-    A batch is `images` (N, height, width) uint8 and `labels` (N, max_length) float32, codes padded with 0. Every
-    length and every unit is equally likely.
+    A batch is `images` (N, height, width) uint8 and `labels` (N, max_length) float32, codes padded with 0. All lengths
+    are equally likely, and so are all units.
     """
 
-    renderer: Renderer
+    renderer: BatchRenderer
     data: Data
     batch_size: int
     seed: int
@@ -40,9 +33,9 @@ class GeneratedSource:
         }
 
     def fill(self, number: int, arrays: Arrays) -> None:
-        """Draw batch `number`: the samples from number * batch_size on."""
+        """Render batch `number`: the samples from number * batch_size on."""
         data, first = self.data, number * self.batch_size
-        # A word for the length, one for the image, and one for each unit. 64 bits leave no bias to speak of.
+        # A word for the length, one for the image, one per unit. With 64 bits the bias of % is negligible.
         words = sample_words(self.seed, self.stream, first, self.batch_size, 2 + data.max_length)
         lengths = data.min_length + (words[:, 0] % np.uint64(data.max_length - data.min_length + 1)).astype(np.intp)
         units = (words[:, 2:] % np.uint64(len(data.alphabet))).astype(np.intp)

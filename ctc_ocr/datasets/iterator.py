@@ -1,21 +1,25 @@
-"""The one mx.io.DataIter: it hands the batches of any source to a Module."""
+"""The one mx.io.DataIter: it gives the batches of any source to a Module."""
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 from ctc_ocr.generation.pool import Arrays, BatchPool, BatchSource
 from ctc_ocr.runtime.mxnet import mx
+from ctc_ocr.runtime.types import DataBatch, DataDesc, MXArray
+
+NICENESS = 10  # of processes whose batches are not needed at once
 
 
 class BatchIter(mx.io.DataIter):  # type: ignore[misc]
-    """Epochs of `num_samples` samples: data (N, H, W) uint8, or (N, H, W, 3), and label (N, L) float32, codes padded
+    """Epochs of `num_samples` samples: data (N, H, W) or (N, H, W, 3) uint8, and label (N, L) float32, codes padded
     with 0.
 
-    Of a source with steps, these are a second input, steps (N,) float32, and its batches are cut to the `width` that
-    the source gives with each; it is the batch's bucket_key.
+    If the source gives time steps, they are a second input, steps (N,) float32, and each batch is cut to the `width`
+    that the source gives with it; this width is its bucket_key.
 
-    `next_epoch` gives the batches of the next epoch each time it is called. The last batch of an epoch is whole, and
-    its pad says how many of its samples do not count. The first epoch begins at its batch `first_batch`.
+    `next_epoch` is called at the start of each epoch and returns its batches. The last batch of an epoch is full; its
+    pad is the number of samples that do not count. The first epoch starts at its batch `first_batch`. `close` is called
+    by close(), and on leaving a `with` block.
     """
 
     def __init__(
@@ -24,6 +28,7 @@ class BatchIter(mx.io.DataIter):  # type: ignore[misc]
         num_samples: int,
         next_epoch: Callable[[], Iterable[Arrays]],
         first_batch: int = 0,
+        close: Callable[[], None] = lambda: None,
     ) -> None:
         specs = source.specs()
         super().__init__(batch_size=specs["images"].shape[0])
@@ -34,22 +39,33 @@ class BatchIter(mx.io.DataIter):  # type: ignore[misc]
         self._next_epoch = next_epoch
         self._batches: Iterator[Arrays] | None = None
         self._given = first_batch
+        self._close = close
+
+    def __enter__(self) -> "BatchIter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End what prepares batches in the background. Batches that are complete stay available."""
+        self._close()
 
     @property
-    def provide_data(self) -> list[Any]:
+    def provide_data(self) -> list[DataDesc]:
         return self._inputs(self.default_bucket_key)
 
     @property
-    def provide_label(self) -> list[Any]:
+    def provide_label(self) -> list[DataDesc]:
         return [mx.io.DataDesc("label", self._specs["labels"].shape)]
 
-    def _inputs(self, width: int) -> list[Any]:
-        rows, height, _, *colours = self._specs["images"].shape
-        inputs = [mx.io.DataDesc("data", (rows, height, width, *colours), dtype="uint8")]
+    def _inputs(self, width: int) -> list[DataDesc]:
+        rows, height, _, *channels = self._specs["images"].shape
+        inputs = [mx.io.DataDesc("data", (rows, height, width, *channels), dtype="uint8")]
         return [*inputs, mx.io.DataDesc("steps", (rows,))] if "steps" in self._specs else inputs
 
     def reset(self) -> None:
-        """Go to the start of the next epoch. Batches of this one that were not asked for are drawn and dropped."""
+        """Go to the start of the next epoch. The batches that are left of this one are rendered and dropped."""
         if self._batches is not None:
             for _ in range(self.num_batches - self._given):
                 next(self._batches)
@@ -57,17 +73,17 @@ class BatchIter(mx.io.DataIter):  # type: ignore[misc]
         self._given = 0
 
     def iter_next(self) -> bool:
-        """Go to the next batch, which getdata, getlabel and getpad then give; False at the end of the epoch."""
+        """Go to the next batch, for getdata, getlabel and getpad; False at the end of the epoch."""
         try:
             self._current = self.next()
         except StopIteration:
             return False
         return True
 
-    def getdata(self) -> list[Any]:
+    def getdata(self) -> list[MXArray]:
         return list(self._current.data)
 
-    def getlabel(self) -> list[Any]:
+    def getlabel(self) -> list[MXArray]:
         return list(self._current.label)
 
     def getindex(self) -> None:
@@ -76,7 +92,8 @@ class BatchIter(mx.io.DataIter):  # type: ignore[misc]
     def getpad(self) -> int:
         return int(self._current.pad)
 
-    def next(self) -> Any:
+    def next(self) -> DataBatch:
+        """The next batch. Raises StopIteration at the end of the epoch, ImageProcessError if a process failed."""
         if self._given >= self.num_batches:
             raise StopIteration
         if self._batches is None:
@@ -88,7 +105,7 @@ class BatchIter(mx.io.DataIter):  # type: ignore[misc]
         steps = []
         if "steps" in arrays:
             width, steps = int(arrays["width"][0]), [mx.nd.array(arrays["steps"])]
-        # Copied here, once: the slot that the arrays lie in is filled again after this.
+        # Copied once, here: the arrays' slot is filled again after this.
         data, label = mx.nd.array(arrays["images"][:, :, :width], dtype="uint8"), mx.nd.array(arrays["labels"])
         return mx.io.DataBatch(
             [data, *steps],
@@ -101,20 +118,52 @@ class BatchIter(mx.io.DataIter):  # type: ignore[misc]
 
 
 def streamed_batches(source: BatchSource, pool: BatchPool, num_samples: int, first_batch: int = 0) -> BatchIter:
-    """Each epoch is the next `num_samples` samples of a pool that does not end; see BatchIter for `first_batch`."""
+    """Each epoch is the next `num_samples` samples of an endless pool; see BatchIter for `first_batch`."""
     return BatchIter(source, num_samples, lambda: pool, first_batch)
 
 
 def cached_batches(source: BatchSource, num_samples: int, num_proc: int) -> BatchIter:
-    """The first `num_samples` samples of a source, drawn now and kept in memory: each epoch is the same."""
+    """The first `num_samples` samples of a source, kept in memory: each epoch is the same.
+
+    They are rendered in the background, by processes of low priority, and awaited by the first epoch.
+    """
     num_batches = -(-num_samples // source.specs()["images"].shape[0])
-    with BatchPool(source, num_proc, range(num_batches)) as pool:
-        batches = [_kept(arrays) for arrays in pool]
-    return BatchIter(source, num_samples, lambda: batches)
+    cache = _Cache(BatchPool(source, num_proc, range(num_batches), NICENESS))
+    return BatchIter(source, num_samples, cache.batches, close=cache.close)
 
 
-def _kept(arrays: Arrays) -> Arrays:
-    """A copy, of images no wider than the batch is: narrow ones would take many times the memory."""
-    kept = {name: array for name, array in arrays.items() if name != "images"}
+class _Cache:
+    """All batches of a pool, collected by a thread."""
+
+    def __init__(self, pool: BatchPool) -> None:
+        self._pool = pool
+        self._batches: list[Arrays] = []
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._collect, name="cached_batches", daemon=True)
+        self._thread.start()
+
+    def _collect(self) -> None:
+        try:
+            with self._pool:
+                self._batches += map(_copy, self._pool)
+        except BaseException as error:  # whatever it is, the thread that asks for batches raises it
+            self._error = error
+
+    def batches(self) -> list[Arrays]:
+        """Waits for them. Raises ImageProcessError if a process failed, RuntimeError after an early close()."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._batches
+
+    def close(self) -> None:
+        if self._thread.is_alive():
+            self._pool.kill()
+            self._thread.join()
+            self._error = RuntimeError("the batches were closed before they were complete")
+
+
+def _copy(arrays: Arrays) -> Arrays:
+    """A copy, with images cut to the width of the batch: the full width would take many times the memory."""
     width = int(arrays["width"][0]) if "width" in arrays else arrays["images"].shape[2]
-    return {name: array.copy() for name, array in {**kept, "images": arrays["images"][:, :, :width]}.items()}
+    return {name: (array[:, :, :width] if name == "images" else array).copy() for name, array in arrays.items()}

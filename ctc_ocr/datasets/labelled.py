@@ -1,4 +1,4 @@
-"""Batches of labelled images, with neighbours of about the same width, from worker processes."""
+"""Batches of labelled images, in which neighbours have about the same width."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,33 +13,41 @@ from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.generation.pool import Arrays, ArraySpec
 from ctc_ocr.images.augmentation import augment
-from ctc_ocr.images.preparation import Pixels, fit, load, paste
+from ctc_ocr.images.pixels import Pixels
+from ctc_ocr.images.preparation import fit, load, paste
 
-WINDOW = 16  # batches whose samples are sorted by width: enough that the widest and the narrowest do not meet
-REMEMBERED = 256 * 2**20  # bytes of prepared images that a process keeps
+WINDOW = 16  # batches whose samples are sorted by width: enough to keep the widest apart from the narrowest
+MAX_CACHE = 256 * 2**20  # bytes of prepared images that a process keeps
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledImage:
+    """A sample, the codes of its label, and the size (width, height) of its image in pixels."""
+
+    sample: Sample
+    codes: tuple[int, ...]
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
-class LabelledSource:
-    """Batches of samples; `codes` and `sizes` (width, height) are those of the samples, in their order.
+class LabelledBatches:
+    """Batches of labelled images.
 
-    A batch is `images` (N, H, W) uint8 or (N, H, W, 3), and `labels` (N, max_length) float32, codes padded with 0.
-    With keep_ratio there are also `steps` (N,) float32, the time steps that are an image's own, and `width` (1,) int64,
-    the columns to which the batch can be cut.
+    A batch is `images` (N, H, W) or (N, H, W, 3) uint8, and `labels` (N, max_length) float32, codes padded with 0. With
+    keep_ratio there are also `steps` (N,) float32, the time steps of each image without padding, and `width` (1,)
+    int64, the number of columns to which the batch can be cut.
 
-    With `shuffle`, the samples come in turn after turn without end: in each, all of them once in a new order, changed
-    at random as the hyperparameters say, and the last batch filled up with the first of them. Without, they come once,
-    unchanged, the narrow ones first; the last batch is filled up with its last sample. Batch i depends on the seed and
-    on i alone.
+    With `shuffle`, the batches are endless: pass after pass over all images, each in a new order, augmented as the
+    hyperparameters demand; the last batch of a pass is filled with its first images. Without, there is one pass, not
+    augmented, from narrow to wide images; the last batch is filled with copies of the last image. Batch i depends on
+    the seed and on i alone.
     """
 
-    samples: Sequence[Sample]
-    codes: Sequence[Sequence[int]]
-    sizes: Sequence[tuple[int, int]]
+    images: Sequence[LabelledImage]
     hyperparameters: Hyperparameters
     max_length: int
     shuffle: bool
-    _memory: dict[int, Pixels] = field(default_factory=dict, compare=False, repr=False)
+    _cache: dict[int, Pixels] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def batch_size(self) -> int:
@@ -48,10 +56,10 @@ class LabelledSource:
     def specs(self) -> Mapping[str, ArraySpec]:
         """Shapes and dtypes of a batch."""
         data = self.hyperparameters.data
-        colours = (3,) if data.channels == 3 else ()
+        channels = (3,) if data.channels == 3 else ()
         specs = {
             "images": ArraySpec(
-                (self.batch_size, data.height, self.hyperparameters.geometry.full_width, *colours), "uint8"
+                (self.batch_size, data.height, self.hyperparameters.geometry.full_width, *channels), "uint8"
             ),
             "labels": ArraySpec((self.batch_size, self.max_length), "float32"),
         }
@@ -60,7 +68,7 @@ class LabelledSource:
         return specs
 
     def fill(self, number: int, arrays: Arrays) -> None:
-        """Read, change and place the samples of batch `number`."""
+        """Read, prepare and augment the images of batch `number`. Raises InputError if one cannot be read."""
         positions = self._positions(number)
         images = [self._image(position) for position in positions]
         paste(images, arrays["images"], self.hyperparameters.network.input_mean)
@@ -69,77 +77,80 @@ class LabelledSource:
             arrays["width"][:] = self.hyperparameters.geometry.batch_width(max(image.shape[1] for image in images))
         arrays["labels"][:] = 0
         for row, position in zip(arrays["labels"], positions, strict=True):
-            codes = self.codes[self._sample(position)]
+            codes = self.images[self._index(position)].codes
             row[: len(codes)] = codes
 
     def _positions(self, number: int) -> list[int]:
-        """Places in the stream (with `shuffle`), or numbers of samples, of a batch's images."""
+        """Positions in the endless stream of images (with `shuffle`), or indices, of the images of a batch."""
         if not self.shuffle:
             places = range(number * self.batch_size, (number + 1) * self.batch_size)
             return [int(self.order[min(place, len(self.order) - 1)]) for place in places]
-        turn, place = divmod(number, self._batches)
+        pass_number, place = divmod(number, self._batches_per_pass)
         window = next(each for each in self._windows if place in each)
-        first = turn * self._batches + window.start
+        first = pass_number * self._batches_per_pass + window.start
         stream = range(first * self.batch_size, (first + len(window)) * self.batch_size)
-        widths = self._widths([self._sample(position) for position in stream])
+        widths = self._widths([self._index(position) for position in stream])
         shuffled = np.random.default_rng([self._seed, 1, first]).permutation(len(window))
         start = int(shuffled[place - window.start]) * self.batch_size
         return [stream[int(each)] for each in _by_width(widths)[start : start + self.batch_size]]
 
     @property
-    def _batches(self) -> int:
-        """Batches of a turn."""
-        return -(-len(self.samples) // self.batch_size)
+    def _batches_per_pass(self) -> int:
+        return -(-len(self.images) // self.batch_size)
 
     @cached_property
     def _windows(self) -> list[range]:
-        """The batches of a turn whose samples are sorted by width together: at most WINDOW, of about the same number,
-        and never of two turns, which would bring a sample's two places side by side."""
-        parts = np.array_split(np.arange(self._batches), -(-self._batches // WINDOW))
+        """The batches of a pass whose images are sorted by width together: at most WINDOW, of about equal numbers, and
+        never of two passes, which would place both occurrences of an image side by side."""
+        parts = np.array_split(np.arange(self._batches_per_pass), -(-self._batches_per_pass // WINDOW))
         return [range(int(part[0]), int(part[-1]) + 1) for part in parts]
 
-    def _sample(self, position: int) -> int:
-        """The number of the sample that comes at a place of the stream."""
+    def _index(self, position: int) -> int:
+        """The index of the image at a position of the stream."""
         if not self.shuffle:
             return position
-        turn, place = divmod(position, self._batches * self.batch_size)
-        return int(_permutation(self._seed, turn, len(self.samples))[place % len(self.samples)])
+        pass_number, place = divmod(position, self._batches_per_pass * self.batch_size)
+        return int(_permutation(self._seed, pass_number, len(self.images))[place % len(self.images)])
 
     def _image(self, position: int) -> Pixels:
-        image = self._prepared(self._sample(position))
+        index = self._index(position)
+        image = self._prepared(index)
         if not self.shuffle or not self.hyperparameters.augmentation.augment:
             return image
         generator = np.random.default_rng([self._seed, 2, position])
-        changed = fit(augment(image, self.hyperparameters.augmentation, generator), self.hyperparameters)
-        # One that became too narrow for its label would teach nothing.
-        return changed if self._steps(changed) >= required_steps(self.codes[self._sample(position)]) else image
+        augmented = fit(augment(image, self.hyperparameters.augmentation, generator), self.hyperparameters)
+        # Nothing can be learned from an image that has become too narrow for its label.
+        return augmented if self._steps(augmented) >= required_steps(self.images[index].codes) else image
 
     def _steps(self, image: Pixels) -> int:
         return self.hyperparameters.geometry.steps_of(image.shape[1], image.shape[0])
 
-    def _prepared(self, sample: int) -> Pixels:
-        image = self._memory.get(sample)
+    def _prepared(self, index: int) -> Pixels:
+        image = self._cache.get(index)
         if image is None:
-            chosen = self.samples[sample]
-            image = load(chosen.read_bytes(), chosen.where, self.hyperparameters)
-            if (len(self._memory) + 1) * image.nbytes < REMEMBERED:
-                self._memory[sample] = image
+            sample = self.images[index].sample
+            image = load(sample.read_bytes(), sample.place, self.hyperparameters)
+            if (len(self._cache) + 1) * image.nbytes < MAX_CACHE:
+                self._cache[index] = image
         return image
 
-    def _widths(self, samples: Sequence[int]) -> NDArray[np.intp]:
-        return np.array([self.hyperparameters.geometry.resized_width(*self.sizes[sample]) for sample in samples])
+    def _widths(self, indices: Sequence[int]) -> NDArray[np.intp]:
+        resized_width = self.hyperparameters.geometry.resized_width
+        return np.array([resized_width(*self.images[index].size) for index in indices])
 
     @cached_property
     def order(self) -> NDArray[np.intp]:
-        """Without `shuffle`: the samples (by number) as they come."""
-        return _by_width(self._widths(range(len(self.samples))))
+        """Without `shuffle`: the indices of the images in the order in which they come."""
+        return _by_width(self._widths(range(len(self.images))))
 
     @property
     def _seed(self) -> int:
         return self.hyperparameters.training.seed
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_memory": {}}
+        # Found here once: an image process does not know the architectures that a user has registered.
+        _ = self.hyperparameters.geometry.columns_per_step
+        return {**self.__dict__, "_cache": {}}
 
 
 def _by_width(widths: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -147,5 +158,5 @@ def _by_width(widths: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 @lru_cache(maxsize=4)
-def _permutation(seed: int, turn: int, count: int) -> NDArray[np.intp]:
-    return np.random.default_rng([seed, 0, turn]).permutation(count)
+def _permutation(seed: int, pass_number: int, count: int) -> NDArray[np.intp]:
+    return np.random.default_rng([seed, 0, pass_number]).permutation(count)

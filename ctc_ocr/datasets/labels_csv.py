@@ -1,4 +1,4 @@
-"""labels.csv: which text each image of a folder shows. Columns `image` (path beside the file) and `label`."""
+"""labels.csv: the labels of the images in its folder. Columns `image` (path from that folder) and `label`."""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -12,9 +12,9 @@ HEADER = ("image", "label")
 
 
 def write_labels(path: Path, rows: Iterable[tuple[str, str]]) -> None:
-    """Write (image, label) rows as UTF-8 under the header. The file appears whole or, if rows raises, not at all.
+    """Write (image, label) rows as UTF-8, with the header. If `rows` raises, no file is written.
 
-    Raises RunError where it cannot be written.
+    Raises RunError if the file cannot be written.
     """
     with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -27,16 +27,17 @@ def read_labels(path: Path) -> dict[str, str]:
     labels: dict[str, str] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(
-                _refusing_nul(path, file), strict=True
-            )  # a quote that is never closed would swallow all rows after it
+            # Strict: a quote that is never closed would swallow all rows after it.
+            rows = csv.reader(_without_nul(file), strict=True)
             header = next(rows, [])
             if tuple(header) != HEADER:
-                raise InputError(f"{path}, row 1: expected the header {','.join(HEADER)}, got {','.join(header)!r}")
+                raise InputError(f"expected the header {','.join(HEADER)}, got {','.join(header)!r}", "row 1")
             for number, row in enumerate(rows, start=2):
                 if len(row) != len(HEADER):
-                    raise InputError(f"{path}, row {number}: expected {len(HEADER)} fields, got {len(row)}")
+                    raise InputError(f"expected {len(HEADER)} fields, got {len(row)}", f"row {number}")
                 labels[row[0]] = row[1]
+    except InputError as error:
+        raise error.within(path) from None
     except OSError as error:
         raise InputError(str(error.strerror), path) from None
     except (UnicodeDecodeError, csv.Error) as error:
@@ -44,8 +45,8 @@ def read_labels(path: Path) -> dict[str, str]:
     return labels
 
 
-def _refusing_nul(path: Path, lines: Iterable[str]) -> Iterator[str]:
+def _without_nul(lines: Iterable[str]) -> Iterator[str]:
     for number, line in enumerate(lines, start=1):
         if "\0" in line:
-            raise InputError(f"{path}, row {number}: a NUL byte in it: not a text file, or a damaged one")
+            raise InputError("contains a NUL byte: not a text file, or a damaged one", f"row {number}")
         yield line

@@ -1,14 +1,14 @@
 """MXNet's RecordIO format: a .rec file of records, an .idx file with a line `key TAB offset` for each.
 
-Read and written here rather than by mx.recordio: the format is small, and worker processes that read a pack then need
-no MXNet, which would cost each 2 s and 150 MB. The tests hold this module to mx.recordio, in both directions.
+Read and written here rather than by mx.recordio: the format is small, and image processes that read a pack do not need
+MXNet, which would cost each 2 s and 150 MB. Tests compare this module with mx.recordio in both directions.
 
-A record is one part, or several where its bytes hold the magic number at a multiple of 4: it is cut there, and the
-number left out. A part is the magic number, a word with its kind (upper 3 bits) and its length (lower 29), its bytes,
+A record is one part, or several if its bytes contain the magic number at a multiple of 4: it is cut there, and the
+number omitted. A part is the magic number, a word with its kind (upper 3 bits) and its length (lower 29), its bytes,
 and zeros up to a multiple of 4. All words are little-endian (dmlc-core, recordio.h).
 
-An image record starts with a header (mx.recordio.IRHeader): the number of labels, one label where that number is 0,
-an id, a second one; then the labels as float32; then the encoded image.
+An image record starts with a header (mx.recordio.IRHeader): the number of labels, the only label if that number is 0,
+and two ids; then come the labels as float32, then the encoded image.
 """
 
 import mmap
@@ -28,7 +28,7 @@ Buffer = bytes | mmap.mmap
 
 
 def write_record(file: BinaryIO, record: bytes) -> None:
-    """Append a record at the file's position. Raises ValueError for one of 512 MiB or more."""
+    """Append a record at the file's position. Raises ValueError for a record of 512 MiB or more."""
     if len(record) >> LENGTH_BITS:
         raise ValueError(f"{len(record)} bytes; a record has less than {1 << LENGTH_BITS}")
     pieces, start = [], 0
@@ -48,19 +48,19 @@ def write_record(file: BinaryIO, record: bytes) -> None:
 
 
 def _part(buffer: Buffer, offset: int) -> tuple[int, int, int]:
-    """(kind, start, end) of the part at an offset. Raises ValueError where there is none."""
+    """(kind, start, end) of the part at an offset. Raises ValueError if there is none."""
     if not 0 <= offset <= len(buffer) - PART.size:
         raise ValueError(f"damaged pack: no record at byte {offset} of {len(buffer)}")
     magic, word = PART.unpack_from(buffer, offset)
     start = offset + PART.size
     end = start + (word & (1 << LENGTH_BITS) - 1)
     if magic != MAGIC or end > len(buffer):
-        raise ValueError(f"damaged pack: no whole record at byte {offset} of {len(buffer)}")
+        raise ValueError(f"damaged pack: incomplete record at byte {offset} of {len(buffer)}")
     return word >> LENGTH_BITS, start, end
 
 
 def read_record(buffer: Buffer, offset: int) -> bytes:
-    """The record at an offset. Raises ValueError where there is no whole one."""
+    """The record at an offset. Raises ValueError if it is incomplete."""
     pieces = []
     while True:
         kind, start, end = _part(buffer, offset)
@@ -76,13 +76,13 @@ def pack(labels: Sequence[int], key: int, image: bytes) -> bytes:
 
 
 def unpack(record: bytes) -> tuple[tuple[float, ...], bytes]:
-    """(labels, encoded image) of an image record. Raises ValueError where it is shorter than it says."""
+    """(labels, encoded image) of an image record. Raises ValueError if it is shorter than its header states."""
     labels, start = _labels(record, 0, len(record))
     return labels, record[start:]
 
 
 def read_labels(buffer: Buffer, offset: int) -> tuple[float, ...]:
-    """Labels of the image record at an offset; the image is not touched. Raises ValueError for a damaged one."""
+    """Labels of the image record at an offset; the image is not read. Raises ValueError for a damaged record."""
     _, start, end = _part(buffer, offset)
     return _labels(buffer, start, end)[0]
 
@@ -104,7 +104,7 @@ def index_path(rec: str | Path) -> Path:
 
 
 def read_index(rec: str | Path) -> dict[int, int]:
-    """{key: offset} of the .idx file beside a .rec file. Raises OSError, and ValueError for one that is no index."""
+    """{key: offset} of the .idx file beside a .rec file. Raises OSError, and ValueError for a bad line."""
     offsets = {}
     for number, line in enumerate(index_path(rec).read_text(encoding="utf-8").splitlines(), start=1):
         try:
@@ -121,9 +121,9 @@ def _cached_index(rec: str, changed: int) -> dict[int, int]:
 
 
 def read_key(rec: str, key: int) -> bytes:
-    """One record of a pack. Each process keeps the index; the file is open only while it is read.
+    """One record of a pack. Each process caches the index; the file is open only while it is read.
 
-    Raises OSError, and ValueError for a key that is not in it or a damaged pack.
+    Raises OSError, and ValueError for an unknown key or a damaged pack.
     """
     offsets = _cached_index(rec, index_path(rec).stat().st_mtime_ns)
     if key not in offsets:

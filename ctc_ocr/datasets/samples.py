@@ -1,8 +1,9 @@
-"""Labelled images: what every source gives, and what it says of the rows of which it could make none."""
+"""What every source gives: labelled images, and problems in place of rows that give none."""
 
+import os
 import stat
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,31 +13,53 @@ from ctc_ocr.errors import InputError
 
 @dataclass(frozen=True)
 class Sample:
-    """An image file, or a record of a RecordIO pack, and its label. Small and picklable: the image is not in it."""
+    """A label and where its image is: a file, or a record of a pack. The image itself is not in it.
+
+    A class derived from it may read its image from anywhere: it overrides read_bytes. It must be picklable.
+    """
 
     image: str  # path of an image file, or of the pack's .rec file
     units: tuple[str, ...]  # the label, unit by unit
-    where: str  # for messages: "labels.csv, row 3", or the file's path
+    where: str  # for errors: "labels.csv, row 3", or the file's path
     record: int | None = None  # key within the pack
 
     @property
     def label(self) -> str:
         return "".join(self.units)
 
+    @property
+    def place(self) -> str:
+        """`where`, and the path of the image file if that is not named there."""
+        return self.where if self.where == self.image or not self.is_file else f"{self.where}: {self.image}"
+
+    @property
+    def is_file(self) -> bool:
+        """Whether `image` is the path of an image file: not for a record, nor for a class with its own read_bytes."""
+        return self.record is None and self._is_read_here
+
+    @property
+    def identity(self) -> Hashable | None:
+        """Equal for samples of the same file or record; None if this class cannot know."""
+        return (os.path.normpath(Path(self.image).absolute()), self.record) if self._is_read_here else None
+
+    @property
+    def _is_read_here(self) -> bool:
+        return type(self).read_bytes is Sample.read_bytes
+
     def read_bytes(self) -> bytes:
-        """The encoded image. Raises InputError that starts with `where`."""
+        """The encoded image. Raises InputError with `place`."""
         try:
             if self.record is None:
                 return _read_file(Path(self.image))
             return recordio.unpack(recordio.read_key(self.image, self.record))[1]
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the path, or a damaged pack
-            reason = error.strerror if isinstance(error, OSError) else error
-            named = "" if self.where == self.image or self.record is not None else f"{self.image}: "
-            raise InputError(f"{named}{reason}", self.where) from None
+        except OSError as error:
+            raise InputError(error.strerror or str(error), self.place) from None
+        except ValueError as error:  # a NUL in the path, or a damaged pack
+            raise InputError(str(error), self.place) from None
 
 
 def _read_file(path: Path) -> bytes:
-    """Raises OSError, and ValueError for what one might wait on for ever."""
+    """Raises OSError, and ValueError for a device or a pipe, which could block forever."""
     mode = path.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise ValueError("a device or a pipe; expected a file")
@@ -45,31 +68,35 @@ def _read_file(path: Path) -> bytes:
 
 @dataclass(frozen=True)
 class Problem:
-    """A row or a file that gives no sample, or a sample that is left out: where it stands, and why."""
+    """A row or file that gives no sample, an invalid sample, or a note: where it is, and the reason."""
 
     where: str
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.reason}"
+        return f"{self.where}: {self.reason}" if self.where else self.reason
+
+    @classmethod
+    def of(cls, error: InputError) -> "Problem":
+        return cls(error.where, error.reason)
 
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """How labels are found. None is: recognise it from the content."""
+    """How labels are found. None: recognised from the content."""
 
     delimiter: str | None = None  # CSV: one character between path and label
-    splitter: str | None = None  # CSV: one character around the units of a label; "" where each character is a unit
+    splitter: str | None = None  # CSV: one character around the units of a label; "": each character is a unit
     pattern: str | None = None  # folder: regular expression with a group `label`, searched in names without suffix
-    normalise: str = ""  # form of unicodedata.normalize for labels, "NFC" say; "" leaves them as they are
+    unicode_form: str = ""  # form of unicodedata.normalize for labels, such as "NFC"; "": unchanged
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What a source gives, row by row or file by file, as often as it is asked for: only one is in memory at a time.
+    """The rows or files of a source, read one by one each time they are iterated over.
 
-    `form` says in words where the labels come from. `total` is about how many rows there are: empty ones and a header
-    are counted, texts without an image are not.
+    `form` describes where the labels come from. `total` is about how many rows there are: it counts empty rows and a
+    header, but not text files without an image.
     """
 
     form: str
@@ -80,6 +107,6 @@ class Rows:
         return self.read()
 
 
-def characters(label: str, form: str) -> tuple[str, ...]:
-    """The characters of a label, in a normal form of Unicode or ("") as they are."""
-    return tuple(unicodedata.normalize(form, label) if form else label)  # type: ignore[arg-type]
+def characters(label: str, unicode_form: str) -> tuple[str, ...]:
+    """The characters of a label, in a Unicode form or ("") unchanged."""
+    return tuple(unicodedata.normalize(unicode_form, label) if unicode_form else label)  # type: ignore[arg-type]

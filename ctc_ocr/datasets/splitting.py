@@ -1,80 +1,205 @@
-"""Dividing samples into parts (train, validation, test) so that nothing is in two of them."""
+"""Split a source into train.csv, validation.csv and test.csv, with no image in two of them."""
 
-from collections.abc import Hashable, Sequence
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
+from ctc_ocr.datasets.checking import CheckedSample, CheckResult, check_source
+from ctc_ocr.datasets.partition import Indices, clusters, counts_of_fractions, duplicates_across, partition
+from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
+from ctc_ocr.datasets.sources import DEFAULT_OPTIONS
+from ctc_ocr.datasets.sources.delimited import write_delimited
+from ctc_ocr.datasets.sources.folders import finder
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.output_files import refuse_existing
+from ctc_ocr.runtime.progress import Progress
 
 PARTS = ("train", "validation", "test")
-Indices = list[int]
+DEFAULT_FRACTIONS = (0.8, 0.1, 0.1)
 
 
-def counts_of(shares: Sequence[float], count: int) -> list[int]:
-    """Whole numbers in the ratio of the shares that add up to `count`; rounded up are those with the largest rests."""
-    exact = np.asarray(shares, np.float64) * (count / sum(shares))
-    counts = np.floor(exact + 1e-9).astype(int)  # 0.1 * 30 may be a little less than 3
-    rests = np.argsort(counts - exact, kind="stable")
-    counts[rests[: count - counts.sum()]] += 1
-    return [int(each) for each in counts]
+@dataclass(frozen=True)
+class SplitOptions:
+    """How samples are split. Fractions and counts are those of train, validation and test.
 
-
-def clusters(*keys: Sequence[Hashable]) -> list[Indices]:
-    """Indices that belong together because they agree in one of the keys, directly or through others.
-
-    Each argument has a key for every sample. The clusters come in the order of their first sample.
+    `counts` take the place of `fractions`; other samples are then in no part. `group` is a regular expression that is
+    searched in the names of the image files (in their paths if it contains a /): samples with the same group `group`,
+    or else first group, stay together. `validation_groups` and `test_groups` make up these parts; all other samples are
+    then split one by one. Raises InputError for options that contradict each other.
     """
-    parents = list(range(len(keys[0])))
 
-    def root(index: int) -> int:
-        while parents[index] != index:
-            parents[index] = parents[parents[index]]
-            index = parents[index]
-        return index
+    fractions: tuple[float, ...] = DEFAULT_FRACTIONS
+    counts: tuple[int, ...] | None = None
+    group: str | None = None
+    validation_groups: tuple[str, ...] = ()
+    test_groups: tuple[str, ...] = ()
+    seed: int = 0
 
-    for each in keys:
-        first: dict[Hashable, int] = {}
-        for index, key in enumerate(each):
-            one, other = sorted((root(first.setdefault(key, index)), root(index)))
-            parents[other] = one
-    found: dict[int, Indices] = {}
-    for index in range(len(parents)):
-        found.setdefault(root(index), []).append(index)
-    return list(found.values())
+    def __post_init__(self) -> None:
+        fractions = self.fractions
+        if len(fractions) != len(PARTS) or not all(each >= 0 for each in fractions) or abs(sum(fractions) - 1) > 1e-6:
+            raise InputError(f"expected {len(PARTS)} fractions with the sum 1, got {fractions}", "--fractions")
+        if self.named_groups and self.group is None:
+            raise InputError("--validation_groups and --test_groups need --group, which defines the groups")
+        if both := sorted(set(self.validation_groups) & set(self.test_groups)):
+            raise InputError(f"in --validation_groups and in --test_groups: {', '.join(both)}")
+        if self.counts is None:
+            return
+        if self.group is not None:
+            raise InputError("groups stay together, so counts cannot be met: use --fractions", "--counts")
+        if len(self.counts) != len(PARTS) or min(self.counts) < 0:
+            raise InputError(f"expected {len(PARTS)} numbers, for {', '.join(PARTS)}", "--counts")
+
+    @property
+    def named_groups(self) -> dict[str, int]:
+        """{group: number of its part}."""
+        named = ((), self.validation_groups, self.test_groups)
+        return {group: part for part, groups in enumerate(named) for group in groups}
 
 
-def divide(wholes: Sequence[Indices], counts: Sequence[int], generator: np.random.Generator) -> list[Indices]:
-    """Deal clusters out to as many parts as there are counts, in a random order; each part is sorted.
+@dataclass(frozen=True)
+class Part:
+    """A part of a split. `path` is None if it has no samples, and so no file; `num_groups` None without groups."""
 
-    Clusters of several samples go first, each to the part that lacks most. Single samples then fill the parts up, so
-    that the counts are met but for clusters that are larger than what a part lacks. Counts that ask for less than all
-    are met exactly, and what is over is in no part; InputError where that cannot be.
+    name: str
+    path: Path | None
+    samples: tuple[CheckedSample, ...]
+    num_groups: int | None
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Samples of one part, each with its duplicate in another; only named groups can cause them."""
+
+    first: str
+    second: str
+    pairs: tuple[tuple[Sample, Sample], ...]
+
+
+@dataclass(frozen=True)
+class Split:
+    """What split_source wrote. `num_left_over`: samples in no part. `num_duplicates`: images with duplicates."""
+
+    parts: tuple[Part, ...]
+    num_left_over: int
+    num_duplicates: int
+    duplicates_across: tuple[Duplicates, ...] = ()
+    invalid: tuple[Problem, ...] = field(default=())
+
+
+def split_source(
+    source: str | Path,
+    folder: str | Path,
+    options: SplitOptions | None = None,
+    source_options: SourceOptions = DEFAULT_OPTIONS,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Split:
+    """Write train.csv, validation.csv and test.csv, with paths relative to `folder`. Duplicates stay together.
+
+    Invalid samples are left out. With `overwrite`, older files are replaced, or removed if their part is empty. Raises
+    InputError for arguments and sources that cannot be used, RunError if no sample is valid or a file cannot be
+    written.
     """
-    total = sum(map(len, wholes))
-    missing, parts = np.array(counts, np.int64), [Indices() for _ in counts]
-    order = generator.permutation(len(wholes))
-    for each in sorted(order, key=lambda each: len(wholes[each]) == 1):
-        whole = wholes[each]
-        part = int(missing.argmax())
-        if missing[part] < len(whole) and sum(counts) < total:
-            continue
-        parts[part] += whole
-        missing[part] -= len(whole)
-    if sum(counts) < total and missing.any():
-        raise InputError("images with the same pixels stay together, and so these counts cannot be reached; take less")
-    return [sorted(part) for part in parts]
+    options = options or SplitOptions()
+    paths = [Path(folder) / f"{part}.csv" for part in PARTS]
+    if Path(source).resolve() in [path.resolve() for path in paths]:
+        raise InputError("would be replaced by a part of itself: use another folder", source)
+    refuse_existing(paths, overwrite)
+    result = check_source(source, source_options, progress=progress)
+    result.require_valid(source)
+    if not all(each.sample.is_file for each in result.samples):
+        raise InputError("its images are not files that a CSV file can name; split what it was made of", source)
+    groups = None if options.group is None else _groups(result, options.group)
+    parts = split_indices(result.digests, options, groups)
+    _write(parts, paths, result)
+    return _described(parts, paths, result, groups)
 
 
-def shared(parts: Sequence[Indices], digests: Sequence[bytes]) -> dict[tuple[int, int], list[tuple[int, int]]]:
-    """{two parts: [(a sample of the first, one of the second with the same pixels), ...]}, where there are any.
+def _groups(result: CheckResult, pattern: str) -> list[str]:
+    """The group of each sample."""
+    try:
+        find = finder(pattern, "group")
+    except InputError as error:
+        raise error.within("--group") from None
+    groups = []
+    for each in result.samples:
+        path = Path(each.sample.image)
+        group = find(path.as_posix() if "/" in pattern else path.name)
+        if group is None:
+            raise InputError(f"does not match the name of {path}", f"--group {pattern!r}")
+        groups.append(group)
+    return groups
 
-    Each sample of the second part is named once.
-    """
-    found = {}
-    for first in range(len(parts)):
-        there = {digests[index]: index for index in reversed(parts[first])}
-        for second in range(first + 1, len(parts)):
-            pairs = [(there[digests[index]], index) for index in parts[second] if digests[index] in there]
-            if pairs:
-                found[first, second] = pairs
-    return found
+
+def split_indices(
+    digests: Sequence[bytes], options: SplitOptions, groups: Sequence[str] | None = None
+) -> list[Indices]:
+    """Indices of the samples of each part, from the digest and the group of each sample."""
+    generator = np.random.default_rng(options.seed)
+    if options.named_groups and groups is not None:
+        return _with_named_groups(digests, options, groups, generator)
+    counts = options.counts or counts_of_fractions(options.fractions, len(digests))
+    if sum(counts) > len(digests):
+        raise InputError(f"{sum(counts)} in total, but there are {len(digests)} valid samples", "--counts")
+    return partition(clusters(digests, *([groups] if groups else [])), counts, generator)
+
+
+def _with_named_groups(
+    digests: Sequence[bytes], options: SplitOptions, groups: Sequence[str], generator: np.random.Generator
+) -> list[Indices]:
+    """Named groups go into their parts; the other samples are split by the fractions of the other parts."""
+    named: Mapping[str, int] = options.named_groups
+    if unknown := sorted(set(named) - set(groups)):
+        raise InputError(f"no sample is in the group {', '.join(unknown)}")
+    parts = [[index for index, group in enumerate(groups) if named.get(group) == part] for part in range(len(PARTS))]
+    rest = [index for index, group in enumerate(groups) if group not in named]
+    if not rest:
+        return parts
+    taken = set(named.values())
+    fractions = [0.0 if part in taken else fraction for part, fraction in enumerate(options.fractions)]
+    if not sum(fractions):
+        raise InputError("nothing is left for the groups that are not named", "--fractions")
+    clustered = [[rest[each] for each in cluster] for cluster in clusters([digests[index] for index in rest])]
+    others = partition(clustered, counts_of_fractions(fractions, len(rest)), generator)
+    return [sorted(part + more) for part, more in zip(parts, others, strict=True)]
+
+
+def _write(parts: Sequence[Indices], paths: Sequence[Path], result: CheckResult) -> None:
+    """A file for each part that has samples; an older file of a part that has none is removed."""
+    for path, part in zip(paths, parts, strict=True):
+        if part:
+            samples = (result.samples[index].sample for index in part)
+            write_delimited(path, ((_relative(each.image, path), each.units) for each in samples))
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _relative(image: str, table: Path) -> str:
+    """The image's path from the folder of the CSV file, also if that folder is a link."""
+    return os.path.relpath(Path(image).parent.resolve() / Path(image).name, table.parent.resolve())
+
+
+def _described(
+    parts: Sequence[Indices], paths: Sequence[Path], result: CheckResult, groups: Sequence[str] | None
+) -> Split:
+    samples = result.samples
+    written = tuple(
+        Part(
+            name,
+            path if part else None,
+            tuple(samples[index] for index in part),
+            len({groups[index] for index in part}) if groups else None,
+        )
+        for name, path, part in zip(PARTS, paths, parts, strict=True)
+    )
+    across = tuple(
+        Duplicates(PARTS[first], PARTS[second], tuple((samples[a].sample, samples[b].sample) for a, b in pairs))
+        for (first, second), pairs in duplicates_across(parts, result.digests).items()
+    )
+    left_over = len(samples) - sum(map(len, parts))
+    return Split(written, left_over, sum(map(len, result.duplicates())), across, result.invalid)

@@ -1,56 +1,91 @@
-"""What there is in a source of labelled images, in lines of text."""
+"""What a source of labelled images contains: as numbers, and as lines of text."""
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
-from ctc_ocr.datasets.checking import Check
+import numpy as np
 
-LINES, BAR = 20, 40  # lines of the histogram at the most, and characters of its longest bar
+from ctc_ocr.datasets.checking import CheckResult
+
+PERCENTILES = (0, 5, 50, 95, 100)
+MAX_LINES, MAX_BAR = 20, 40  # lines of the histogram, and characters of its longest bar
 
 
-def summary_lines(checked: Check, form: str) -> list[str]:
-    """Lines with the form of the labels, counts, the alphabet with its frequencies, lengths of labels and sizes of
-    images."""
-    summary = checked.summary()
-    lines = [f"labels: from {form}"]
-    lines += [f"samples: {summary['samples']} good, {summary['dropped']} dropped ({checked.invalid_fraction:.2%})"]
-    if checked.samples:
+def summary(result: CheckResult) -> dict[str, Any]:
+    """Counts, alphabet, lengths and sizes, ready for JSON."""
+    lengths = Counter(len(each.units) for each in result.samples)
+    return {
+        "samples": len(result.samples),
+        "invalid": len(result.invalid),
+        "invalid_fraction": round(result.invalid_fraction, 6),
+        "alphabet": dict(sorted(result.frequencies().items())),
+        "label_lengths": dict(sorted(lengths.items())),
+        "widths": _percentiles([each.size[0] for each in result.samples]),
+        "heights": _percentiles([each.size[1] for each in result.samples]),
+        "duplicates": sum(len(group) - 1 for group in result.duplicates()),
+        "light_ink": sum(each.light_ink for each in result.samples),
+    }
+
+
+def report(result: CheckResult) -> dict[str, Any]:
+    """The summary, with the form of the labels and every invalid sample and note, ready for JSON."""
+    problems = {"invalid_samples": result.invalid, "notes": result.notes}
+    lists = {name: [{"where": each.where, "reason": each.reason} for each in problems[name]] for name in problems}
+    return {"labels": result.form, **summary(result), **lists}
+
+
+def summary_lines(result: CheckResult) -> list[str]:
+    """The summary as text."""
+    numbers = summary(result)
+    lines = [f"labels: from {result.form}"]
+    lines += [f"samples: {numbers['samples']} valid, {numbers['invalid']} invalid ({result.invalid_fraction:.2%})"]
+    if result.samples:
         lines += [
-            f"alphabet: {len(summary['alphabet'])} units, the most frequent first",
-            "  " + "  ".join(f"{_shown(unit)} {count}" for unit, count in checked.frequencies().most_common()),
+            f"alphabet: {len(numbers['alphabet'])} units, the most frequent first",
+            "  " + "  ".join(f"{_shown(unit)} {count}" for unit, count in result.frequencies().most_common()),
             "label lengths:",
-            *_bars([len(sample.units) for sample in checked.samples]),
-            *(f"{name}: {_spread(summary[name])}" for name in ("widths", "heights")),
-            f"same pixels as an earlier image: {summary['same_pixels']}",
-            f"light ink on dark paper, as it seems: {summary['light_ink']}",
+            *_histogram([len(each.units) for each in result.samples]),
+            *(f"{name}: {_shown_percentiles(numbers[name])}" for name in ("widths", "heights")),
+            f"duplicates of an earlier image: {numbers['duplicates']}",
+            f"images that seem to have light ink on dark paper: {numbers['light_ink']}",
         ]
     return lines
 
 
-def problem_lines(checked: Check) -> list[str]:
-    """Lines with every note and every sample that is dropped, with its reason."""
+def problem_lines(result: CheckResult) -> list[str]:
+    """All notes and invalid samples as text."""
     lines = []
-    for name, problems in (("notes", checked.notes), ("dropped", checked.dropped)):
+    for name, problems in (("notes", result.notes), ("invalid", result.invalid)):
         if problems:
             lines += [f"{name}:", *(f"  {problem}" for problem in problems)]
     return lines
+
+
+def _percentiles(values: Sequence[int]) -> dict[str, int]:
+    """{"0%": minimum, ...}, each a value that occurs; empty without values."""
+    if not values:
+        return {}
+    found = np.percentile(values, PERCENTILES, method="nearest")
+    return {f"{percent}%": int(value) for percent, value in zip(PERCENTILES, found, strict=True)}
 
 
 def _shown(unit: str) -> str:
     return repr(unit) if len(unit) > 1 or not unit.isprintable() or unit.isspace() else unit
 
 
-def _spread(percentiles: dict[str, int]) -> str:
+def _shown_percentiles(percentiles: dict[str, int]) -> str:
     return ", ".join(f"{value} ({percent})" for percent, value in percentiles.items())
 
 
-def _bars(lengths: list[int]) -> list[str]:
-    """A histogram, a line for each length or, of many lengths, for a range of them."""
-    least, step = min(lengths), 1 + (max(lengths) - min(lengths)) // LINES
-    counts = Counter((length - least) // step for length in lengths)
-    most = max(counts.values())
+def _histogram(lengths: Sequence[int]) -> list[str]:
+    """A line per length or, if there are many lengths, per range of them."""
+    minimum, step = min(lengths), 1 + (max(lengths) - min(lengths)) // MAX_LINES
+    counts = Counter((length - minimum) // step for length in lengths)
+    maximum = max(counts.values())
     lines = []
     for number in range(max(counts) + 1):
-        first = least + number * step
+        first = minimum + number * step
         shown = str(first) if step == 1 else f"{first}-{first + step - 1}"
-        lines.append(f"{shown:>9} {counts[number]:>8} {'#' * -(-BAR * counts[number] // most)}".rstrip())
+        lines.append(f"{shown:>9} {counts[number]:>8} {'#' * -(-MAX_BAR * counts[number] // maximum)}".rstrip())
     return lines

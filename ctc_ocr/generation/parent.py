@@ -1,4 +1,4 @@
-"""Worker processes that end with their parent, and leave Ctrl-C to it."""
+"""Image processes end with their parent and leave Ctrl-C to it."""
 
 import contextlib
 import multiprocessing
@@ -12,7 +12,7 @@ from types import FrameType
 
 
 def watch_parent() -> None:
-    """Called in a worker process: end it as soon as its parent is gone, even killed, and ignore Ctrl-C (SIGINT)."""
+    """Called in an image process: end it as soon as its parent is gone, even killed, and ignore Ctrl-C (SIGINT)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -21,14 +21,14 @@ def watch_parent() -> None:
 
 def _end_with(sentinel: int) -> None:
     multiprocessing.connection.wait([sentinel])
-    # Not sys.exit: the main thread may be inside a long computation, or waiting for work that will never come.
+    # Not sys.exit: the main thread may be in a long computation, or waiting for work that will never come.
     os._exit(1)
 
 
 @contextlib.contextmanager
 def interrupts_withheld() -> Iterator[None]:
-    """Start worker processes inside this: they inherit a blocked SIGINT and so do not die of Ctrl-C in the moment
-    before watch_parent is called in them. The parent itself gets a Ctrl-C of that time afterwards.
+    """Start processes inside this: they inherit a blocked SIGINT, so that Ctrl-C does not end them before watch_parent
+    is called. A Ctrl-C in the meantime reaches the parent afterwards.
     """
     came = False
 
@@ -36,17 +36,17 @@ def interrupts_withheld() -> Iterator[None]:
         nonlocal came
         came = True
 
-    # Python runs the handler in the main thread even where another thread, which blocks nothing, got the signal.
-    handled_here = threading.current_thread() is threading.main_thread()
-    handler = signal.signal(signal.SIGINT, note) if handled_here else None
-    # Its start by the first process would unblock SIGINT (CPython's ensure_running ends with that).
+    # Python runs the handler in the main thread, even if another thread, which blocks nothing, got the signal.
+    is_main_thread = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, note) if is_main_thread else None
+    # The first process would start it, and that would unblock SIGINT (the end of CPython's ensure_running).
     multiprocessing.resource_tracker.ensure_running()
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        if handled_here:
+        if is_main_thread:
             signal.signal(signal.SIGINT, handler)
         if came:
             signal.raise_signal(signal.SIGINT)

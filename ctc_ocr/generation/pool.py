@@ -1,14 +1,14 @@
-"""Worker processes that fill batches in shared memory, handed out in the order of their numbers.
+"""Image processes fill batches in shared memory. The batches come in the order of their numbers.
 
-A batch is a set of arrays in one slot of a ring. The parent tells a worker, over a pipe, which batch goes into which
-slot; the worker fills it and says so. Nothing but these two numbers is pickled. A slot is handed out again only after
-the parent has gone on to the next batch, so that nothing is overwritten before it was read. What a batch holds depends
-on its number alone, so neither the number of workers nor their speed changes the data.
+A batch is a set of arrays in one slot of a ring. The parent tells a process, over a pipe, which batch goes into which
+slot; the process fills it and answers. Only these numbers are pickled. A slot is filled again only after the parent has
+asked for the next batch, so nothing is overwritten before it is read. A batch depends on its number alone, so the data
+are the same whatever the number of processes and their speed.
 
 The memory is anonymous (an unlinked file): it disappears with the last process that maps it, however that one ends.
 """
 
-import multiprocessing
+import os
 import time
 import traceback
 from collections import deque
@@ -22,10 +22,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ctc_ocr.errors import RunError, UserError
-from ctc_ocr.generation.parent import interrupts_withheld, watch_parent
+from ctc_ocr.generation.child import StartFailure
+from ctc_ocr.generation.parent import interrupts_withheld
+from ctc_ocr.generation.processes import SPAWN, pack, start_process
 
 Arrays = dict[str, np.ndarray[Any, Any]]
-JOBS_PER_PROCESS = 2  # one being filled and one waiting, so that no worker idles while the parent is busy
+JOBS_PER_PROCESS = 2  # one being filled and one waiting, so that no process idles while the parent is busy
 SECONDS_TO_END = 2.0
 ALIGNMENT = 64
 
@@ -39,7 +41,7 @@ class ArraySpec:
 
 
 class BatchSource(Protocol):
-    """What the workers run. It is pickled once for each worker."""
+    """What image processes run. It is pickled once; classes of a script or notebook are pickled by value."""
 
     def specs(self) -> Mapping[str, ArraySpec]:
         """Name, shape and dtype of the arrays of one batch."""
@@ -49,38 +51,47 @@ class BatchSource(Protocol):
 
 
 class ImageProcessError(RunError):
-    """A worker process raised an exception or died."""
+    """An image process could not start, raised an exception, or died."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Sent by an image process: batch `number` is in `slot`, or what went wrong."""
+
+    number: int
+    slot: int
+    reason: str | None = None
+    where: str = ""
 
 
 class BatchPool:
-    """An iterator over the batches `numbers` of a source, filled by `num_proc` spawned processes.
+    """An iterator over the batches `numbers` of a source, filled by `num_proc` image processes.
 
-    The arrays of a batch are valid until the next one is asked for. Raises ImageProcessError as soon as it notices,
-    while    waiting, that a worker raised or died. close() ends the workers; it is called on leaving a `with` block.
+    The arrays of a batch are valid until the next one is asked for. With `niceness`, the processes have a lower
+    priority (0 to 19, as in os.nice). Asking for a batch raises ImageProcessError if a process raised or died. close()
+    ends the processes; leaving a `with` block calls it. Raises InputError for a source that cannot be pickled.
     """
 
-    def __init__(self, source: BatchSource, num_proc: int, numbers: Iterable[int]) -> None:
+    def __init__(self, source: BatchSource, num_proc: int, numbers: Iterable[int], niceness: int = 0) -> None:
         self.seconds_waited = 0.0
         self._numbers = iter(numbers)
-        self._wanted: deque[int] = deque()  # numbers handed out, in order
+        self._wanted: deque[int] = deque()  # numbers of the batches that were asked for, in order
         self._ready: dict[int, int] = {}  # number -> slot, filled
         self._held: int | None = None  # the slot that the caller reads
-        self._workers: dict[Connection, SpawnProcess] = {}
+        self._processes: dict[Connection, SpawnProcess] = {}
         self._jobs: dict[Connection, int] = {}
-        context = multiprocessing.get_context("spawn")
         specs = dict(source.specs())
+        call = pack(_fill_batches, source, specs, niceness)
         # One slot more than there can be jobs: the one that the caller reads.
-        memory = [context.RawArray("B", _num_bytes(specs)) for _ in range(num_proc * JOBS_PER_PROCESS + 1)]
+        memory = [SPAWN.RawArray("B", _num_bytes(specs)) for _ in range(num_proc * JOBS_PER_PROCESS + 1)]
         self._slots = [_views(each, specs) for each in memory]
         self._free = deque(range(len(memory)))
         try:
             with interrupts_withheld():
                 for _ in range(num_proc):
-                    here, there = context.Pipe()
-                    process = context.Process(target=_work, args=(there, source, memory, specs), daemon=True)
-                    process.start()
-                    there.close()
-                    self._workers[here], self._jobs[here] = process, 0
+                    connection, process = start_process(memory)
+                    self._processes[connection], self._jobs[connection] = process, 0
+            self._send_to_all(call)
             self._hand_out()
         except BaseException:
             self.close()
@@ -88,8 +99,8 @@ class BatchPool:
 
     @property
     def process_ids(self) -> list[int]:
-        """Process ids of the workers."""
-        return [process.pid for process in self._workers.values() if process.pid is not None]
+        """Process ids of the image processes."""
+        return [process.pid for process in self._processes.values() if process.pid is not None]
 
     def __enter__(self) -> "BatchPool":
         return self
@@ -115,21 +126,34 @@ class BatchPool:
         return self._slots[self._held]
 
     def close(self) -> None:
-        """End the workers. Nothing is left of them or of their memory."""
-        for connection in self._workers:
-            connection.close()  # a worker that waits for a job ends by itself
+        """End the processes. Nothing is left of them or of their memory."""
+        for connection in self._processes:
+            connection.close()  # a process that waits for a job ends by itself
         deadline = time.monotonic() + SECONDS_TO_END
-        for process in self._workers.values():
+        for process in self._processes.values():
             process.join(max(0.0, deadline - time.monotonic()))
             if process.is_alive():
                 process.kill()
                 process.join()
-        self._workers.clear()
+        self._processes.clear()
         self._numbers = iter(())
         self._wanted.clear()
 
+    def kill(self) -> None:
+        """End the processes at once. Unlike close(), another thread may call it: the one that waits for a batch gets
+        ImageProcessError."""
+        for process in list(self._processes.values()):
+            process.kill()
+
+    def _send_to_all(self, call: bytes) -> None:
+        for connection in self._processes:
+            try:
+                connection.send_bytes(call)
+            except OSError:
+                raise self._death(connection) from None
+
     def _hand_out(self) -> None:
-        """Give each free slot to the worker that has least to do."""
+        """Give each free slot to the process that has the fewest jobs."""
         while self._free:
             connection = min(self._jobs, key=lambda each: self._jobs[each])
             if self._jobs[connection] >= JOBS_PER_PROCESS:
@@ -145,49 +169,55 @@ class BatchPool:
             self._wanted.append(number)
 
     def _collect(self) -> None:
-        """Wait until at least one worker has something to say, and take it."""
-        for connection in wait(list(self._workers)):
+        """Wait for at least one answer, and take it."""
+        for connection in wait(list(self._processes)):
             assert isinstance(connection, Connection)
             try:
-                number, slot, error = connection.recv()
+                answer = connection.recv()
             except (EOFError, OSError):
                 raise self._death(connection) from None
-            if error is not None:
-                raise ImageProcessError(f"a generator process failed at batch {number}: {error}")
-            self._ready[number] = slot
+            if isinstance(answer, StartFailure):
+                raise ImageProcessError(f"an image process could not start: {answer.reason}")
+            if answer.reason is not None:
+                raise ImageProcessError(answer.reason, answer.where)
+            self._ready[answer.number] = answer.slot
             self._jobs[connection] -= 1
 
     def _death(self, connection: Connection) -> ImageProcessError:
-        process = self._workers[connection]
+        process = self._processes[connection]
         process.join(SECONDS_TO_END)
         code = process.exitcode
         how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with status {code}"
-        return ImageProcessError(f"a generator process (pid {process.pid}) {how} before its work was done")
+        return ImageProcessError(f"an image process (pid {process.pid}) {how} before its work was done")
 
 
-def _work(connection: Connection, source: BatchSource, memory: list[Any], specs: Mapping[str, ArraySpec]) -> None:
-    """A worker's whole life: fill the batches asked for, until the parent closes the pipe."""
+def _fill_batches(
+    connection: Connection, memory: list[Any], source: BatchSource, specs: Mapping[str, ArraySpec], niceness: int
+) -> None:
+    """Runs in an image process: fill the batches asked for, until the parent closes the pipe."""
     import cv2
 
-    watch_parent()
-    cv2.setNumThreads(1)  # the workers are the parallelism
+    cv2.setNumThreads(1)  # the processes are the parallelism
+    if niceness and hasattr(os, "nice"):
+        os.nice(niceness)
     slots = [_views(each, specs) for each in memory]
     while True:
         try:
             number, slot = connection.recv()
+            connection.send(_answer(source, number, slot, slots[slot]))
         except (EOFError, OSError):
             return
-        error = None
-        try:
-            source.fill(number, slots[slot])
-        except UserError as problem:
-            error = str(problem)
-        except Exception:
-            error = traceback.format_exc()
-        try:
-            connection.send((number, slot, error))
-        except OSError:
-            return
+
+
+def _answer(source: BatchSource, number: int, slot: int, arrays: Arrays) -> Answer:
+    batch = f"batch {number}"
+    try:
+        source.fill(number, arrays)
+    except UserError as error:
+        return Answer(number, slot, error.reason, error.where or batch)
+    except Exception:
+        return Answer(number, slot, f"an image process failed:\n{traceback.format_exc()}", batch)
+    return Answer(number, slot)
 
 
 def _sizes(specs: Mapping[str, ArraySpec]) -> dict[str, int]:
@@ -201,7 +231,7 @@ def _num_bytes(specs: Mapping[str, ArraySpec]) -> int:
 
 
 def _views(memory: Any, specs: Mapping[str, ArraySpec]) -> Arrays:
-    """The arrays of one slot, laid one after the other in its memory."""
+    """The arrays of one slot, one after the other in its memory."""
     views, offset = {}, 0
     for name, size in _sizes(specs).items():
         shape, dtype = specs[name].shape, np.dtype(specs[name].dtype)

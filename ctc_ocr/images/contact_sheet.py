@@ -1,4 +1,4 @@
-"""One picture of many small ones, each with its text under it."""
+"""One image that shows many small ones, each with its label below it."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -8,26 +8,24 @@ from fontTools.ttLib import TTFont
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-WIDTH = 1200  # columns of a sheet, where its widest picture needs no more
+WIDTH = 1200  # pixels; more if one image needs it
 GAP = 8
 TEXT_SIZE = 16
-GROUND = (214, 219, 226)  # none that paper has, so that a picture's edge is seen
+BACKGROUND = (214, 219, 226)  # not a colour of paper, so that the edges of the images are visible
 
 
 def contact_sheet(images: Sequence[NDArray[np.uint8]], labels: Sequence[str], fonts: Sequence[str]) -> Image.Image:
-    """RGB picture of images (H, W) or (H, W, 3) uint8, row by row; each label in the font with most of it.
-
-    What a font lacks is drawn as a box.
-    """
+    """RGB image of images (H, W) or (H, W, 3) uint8, row by row. Each label is in the font that lacks the fewest of its
+    characters; those are drawn as boxes."""
     chosen = [_font_for(label, fonts) for label in labels]
     cell_width = max(
-        [image.shape[1] for image in images] + [_width(*each) for each in zip(labels, chosen, strict=True)]
+        [image.shape[1] for image in images] + [_text_width(*each) for each in zip(labels, chosen, strict=True)]
     )
     cell_height = max(image.shape[0] for image in images) + 2 * TEXT_SIZE
     columns = min(len(images), max(1, (WIDTH - GAP) // (cell_width + GAP)))
     rows = -(-len(images) // columns)
     size = (GAP + columns * (cell_width + GAP), GAP + rows * (cell_height + GAP))
-    sheet = Image.new("RGB", size, GROUND)
+    sheet = Image.new("RGB", size, BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     for number, (image, label, font) in enumerate(zip(images, labels, chosen, strict=True)):
         row, column = divmod(number, columns)
@@ -38,18 +36,18 @@ def contact_sheet(images: Sequence[NDArray[np.uint8]], labels: Sequence[str], fo
 
 
 def _font_for(label: str, fonts: Sequence[str]) -> ImageFont.FreeTypeFont:
-    best = min(fonts, key=lambda font: len(set(map(ord, label)) - _characters(font)))
+    best = min(fonts, key=lambda font: len(set(map(ord, label)) - _code_points(font)))
     return ImageFont.truetype(best, TEXT_SIZE)
 
 
 @lru_cache
-def _characters(font: str) -> frozenset[int]:
+def _code_points(font: str) -> frozenset[int]:
     try:
         with TTFont(font, fontNumber=0, lazy=True) as opened:
             return frozenset(opened.getBestCmap() or ())
-    except Exception:  # a damaged table can raise nearly anything in fontTools; Pillow may draw all the same
+    except Exception:  # fontTools raises nearly anything on a damaged table; Pillow may draw nevertheless
         return frozenset()
 
 
-def _width(label: str, font: ImageFont.FreeTypeFont) -> int:
+def _text_width(label: str, font: ImageFont.FreeTypeFont) -> int:
     return int(font.getlength(label)) + 1

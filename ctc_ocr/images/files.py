@@ -1,17 +1,20 @@
-"""Image files from outside -> (H, W) uint8 grey images, and what may have to be done to them before they are read."""
+"""Image files from outside, decoded to pixels. Safe to call from several threads at once."""
 
 import io
 import os
+import re
+import struct
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from ctc_ocr.errors import InputError
+from ctc_ocr.images.pixels import Pixels
+from ctc_ocr.runtime.text_files import read_bytes
 
 FORMATS = {
     "BMP": (".bmp",),
@@ -24,60 +27,91 @@ FORMATS = {
 }
 SUFFIXES = tuple(suffix for suffixes in FORMATS.values() for suffix in suffixes)
 MAX_PIXELS = 50_000_000
+PREFIX_BYTES = 16  # by which Pillow's plugins recognise their format
+# Modules that warn of damaged metadata (EXIF and TIFF tags, animation chunks), which says nothing about the pixels.
+METADATA_MODULES = re.compile(r"PIL\.(Jpeg|Png|Tiff)ImagePlugin")
 
-Grey = NDArray[np.uint8]
 Encoded = bytes | bytearray | memoryview
 
 
-def read_image(source: str | os.PathLike[str] | Encoded, name: str | None = None, channels: int = 1) -> Grey:
-    """The file's (or the encoded bytes') first picture, turned upright by its EXIF orientation: (H, W) uint8 grey, or
-    with three channels (H, W, 3) uint8 RGB.
+def read_image(source: str | os.PathLike[str] | Encoded, name: str | None = None, channels: int = 1) -> Pixels:
+    """The first frame of a file or of encoded bytes, upright by its EXIF orientation: (H, W) uint8 grey, or with three
+    channels (H, W, 3) uint8 RGB.
 
     Colours are weighted as in ITU-R BT.601, alpha lies on white paper, 16-bit grey is scaled to 8. Raises InputError
-    that starts with `name` (default: the path) for a missing, empty, truncated, foreign or absurdly large image.
+    with `name` (default: the path) as its place if the file is missing or empty, of another format, truncated, or
+    larger than MAX_PIXELS.
     """
     if isinstance(source, Encoded):
         name, encoded = name or "image", bytes(source)
     else:
         name = name or str(source)
-        encoded = _read_bytes(Path(source), name)
-    if not encoded:
-        raise InputError("the file is empty", name)
+        encoded = _read_file(source, name)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(encoded), formats=list(FORMATS)) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
-                image.load()
-                return _pixels(ImageOps.exif_transpose(image), channels)
-    except Image.DecompressionBombError as error:
-        raise InputError(f"too large: {error}; at most {MAX_PIXELS} pixels are read", name) from None
-    except UnidentifiedImageError:
-        raise InputError(f"not an image; accepted: {', '.join(FORMATS)}", name) from None
+        return _decode(encoded, channels)
     except InputError as error:
         raise error.within(name) from None
+    except Image.DecompressionBombError as error:  # from plugins that check the size themselves
+        raise InputError(f"too large: {error}", name) from None
     except Exception as error:  # Pillow's decoders raise nearly anything on broken files
         raise InputError(f"broken image: {error}", name) from None
 
 
-def _read_bytes(path: Path, name: str) -> bytes:
+def _read_file(path: str | os.PathLike[str], name: str) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(str(error.strerror), name) from None
-    except ValueError as error:  # a path that no system call takes, with a NUL in it say
-        raise InputError(str(error), name) from None
+        return read_bytes(Path(path))
+    except InputError as error:
+        raise InputError(error.reason, name) from None
 
 
-def _pixels(image: Image.Image, channels: int) -> Grey:
+def _decode(encoded: bytes, channels: int) -> Pixels:
+    if not encoded:
+        raise InputError("the file is empty")
+    _ignore_metadata_warnings()
+    image = _open(encoded)
+    if image.width * image.height > MAX_PIXELS:
+        raise InputError(f"too large: {image.width} x {image.height} pixels; the maximum is {MAX_PIXELS} pixels")
+    image.load()
+    return _to_pixels(ImageOps.exif_transpose(image), channels)
+
+
+def _ignore_metadata_warnings() -> None:
+    """Add a filter for these warnings, unless the process has it.
+
+    It stays: warnings.catch_warnings would restore the filters of the whole process, also those that another thread has
+    set in the meantime.
+    """
+    filters: Iterable[tuple[Any, ...]] = warnings.filters
+    if not any(METADATA_MODULES in each for each in filters):
+        warnings.filterwarnings("ignore", category=UserWarning, module=METADATA_MODULES.pattern)
+
+
+def _open(encoded: bytes) -> Image.Image:
+    """Image.open for FORMATS, without its check of the size, which warns."""
+    Image.preinit()
+    for kind in FORMATS:
+        if kind not in Image.OPEN:
+            Image.init()
+        if kind not in Image.OPEN:  # this Pillow was built without the format's library
+            continue
+        factory, accept = Image.OPEN[kind]
+        try:
+            # A plugin whose library is missing returns a text instead of True.
+            if accept is None or accept(encoded[:PREFIX_BYTES]) is True:
+                return factory(io.BytesIO(encoded), "")
+        except (SyntaxError, IndexError, TypeError, struct.error):  # as in Image.open: not this format after all
+            continue
+    raise InputError(f"not an image; accepted: {', '.join(FORMATS)}")
+
+
+def _to_pixels(image: Image.Image, channels: int) -> Pixels:
     if image.mode.startswith("I"):  # I;16 and its byte orders, or 16 bits in 32
         levels = np.asarray(image, dtype=np.int64)
         if levels.min() < 0 or levels.max() > 65535:
-            raise InputError("32-bit grey levels; accepted: 1 to 16 bits a channel")
+            raise InputError("32-bit grey levels; accepted: 1 to 16 bits per channel")
         image = Image.fromarray(((levels + 128) // 257).astype(np.uint8))
     if image.mode == "F":
-        raise InputError("floating-point grey levels; accepted: 1 to 16 bits a channel")
+        raise InputError("floating-point grey levels; accepted: 1 to 16 bits per channel")
     if image.has_transparency_data:
         coloured = image.convert("RGBA")
         paper = Image.new("RGBA", coloured.size, "white")
@@ -88,10 +122,9 @@ def _pixels(image: Image.Image, channels: int) -> Grey:
 
 
 def find_images(paths: Iterable[str | Path]) -> list[Path]:
-    """The paths in their order; a folder stands for the image files in it, by name, sorted.
+    """The paths in their order, with each folder replaced by the image files in it, sorted by name.
 
-    Whether a file exists is left to read_image. Raises InputError for a folder without images, or one that may not be
-    looked into.
+    Does not check that files exist. Raises InputError for a folder without images, or one that cannot be read.
     """
     found: list[Path] = []
     for path in map(Path, paths):
@@ -107,33 +140,3 @@ def _images_in(folder: Path) -> list[Path]:
     if not files:
         raise InputError(f"no image files in this folder; accepted: {', '.join(SUFFIXES)}", folder)
     return files
-
-
-def resize(image: Grey, width: int, height: int) -> Grey:
-    """(H, W) uint8, or (H, W, 3), -> (height, width) uint8, or (height, width, 3).
-
-    Bilinear, but an axis that shrinks to less than half is averaged over areas, since bilinear sampling would skip
-    pixels of it. (At exactly half, OpenCV's bilinear is the mean over areas too.)
-    """
-    rows, columns = image.shape[:2]
-    averaged = (width if columns > 2 * width else columns, height if rows > 2 * height else rows)
-    if averaged != (columns, rows):
-        image = cv2.resize(image, averaged, interpolation=cv2.INTER_AREA)
-    if averaged != (width, height):
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
-    return image
-
-
-def looks_inverted(image: Grey) -> bool:
-    """Whether an image (H, W) uint8 seems to be light ink on dark paper.
-
-    The paper covers most of an image, so its level is the median: it is nearer to the darkest or to the lightest
-    hundredth. An image of one level is judged by that level.
-    """
-    dark, paper, light = np.percentile(image, (1, 50, 99))
-    return bool(paper < (dark + light) / 2 if light - dark >= 16 else paper < 128)
-
-
-def invert(image: Grey) -> Grey:
-    """Light for dark, uint8 of any shape."""
-    return np.subtract(255, image, dtype=np.uint8)

@@ -1,52 +1,61 @@
-"""After a run: how probably right its model's readings are, by its confidence in them."""
+"""Calibration of a run's confidences by its validation images."""
 
 import logging
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
+from ctc_ocr.alphabet import unpad_labels
 from ctc_ocr.checkpoint.calibration_file import save_calibrations
 from ctc_ocr.evaluation.calibration import Calibration, expected_calibration_error
+from ctc_ocr.images.pixels import Pixels
+from ctc_ocr.inference.predictor import Predictor
+from ctc_ocr.runtime.types import Context, DataBatch
 
-FEW = 50  # validation images, with which the confidence of a reading cannot be told to a tenth
+FEW_IMAGES = 50  # with fewer, the accuracy at a confidence is uncertain by more than 0.1
 
 log = logging.getLogger(__name__)
 
 
-def calibrate(prefix: str, epochs: Iterable[int], validation: Iterable[Any], context: Any) -> None:
-    """Read the validation images with the models of some epochs, and write what their confidences are worth."""
-    from ctc_ocr.inference.predictor import Predictor
+def calibrate(
+    prefix: str, epochs: Iterable[int], validation: Iterable[DataBatch], context: Context
+) -> dict[int, Calibration]:
+    """Fit a calibration for each of these epochs to its predictions for the validation images, and save them.
 
+    `validation` gives batches as `ctc_ocr.datasets.iterator` makes them. Returns {epoch: calibration}, which replaces
+    the run's PREFIX-calibration.json.
+    """
     batches = list(validation)
-    found = {}
-    for epoch in epochs:
-        predictor = Predictor(prefix, epoch, context=context)
-        predictor.calibration = None
-        confidences, right = list[float](), list[bool]()
-        for batch in batches:
-            images, truths = _samples(batch, predictor.hyperparameters.geometry.columns_per_step)
-            for prediction, truth in zip(predictor.predict_loaded(images), truths, strict=True):
-                confidences.append(prediction.confidence or 0.0)
-                right.append(prediction.codes == truth)
-        if not any(right):
-            log.info("Epoch %d reads none of the validation images: its confidences mean nothing yet", epoch)
-        elif len(right) < FEW:
-            log.info("%d validation images are few: confidences are rough guesses", len(right))
-        found[epoch] = Calibration.fit(confidences, right)
-        log.info(
-            "Calibrated epoch %d: confidences are off by %.3f on average, %.3f before",
-            epoch,
-            expected_calibration_error(found[epoch].apply(confidences), right),
-            expected_calibration_error(confidences, right),
-        )
+    found = {epoch: _fit(Predictor(prefix, epoch, context=context), batches) for epoch in epochs}
     save_calibrations(prefix, found)
+    return found
 
 
-def _samples(batch: Any, columns_per_step: int) -> tuple[list[Any], list[list[int]]]:
-    """The images of a batch, each as wide as it is, and their labels; without those that only fill it up."""
-    from ctc_ocr.alphabet import unpad_labels
+def _fit(predictor: Predictor, batches: Iterable[DataBatch]) -> Calibration:
+    predictor.calibration = None  # fitted to the confidences of the network itself
+    confidences, correct = list[float](), list[bool]()
+    for batch in batches:
+        images, labels = _samples(batch, predictor.hyperparameters.geometry.columns_per_step)
+        for prediction, label in zip(predictor.predict_prepared(images), labels, strict=True):
+            confidences.append(prediction.confidence or 0.0)
+            correct.append(prediction.codes == label)
+    epoch = predictor.epoch
+    if not any(correct):
+        log.info("Epoch %d reads no validation image correctly: its confidences are not usable yet", epoch)
+    elif len(correct) < FEW_IMAGES:
+        log.info("%d validation images are few: confidences are rough estimates", len(correct))
+    calibration = Calibration.fit(confidences, correct)
+    log.info(
+        "Calibrated epoch %d: expected calibration error %.3f, %.3f before",
+        epoch,
+        expected_calibration_error(calibration.apply(confidences), correct),
+        expected_calibration_error(confidences, correct),
+    )
+    return calibration
 
+
+def _samples(batch: DataBatch, columns_per_step: int) -> tuple[list[Pixels], list[list[int]]]:
+    """The images of a batch, each in its own width, and their labels as codes; without those that pad the batch."""
     images, *steps = (each.asnumpy() for each in batch.data)
     size = len(images) - batch.pad
     labels = unpad_labels(batch.label[0].asnumpy())[:size]

@@ -1,20 +1,20 @@
-"""Computing once what a graph would compute of its parameters alone at every call."""
+"""Constant folding: what depends on the parameters alone is computed once, and not at every call."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from ctc_ocr.runtime.mxnet import mx
+from ctc_ocr.runtime.types import MXArray, Symbol
 
 Entry = tuple[int, int]  # a node and one of its outputs
 
 
-def fold_constants(symbol: Any, arguments: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The same function with fewer nodes: (symbol, arguments), both new.
+def fold_constants(symbol: Symbol, arguments: Mapping[str, MXArray]) -> tuple[Symbol, dict[str, MXArray]]:
+    """An equivalent symbol with fewer nodes, and its arguments {name: array}.
 
-    Every value that follows from `arguments` (name -> NDArray) alone, and that other nodes take, is computed now and
-    becomes an argument itself. For one image this counts: to put together the RNN operator's flat vector costs more
-    than to run it.
+    Every value that depends on `arguments` alone, and is the input of a node that does not, becomes an argument. This
+    matters for single images: assembling the flat parameter vector of the RNN operator takes longer than the operator.
     """
     graph = json.loads(symbol.tojson())
     nodes = graph["nodes"]
@@ -29,12 +29,13 @@ def fold_constants(symbol: Any, arguments: Mapping[str, Any]) -> tuple[Any, dict
     return mx.sym.load_json(json.dumps(_without(graph, constant, variables))), values
 
 
-def _variable(name: str, value: Any) -> dict[str, Any]:
+def _variable(name: str, value: MXArray) -> dict[str, Any]:
     return {"op": "null", "name": name, "attrs": {"__shape__": str(value.shape)}, "inputs": []}
 
 
-def _constant(nodes: list[dict[str, Any]], arguments: Mapping[str, Any]) -> list[bool]:
-    """Of each node, whether it follows from the arguments alone. Sources of other numbers (zeros, dice) do not."""
+def _constant(nodes: list[dict[str, Any]], arguments: Mapping[str, MXArray]) -> list[bool]:
+    """For each node, whether it depends on the arguments alone. Operators without inputs (zeros, random numbers) do
+    not."""
     constant: list[bool] = []
     for node in nodes:
         inputs = [constant[entry[0]] for entry in node["inputs"]]
@@ -42,26 +43,31 @@ def _constant(nodes: list[dict[str, Any]], arguments: Mapping[str, Any]) -> list
     return constant
 
 
-def _compute(graph: dict[str, Any], entries: list[Entry], arguments: Mapping[str, Any]) -> list[Any]:
+def _compute(graph: dict[str, Any], entries: list[Entry], arguments: Mapping[str, MXArray]) -> list[MXArray]:
     if not entries:
         return []
     part = mx.sym.load_json(json.dumps({**graph, "heads": [[n, k, 0] for n, k in entries]}))
-    values: list[Any] = part.eval(**{name: arguments[name] for name in part.list_arguments()})
+    values: list[MXArray] = part.eval(**{name: arguments[name] for name in part.list_arguments()})
     return values
 
 
-def _without(graph: dict[str, Any], constant: list[bool], variables: dict[Entry, Any]) -> dict[str, Any]:
-    """The graph with these variables in the place of its constant entries."""
+def _without(graph: dict[str, Any], constant: list[bool], variables: dict[Entry, dict[str, Any]]) -> dict[str, Any]:
+    """The graph with these variables in place of its constant nodes."""
     nodes = list(variables.values())
-    places = {entry: [index, 0, 0] for index, entry in enumerate(variables)}
+    variable_entries = {entry: [index, 0, 0] for index, entry in enumerate(variables)}
 
-    def moved(entries: list[list[int]]) -> list[list[int]]:
-        return [places[n, k] if constant[n] else [moved_to[n], k, 0] for n, k, *_ in entries]
+    def renumbered(entries: list[list[int]]) -> list[list[int]]:
+        return [variable_entries[n, k] if constant[n] else [new_numbers[n], k, 0] for n, k, *_ in entries]
 
-    moved_to: dict[int, int] = {}  # old number -> new number
+    new_numbers: dict[int, int] = {}  # {old number: new number}
     for number, node in enumerate(graph["nodes"]):
         if not constant[number]:
-            moved_to[number] = len(nodes)
-            nodes.append({**node, "inputs": moved(node["inputs"])})
+            new_numbers[number] = len(nodes)
+            nodes.append({**node, "inputs": renumbered(node["inputs"])})
     arg_nodes = [index for index, node in enumerate(nodes) if node["op"] == "null"]
-    return {"nodes": nodes, "arg_nodes": arg_nodes, "heads": moved(graph["heads"]), "attrs": graph.get("attrs", {})}
+    return {
+        "nodes": nodes,
+        "arg_nodes": arg_nodes,
+        "heads": renumbered(graph["heads"]),
+        "attrs": graph.get("attrs", {}),
+    }

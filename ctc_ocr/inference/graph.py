@@ -1,4 +1,4 @@
-"""The graph that reads images with a checkpoint's parameters: one of this package, or of MXNet's own example/ctc."""
+"""From a checkpoint to a graph without its loss: of a model of this package, or of MXNet's own example/ctc."""
 
 import re
 from dataclasses import dataclass, replace
@@ -12,27 +12,33 @@ from ctc_ocr import symbols
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint import symbol_json
 from ctc_ocr.checkpoint.description import Model
-from ctc_ocr.checkpoint.model_files import LAST_LAYER, Checkpoint, first_line
+from ctc_ocr.checkpoint.model_files import LAST_LAYER, Checkpoint
 from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.config.sections import Data
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
+from ctc_ocr.runtime.mxnet_errors import reason_of
+from ctc_ocr.runtime.types import MXArray, Symbol
 from ctc_ocr.symbols import lstm
 
 DIGITS = "0123456789"
 
 
+Shape = tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class InferenceGraph:
-    """A network without its loss, and how to feed it.
+    """A network without its loss, and what its inputs are.
 
-    `symbol` takes `data` and gives log probabilities (T, N, C). `data` is a batch of images (N, H, W[, 3]) uint8 with
-    its axes in the order `layout`, and as float32 times `scale` if there is one. Images are prepared as the
-    hyperparameters say. Networks that read images of their own widths from both ends have a second input, steps (N,)
-    float32.
+    `symbol` takes `data` and gives log probabilities (T, N, C). `data` is a batch of images (N, H, W) or (N, H, W, 3)
+    uint8 with its axes in the order `layout`; if there is a `scale`, as float32 and multiplied by it. Images are
+    prepared by the hyperparameters. Architectures that need the time steps of images of different widths have a second
+    input, steps (N,) float32.
     """
 
-    symbol: Any
+    symbol: Symbol
     alphabet: Alphabet
     hyperparameters: Hyperparameters
     layout: tuple[int, ...]
@@ -46,30 +52,30 @@ class InferenceGraph:
     def takes_steps(self) -> bool:
         return "steps" in self.symbol.list_arguments()
 
-    def input_shapes(self, count: int, width: int) -> dict[str, tuple[int, ...]]:
+    def input_shapes(self, count: int, width: int) -> dict[str, Shape]:
         """{input: shape} of a batch of `count` images `width` wide."""
         data = self.hyperparameters.data
         pixels = (count, data.height, width, data.channels)[: len(self.layout)]
-        shapes: dict[str, tuple[int, ...]] = {"data": tuple(pixels[axis] for axis in self.layout)}
+        shapes: dict[str, Shape] = {"data": tuple(pixels[axis] for axis in self.layout)}
         return {**shapes, "steps": (count,)} if self.takes_steps else shapes
 
     def encode(self, images: NDArray[np.uint8]) -> NDArray[Any]:
-        """A batch as the input `data` takes it."""
-        turned = images.transpose(self.layout)
-        return turned if self.scale is None else turned * np.float32(self.scale)
+        """Images (N, H, W) or (N, H, W, 3) uint8 in the form of the input `data`."""
+        ordered = images.transpose(self.layout)
+        return ordered if self.scale is None else ordered * np.float32(self.scale)
 
 
 def inference_graph(checkpoint: Checkpoint) -> InferenceGraph:
-    """The graph that reads images with this checkpoint's parameters: the one place that knows whose model it is."""
+    """The graph of a checkpoint. Raises InputError if its symbol is of neither kind of model."""
     internals = checkpoint.symbol.get_internals()
     if f"{LAST_LAYER}_output" not in internals.list_outputs():
-        raise InputError(f"{checkpoint.prefix}-symbol.json: has no layer {LAST_LAYER}, the one before the loss")
+        raise InputError(f"has no layer {LAST_LAYER}, the one before the loss", checkpoint.symbol_file)
     logits = internals[f"{LAST_LAYER}_output"]
     if checkpoint.model is None:
         return _example_graph(logits, checkpoint)
     network = checkpoint.model.hyperparameters.network
+    # The architecture lstm alone has two graphs for the same weights, and the fused one is several times faster.
     if (network.architecture, network.lstm_graph) == ("lstm", "unrolled"):
-        # The fused graph reads the same weights several times faster.
         weight = checkpoint.arg_params.get(f"{LAST_LAYER}_weight")
         classes = checkpoint.model.alphabet.num_classes if weight is None else weight.shape[0]
         logits = symbols.logits(mx.sym.Variable("data"), _fused(checkpoint.model), classes)
@@ -77,37 +83,37 @@ def inference_graph(checkpoint: Checkpoint) -> InferenceGraph:
 
 
 def _fused(model: Model) -> Hyperparameters:
-    settings = model.hyperparameters
-    return replace(settings, network=replace(settings.network, lstm_graph="fused"))
+    hyperparameters = model.hyperparameters
+    return replace(hyperparameters, network=replace(hyperparameters.network, lstm_graph="fused"))
 
 
-def _own_graph(logits: Any, model: Model) -> InferenceGraph:
-    settings = model.hyperparameters
-    colours = (3,) if settings.data.channels == 3 else ()
+def _own_graph(logits: Symbol, model: Model) -> InferenceGraph:
+    axes = 4 if model.hyperparameters.data.channels == 3 else 3
     return InferenceGraph(
         symbol=mx.sym.log_softmax(logits, axis=-1),
         alphabet=model.alphabet,
-        hyperparameters=settings,
-        layout=(0, 1, 2, 3)[: 3 + len(colours)],
+        hyperparameters=model.hyperparameters,
+        layout=tuple(range(axes)),
     )
 
 
-def _example_graph(logits: Any, checkpoint: Checkpoint) -> InferenceGraph:
-    """MXNet's example/ctc: columns of grey levels 0 to 1, digits with codes digit + 1.
+def _example_graph(logits: Symbol, checkpoint: Checkpoint) -> InferenceGraph:
+    """MXNet's example/ctc: columns of grey levels from 0 to 1, digits with codes digit + 1.
 
-    Its sizes are those of its parameters; its steps are the pieces into which the symbol slices `data`. Its graph is
-    replaced by the fused one over the same weights, whose initial states are zero as the example feeds them.
+    Its sizes are those of its parameters, and it has as many time steps as its symbol slices `data` into. The fused
+    graph with the same weights takes the place of its own; its initial states are zero, as in the example.
     """
     height = _length(checkpoint, "l0_i2h_weight", axis=1)
     classes = _length(checkpoint, f"{LAST_LAYER}_weight", axis=0)
     if not 2 <= classes <= len(DIGITS) + 1:
         raise InputError(
-            f"{checkpoint.params_file}: {classes} classes, and no {checkpoint.prefix}.json says what they are; "
-            "without one, MXNet's example is expected: a blank and up to 10 digits"
+            f"{classes} classes; without {checkpoint.description_file}, a model of MXNet's example/ctc is expected: a "
+            "blank and up to 10 digits",
+            checkpoint.params_file,
         )
     num_layers = sum(re.fullmatch(r"l\d+_h2h_weight", name) is not None for name in checkpoint.arg_params)
     num_hidden = _length(checkpoint, "l0_h2h_weight", axis=1)
-    num_steps = _pieces_of_data(checkpoint, logits)
+    num_steps = _slices_of_data(checkpoint, logits)
     columns = mx.sym.transpose(mx.sym.Variable("data"), axes=(1, 0, 2))  # (T, N, height)
     layers = lstm.parameters(num_layers, num_hidden, height)
     logits = lstm.classify(lstm.fused(columns, layers, num_hidden), classes)
@@ -124,28 +130,31 @@ def _length(checkpoint: Checkpoint, name: str, axis: int) -> int:
     array = checkpoint.arg_params.get(name)
     if array is None or array.ndim != 2:
         raise InputError(
-            f"{checkpoint.params_file}: no matrix {name}; without a {checkpoint.prefix}.json, "
-            "a model of MXNet's example/ctc is expected"
+            f"has no matrix {name}; without {checkpoint.description_file}, a model of MXNet's example/ctc is expected",
+            checkpoint.params_file,
         )
     return int(array.shape[axis])
 
 
-def _pieces_of_data(checkpoint: Checkpoint, logits: Any) -> int:
+def _slices_of_data(checkpoint: Checkpoint, logits: Symbol) -> int:
+    """The number of time steps into which the example's symbol slices its input."""
     graph = symbol_json.parse(logits.tojson())
     for node in graph["nodes"]:
         takes_data = any(graph["nodes"][entry[0]]["name"] == "data" for entry in node["inputs"])
         if takes_data and node["op"] == "SliceChannel":
             return int(symbol_json.attributes(node)["num_outputs"])
     raise InputError(
-        f"there is no {checkpoint.prefix}.json, and {checkpoint.prefix}-symbol.json is not MXNet's example/ctc, which "
-        "needs none: its `data` is not sliced into time steps"
+        f"does not slice `data` into time steps; without {checkpoint.description_file}, a model of MXNet's example/ctc "
+        "is expected",
+        checkpoint.symbol_file,
     )
 
 
-def needed_parameters(graph: InferenceGraph, checkpoint: Checkpoint) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The arguments and auxiliary states that the graph takes, of the right shapes (else InputError).
+def needed_parameters(graph: InferenceGraph, checkpoint: Checkpoint) -> tuple[dict[str, MXArray], dict[str, MXArray]]:
+    """The graph's arguments and auxiliary states, {name: array} each.
 
-    A description that does not fit the graph is refused too: what reads its output trusts in the steps it tells of.
+    Raises InputError if one is missing or of another shape, or if the description does not fit the symbol: decoders
+    rely on its time steps and classes.
     """
     _check_steps_input(graph, checkpoint)
     inputs = graph.input_shapes(1, graph.hyperparameters.geometry.full_width)
@@ -154,12 +163,12 @@ def needed_parameters(graph: InferenceGraph, checkpoint: Checkpoint) -> tuple[di
     missing = [name for name in [*arguments, *auxiliary] if name not in stored and name not in inputs]
     if missing:
         raise InputError(f"lacks {', '.join(missing)}, which the network needs", checkpoint.params_file)
-    arg_shapes, output_shape, aux_shapes = _shapes(graph, checkpoint, inputs)
+    arg_shapes, output_shape, aux_shapes = _infer_shapes(graph, checkpoint, inputs)
     expected = dict(zip([*arguments, *auxiliary], [*arg_shapes, *aux_shapes], strict=True))
     for name, shape in expected.items():
         if name not in inputs and stored[name].shape != shape:
             raise InputError(
-                f"{checkpoint.params_file}: {name} has the shape {stored[name].shape}; the network needs {shape}"
+                f"{name} has the shape {stored[name].shape}; the network needs {shape}", checkpoint.params_file
             )
     _check_output(output_shape, graph, checkpoint)
     return (
@@ -169,36 +178,38 @@ def needed_parameters(graph: InferenceGraph, checkpoint: Checkpoint) -> tuple[di
 
 
 def _check_steps_input(graph: InferenceGraph, checkpoint: Checkpoint) -> None:
-    settings = graph.hyperparameters
-    # What reads from left to right alone needs no steps: nothing to the right of an image's own changes them.
-    expected = settings.data.keep_ratio and settings.network.architecture != "lstm"
+    data, name = graph.hyperparameters.data, graph.hyperparameters.network.architecture
+    expected = data.keep_ratio and ARCHITECTURES.get(name).needs_steps
     if graph.takes_steps != expected:
         raise InputError(
-            f"{checkpoint.prefix}.json: with architecture {settings.network.architecture} and keep_ratio "
-            f"{str(settings.data.keep_ratio).lower()}, a network {'has' if expected else 'has no'} input steps, but "
-            f"that of {checkpoint.prefix}-symbol.json {'has none' if expected else 'has one'}"
+            f"with architecture {name} and keep_ratio {str(data.keep_ratio).lower()}, a network "
+            f"{'has' if expected else 'has no'} input steps, but that of {checkpoint.symbol_file} "
+            f"{'has none' if expected else 'has one'}",
+            checkpoint.description_file,
         )
 
 
-def _shapes(graph: InferenceGraph, checkpoint: Checkpoint, inputs: dict[str, tuple[int, ...]]) -> tuple[Any, Any, Any]:
-    """Those of the arguments, of the output, and of the auxiliary states."""
+def _infer_shapes(
+    graph: InferenceGraph, checkpoint: Checkpoint, inputs: dict[str, Shape]
+) -> tuple[list[Shape], Shape, list[Shape]]:
+    """Shapes of the arguments, of the output, and of the auxiliary states."""
     try:
-        # infer_shape does the same, and prints what it was given where it fails.
+        # infer_shape would print the input shapes on stderr if it fails.
         arguments, outputs, auxiliary = graph.symbol.infer_shape_partial(**inputs)
     except mx.base.MXNetError as error:
-        told = f"does not fit images of its size: {first_line(error)}"
-        raise InputError(f"{checkpoint.prefix}-symbol.json: {told}") from None
+        raise InputError(f"does not fit images of its size: {reason_of(error)}", checkpoint.symbol_file) from None
     return arguments, outputs[0], auxiliary
 
 
-def _check_output(shape: tuple[int, ...], graph: InferenceGraph, checkpoint: Checkpoint) -> None:
-    """Of one image of the full width, it must be (T, 1, C)."""
-    described = f"{checkpoint.prefix}.json"
+def _check_output(shape: Shape, graph: InferenceGraph, checkpoint: Checkpoint) -> None:
+    """Raises InputError unless the output for one image of the full width is (T, 1, C)."""
+    where = checkpoint.description_file
     if shape[-1] != graph.alphabet.num_classes:
         raise InputError(
-            f"{described}: an alphabet of {graph.alphabet.num_classes - 1} units and the blank does not "
-            f"fit a network of {shape[-1]} classes"
+            f"an alphabet of {graph.alphabet.num_classes - 1} units and the blank does not fit a network of "
+            f"{shape[-1]} classes",
+            where,
         )
     expected = (graph.hyperparameters.geometry.num_steps, 1, graph.alphabet.num_classes)
     if shape != expected:
-        raise InputError(f"tells of an output {expected} for one image, but the network's is {shape}", described)
+        raise InputError(f"describes an output {expected} for one image, but the network's is {shape}", where)

@@ -1,17 +1,16 @@
-"""Loss layers, one file each. All give the loss of each sample of the batch, (N,), and differ in who computes it."""
-
-from typing import Any
+"""Loss layers, one file each. All compute the same loss (N,), with different implementations."""
 
 from ctc_ocr.losses import ctc, warpctc
 from ctc_ocr.runtime.mxnet import mx
+from ctc_ocr.runtime.types import Symbol
 
 
-def attach(loss: str, logits: Any, label: Any, steps: Any = None) -> Any:
+def attach(loss: str, logits: Symbol, label: Symbol, steps: Symbol | None = None) -> Symbol:
     """The training symbol: outputs loss (N,) in nats and best path (N, T), the most probable class of each step.
 
-    `logits` is (T, N, C), `label` (N, L) codes padded with 0; `loss` names the layer. `steps` (N,) is how many steps of
-    each sample are its own (default: all T); the best path is -1 behind them. What cannot be aligned (a label that
-    with one step more for each two equal neighbours is longer than that) gives loss 0 and no gradient.
+    `logits` is (T, N, C), `label` (N, L) codes padded with 0; `loss` names the layer. `steps` (N,): each sample's own
+    time steps (default: all T); the best path is -1 beyond them. A sample that cannot be aligned has loss 0 and no
+    gradient.
     """
     value = {"ctc": ctc.loss, "warpctc": warpctc.loss}[loss](logits, label, input_length=steps)
     path = mx.sym.argmax(mx.sym.BlockGrad(logits), axis=2)

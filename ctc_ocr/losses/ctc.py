@@ -1,15 +1,14 @@
 """Connectionist temporal classification by MXNet's own operator (Graves et al., 2006)."""
 
-from typing import Any
-
 from ctc_ocr.losses.feasibility import sanitise
 from ctc_ocr.runtime.mxnet import mx
+from ctc_ocr.runtime.types import Symbol
 
 
-def loss(logits: Any, label: Any, input_length: Any = None) -> Any:
+def loss(logits: Symbol, label: Symbol, input_length: Symbol | None = None) -> Symbol:
     """-log p(label | logits), (N,) nats, of logits (T, N, C) and label (N, L) padded with 0.
 
-    `input_length` (N,) is the number of steps of each sample; without it all T count.
+    `input_length` (N,) is each sample's number of time steps; None: all T.
     """
     safe = sanitise(logits, label, input_length)
     value = mx.sym.contrib.ctc_loss(

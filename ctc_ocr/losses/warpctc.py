@@ -16,6 +16,7 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.losses import warpctc_library
 from ctc_ocr.runtime.host_memory import host_view, is_on_host
 from ctc_ocr.runtime.mxnet import mx
+from ctc_ocr.runtime.types import MXArray, Symbol
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ _CustomOpProp: Any = mx.operator.CustomOpProp
 _copies_announced: set[str] = set()
 
 
-def loss(logits: Any, label: Any, input_length: Any = None) -> Any:
+def loss(logits: Symbol, label: Symbol, input_length: Symbol | None = None) -> Symbol:
     """-log p(label | logits), (N,) nats, of logits (T, N, C) and label (N, L) padded with 0.
 
     `input_length` (N,) is the number of steps of each sample; without it all T count. What cannot be aligned has loss 0
@@ -40,7 +41,9 @@ def loss(logits: Any, label: Any, input_length: Any = None) -> Any:
     return warpctc_loss(logits, label, label_length, input_length, name="ctc_loss")
 
 
-def warpctc_loss(logits: Any, label: Any, label_length: Any, input_length: Any, name: str | None = None) -> Any:
+def warpctc_loss(
+    logits: Symbol, label: Symbol, label_length: Symbol, input_length: Symbol, name: str | None = None
+) -> Symbol:
     """Losses (N,) of logits (T, N, C) float32; backward is the CTC gradient times the loss's own gradient.
 
     label: (N, L), of which the first `label_length` (N,) count, codes 1 to C - 1. input_length: (N,), 0 to T.
@@ -50,7 +53,7 @@ def warpctc_loss(logits: Any, label: Any, label_length: Any, input_length: Any, 
     return mx.sym.Custom(logits, label, label_length, input_length, op_type=LOSS_OPERATOR, name=name)
 
 
-def warp_ctc(data: Any, label: Any, label_length: int, input_length: int, name: str | None = None) -> Any:
+def warp_ctc(data: Symbol, label: Symbol, label_length: int, input_length: int, name: str | None = None) -> Symbol:
     """The operator mx.sym.WarpCTC: MXNet's own where its build has it, else one that keeps its contract.
 
     data: (T * N, C) or (T, N, C) float32 before the softmax, T being `input_length`. label: (N * L,) or (N, L) padded
@@ -75,7 +78,7 @@ def built_in_operator(symbols: Any) -> Callable[..., Any] | None:
     return operator
 
 
-def _read(array: Any) -> NDArray[Any]:
+def _read(array: MXArray) -> NDArray[Any]:
     """An operator's input: its own memory on the host, a copy of another device's."""
     if is_on_host(array):
         return host_view(array)
@@ -94,7 +97,7 @@ def _codes(label: NDArray[Any], taken: NDArray[np.bool_]) -> NDArray[np.int32]:
 class _HostOperator(_CustomOp):  # type: ignore[misc]
     """What both operators do with what they compute on the host."""
 
-    def write(self, target: Any, request: str, values: NDArray[np.float32]) -> None:
+    def write(self, target: MXArray, request: str, values: NDArray[np.float32]) -> None:
         """Give an output or gradient its values, in the way that MXNet requests (write, inplace, add or null)."""
         if is_on_host(target) and request in ("write", "inplace"):
             np.copyto(host_view(target), values)
@@ -110,7 +113,9 @@ class _Loss(_HostOperator):
         self._library = warpctc_library.load()
         self._gradient = np.empty((0, 0, 0), np.float32)
 
-    def forward(self, is_train: bool, req: list[str], in_data: list[Any], out_data: list[Any], aux: list[Any]) -> None:
+    def forward(
+        self, is_train: bool, req: list[str], in_data: list[MXArray], out_data: list[MXArray], aux: list[MXArray]
+    ) -> None:
         logits, label, label_length, input_length = map(_read, in_data)
         codes = _codes(label, np.arange(label.shape[1]) < label_length[:, None])
         arguments = (logits, codes, label_length.astype(np.int32), input_length.astype(np.int32))
@@ -125,11 +130,11 @@ class _Loss(_HostOperator):
     def backward(
         self,
         req: list[str],
-        out_grad: list[Any],
-        in_data: list[Any],
-        out_data: list[Any],
-        in_grad: list[Any],
-        aux: list[Any],
+        out_grad: list[MXArray],
+        in_data: list[MXArray],
+        out_data: list[MXArray],
+        in_grad: list[MXArray],
+        aux: list[MXArray],
     ) -> None:
         head = _read(out_grad[0])[None, :, None]
         if req[0] == "write" and is_on_host(in_grad[0]):
@@ -170,17 +175,19 @@ class _Softmax(_HostOperator):
         self._label_length = label_length
         self._input_length = input_length
 
-    def forward(self, is_train: bool, req: list[str], in_data: list[Any], out_data: list[Any], aux: list[Any]) -> None:
+    def forward(
+        self, is_train: bool, req: list[str], in_data: list[MXArray], out_data: list[MXArray], aux: list[MXArray]
+    ) -> None:
         self.assign(out_data[0], req[0], mx.nd.softmax(in_data[0], axis=-1))
 
     def backward(
         self,
         req: list[str],
-        out_grad: list[Any],
-        in_data: list[Any],
-        out_data: list[Any],
-        in_grad: list[Any],
-        aux: list[Any],
+        out_grad: list[MXArray],
+        in_data: list[MXArray],
+        out_data: list[MXArray],
+        in_grad: list[MXArray],
+        aux: list[MXArray],
     ) -> None:
         data, label = map(_read, in_data)
         label = label.reshape(-1, self._label_length)

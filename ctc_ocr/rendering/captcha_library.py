@@ -1,4 +1,4 @@
-"""Captchas as the `captcha` package draws them, from a seeded generator."""
+"""Captchas rendered by the `captcha` package, reproducible from a seed."""
 
 import functools
 import threading
@@ -13,17 +13,17 @@ from captcha.image import ImageCaptcha
 from PIL.Image import Image
 
 from ctc_ocr.errors import InputError
-from ctc_ocr.rendering.reproducible import FOLLOWED, Sources, reproducible_instance
+from ctc_ocr.rendering.reproducible import SEEDED, Sources, reproducible_instance
 
 CHECKED_SEEDS = 4
 
 
 @dataclass(frozen=True)
 class CaptchaLibraryRenderer:
-    """Draws texts with the captcha package, or with a class derived from its ImageCaptcha; sizes are pixels.
+    """Renders with the captcha package's ImageCaptcha, or a class derived from it; sizes in pixels.
 
-    Equal generators give equal images. It can be pickled; the fonts are loaded once a process. A captcha_class that
-    draws from a source which no seed reaches raises InputError at its first image.
+    Equal generators give equal images. Picklable; fonts are loaded once per process. A captcha_class whose random
+    numbers cannot be seeded raises InputError at its first image.
     """
 
     fonts: tuple[str, ...]
@@ -34,22 +34,22 @@ class CaptchaLibraryRenderer:
     captcha_class: type[ImageCaptcha] = ImageCaptcha
 
     def draw(self, text: str, generator: np.random.Generator) -> Image:
-        """The library's own image of a text that is not empty: RGB, draw_width by draw_height."""
+        """The library's own image of a text, not empty: RGB, draw_width by draw_height."""
         return _library(self).draw(text, generator)
 
     def render(self, text: str, generator: np.random.Generator) -> npt.NDArray[np.uint8]:
-        """The image as the network reads it: (height, width) uint8, dark ink on light paper."""
+        """One image, (height, width) uint8, dark ink."""
         grey = cv2.cvtColor(np.asarray(self.draw(text, generator)), cv2.COLOR_RGB2GRAY)
         return np.asarray(cv2.resize(grey, (self.width, self.height)), dtype=np.uint8)
 
     def render_batch(self, texts: Sequence[str], seeds: npt.NDArray[np.uint64], out: npt.NDArray[np.uint8]) -> None:
-        """Draw texts[n] with seeds[n] (N,) uint64 into out[n], (N, height, width) uint8."""
+        """Render texts[n] with seeds[n], (N,) uint64, into out[n], (N, height, width) uint8."""
         for text, seed, image in zip(texts, seeds.tolist(), out, strict=True):
             image[:] = self.render(text, np.random.Generator(np.random.Philox(key=seed)))
 
 
 class _Library:
-    """One reproducible captcha object and its sources; a lock keeps threads from drawing from one stream."""
+    """A reproducible captcha object and its random sources. A lock protects their stream from concurrent threads."""
 
     def __init__(self, renderer: CaptchaLibraryRenderer) -> None:
         self._lock = threading.Lock()
@@ -76,12 +76,12 @@ class _Library:
         return image if image.mode == "RGB" else image.convert("RGB")
 
     def _check(self, text: str) -> None:
-        """Several seeds, so that a source which is only drawn from now and then shows too."""
+        """Several seeds, to detect a source that is used only now and then."""
         first, second = ([self._draw(text, np.random.default_rng(i)) for i in range(CHECKED_SEEDS)] for _ in range(2))
         if any(one.tobytes() != other.tobytes() for one, other in zip(first, second, strict=True)):
             raise InputError(
-                f"{self._name} draws two different images from one seed: it draws from a source that no seed reaches, "
-                f"or keeps something from one image to the next. Seeds reach {FOLLOWED}"
+                f"{self._name} renders two different images from one seed: it uses random numbers that cannot be "
+                f"seeded, or keeps state between images. Seeded are {SEEDED}"
             )
         self._unchecked = False
 

@@ -1,4 +1,4 @@
-"""The renderer that was asked for, or the captcha library's where the fast one cannot follow."""
+"""Renderers by name."""
 
 import logging
 
@@ -23,14 +23,17 @@ def make_renderer(
     height: int = 30,
     captcha_class: type[ImageCaptcha] = ImageCaptcha,
 ) -> FastRenderer | CaptchaLibraryRenderer:
-    """A renderer of a kind ("fast" or "captcha", else InputError); one logged warning where fast has to be captcha."""
+    """A renderer of kind "fast" or "captcha"; sizes in pixels. Raises InputError for another kind.
+
+    A captcha class that the fast renderer does not support is rendered by the captcha library, with a logged warning.
+    """
     if kind not in KINDS:
-        raise InputError(f"no renderer {kind!r}; accepted: {', '.join(KINDS)}")
+        raise InputError(f"unknown renderer {kind!r}; accepted: {', '.join(KINDS)}")
     if kind == "fast":
         reason = can_follow(captcha_class, draw_width, draw_height)
         if reason is None:
             return FastRenderer(fonts, draw_width, draw_height, width, height, captcha_class)
-        _log.warning("the fast renderer cannot be used, the captcha library draws instead: %s", reason)
+        _log.warning("the slower captcha library renders, since the fast renderer does not support this: %s", reason)
     return CaptchaLibraryRenderer(fonts, draw_width, draw_height, width, height, captcha_class)
 
 

@@ -1,4 +1,4 @@
-"""Font files: finding them, and checking that they can draw an alphabet."""
+"""Finding font files, and checking that they have the glyphs of an alphabet."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,10 +13,9 @@ SUFFIXES = (".ttf", ".otf")
 
 
 def find_fonts(path: str | Path | None) -> tuple[str, ...]:
-    """Paths of the fonts to draw with: a font file, all .ttf and .otf files of a folder in the order of their names,
-    or the font that the captcha package ships (None).
+    """Paths of fonts: a font file, the .ttf and .otf files of a folder sorted by name, or the captcha package's (None).
 
-    Raises InputError where there is none, or for a file that is no font.
+    Raises InputError if there is none, or for an invalid font.
     """
     if path is None:
         return tuple(map(str, DEFAULT_FONTS))
@@ -38,11 +37,11 @@ def _check_font(path: Path) -> None:
     try:
         ImageFont.truetype(str(path), 10).getmask("0")
     except (OSError, ValueError) as error:
-        raise InputError(f"not a font that can be read ({error})", path) from None
+        raise InputError(f"not a font ({error})", path) from None
 
 
 def check_glyphs(fonts: Iterable[str], alphabet: str) -> None:
-    """Raise InputError that names, font by font, the characters of the alphabet without a glyph.
+    """Raise InputError that lists, per font, the characters of the alphabet without a glyph.
 
     A space needs a glyph too: the captcha library puts spaces between the characters.
     """
@@ -54,9 +53,9 @@ def check_glyphs(fonts: Iterable[str], alphabet: str) -> None:
 
 
 def _characters(font: str) -> frozenset[int]:
-    """Code points that the font maps to a glyph."""
+    """Code points with a glyph."""
     try:
         with TTFont(font, fontNumber=0, lazy=True) as opened:
             return frozenset(opened.getBestCmap() or ())
-    except Exception as error:  # a damaged table can raise nearly anything in fontTools
-        raise InputError(f"its table of characters cannot be read ({error})", font) from None
+    except Exception as error:  # fontTools raises many kinds for a damaged table
+        raise InputError(f"cannot read its character table ({error})", font) from None

@@ -7,6 +7,8 @@ back after it.
 
 import ctypes
 import importlib.util
+import os
+import platform
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,9 @@ import numpy as np
 from ctc_ocr.errors import InputError
 
 INSTALL_HINT = "install one of the extras: pip install 'ctc_ocr[cpu]', or 'ctc_ocr[cu112]' for a GPU"
+PYTHONS = ((3, 10), (3, 11), (3, 12))
+WHEELS = (("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "x86_64"))  # what platform.system and .machine give
+SYSTEMS = {"Darwin": "macOS"}
 # Loaded before mxnet-cu112 in this order, each before those that need it; the wheels put them below nvidia/*/lib.
 CUDA_LIBRARIES = (
     "libcudart.so.11.0",
@@ -55,7 +60,9 @@ def preload_cuda_libraries() -> list[str]:
 
 def _import() -> Any:
     if importlib.util.find_spec("mxnet") is None:
-        raise InputError(f"MXNet is not installed; {INSTALL_HINT}")
+        raise InputError(why_missing(sys.version_info[:2], platform.system(), platform.machine()))
+    if int(np.__version__.partition(".")[0]) > 1:
+        raise InputError(f"MXNet 1.9.1 needs NumPy 1, and NumPy {np.__version__} is installed; {INSTALL_HINT}")
     preload_cuda_libraries()
     borrowed = "bool" not in vars(np)
     if borrowed:
@@ -64,10 +71,34 @@ def _import() -> Any:
         import mxnet
     except OSError as error:
         raise InputError(f"MXNet is installed but its library does not load: {error}{_remedy(str(error))}") from None
+    except ImportError as error:
+        raise InputError(f"MXNet is installed but cannot be imported: {error}; {INSTALL_HINT}") from None
     finally:
         if borrowed:
             del np.bool  # type: ignore[attr-defined]
     return mxnet
+
+
+def why_missing(python: tuple[int, int], system: str, machine: str) -> str:
+    """Why MXNet is not installed on a machine, and what to do about it."""
+    if python > PYTHONS[-1]:
+        names = [f"{major}.{minor}" for major, minor in PYTHONS]
+        return (
+            f"MXNet is not installed: it needs NumPy 1, which does not exist for Python {python[0]}.{python[1]}. "
+            f"Use Python {_listed(names, 'or')}"
+        )
+    if (system, machine) not in WHEELS:
+        names = [f"{SYSTEMS.get(each, each)} {kind}" for each, kind in WHEELS]
+        return (
+            f"MXNet is not installed: it has no wheel for {SYSTEMS.get(system, system)} {machine}. "
+            f"There are wheels for {_listed(names, 'and')}"
+        )
+    return f"MXNet is not installed; {INSTALL_HINT}"
+
+
+def _listed(names: list[str], last: str) -> str:
+    """ "a, b or c"."""
+    return f"{', '.join(names[:-1])} {last} {names[-1]}"
 
 
 def _remedy(error: str) -> str:
@@ -78,4 +109,6 @@ def _remedy(error: str) -> str:
     return "; the CUDA libraries come with the extra [cu112]" if "libcu" in error or "libnv" in error else ""
 
 
+# MXNet would print on stderr, at each bind, that it uses oneDNN. It reads this at the first bind.
+os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")
 mx: Any = sys.modules["mxnet"] if "mxnet" in sys.modules else _import()

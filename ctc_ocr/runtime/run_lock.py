@@ -1,32 +1,83 @@
-"""Two trainings under one prefix would each write over what the other has saved."""
+"""A lock for the files of a run: two trainings under one prefix would overwrite each other's checkpoints."""
 
+import contextlib
 import errno
 import os
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import blake2b
+from pathlib import Path
 
-from ctc_ocr.errors import RunError
+from ctc_ocr.errors import InputError, RunError
+
+HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def lock_path(prefix: str) -> Path:
+    return Path(f"{prefix}.lock")
 
 
 @contextmanager
 def locked_prefix(prefix: str) -> Iterator[None]:
-    """Raises RunError while another process of this machine is in here with the same prefix.
+    """Hold the lock of a prefix, a system lock on the file PREFIX.lock. The file is removed at the end.
 
-    A name in Linux's abstract socket namespace is the lock: it is gone with its process, however that ends, and leaves
-    no file. Elsewhere nothing is locked.
+    The system releases the lock however the process ends; a file that a killed process left locks nothing. On NFS the
+    lock holds between machines if the server supports locks; on a file system without locks, nothing is locked.
+
+    Raises RunError while another process holds the lock, InputError if the file cannot be created.
     """
-    if sys.platform != "linux":
+    path = lock_path(prefix)
+    descriptor = _locked(path, prefix)
+    try:
         yield
-        return
-    digest = blake2b(os.path.realpath(f"{prefix}-").encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as lock:
+    finally:
+        if sys.platform == "win32":  # an open file cannot be removed there
+            os.close(descriptor)
+            with contextlib.suppress(OSError):
+                path.unlink()
+        else:
+            # Before it is released: later, the file could be that of another process.
+            with contextlib.suppress(OSError):
+                path.unlink()
+            os.close(descriptor)
+
+
+def _locked(path: Path, prefix: str) -> int:
+    """A descriptor of the file, locked."""
+    while True:
         try:
-            lock.bind(f"\0ctc_ocr run {digest}")
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise RunError(f"another training is under way under the prefix {prefix!r}") from None
-        yield
+            raise InputError(f"cannot be written: {error.strerror}", path) from None
+        try:
+            _lock(descriptor)
+        except OSError as error:
+            if error.errno in NO_LOCKS:
+                return descriptor
+            os.close(descriptor)
+            if error.errno in HELD:
+                raise RunError("another process is training under this prefix", prefix) from None
+            raise RunError(f"cannot be locked: {error.strerror}", path) from None
+        if _is_file_at(descriptor, path):
+            return descriptor
+        os.close(descriptor)  # the holder removed the file after it was opened here
+
+
+def _is_file_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False

@@ -1,21 +1,21 @@
-"""Convolutions, then bidirectional LSTMs over the columns that they leave (Shi, Bai and Yao, "An end-to-end trainable
-neural network for image-based sequence recognition", 2017).
+"""Convolutions, then bidirectional LSTMs over the columns of their feature maps (Shi, Bai and Yao, "An end-to-end
+trainable neural network for image-based sequence recognition", 2017).
 """
-
-from typing import Any
 
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.sections import Network
 from ctc_ocr.runtime.mxnet import mx
+from ctc_ocr.runtime.types import Symbol
 from ctc_ocr.symbols import lstm
 from ctc_ocr.symbols.images import mask_columns, normalise
 
 
-def logits(images: Any, hyperparameters: Hyperparameters, num_classes: int, steps: Any = None) -> Any:
-    """Logits (T, N, num_classes) of images (N, H, W) uint8 or (N, H, W, 3); T is W divided by all strides and pools.
+def logits(images: Symbol, hyperparameters: Hyperparameters, num_classes: int, steps: Symbol | None = None) -> Symbol:
+    """Logits (T, N, num_classes) of images (N, H, W) uint8 or (N, H, W, 3); T is W divided by all strides
+    and pooling widths.
 
-    With `steps` (N,), the columns behind an image's own are set to 0 before each convolution, and the LSTMs that read
-    backwards begin at its last step: it is read the same alone and in any batch.
+    With `steps` (N,), the columns beyond an image's own are set to 0 before each convolution, and the backward LSTMs
+    start at its last time step: its logits do not depend on the rest of the batch.
     """
     network, columns = hyperparameters.network, hyperparameters.geometry.columns_per_step
     maps = normalise(images, hyperparameters)  # (N, channels, H, W)
@@ -36,10 +36,10 @@ def logits(images: Any, hyperparameters: Hyperparameters, num_classes: int, step
     return lstm.classify(hidden, num_classes)
 
 
-def block(maps: Any, network: Network, index: int) -> Any:
-    """Convolution number `index`, batch norm, maximum and ReLU: (N, C, H, W) -> (N, features, H', W').
+def block(maps: Symbol, network: Network, index: int) -> Symbol:
+    """Convolution number `index`, batch norm, max pooling and ReLU: (N, C, H, W) -> (N, features, H', W').
 
-    H' is H divided by the stride (rounded up) and by the pool (rounded down), and so is W'.
+    H' is H divided by the stride (rounded up) and by the pooling height (rounded down); W' likewise.
     """
     kernel, stride = network.kernels[index], network.strides[index]
     maps = mx.sym.Convolution(
@@ -56,22 +56,22 @@ def block(maps: Any, network: Network, index: int) -> Any:
     pool = (network.pool_heights[index], network.pool_widths[index])
     if pool != (1, 1):
         maps = mx.sym.Pooling(maps, kernel=pool, stride=pool, pool_type="max")
-    return mx.sym.relu(maps)  # after the maximum, which gives the same of fewer values
+    return mx.sym.relu(maps)  # after pooling: the same result from fewer values
 
 
-def bidirectional(columns: Any, steps: Any, num_hidden: int, input_size: int, name: str) -> Any:
-    """Hidden states (T, N, 2 * num_hidden) of one LSTM layer that reads columns (T, N, input_size) in both directions.
+def bidirectional(columns: Symbol, steps: Symbol | None, num_hidden: int, input_size: int, name: str) -> Symbol:
+    """Hidden states (T, N, 2 * num_hidden) of one bidirectional LSTM layer over columns (T, N, input_size).
 
-    Two LSTMs, one over the reversed sequence of the first `steps` (N,) columns, or of all: MXNet's own bidirectional
-    operator lets padding into the backward direction.
+    Two LSTMs, one of them over the reversed sequence of the first `steps` (N,) columns, or of all. MXNet's own
+    bidirectional operator lets padding into the backward direction.
     """
-    there = lstm.fused(columns, [lstm.layer(f"{name}_forward", num_hidden, input_size)], num_hidden)
-    back = lstm.layer(f"{name}_backward", num_hidden, input_size)
-    reverse = _reversed(lstm.fused(_reversed(columns, steps), [back], num_hidden), steps)
-    return mx.sym.concat(there, reverse, dim=2)
+    forward = lstm.fused(columns, [lstm.layer(f"{name}_forward", num_hidden, input_size)], num_hidden)
+    backward_layer = lstm.layer(f"{name}_backward", num_hidden, input_size)
+    backward = _reversed(lstm.fused(_reversed(columns, steps), [backward_layer], num_hidden), steps)
+    return mx.sym.concat(forward, backward, dim=2)
 
 
-def _reversed(columns: Any, steps: Any) -> Any:
+def _reversed(columns: Symbol, steps: Symbol | None) -> Symbol:
     if steps is None:
         return mx.sym.SequenceReverse(columns)
     return mx.sym.SequenceReverse(columns, sequence_length=steps, use_sequence_length=True)

@@ -8,7 +8,7 @@ from ctc_ocr.checkpoint.history import rank
 
 @dataclass
 class Best:
-    """The best validation so far: its checkpoint's epoch (0: there is none), its CER, and its loss in nats a sample.
+    """The best validation so far: the number of its checkpoint (0: none), its CER, and its loss in nats per sample.
 
     `epochs_since` is the number of validations after it.
     """
@@ -19,7 +19,7 @@ class Best:
     epochs_since: int = 0
 
     def add(self, epoch: int, cer: float, loss: float) -> None:
-        """Take note of an epoch's validation. An equal one is no better than the one before."""
+        """Take an epoch's validation into account. An equal one is no improvement."""
         if self.epoch == 0 or rank(cer, loss) < rank(self.cer, self.loss):
             self.epoch, self.cer, self.loss, self.epochs_since = epoch, cer, loss, 0
         else:

@@ -1,24 +1,23 @@
-"""What is shown while a run goes on: a progress bar on a terminal, and log lines in the words of MXNet's example."""
+"""What is shown during a run: a progress bar on a terminal, and log lines in the format of MXNet's example."""
 
 import logging
 import sys
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from ctc_ocr.training.events import BatchEnd, EpochEnd, Report, Saved
+from ctc_ocr.training.events import BatchEnd, EpochEnd, Progress, Saved
 
-PLATEAU = 0.9  # share of images in which nothing is read
-NUM_READINGS = 4
+PLATEAU = 0.9  # fraction of images with an empty prediction
+NUM_PREDICTIONS = 4
 
 log = logging.getLogger(__name__)
 
 
 def log_lines(event: Any) -> None:
-    """Speed and accuracy every few batches; accuracy, time, blanks and a few readings every epoch."""
-    if isinstance(event, Report):
+    """Speed and accuracy every few batches; accuracy, time, blanks and a few predictions every epoch."""
+    if isinstance(event, Progress):
         log.info(
             "Epoch[%d] Batch [%d] Speed: %.2f samples/sec accuracy=%.6f loss=%.4f",
             event.epoch, event.batch, event.speed, event.accuracy, event.loss,
@@ -43,38 +42,34 @@ def _log_epoch(end: EpochEnd) -> None:
         "%s Validation-accuracy=%.6f Validation-lcs=%.6f Validation-cer=%.6f Validation-loss=%.4f",
         head, end.validation_accuracy, end.validation_lcs_ratio, end.validation_cer, end.validation_loss,
     )  # fmt: skip
-    readings = ", ".join(f"{each.truth} as {each.text or 'nothing'}" for each in end.readings[:NUM_READINGS])
-    log.info("%s Blanks: %.1f %% of all steps. Reads %s", head, 100 * end.blank_fraction, readings)
+    shown = ", ".join(f"{each.label} -> {each.text or '(empty)'}" for each in end.predictions[:NUM_PREDICTIONS])
+    log.info("%s Blanks: %.1f %% of the time steps. Predictions: %s", head, 100 * end.blank_fraction, shown)
     if end.empty_fraction > PLATEAU:
         log.info(
-            "%s On the all-blank plateau: nothing is read in %.0f %% of the images. Every CTC network begins like "
-            "this; if it lasts, see whether --overfit_batch can learn, and lower --learning_rate",
+            "%s On the all-blank plateau: %.0f %% of the predictions are empty. Every CTC network starts like this; if "
+            "it does not end, check whether --overfit_batch succeeds, and lower --learning_rate",
             head, 100 * end.empty_fraction,
         )  # fmt: skip
 
 
-class OldRun:
-    """Removes the files of the run that a new one replaces, once the first checkpoint of the new one is written."""
-
-    def __init__(self, prefix: str, files: list[Path]) -> None:
-        self._prefix, self._files = prefix, files
-
-    def __call__(self, event: Any) -> None:
-        if isinstance(event, Saved):
-            state = event.path.removesuffix(".params") + ".state.npz"
-            written = {Path(f"{self._prefix}.json"), Path(f"{self._prefix}-symbol.json"), Path(event.path), Path(state)}
-            for path in self._files:
-                if path not in written:
-                    path.unlink(missing_ok=True)
-            self._files = []
+def _console_loggers() -> list[logging.Logger]:
+    """Those that print what `ctc_ocr` logs: its own, or a parent's after logging.basicConfig. tqdm would let any other
+    logger print each line once more."""
+    found, logger = list[logging.Logger](), logging.getLogger("ctc_ocr")
+    while True:
+        if any(getattr(handler, "stream", None) in (sys.stdout, sys.stderr) for handler in logger.handlers):
+            found.append(logger)
+        if not logger.propagate or logger.parent is None:
+            return found
+        logger = logger.parent
 
 
 class ProgressBar:
-    """One bar an epoch, on a terminal only; log lines go above it. Use it as a context manager."""
+    """A progress bar per epoch, on a terminal only; log lines appear above it. Use it as a context manager."""
 
-    def __init__(self, logger: logging.Logger) -> None:
+    def __init__(self) -> None:
         self._bar: Any = None
-        self._redirect: Any = logging_redirect_tqdm([logger])
+        self._redirect: Any = logging_redirect_tqdm(_console_loggers())
 
     def __enter__(self) -> "ProgressBar":
         self._redirect.__enter__()

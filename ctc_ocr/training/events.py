@@ -1,36 +1,38 @@
-"""What training tells its callbacks. They get these and never the trainer. Rates are shares, 0 to 1."""
+"""What training tells its callbacks. They get these events and never the trainer. Rates are fractions, 0 to 1."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ctc_ocr.registry import Registry
+
 
 @dataclass(frozen=True)
-class Reading:
-    """One validation image: what is written in it, what was read, and how many edits of units lie between them."""
+class ValidationPrediction:
+    """One validation image: its label, the text that was predicted, and the number of edits between them."""
 
-    truth: str
+    label: str
     text: str
     edits: int
 
 
 @dataclass(frozen=True)
 class BatchEnd:
-    """After each step: `batch` of `num_batches` of this epoch are done."""
+    """After each update: `batch` of `num_batches` of this epoch are done."""
 
-    epoch: int
+    epoch: int  # from 0
     batch: int
     num_batches: int
-    num_samples: int
+    num_samples: int  # of this batch
 
 
 @dataclass(frozen=True)
-class Report:
-    """Every few batches: means since the report before it. Speed in samples a second, loss in nats a sample."""
+class Progress:
+    """Every 50 batches: means since the last event of this kind. Speed in samples/s, loss in nats per sample."""
 
     epoch: int
     batch: int
-    step: int  # updates since the run began
+    update: int  # since the run began
     speed: float
     learning_rate: float
     loss: float
@@ -40,18 +42,19 @@ class Report:
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """After an epoch's validation, when its checkpoint is written. Losses in nats a sample.
+    """After the validation and the checkpoint of an epoch. Losses in nats per sample.
 
-    `waiting` is the share of its time spent waiting for data. The checkpoint is that of epoch + 1.
+    `epoch` counts from 0; its checkpoint has the number epoch + 1. `waiting` is the fraction of the time that was spent
+    waiting for data.
     """
 
     epoch: int
-    step: int  # updates since the run began
+    update: int  # since the run began
     samples: int  # trained on since the run began
-    seconds: float  # of training
-    speed: float
+    seconds: float  # of training, without validation
+    speed: float  # samples/s
     waiting: float
-    learning_rate: float  # of the last step
+    learning_rate: float  # of the last update
     train_loss: float
     train_accuracy: float
     train_cer: float
@@ -59,10 +62,10 @@ class EpochEnd:
     validation_accuracy: float
     validation_cer: float
     validation_lcs_ratio: float
-    blank_fraction: float  # of all steps of all validation images
-    empty_fraction: float  # of the validation images: nothing was read
+    blank_fraction: float  # of all time steps of all validation images
+    empty_fraction: float  # of the validation images: the predicted text is empty
     best_epoch: int  # number of the checkpoint with the best validation
-    readings: tuple[Reading, ...]  # of all validation images, in their order
+    predictions: tuple[ValidationPrediction, ...]  # of all validation images, in their order
 
 
 @dataclass(frozen=True)
@@ -73,3 +76,21 @@ class Saved:
 
 
 Callback = Callable[[Any], None]
+
+# Callbacks by name: a function that gets the events, or a class whose instances do.
+CALLBACKS: Registry[Any] = Registry("callback")
+
+
+def register_callback(name: str) -> Callable[[Any], Any]:
+    """A decorator that registers a function (event) -> None, or a class without arguments whose instances are such.
+
+    One that is a context manager is entered for the duration of the run.
+    """
+    return CALLBACKS.register(name)
+
+
+def make_callback(name: str) -> Callback:
+    """The registered callback. Raises InputError with the names that there are."""
+    part = CALLBACKS.get(name)
+    made: Callback = part() if isinstance(part, type) else part
+    return made

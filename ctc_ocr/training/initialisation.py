@@ -1,7 +1,7 @@
-"""Initial weights with which a CTC network leaves the all-blank plateau soon.
+"""Initial weights with which a CTC network leaves the all-blank plateau early.
 
-Orthogonal recurrent weights (Saxe et al., 2014), a forget gate that is open at first (bias 1; Jozefowicz et al.,
-2015), and uniform Xavier weights elsewhere (Glorot and Bengio, 2010).
+Orthogonal recurrent weights (Saxe et al., 2014), forget gate bias 1 (Jozefowicz et al., 2015), and uniform Xavier
+weights elsewhere (Glorot and Bengio, 2010).
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
 def initial_parameters(shapes: Mapping[str, tuple[int, ...]], generator: np.random.Generator) -> dict[str, FloatArray]:
-    """Values (float32) for parameters of these names and shapes; the names decide how each is drawn."""
+    """Values (float32) for parameters of these names and shapes; the name decides the distribution."""
     return {name: _initial(name, shape, generator).astype(np.float32) for name, shape in shapes.items()}
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C as a wish that is granted between two steps, so that what is saved is whole."""
+"""Ctrl-C, delayed until the end of an update, so that what is saved is complete."""
 
 import signal
 import threading
@@ -6,25 +6,25 @@ from types import FrameType
 
 
 class Interrupts:
-    """While in force, the first Ctrl-C sets `wanted`; a second one raises KeyboardInterrupt as usual.
+    """While active, the first Ctrl-C sets `requested`; a second one raises KeyboardInterrupt as usual.
 
     Does nothing outside the main thread, where Python delivers no signals.
     """
 
     def __init__(self) -> None:
-        self.wanted = False
+        self.requested = False
         self._before: object = None
 
     def __enter__(self) -> "Interrupts":
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._note)
+            self._before = signal.signal(signal.SIGINT, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)  # type: ignore[arg-type]
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.wanted:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
             raise KeyboardInterrupt
-        self.wanted = True
+        self.requested = True

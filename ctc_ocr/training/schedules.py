@@ -1,40 +1,40 @@
-"""The learning rate as a function of the step, and for `plateau` of how often validation stood still."""
+"""The learning rate as a function of the update, and for `plateau` of how often validation stalled."""
 
 import math
 
 from ctc_ocr.config.sections import Training
 
-RISE = 0.3  # share of the steps in which one_cycle rises
-LONGEST_WARMUP = 0.5  # share of the steps: of a short run, a warm-up of the usual length would leave nothing
-START, END = 1 / 25, 1e-4  # where one_cycle begins and ends, as shares of the peak
+RISE = 0.3  # fraction of the updates in which one_cycle rises
+MAX_WARMUP = 0.5  # fraction of the updates: in a short run, a warm-up of the usual length would leave nothing
+START, END = 1 / 25, 1e-4  # where one_cycle starts and ends, as fractions of the peak
 
 
 class Schedule:
-    """Called by MXNet's optimizer with the number of the step, from 1; steps after `num_steps` are as the last one.
+    """MXNet's optimizer calls it with the number of the update, from 1; after `num_updates` the rate stays.
 
-    `falls` is how often validation stood still for plateau_patience epochs, which only `plateau` minds.
+    `reductions` is how often validation stalled for plateau_patience epochs; only `plateau` uses it.
     """
 
-    def __init__(self, training: Training, num_steps: int, falls: int = 0) -> None:
+    def __init__(self, training: Training, num_updates: int, reductions: int = 0) -> None:
         self.base_lr = training.learning_rate  # the name under which MXNet looks for the peak
-        self.falls = falls
+        self.reductions = reductions
         self._training = training
-        self._num_steps = num_steps
+        self._num_updates = num_updates
 
-    def __call__(self, step: int) -> float:
-        return self.base_lr * self._share(min(step, self._num_steps))
+    def __call__(self, update: int) -> float:
+        return self.base_lr * self._factor(min(update, self._num_updates))
 
-    def _share(self, step: int) -> float:
-        """The learning rate of a step as a share of the peak."""
+    def _factor(self, update: int) -> float:
+        """The learning rate as a fraction of the peak."""
         if self._training.schedule == "one_cycle":
-            return _one_cycle(step / self._num_steps)
-        warmup = min(self._training.warmup_updates, int(LONGEST_WARMUP * self._num_steps))
-        if step < warmup:
-            return step / warmup
+            return _one_cycle(update / self._num_updates)
+        warmup = min(self._training.warmup_updates, int(MAX_WARMUP * self._num_updates))
+        if update < warmup:
+            return update / warmup
         if self._training.schedule == "cosine":
-            return _half_cosine((step - warmup) / (self._num_steps - warmup))
+            return _half_cosine((update - warmup) / (self._num_updates - warmup))
         if self._training.schedule == "plateau":
-            return self._training.plateau_factor**self.falls
+            return self._training.plateau_factor**self.reductions
         return 1.0
 
 

@@ -1,5 +1,6 @@
-"""Weights of another model for a new one: every layer that fits, and of the last one what the alphabets share."""
+"""Starting from the weights of another model: every layer that fits, and of the last one the shared units."""
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,16 +10,21 @@ from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import BLANK, Alphabet
 from ctc_ocr.checkpoint.model_files import LAST_LAYER
+from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.errors import InputError
 
 Arrays = Mapping[str, NDArray[Any]]
 PARAMETER = re.compile(r"_(norm_.*|[ih]2h_weight|[ih]2h_bias|weight|bias)$")
+# Hyperparameters that change the pixels which a network is given.
+OF_PIXELS = {"data": ("height", "ink", "normalise"), "network": ("input_mean", "input_scale")}
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Taken:
-    """Names of the layers that were taken whole and of the others, and how many of the last layer's classes were taken:
-    0, or the blank and the units that both alphabets have."""
+class Transferred:
+    """Names of the layers that were copied whole and of the others, and how many classes of the last layer were
+    copied: 0, or the blank and the units of both alphabets."""
 
     layers: tuple[str, ...]
     new: tuple[str, ...]
@@ -26,49 +32,49 @@ class Taken:
     num_classes: int
 
     def __str__(self) -> str:
-        told = f"taken: {', '.join(self.layers)}"
+        text = f"copied: {', '.join(self.layers)}"
         if 0 < self.classes < self.num_classes:
-            told += f"; of {LAST_LAYER} the blank and {self.classes - 1} of {self.num_classes - 1} units"
-        return f"{told}; new: {', '.join(self.new) or 'nothing'}"
+            text += f"; of {LAST_LAYER} the blank and {self.classes - 1} of {self.num_classes - 1} units"
+        return f"{text}; new: {', '.join(self.new) or 'nothing'}"
 
 
 def transfer(
     values: Arrays, alphabet: Alphabet, other: Arrays, other_alphabet: Alphabet
-) -> tuple[dict[str, NDArray[Any]], Taken]:
-    """The new model's parameters (moving averages among them), replaced by the other's where they fit; and what fitted.
+) -> tuple[dict[str, NDArray[Any]], Transferred]:
+    """The new model's parameters (moving averages included), replaced by the other's where they fit; and what fitted.
 
-    A layer (a convolution with its batch norm, a direction of an LSTM layer) is taken if all its parameters are there
+    A layer (a convolution with its batch norm, a direction of an LSTM layer) is copied if all its parameters are there
     in the same shapes. In the last layer, a class is a row: those of the blank and of the units that both alphabets
-    have are taken, if the layer below is taken too, as they mean nothing above a new one. Raises InputError if no layer
-    but the last one fits.
+    have are copied if the layer below is copied too, since they depend on it. Raises InputError if no layer fits but
+    the last one.
     """
     layers: dict[str, list[str]] = {}
     for name in values:
         layers.setdefault(layer_of(name), []).append(name)
     head = layers.pop(LAST_LAYER)
-    taken = [
+    copied = [
         layer
         for layer, names in layers.items()
         if all(name in other and other[name].shape == values[name].shape for name in names)
     ]
-    if not taken:
+    if not copied:
         weights = ", ".join(f"{name} {value.shape}" for name, value in values.items() if name.endswith("weight"))
         raise InputError(f"no layer fits: expected some of {weights}")
-    result = {name: other[name] if layer_of(name) in taken else value.copy() for name, value in values.items()}
+    result = {name: other[name] if layer_of(name) in copied else value.copy() for name, value in values.items()}
     classes = 0
     below = list(layers)[-1].split("_")[0]  # l1 of l1_forward: both directions
-    if all(layer in taken for layer in layers if layer.split("_")[0] == below):
+    if all(layer in copied for layer in layers if layer.split("_")[0] == below):
         rows, other_rows = shared_classes(alphabet, other_alphabet)
         classes = len(rows)
         for name in head:
             result[name][rows] = other[name][other_rows]
-    new = [layer for layer in layers if layer not in taken]
-    (taken if classes == alphabet.num_classes else new).append(LAST_LAYER)
-    return result, Taken(tuple(taken), tuple(new), classes, alphabet.num_classes)
+    new = [layer for layer in layers if layer not in copied]
+    (copied if classes == alphabet.num_classes else new).append(LAST_LAYER)
+    return result, Transferred(tuple(copied), tuple(new), classes, alphabet.num_classes)
 
 
 def layer_of(name: str) -> str:
-    """The layer that a parameter belongs to: conv0 of conv0_norm_gamma, l0_forward of l0_forward_i2h_weight."""
+    """The layer of a parameter: conv0 of conv0_norm_gamma, l0_forward of l0_forward_i2h_weight."""
     return PARAMETER.sub("", name)
 
 
@@ -77,3 +83,12 @@ def shared_classes(alphabet: Alphabet, other: Alphabet) -> tuple[list[int], list
     lookup, other_lookup = alphabet.lookup, other.lookup
     shared = [unit for unit in alphabet.units if unit in other_lookup]
     return [BLANK, *(lookup[unit] for unit in shared)], [BLANK, *(other_lookup[unit] for unit in shared)]
+
+
+def warn_of_other_pixels(before: Hyperparameters, now: Hyperparameters) -> None:
+    """Log where the copied weights were trained on pixels of another kind."""
+    for section, names in OF_PIXELS.items():
+        for name in names:
+            old, new = (getattr(getattr(each, section), name) for each in (before, now))
+            if old != new:
+                log.warning("The copied weights were trained with %s=%s; it is %s now", name, old, new)

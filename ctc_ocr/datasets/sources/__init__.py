@@ -1,7 +1,7 @@
-"""Where labelled images come from. Every kind of source gives samples and problems, row by row.
+"""Sources of labelled images. Every kind of source gives samples and problems, row by row.
 
-A row or a file that is wrong becomes a problem and stops nothing; only a source of which nothing can be read is an
-error. Which labels suit an alphabet and a network, and which images can be read, is asked in datasets/checking.py.
+A bad row or file becomes a problem and does not stop the others; only a source that cannot be read at all is an error.
+Whether labels suit an alphabet and a network, and whether images can be decoded, is checked in datasets/checking.py.
 """
 
 from collections.abc import Iterable
@@ -15,13 +15,16 @@ from ctc_ocr.datasets.sources.folders import (
     DEFAULT_PATTERN,
     find_image_files,
     has_texts,
-    left_alone,
+    other_files,
     read_names,
     read_texts,
 )
 from ctc_ocr.datasets.sources.packs import read_pack
+from ctc_ocr.datasets.sources.registered import SOURCES, open_registered, register_source, split_name
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import SUFFIXES
+
+__all__ = ["SOURCES", "open_source", "read_source", "register_source", "samples_and_problems"]
 
 DEFAULT_OPTIONS = SourceOptions()
 
@@ -29,17 +32,21 @@ DEFAULT_OPTIONS = SourceOptions()
 def open_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> Rows:
     """Samples and problems of a source, in its order.
 
-    It is a CSV file, a RecordIO pack (.rec), or a folder: one with a labels.csv, or one whose image files have a .txt
-    of the same name beside them, or else one whose files' names carry the labels; a pattern makes it the last. Raises
-    InputError where nothing can be read, for options that do not suit the source, and where a folder's labels may be in
-    a table of another name.
+    It is a CSV file, a RecordIO pack (.rec), or a folder: one with a labels.csv; one whose image files have .txt files
+    of the same names beside them; or one whose file names contain the labels. With a pattern, a folder is always the
+    last. NAME:ARGUMENT is a registered source, unless such a file exists.
+
+    Raises InputError if nothing can be read, for options that do not suit the source, and if a folder has a CSV file of
+    another name, which may contain the labels.
     """
+    if named := split_name(str(path)):
+        return open_registered(*named, options)
     path = Path(path)
     if path.is_dir():
         return _open_folder(path, options)
     if path.suffix == ".rec":
         _refuse(path, "a pack", options, "delimiter", "splitter", "pattern")
-        return read_pack(path, options.normalise)
+        return read_pack(path, options.unicode_form)
     if path.suffix.lower() in SUFFIXES:
         raise InputError("an image; accepted: a folder of images, a CSV file, or a RecordIO pack (.rec)", path)
     _refuse(path, "a CSV file", options, "pattern")
@@ -47,15 +54,15 @@ def open_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> R
 
 
 def read_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> tuple[list[Sample], list[Problem]]:
-    """All samples and all problems of `open_source`. Raises InputError also where there is neither."""
+    """All samples and all problems of `open_source`. Raises InputError also if there is neither."""
     return samples_and_problems(open_source(path, options), path)
 
 
 def samples_and_problems(rows: Iterable[Sample | Problem], path: str | Path) -> tuple[list[Sample], list[Problem]]:
-    """The samples and the problems of a source that was opened. Raises InputError where there is neither."""
+    """The samples and the problems of an opened source. Raises InputError if there is neither."""
     found = list(rows)
     if not found:
-        raise InputError("no labelled images in it", path)
+        raise InputError("contains no labelled images", path)
     return [row for row in found if isinstance(row, Sample)], [row for row in found if isinstance(row, Problem)]
 
 
@@ -66,29 +73,30 @@ def _open_folder(folder: Path, options: SourceOptions) -> Rows:
     _refuse(folder, f"a folder without {LABELS_FILE}", options, "delimiter", "splitter")
     images = find_image_files(folder)
     if options.pattern is None and has_texts(images):
-        return _with_others(folder, read_texts(folder, images, options.normalise))
+        return _with_other_files(folder, read_texts(folder, images, options.unicode_form))
     if options.pattern is None:
-        _refuse_unread_tables(folder)
-    return _with_others(folder, read_names(images, options))
+        _refuse_other_tables(folder)
+    return _with_other_files(folder, read_names(images, options))
 
 
-def _refuse_unread_tables(folder: Path) -> None:
-    """Rather than take names for labels that are in a table. A run that was put among its images has tables too."""
+def _refuse_other_tables(folder: Path) -> None:
+    """Names must not be taken for labels that are in a table. The files of a run in the folder are no such tables."""
     names = [path.name for path in folder.iterdir()]
     tables = sorted(name for name in names if name.lower().endswith((".csv", ".tsv")))
     if tables and not any(name.endswith("-symbol.json") for name in names):
         raise InputError(
-            f"{folder}: are its labels in {tables[0]}, or in the names of its images? {folder / tables[0]} is a source "
-            f"of its own; a pattern ({DEFAULT_PATTERN} is the usual one) takes the names"
+            f"are its labels in {tables[0]}, or in the names of its images? Use {folder / tables[0]} as the source, or "
+            f"a pattern for the names (the usual one is {DEFAULT_PATTERN})",
+            folder,
         )
 
 
-def _with_others(folder: Path, rows: Rows) -> Rows:
-    """Also saying what files are not read, pictures of a telephone, say."""
-    return replace(rows, form=rows.form + left_alone(folder))
+def _with_other_files(folder: Path, rows: Rows) -> Rows:
+    """Its form also counts the files that are not read, such as .heic images."""
+    return replace(rows, form=rows.form + other_files(folder))
 
 
-def _refuse(path: Path, what: str, options: SourceOptions, *names: str) -> None:
+def _refuse(path: Path, kind: str, options: SourceOptions, *names: str) -> None:
     given = [name for name in names if getattr(options, name) is not None]
     if given:
-        raise InputError(f"{path} is {what}: {', '.join(given)} would mean nothing there")
+        raise InputError(f"{', '.join(given)} has no effect on {kind}", path)

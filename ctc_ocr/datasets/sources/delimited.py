@@ -1,8 +1,8 @@
-"""CSV files: a path and a label in each row. Plain (`path,label`), or with the units apart (`path;|u|n|i|t|s|`).
+"""CSV files: a path and a label in each row. Plain (`path,label`), or with separated units (`path;|u|n|i|t|s|`).
 
-Each line is a row of its own, so that a quote that is never closed spoils its own row and no other. The file may start
-with a header of `image` and `label`, in the form that the rows have (`image,label`, `image;|label|`); otherwise the
-form is recognised from the rows, and a header of other words is only left out.
+Each line is a row, so a quote that is never closed breaks its own row only. The file may start with a header of `image`
+and `label` in the form of the rows (`image,label`, `image;|label|`). Otherwise the form is recognised from the rows,
+and a header of other words is skipped.
 """
 
 import csv
@@ -19,9 +19,9 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import SUFFIXES
 from ctc_ocr.runtime.atomic_files import replacing
 
-DELIMITERS = (",", ";", "\t")  # those that are recognised, the likeliest first
+DELIMITERS = (",", ";", "\t")  # recognised ones, the likeliest first
 SPLITTER = "|"
-LOOKED_AT = 1000  # rows from which the form is recognised
+ROWS_FOR_FORM = 1000  # rows from which the form is recognised
 HEADER_LINE = re.compile(rf"^{HEADER[0]}(?P<delimiter>[^\w\s\"]|\t)(?P<splitter>[^\w\s\"]?){HEADER[1]}(?P=splitter)$")
 
 
@@ -34,8 +34,8 @@ class Form:
 
 
 def read_delimited(path: Path, options: SourceOptions) -> Rows:
-    """Samples of a CSV file; relative paths start from its folder. Raises InputError for a file that is no text."""
-    lines = list(itertools.islice(read_lines(path), LOOKED_AT))
+    """Samples of a CSV file; relative paths start from its folder. Raises InputError for a file that is not text."""
+    lines = list(itertools.islice(read_lines(path), ROWS_FOR_FORM))
     header = _header(lines)
     if header and options.delimiter not in (None, header.delimiter):
         header = None
@@ -45,17 +45,17 @@ def read_delimited(path: Path, options: SourceOptions) -> Rows:
     def read() -> Iterator[Sample | Problem]:
         for number, line in enumerate(read_lines(path), start=1):
             if line and not (number == 1 and skipped):
-                yield _row(path, number, line, form, options.normalise)
+                yield _row(path, number, line, form, options.unicode_form)
 
-    told = f"a unit each between {form.splitter!r}" if form.splitter else "each character a unit"
-    return Rows(f"{path}, with {form.delimiter!r} behind the path, {told}", sum(1 for _ in read_lines(path)), read)
+    units = f"units separated by {form.splitter!r}" if form.splitter else "each character a unit"
+    return Rows(f"{path} (delimiter {form.delimiter!r}, {units})", sum(1 for _ in read_lines(path)), read)
 
 
-def _row(path: Path, number: int, line: bytes, form: Form, normalise: str) -> Sample | Problem:
+def _row(path: Path, number: int, line: bytes, form: Form, unicode_form: str) -> Sample | Problem:
     where = f"{path}, row {number}"
     try:
         image, label = _fields(line, form.delimiter)
-        return Sample(str(path.parent / image), _units(label, form, normalise), where)
+        return Sample(str(path.parent / image), _units(label, form, unicode_form), where)
     except UnicodeDecodeError as error:
         return Problem(where, f"not UTF-8: {line[error.start]:#04x} at byte {error.start + 1} of the row")
     except ValueError as error:
@@ -63,7 +63,7 @@ def _row(path: Path, number: int, line: bytes, form: Form, normalise: str) -> Sa
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
-    """Rows without their ends and without the mark of UTF-8. Raises InputError, as it goes, for what is no text."""
+    """Rows without line ends and byte order mark. Raises InputError for a file that cannot be read or is UTF-16."""
     try:
         with path.open("rb") as file:
             start = file.read(3)
@@ -83,7 +83,7 @@ def _header(lines: list[bytes]) -> Form | None:
 
 
 def is_other_header(path: Path, lines: Sequence[bytes], delimiter: str) -> bool:
-    """Whether the first row has a word (`path` or `file`, say) where all that follow have an image's name."""
+    """Whether the first row starts with a word (such as `path`) and all others with the name of an image file."""
     names = [(_try_parse(line, delimiter) or [""])[0] for line in lines if line]
     if len(names) < 2 or not all(name.lower().endswith(SUFFIXES) for name in names[1:]):
         return False
@@ -91,10 +91,10 @@ def is_other_header(path: Path, lines: Sequence[bytes], delimiter: str) -> bool:
 
 
 def _form(lines: list[bytes], header: Form | None, options: SourceOptions) -> Form:
-    """What the options say, or else the header, or else the rows."""
-    for name, given, least in (("delimiter", options.delimiter, 1), ("splitter", options.splitter, 0)):
-        if given is not None and (not least <= len(given) <= 1 or given in '"\r\n' and given):
-            raise InputError(f"{name} {given!r}: expected one character, and no quote or line end")
+    """From the options, or else the header, or else the rows."""
+    for name, given, minimum in (("delimiter", options.delimiter, 1), ("splitter", options.splitter, 0)):
+        if given is not None and (not minimum <= len(given) <= 1 or given in '"\r\n' and given):
+            raise InputError(f"expected one character, not a quote or line end, got {given!r}", name)
     if options.delimiter is not None and options.delimiter == options.splitter:
         raise InputError(f"delimiter and splitter are the same: {options.delimiter!r}")
     candidates: tuple[str, ...] = DELIMITERS if options.delimiter is None else (options.delimiter,)
@@ -103,8 +103,8 @@ def _form(lines: list[bytes], header: Form | None, options: SourceOptions) -> Fo
     if header:
         delimiter, splitter = header.delimiter, header.splitter
     else:
-        apart = sum(_is_split(label, SPLITTER) for label in labels)
-        splitter = SPLITTER if delimiter != SPLITTER and 2 * apart > len(labels) else ""
+        separated = sum(_is_split(label, SPLITTER) for label in labels)
+        splitter = SPLITTER if delimiter != SPLITTER and 2 * separated > len(labels) else ""
     return Form(delimiter, splitter if options.splitter is None else options.splitter)
 
 
@@ -130,30 +130,30 @@ def _try_parse(line: bytes, delimiter: str) -> list[str]:
 
 
 def parse_row(line: bytes, delimiter: str) -> list[str]:
-    """Fields of a row. Raises ValueError (for bad UTF-8, UnicodeDecodeError) for what is none."""
+    """Fields of a row. Raises ValueError for a bad row (UnicodeDecodeError for bad UTF-8)."""
     if b"\0" in line:
-        raise ValueError("a NUL byte in it: not a text file, or a damaged one")
+        raise ValueError("contains a NUL byte: not a text file, or a damaged one")
     try:
         return next(csv.reader([line.decode("utf-8")], delimiter=delimiter, strict=True))
     except csv.Error as error:
-        raise ValueError(f"bad quoting: {error}; a quoted field ends before the delimiter, on its line") from None
+        raise ValueError(f"bad quoting: {error}; a quoted field must end on its line, before the delimiter") from None
 
 
 def _fields(line: bytes, delimiter: str) -> tuple[str, str]:
-    """Path and label of a row. Raises ValueError for what is no row of two."""
+    """Path and label of a row. Raises ValueError if it has not two fields."""
     fields = parse_row(line, delimiter)
     if len(fields) != 2:
-        hint = f"; a field with {delimiter!r} in it stands between quotes" if len(fields) > 2 else ""
-        raise ValueError(f"expected 2 fields with {delimiter!r} between them, got {len(fields)}{hint}")
+        hint = f"; a field that contains {delimiter!r} must be quoted" if len(fields) > 2 else ""
+        raise ValueError(f"expected 2 fields separated by {delimiter!r}, got {len(fields)}{hint}")
     image, label = fields
     if not image:
         raise ValueError("no path")
     return image, label
 
 
-def _units(label: str, form: Form, normalise: str) -> tuple[str, ...]:
+def _units(label: str, form: Form, unicode_form: str) -> tuple[str, ...]:
     if not form.splitter:
-        return characters(label, normalise)
+        return characters(label, unicode_form)
     if label in ("", form.splitter, form.splitter * 2):
         return ()
     if not _is_split(label, form.splitter):
@@ -161,7 +161,7 @@ def _units(label: str, form: Form, normalise: str) -> tuple[str, ...]:
     units = label[1:-1].split(form.splitter)
     if "" in units:
         raise ValueError(f"the label {label!r} has an empty unit")
-    return tuple("".join(characters(unit, normalise)) for unit in units)
+    return tuple("".join(characters(unit, unicode_form)) for unit in units)
 
 
 def _is_split(label: str, splitter: str) -> bool:
@@ -169,10 +169,10 @@ def _is_split(label: str, splitter: str) -> bool:
 
 
 def _form_for(rows: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[Form, str]:
-    """The form in which these (image, units) rows can be written and read again, and its header, if it needs one.
+    """The form in which these (image, units) rows can be written and read again, and its header ("": none is needed).
 
-    Units of one character are written plainly, longer ones as tf_crnn has them, without a header. That takes one where
-    the names do not show that they are images', and where a unit has the splitter in it, and another takes its place.
+    Units of one character are written plainly; longer ones as in tf_crnn, which has no header. One is needed if the
+    names are not those of image files, or if a unit contains the usual splitter, which is then replaced.
     """
     images, labels = zip(*rows, strict=True)
     units = set(itertools.chain.from_iterable(labels))
@@ -190,9 +190,9 @@ def _form_for(rows: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[Form, str]:
 
 
 def write_delimited(path: Path, rows: Iterable[tuple[str, tuple[str, ...]]]) -> None:
-    """Write one or more (image, units) rows, to be read by read_delimited. The file appears whole or not at all.
+    """Write one or more (image, units) rows for read_delimited. The file is written completely or not at all.
 
-    Raises InputError for a path with a line end in it or one that is not UTF-8, RunError where it cannot be written.
+    Raises InputError for a path with a line end or one that is not UTF-8, RunError if the file cannot be written.
     """
     rows = list(rows)
     form, header = _form_for(rows)
@@ -204,7 +204,7 @@ def write_delimited(path: Path, rows: Iterable[tuple[str, tuple[str, ...]]]) -> 
             for image, units in rows:
                 label = form.splitter + form.splitter.join(units) + form.splitter
                 if any(character in image + label for character in "\n\r\0"):
-                    raise InputError(f"{image!r}: a row with a line end or a NUL in it cannot be written to a CSV file")
+                    raise InputError("a row with a line end or a NUL cannot be written to a CSV file", repr(image))
                 writer.writerow((image, label))
     except UnicodeEncodeError:
-        raise InputError("the path of an image is not UTF-8, and cannot be written to a CSV file", path) from None
+        raise InputError("the path of an image is not UTF-8 and cannot be written to a CSV file", path) from None

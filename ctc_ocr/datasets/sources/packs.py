@@ -13,24 +13,25 @@ from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.datasets import recordio
 from ctc_ocr.datasets.samples import Problem, Rows, Sample
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.text_files import read_json
 
 PARTS = (".rec", ".idx", ".json")
 
 
-def read_pack(rec: Path, normalise: str) -> Rows:
-    """A sample a record, in the order of the index. Raises InputError for what is no whole pack of ours."""
+def read_pack(rec: Path, unicode_form: str) -> Rows:
+    """A sample per record, in the order of the index. Raises InputError for an incomplete or damaged pack."""
     units = _read_alphabet(rec.with_suffix(".json"))
-    if normalise:
-        units = tuple(unicodedata.normalize(normalise, unit) for unit in units)  # type: ignore[arg-type]
+    if unicode_form:
+        units = tuple(unicodedata.normalize(unicode_form, unit) for unit in units)  # type: ignore[arg-type]
     offsets = _read_index(rec)
-    _open(rec).close()  # now, and not at the first record, where it cannot be
+    _open(rec).close()  # an error now, not at the first record
 
     def read() -> Iterator[Sample | Problem]:
         with _open(rec) as buffer:
             for key, offset in offsets.items():
                 yield _sample(rec, key, offset, buffer, units)
 
-    return Rows(f"{rec} and the alphabet beside it", len(offsets), read)
+    return Rows(f"{rec} (alphabet in {rec.with_suffix('.json').name})", len(offsets), read)
 
 
 def _open(rec: Path) -> mmap.mmap:
@@ -59,30 +60,35 @@ def _read_index(rec: Path) -> dict[int, int]:
 
 def _index(code: float, count: int) -> int:
     if not 1 <= code <= count or code != int(code):
-        raise ValueError(f"the label's code {code:g} is none of the pack's alphabet: 1 to {count}")
+        raise ValueError(f"code {code:g} in the label; the pack's alphabet has the codes 1 to {count}")
     return int(code) - 1
 
 
 def _read_alphabet(path: Path) -> tuple[str, ...]:
+    if not path.exists():
+        raise InputError("No such file; the alphabet of a pack is expected there", path)
+    described = read_json(path)
     try:
-        lookup = json.loads(path.read_text(encoding="utf-8"))["alphabet"]
-        return Alphabet.from_lookup(lookup).units
-    except OSError as error:
-        raise InputError(f"{error.strerror}; a pack has its alphabet there, as {{unit: code}}", path) from None
+        return Alphabet.from_lookup(described["alphabet"]).units
     except InputError as error:
         raise error.within(path) from None
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f'{path}: expected {{"alphabet": {{unit: code}}}}: {error!r}') from None
+    except (LookupError, TypeError, AttributeError):
+        raise InputError('expected {"alphabet": {unit: code}}', path) from None
+
+
+def pack_files(prefix: Path) -> list[Path]:
+    """The three files of a pack."""
+    return [Path(f"{prefix}{suffix}") for suffix in PARTS]
 
 
 def write_pack(prefix: Path, samples: Iterable[Sample], alphabet: Alphabet) -> int:
-    """Write PREFIX.rec, .idx and .json, with the keys 0, 1, ...; returns how many samples there were.
+    """Write PREFIX.rec, .idx and .json, with the keys 0, 1, ...; returns the number of samples.
 
-    The three appear together, or none does. Image files go in as they are. Raises InputError for an image that cannot
-    be read or a unit that is not in the alphabet, OSError where a file cannot be written.
+    All three files are written completely, or none is. Encoded images are copied unchanged. Raises InputError for an
+    image that cannot be read or a unit that is not in the alphabet, OSError if a file cannot be written.
     """
-    final = [Path(f"{prefix}{suffix}") for suffix in PARTS]
-    rec, idx, described = unfinished = [path.with_name(path.name + ".part") for path in final]
+    final = pack_files(prefix)
+    rec, idx, alphabet_file = unfinished = [path.with_name(path.name + ".part") for path in final]
     count = 0
     try:
         with rec.open("wb") as records, idx.open("w", encoding="utf-8") as index:
@@ -90,7 +96,9 @@ def write_pack(prefix: Path, samples: Iterable[Sample], alphabet: Alphabet) -> i
                 key = count - 1
                 index.write(f"{key}\t{records.tell()}\n")
                 recordio.write_record(records, recordio.pack(alphabet.encode(sample.units), key, sample.read_bytes()))
-        described.write_text(json.dumps({"alphabet": alphabet.lookup}, ensure_ascii=False, indent=1), encoding="utf-8")
+        alphabet_file.write_text(
+            json.dumps({"alphabet": alphabet.lookup}, ensure_ascii=False, indent=1), encoding="utf-8"
+        )
         for path, target in zip(unfinished, final, strict=True):
             path.replace(target)
     finally:

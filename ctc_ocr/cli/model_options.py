@@ -1,0 +1,44 @@
+"""Flags that say which model is used, and how it takes the images."""
+
+import argparse
+import sys
+
+from ctc_ocr.checkpoint.run_files import BEST, DEFAULT_EPOCH, NEWEST, Epoch
+
+EPOCH_NAMES: tuple[Epoch, ...] = (BEST, NEWEST)
+
+
+def add_epoch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--epoch",
+        type=_epoch,
+        metavar="N",
+        help=f"epoch of the model: a number, {BEST} (by validation) or {NEWEST} (default: {DEFAULT_EPOCH})",
+    )
+
+
+def add_ink(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--ink",
+        choices=("dark", "light", "auto"),
+        help="dark or light ink in the images, or auto: decided per image (default: the model's)",
+    )
+
+
+def _epoch(text: str) -> Epoch:
+    if text.isdecimal():
+        return int(text)
+    for name in EPOCH_NAMES:
+        if text == name:
+            return name
+    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, {BEST} or {NEWEST}")
+
+
+def warn_of_inverted(count: int, ink: str, prog: str) -> None:
+    """One line on stderr if any images look inverted to a model that expects this ink."""
+    if count:
+        other = "light ink on dark paper" if ink == "dark" else "dark ink on light paper"
+        print(
+            f"{prog}: {count} image(s) look like {other}; if the model was not trained on such images, use --ink",
+            file=sys.stderr,
+        )

@@ -1,0 +1,156 @@
+"""Captchas as image files: one, or a folder of them with labels.csv, which is a source of labelled images."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.sections import Data
+from ctc_ocr.datasets.labels_csv import LABELS_FILE, write_labels
+from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.generation.pool import Arrays, ArraySpec, BatchPool
+from ctc_ocr.generation.seeds import FILES, sample_generator
+from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
+from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
+from ctc_ocr.rendering.text import random_text
+from ctc_ocr.runtime.progress import Progress
+
+FORMATS = ("png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp", "pgm")
+MAX_FILES_PER_BATCH = 64  # few enough to stop soon, many enough to hide the cost of a job
+
+
+class TextRenderer(Protocol):
+    """Renders a text as an image (H, W) or (H, W, 3) RGB uint8; `ctc_ocr.Renderer` and the captcha library's do."""
+
+    def render(self, text: str, generator: np.random.Generator) -> NDArray[np.uint8]: ...
+
+
+@dataclass(frozen=True)
+class CaptchaWriter:
+    """Writes captchas; captcha `index` depends on the writer's fields and on the index alone."""
+
+    renderer: TextRenderer
+    data: Data
+    seed: int
+
+    @classmethod
+    def create(cls, data: Data, seed: int, font: str | Path | None = None) -> "CaptchaWriter":
+        """A writer with the captcha library's renderer. `font`: a file or a folder of fonts (None: the captcha
+        package's font). Raises InputError for values or fonts that cannot be used."""
+        Hyperparameters(data=data)  # checks the values
+        fonts = find_fonts(font)
+        check_glyphs(fonts, data.alphabet)
+        sizes = (data.draw_width, data.draw_height, data.width, data.height)
+        return cls(CaptchaLibraryRenderer(fonts, *sizes), data, seed)
+
+    def write(self, path: Path, text: str | None = None, index: int = 0) -> str:
+        """Write an image file and return its text, which is random if none is given. Raises RunError."""
+        generator = sample_generator(self.seed, FILES, index)
+        if text is None:
+            text = "".join(random_text(generator, self.data.alphabet, self.data.min_length, self.data.max_length))
+        image = self.renderer.render(text, generator)
+        if image.ndim == 3:
+            image = np.ascontiguousarray(image[..., ::-1])  # OpenCV has BGR
+        encoded, file = cv2.imencode(path.suffix, image)
+        if not encoded:
+            raise RunError("OpenCV cannot write this format", path)
+        try:
+            path.write_bytes(file.tobytes())
+        except OSError as error:
+            raise RunError(str(error.strerror), path) from None
+        return text
+
+    def write_folder(
+        self,
+        folder: str | Path,
+        count: int,
+        format: str = "png",
+        num_proc: int = 1,
+        overwrite: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        """Write 000000.png, ... and labels.csv, by `num_proc` processes; more than one do not change the images.
+
+        With `overwrite`, the files that an earlier call wrote are removed first. Raises InputError for a folder that
+        contains images or labels, RunError if a file cannot be written.
+        """
+        folder = Path(folder)
+        _prepare(folder, overwrite)
+        size = max(1, min(MAX_FILES_PER_BATCH, count // num_proc))
+        batches = _FileBatches(self, folder, format, count, size)
+        write_labels(folder / LABELS_FILE, _reported(batches.write_all(num_proc), count, progress))
+
+
+@dataclass(frozen=True)
+class _FileBatches:
+    """Batches of image files. An image process returns their texts, as codes (N, max_length) padded with 0."""
+
+    writer: CaptchaWriter
+    folder: Path
+    format: str
+    count: int
+    batch_size: int
+
+    def specs(self) -> Mapping[str, ArraySpec]:
+        return {"codes": ArraySpec((self.batch_size, self.writer.data.max_length), "int64")}
+
+    def fill(self, number: int, arrays: Arrays) -> None:
+        """Write the files of batch `number`."""
+        alphabet = self.writer.data.alphabet
+        arrays["codes"][:] = 0
+        for codes, (_, text) in zip(arrays["codes"], self._write(number), strict=False):
+            codes[: len(text)] = [alphabet.index(character) + 1 for character in text]
+
+    def write_all(self, num_proc: int) -> Iterator[tuple[str, str]]:
+        """Write all files; gives (name, text) of each, in order."""
+        numbers = range(-(-self.count // self.batch_size))
+        if num_proc == 1:
+            for number in numbers:
+                yield from self._write(number)
+            return
+        alphabet = np.array(["", *self.writer.data.alphabet])
+        with BatchPool(self, min(num_proc, len(numbers)), numbers) as pool:
+            for number, arrays in zip(numbers, pool, strict=True):
+                texts = ["".join(alphabet[codes]) for codes in arrays["codes"]]
+                yield from zip(map(self._name, self._indices(number)), texts, strict=False)
+
+    def _write(self, number: int) -> list[tuple[str, str]]:
+        rows = []
+        for index in self._indices(number):
+            name = self._name(index)
+            rows.append((name, self.writer.write(self.folder / name, index=index)))
+        return rows
+
+    def _indices(self, number: int) -> Sequence[int]:
+        return range(self.count)[number * self.batch_size : (number + 1) * self.batch_size]
+
+    def _name(self, index: int) -> str:
+        return f"{index:06d}.{self.format}"
+
+
+def _reported(rows: Iterator[tuple[str, str]], count: int, progress: Progress | None) -> Iterator[tuple[str, str]]:
+    for number, row in enumerate(rows, start=1):
+        yield row
+        if progress is not None:
+            progress(number, count)
+
+
+def _prepare(folder: Path, overwrite: bool) -> None:
+    """Make the folder. One with images or labels is refused, or the files of an earlier call are removed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        files = [path for path in folder.iterdir() if path.is_file()]
+        found = [path for path in files if path.name == LABELS_FILE or path.suffix.lower().lstrip(".") in FORMATS]
+        if found and not overwrite:
+            raise InputError(f"contains images or {LABELS_FILE}: use another folder, or --overwrite", folder)
+        for path in found:
+            if path.name == LABELS_FILE or re.fullmatch(r"\d{6,}\.\w+", path.name):
+                path.unlink()
+    except OSError as error:
+        raise InputError(f"not a folder that can be written to ({error.strerror})", folder) from None

@@ -1,0 +1,50 @@
+"""Checks of samples against each other: contradicting labels, repeated rows, Unicode forms."""
+
+import unicodedata
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+
+from ctc_ocr.datasets.samples import Problem, Sample
+
+
+def same_images(samples: Sequence[Sample], indices: Iterable[int]) -> list[list[int]]:
+    """Groups of two or more of these indices whose samples are the same file or record."""
+    groups: dict[Hashable, list[int]] = {}
+    for index in indices:
+        identity = samples[index].identity
+        if identity is not None:
+            groups.setdefault(identity, []).append(index)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def contradiction(samples: Sequence[Sample], group: Sequence[int]) -> dict[int, str]:
+    """A reason for each sample of a group of the same image, if their labels differ; empty if they are equal."""
+    first = samples[group[0]]
+    other = next((samples[index] for index in group if samples[index].units != first.units), None)
+    if other is None:
+        return {}
+    reasons = {}
+    for index in group:
+        sample = samples[index]
+        opposite = first if sample.units != first.units else other
+        reasons[index] = (
+            f"contradicting labels for {sample.image}: {sample.label!r} here, {opposite.label!r} in {opposite.where}"
+        )
+    return reasons
+
+
+def mixed_unicode_forms(samples: Iterable[Sample]) -> Iterator[Problem]:
+    """A note if some labels have composed accents and others decomposed ones, which look alike but are other units."""
+    composed = decomposed = None
+    for sample in samples:
+        if not sample.label.isascii():
+            form = unicodedata.normalize("NFC", sample.label)
+            if form != sample.label:
+                decomposed = decomposed or sample
+            elif unicodedata.normalize("NFD", form) != form:
+                composed = composed or sample
+    if composed and decomposed:
+        yield Problem(
+            decomposed.where,
+            f"decomposed accents in {decomposed.label!r}, composed ones in {composed.label!r} of {composed.where}: "
+            "use --unicode_form NFC (or NFD) for all labels",
+        )

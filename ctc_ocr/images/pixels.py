@@ -1,0 +1,56 @@
+"""Operations on the pixels of whole images. Images are (H, W) uint8 grey or (H, W, 3) uint8 RGB."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Pixels = NDArray[np.uint8]
+PAPER_LEVEL, INK_LEVEL = 225.0, 45.0  # to which stretch_contrast maps the paper and the ink
+PAPER_PERCENTILE, INK_PERCENTILE = 90, 2
+MIN_CONTRAST = 16  # below this, an image counts as one level
+
+
+def grey(image: Pixels) -> Pixels:
+    """(H, W) or (H, W, 3) RGB -> (H, W), weighted as in ITU-R BT.601: the same levels as read_image gives."""
+    return image if image.ndim == 2 else np.array(Image.fromarray(image).convert("L"))
+
+
+def resize(image: Pixels, width: int, height: int) -> Pixels:
+    """(H, W[, 3]) -> (height, width[, 3]).
+
+    Bilinear, but an axis that shrinks to less than half is averaged over areas, since bilinear sampling would skip
+    pixels of it. (At exactly half, OpenCV's bilinear is the mean over areas too.)
+    """
+    rows, columns = image.shape[:2]
+    averaged = (width if columns > 2 * width else columns, height if rows > 2 * height else rows)
+    if averaged != (columns, rows):
+        image = cv2.resize(image, averaged, interpolation=cv2.INTER_AREA)
+    if averaged != (width, height):
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    return image
+
+
+def invert(image: Pixels) -> Pixels:
+    """255 minus each value, for any shape."""
+    return np.subtract(255, image, dtype=np.uint8)
+
+
+def has_light_ink(image: Pixels) -> bool:
+    """Whether a grey image (H, W) seems to be light ink on dark paper.
+
+    The paper covers most of an image, so its level is the median: it is nearer to the 1st or to the 99th percentile. An
+    image of one level is judged by that level.
+    """
+    dark, paper, light = np.percentile(image, (1, 50, 99))
+    return bool(paper < (dark + light) / 2 if light - dark >= MIN_CONTRAST else paper < 128)
+
+
+def stretch_contrast(image: Pixels) -> Pixels:
+    """Levels mapped linearly, so that the paper (the 90th percentile) becomes PAPER_LEVEL and the ink (the 2nd)
+    INK_LEVEL. Contrast is multiplied by no more than 10."""
+    ink, paper = np.percentile(image, (INK_PERCENTILE, PAPER_PERCENTILE))
+    scale = (PAPER_LEVEL - INK_LEVEL) / max(paper - ink, (PAPER_LEVEL - INK_LEVEL) / 10)
+    table = np.clip((np.arange(256) - paper) * scale + PAPER_LEVEL, 0, 255).round().astype(np.uint8)
+    stretched: Pixels = table[image]
+    return stretched

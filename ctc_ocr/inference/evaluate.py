@@ -1,0 +1,145 @@
+"""Evaluation: how well a model reads labelled images."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ctc_ocr.checkpoint.run_files import Epoch
+from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
+from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, open_source
+from ctc_ocr.errors import InputError
+from ctc_ocr.evaluation.evaluator import Evaluator
+from ctc_ocr.evaluation.result import EvaluationResult
+from ctc_ocr.inference.batch import predict_each
+from ctc_ocr.inference.ink import InkCheck
+from ctc_ocr.inference.prediction import Prediction
+from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor
+
+MAX_INVALID = 10  # invalid samples that are kept
+BATCHES = 4  # read at a time
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well a model reads a source.
+
+    prefix, epoch: the model's.
+    source: the path of the labelled images.
+    num_samples: samples that were read.
+    result: their figures.
+    num_invalid: samples that could not be read, which are in no figure.
+    invalid: the first ten of them, and why.
+    ink: what the model expects, dark, light or auto.
+    num_inverted: images whose ink looks like the opposite, see `ctc_ocr.inference.ink`.
+    """
+
+    prefix: str
+    epoch: int
+    source: str
+    num_samples: int
+    result: EvaluationResult
+    num_invalid: int
+    invalid: tuple[Problem, ...]
+    ink: str
+    num_inverted: int
+
+    @property
+    def accuracy(self) -> float | None:
+        """Fraction of the samples whose whole text is correct; None without samples."""
+        return self.result.accuracy
+
+    @property
+    def cer(self) -> float | None:
+        """Character error rate: edits per unit of the labels; None without samples."""
+        return self.result.cer
+
+    def to_dict(self) -> dict[str, Any]:
+        """{name: value}, ready for JSON, with the figures beside the others."""
+        return {
+            "model": self.prefix,
+            "epoch": self.epoch,
+            "source": self.source,
+            **self.result.to_dict(),
+            "invalid": {"samples": self.num_invalid, "first": [str(each) for each in self.invalid]},
+            "inverted": self.num_inverted,
+        }
+
+
+def evaluate(
+    model: Predictor | str | Path,
+    source: str | Path,
+    *,
+    options: SourceOptions = DEFAULT_OPTIONS,
+    epoch: Epoch | None = None,
+    batch_size: int | None = None,
+    min_confidence: float = 0.0,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Read the images of a source with a model, and compare the predictions with the labels.
+
+    model: a Predictor, or the path of a model; `epoch` and `batch_size` are for a path only, as in Predictor.
+    source: a folder, CSV file or pack; `options` are how its labels are found.
+    min_confidence: the result has accuracy and coverage without the predictions below it, in addition.
+    progress: called as progress(done, total) after each batch, with numbers of samples; `total` is approximate.
+
+    Invalid samples are counted and do not raise, even if all are. Memory does not grow with the number of samples.
+    Raises InputError if the model or the source cannot be read, or if the source is empty.
+    """
+    predictor = _predictor(model, epoch, batch_size)
+    rows = open_source(source, options)
+    evaluator = Evaluator(predictor.alphabet, min_confidence)
+    ink = InkCheck(predictor.hyperparameters.data.ink)
+    num_samples, num_invalid, invalid = 0, 0, list[Problem]()
+    results = predict_each(predictor, rows, _locate, batches=BATCHES, ink=ink)
+    while chunk := list(itertools.islice(results, BATCHES * predictor.batch_size)):
+        read = list[tuple[Sample, Prediction]]()
+        for row, result in chunk:
+            if isinstance(row, Sample) and isinstance(result, Prediction):
+                read.append((row, result))
+            elif isinstance(result, InputError) and len(invalid) < MAX_INVALID:
+                invalid.append(Problem(result.where, result.reason))
+        _add(evaluator, read)
+        num_samples, num_invalid = num_samples + len(read), num_invalid + len(chunk) - len(read)
+        if progress:
+            progress(num_samples + num_invalid, rows.total)
+    if not num_samples + num_invalid:
+        raise InputError("no labelled images in it", source)
+    return Evaluation(
+        prefix=predictor.prefix,
+        epoch=predictor.epoch,
+        source=str(source),
+        num_samples=num_samples,
+        result=evaluator.result(),
+        num_invalid=num_invalid,
+        invalid=tuple(invalid),
+        ink=ink.ink,
+        num_inverted=ink.count,
+    )
+
+
+def _predictor(model: Predictor | str | Path, epoch: Epoch | None, batch_size: int | None) -> Predictor:
+    if not isinstance(model, Predictor):
+        return Predictor(model, epoch, BATCH_SIZE if batch_size is None else batch_size)
+    for name, value in (("epoch", epoch), ("batch_size", batch_size)):
+        if value is not None:
+            raise InputError("has no effect with a Predictor, which has its own", name)
+    return model
+
+
+def _add(evaluator: Evaluator, read: Sequence[tuple[Sample, Prediction]]) -> None:
+    evaluator.add(
+        [prediction.codes for _, prediction in read],
+        [prediction.confidence or 0.0 for _, prediction in read],
+        [sample.units for sample, _ in read],
+    )
+
+
+def _locate(row: Sample | Problem) -> tuple[bytes, str]:
+    """A sample's encoded image and its place. Raises InputError for a row without a sample."""
+    if isinstance(row, Problem):
+        raise InputError(row.reason, row.where)
+    return row.read_bytes(), row.where

@@ -1,0 +1,68 @@
+"""The result for one image. No MXNet."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.evaluation.calibration import Calibration
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The text in an image.
+
+    text: the predicted text.
+    codes: its units as codes of the model's alphabet, without blanks.
+    confidence: probability that the text is correct, 0 to 1, calibrated if the model is; None if not asked for.
+    log_probability: log p(text | image) of the network, not calibrated; None if not asked for.
+    alternatives: the next best predictions, best first, of a beam search with `top_k` above 1.
+    score: what a beam search orders predictions by: the log probability, plus what a language model and a length bonus
+        add to it; None if confidences were not asked for.
+    """
+
+    text: str
+    codes: list[int]
+    confidence: float | None
+    log_probability: float | None = None
+    alternatives: tuple["Prediction", ...] = ()
+    score: float | None = None
+
+
+class Hypothesis(Protocol):
+    """One candidate of a decoder."""
+
+    @property
+    def codes(self) -> list[int]: ...
+
+    @property
+    def log_probability(self) -> float: ...
+
+    @property
+    def score(self) -> float: ...
+
+
+def prediction_of(
+    hypotheses: Sequence[Hypothesis], alphabet: Alphabet, calibration: Calibration | None, confidence: bool
+) -> Prediction:
+    """The prediction of an image's hypotheses, best first, at least one; with `confidence`, its probabilities too."""
+    best, *others = (
+        Prediction(
+            alphabet.decode(each.codes),
+            list(each.codes),
+            confidence_of(each.log_probability, calibration) if confidence else None,
+            each.log_probability if confidence else None,
+            score=each.score if confidence else None,
+        )
+        for each in hypotheses
+    )
+    return replace(best, alternatives=tuple(others)) if others else best
+
+
+def confidence_of(log_probability: float, calibration: Calibration | None) -> float:
+    """Confidence, 0 to 1, of a text with this log probability; 0 if it is -inf or NaN, whatever the calibration."""
+    if not log_probability > -math.inf:
+        return 0.0
+    probability = math.exp(min(log_probability, 0.0))  # sums in float32 can be a little above 0
+    return probability if calibration is None else float(calibration.apply(probability))

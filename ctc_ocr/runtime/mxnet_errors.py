@@ -1,0 +1,10 @@
+"""MXNet's errors in one line."""
+
+import re
+
+
+def reason_of(error: Exception) -> str:
+    """The message of an MXNetError, without its stack trace and source line."""
+    lines = str(error).splitlines()
+    message = next((line for line in lines if "Error:" in line), lines[0])
+    return re.sub(r"^\S*Error: |\[[\d:]+\] \S+: ", "", message).strip()

@@ -1,0 +1,57 @@
+"""The one place that uses what is private in MXNet. MXNet 1.9.1 is the last release, so none of it will change."""
+
+import ctypes
+
+from ctc_ocr.runtime.mxnet import mx
+from ctc_ocr.runtime.types import Executor, Module, MXArray, Updater
+
+
+def data_address(array: MXArray) -> int:
+    """The address of an array's memory on its own device.
+
+    A call of MXNet's C interface. The public way to the memory, DLPack, takes several times as long, and NumPy 1.x
+    makes a read-only array of it.
+    """
+    address = ctypes.c_void_p()
+    mx.base.check_call(mx.base._LIB.MXNDArrayGetData(array.handle, ctypes.byref(address)))
+    return address.value or 0
+
+
+def current_module(bucketing_module: Module) -> Module:
+    """The mx.mod.Module that a BucketingModule used last. It has no public accessor."""
+    return bucketing_module._curr_module
+
+
+def parameter_arrays(module: Module) -> list[list[MXArray]]:
+    """The weights [parameter][device] with which a bound Module computes, in the order of the updater's indices.
+
+    The public get_params returns copies on the CPU, by name and of all devices together.
+    """
+    arrays: list[list[MXArray]] = module._exec_group.param_arrays
+    return arrays
+
+
+def gradient_arrays(module: Module) -> list[list[MXArray]]:
+    """The gradients [parameter][device] that backward wrote and update will use, in the order of parameter_arrays.
+
+    To clip or to add them between the two. The public get_input_grads gives those of the inputs only.
+    """
+    arrays: list[list[MXArray]] = module._exec_group.grad_arrays
+    return arrays
+
+
+def updater(module: Module) -> Updater:
+    """The mx.optimizer.Updater of a Module without a key-value store: the optimizer and its state.
+
+    The public save_optimizer_states and load_optimizer_states pickle the state to a file of their own.
+    """
+    return module._updater
+
+
+def bound_executor(module: Module) -> Executor:
+    """The executor of a Module on its first device, with its arrays by name (arg_dict, aux_dict).
+
+    To feed and run it directly: the public Module.forward checks and slices each batch, a quarter of the time of one
+    small image. Symbol.simple_bind is public and gives an executor without a Module.
+    """
+    return module._exec_group.execs[0]

@@ -1,0 +1,77 @@
+"""Callbacks that write and remove the files of a run, besides its checkpoints."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ctc_ocr.checkpoint import history, run_files
+from ctc_ocr.runtime.atomic_files import replacing
+from ctc_ocr.training.events import EpochEnd, Saved
+
+
+class RemoveOldRun:
+    """Removes the files of the run that is overwritten, once the first checkpoint of the new one is written."""
+
+    def __init__(self, prefix: str, files: Sequence[Path]) -> None:
+        self._prefix, self._files = prefix, list(files)
+
+    def __call__(self, event: Any) -> None:
+        if isinstance(event, Saved) and self._files:
+            state = Path(event.path.removesuffix(".params") + ".state.npz")
+            description, symbol = run_files.description_path(self._prefix), run_files.symbol_path(self._prefix)
+            for path in set(self._files) - {description, symbol, Path(event.path), state}:
+                path.unlink(missing_ok=True)
+            self._files = []
+
+
+class History:
+    """Writes PREFIX-history.csv after each epoch.
+
+    A run that is resumed after `epochs_done` epochs keeps their rows. Raises InputError if they cannot be read.
+    """
+
+    def __init__(self, prefix: str, epochs_done: int = 0) -> None:
+        self._prefix = prefix
+        before = history.read(prefix) if epochs_done else []
+        self._rows = [row for row in before if row.epoch <= epochs_done]
+
+    def __call__(self, event: Any) -> None:
+        if isinstance(event, EpochEnd):
+            self._rows.append(history.Row(event.epoch + 1, **{n: getattr(event, n) for n in history.COLUMNS[1:]}))
+            history.write(self._prefix, self._rows)
+
+
+class ValidationPredictions:
+    """Writes PREFIX-validation.csv after each epoch: image, label, prediction, correct (1 or 0) and edits.
+
+    `names` are the images', in the order of validation; without it the column `image` has numbers.
+    """
+
+    def __init__(self, prefix: str, names: Sequence[str] | None = None) -> None:
+        self._path, self._names = run_files.validation_path(prefix), names
+
+    def __call__(self, event: Any) -> None:
+        if isinstance(event, EpochEnd):
+            names = self._names or range(len(event.predictions))
+            # File names need not be UTF-8.
+            with (
+                replacing(self._path) as temporary,
+                temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+            ):
+                table = csv.writer(file, lineterminator="\n")
+                table.writerow(("image", "label", "prediction", "correct", "edits"))
+                for name, each in zip(names, event.predictions, strict=True):
+                    table.writerow((name, each.label, each.text, int(not each.edits), each.edits))
+
+
+class Pruning:
+    """Keeps the `keep` newest checkpoints and the best one, after each epoch."""
+
+    def __init__(self, prefix: str, keep: int) -> None:
+        self._prefix, self._keep = prefix, keep
+
+    def __call__(self, event: Any) -> None:
+        if isinstance(event, EpochEnd) and self._keep:
+            newest = run_files.epochs(self._prefix)[-self._keep :]
+            run_files.prune(self._prefix, {*newest, event.best_epoch})

@@ -1,0 +1,307 @@
+"""A training run from end to end: data, image processes, resuming, callbacks, calibration."""
+
+import importlib.util
+import itertools
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ctc_ocr.checkpoint import history, run_files
+from ctc_ocr.checkpoint.calibration_file import load_calibration
+from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.presets import preset
+from ctc_ocr.errors import InputError
+from ctc_ocr.generation.pool import BatchPool
+from ctc_ocr.runtime.run_lock import locked_prefix
+from ctc_ocr.runtime.threads import available_cores, set_threads
+from ctc_ocr.runtime.types import Context
+from ctc_ocr.training.data import TrainingData, training_data
+from ctc_ocr.training.events import Callback
+from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions
+
+if TYPE_CHECKING:
+    from ctc_ocr.datasets.iterator import BatchIter
+    from ctc_ocr.training.resume import ResumePoint
+    from ctc_ocr.training.trainer import Trainer
+
+MAX_OVERFIT_UPDATES = 1000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a run ended with.
+
+    `finished` is False if Ctrl-C ended it; it can be resumed. `best_epoch` and `newest_epoch` are numbers of
+    checkpoints. `accuracy` and `cer` are those of the best epoch's validation, NaN if no epoch was completed. `history`
+    has a row per epoch.
+    """
+
+    prefix: str
+    finished: bool
+    best_epoch: int
+    newest_epoch: int
+    accuracy: float
+    cer: float
+    history: tuple[history.Row, ...]
+
+
+@dataclass(frozen=True)
+class OverfitResult:
+    """The check that one batch can be overfitted: updates made, and loss (nats per sample) and accuracy at the end."""
+
+    updates: int
+    loss: float
+    accuracy: float
+
+    @property
+    def succeeded(self) -> bool:
+        return self.accuracy == 1.0
+
+
+def train(
+    hyperparameters: Hyperparameters | None = None,
+    data: Captchas | LabelledImages | str | Path | None = None,
+    prefix: str = "ocr",
+    callbacks: Sequence[Callback] = (),
+    **options: Any,
+) -> TrainingResult:
+    """Train a network and write its checkpoints under `prefix`. Returns what the run ended with.
+
+    `hyperparameters`: see `preset`; by default `lstm` for captchas and `word` for labelled images. `data`: captchas to
+    generate, labelled images, or the path of labelled images; None: captchas in the captcha package's font. `callbacks`
+    get the events of `ctc_ocr.training.events`. `options` are the other fields of RunOptions: resume, overwrite,
+    init_from, num_proc, cpu, gpu, tensorboard, progress.
+
+    What happens is logged by the logger `ctc_ocr`. The first Ctrl-C ends the run after the current update and saves it.
+    Raises InputError for arguments and files that cannot be used, RunError for a run that fails.
+    """
+    return TrainingSession(hyperparameters, data, RunOptions(prefix, **options), callbacks).run()
+
+
+class TrainingSession:
+    """A run that is set up: `run` trains, `overfit_batch` checks the set-up, `network_summary` shows the network.
+
+    The arguments are those of `train`. Settings that contradict each other raise InputError here.
+    """
+
+    def __init__(
+        self,
+        hyperparameters: Hyperparameters | None = None,
+        data: Captchas | LabelledImages | str | Path | None = None,
+        options: RunOptions | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> None:
+        self.data = LabelledImages(data) if isinstance(data, (str, Path)) else data or Captchas()
+        self.hyperparameters = hyperparameters or preset("lstm" if isinstance(self.data, Captchas) else "word")
+        self.options = options or RunOptions()
+        self.callbacks = tuple(callbacks)
+        self._num_proc = self.options.num_proc or max(1, available_cores() // 2)
+        batch_size, gpus = self.hyperparameters.training.batch_size, self.options.gpu
+        if gpus and batch_size % gpus:
+            raise InputError(f"{batch_size} cannot be divided by {gpus} GPUs", "batch_size")
+        if self.options.resume and (self.options.init_from or self.options.overwrite):
+            other = "init_from" if self.options.init_from else "overwrite"
+            raise InputError("has no effect with --resume, which continues a run with its own weights", f"--{other}")
+
+    def run(self) -> TrainingResult:
+        """Train; see `train`."""
+        prefix = self.options.prefix
+        with usable_prefix(prefix), locked_prefix(prefix):
+            return self._run(self._existing_files())
+
+    def network_summary(self) -> str:
+        """A table of the layers, their output shapes and numbers of parameters."""
+        self._fix_threads()
+        from ctc_ocr.symbols.summary import describe_network
+
+        data = training_data(self.hyperparameters, self.data, self.options.progress)
+        settings = self.hyperparameters
+        return describe_network(settings, data.alphabet.num_classes, settings.training.batch_size)
+
+    def overfit_batch(self) -> OverfitResult:
+        """Train on a single batch until all of it is correct, at most 1,000 updates; nothing is saved."""
+        self._fix_threads()
+        devices = self._devices()
+        start = self._start()
+        data = training_data(self.hyperparameters, self.data, self.options.progress)
+        with BatchPool(data.train, self._num_proc, itertools.count()) as pool:
+            iterator = _iterator(data, pool)
+            trainer = _trainer(self.hyperparameters, data, iterator, devices, [])
+            if start is not None:
+                trainer.initialise_from(start)
+            result = OverfitResult(*trainer.overfit(iterator.next(), MAX_OVERFIT_UPDATES))
+        log.info("One batch, %d updates: loss=%.4f accuracy=%.4f", result.updates, result.loss, result.accuracy)
+        return result
+
+    def _fix_threads(self) -> None:
+        """Before MXNet is imported, which reads their number. Raises InputError if it is not installed."""
+        set_threads(self.options.cpu or max(1, available_cores() - self._num_proc))
+        if importlib.util.find_spec("mxnet") is None:
+            self._devices()  # says why
+
+    def _devices(self) -> list[Context]:
+        """Imports MXNet."""
+        from ctc_ocr.runtime.devices import contexts
+
+        return contexts(self.options.gpu)
+
+    def _existing_files(self) -> list[Path]:
+        """The files of the run that is replaced. Raises InputError if there is one that must not be."""
+        prefix, options = self.options.prefix, self.options
+        existing = run_files.existing_files(prefix)
+        if options.resume and not run_files.epochs(prefix):
+            raise InputError(f"nothing to resume: there is no {prefix}-0001.params or later epoch")
+        if existing and not (options.resume or options.overwrite):
+            way = "continue it with --resume, " if run_files.epochs(prefix) else "it has no checkpoint yet; "
+            raise InputError(
+                f"there is a run under the prefix {prefix!r} already ({existing[0]}, ...): "
+                f"{way}replace it with --overwrite, or use another --prefix"
+            )
+        return existing if options.overwrite else []
+
+    def _start(self) -> Any:
+        """The checkpoint of init_from, if there is one."""
+        if self.options.init_from is None:
+            return None
+        from ctc_ocr.checkpoint.model_files import load
+
+        return load(*run_files.resolve_model(self.options.init_from))
+
+    def _run(self, replaced: list[Path]) -> TrainingResult:
+        from ctc_ocr.datasets.iterator import cached_batches
+
+        prefix, settings = self.options.prefix, self.hyperparameters
+        self._fix_threads()
+        devices = self._devices() if self.options.gpu else []
+        start = self._start()
+        data = training_data(settings, self.data, self.options.progress)
+        point = self._resume_point()
+        first = point.updates_done if point else 0
+        with ExitStack() as stack:
+            log.info("Starting %d image process(es) and MXNet; a first run compiles the renderer", self._num_proc)
+            # The image processes start and compile while MXNet is imported here.
+            pool = stack.enter_context(BatchPool(data.train, self._num_proc, itertools.count(first)))
+            devices = devices or self._devices()
+            iterator = _iterator(data, pool, first)
+            callbacks: list[Callback] = []
+            trainer = _trainer(settings, data, iterator, devices, callbacks)
+            if start is not None:
+                trainer.initialise_from(start)
+            if point:
+                trainer.resume(point)
+            done = trainer.epochs_done >= settings.training.num_epoch
+            if done:
+                log.info("All %d epochs are done; a larger --num_epoch continues the run", trainer.epochs_done)
+                if all(load_calibration(prefix, epoch) for epoch in _epochs_in_use(prefix)):
+                    return _result(prefix, finished=True)
+            callbacks += self._make_callbacks(data, trainer, replaced, stack)
+            validation = stack.enter_context(cached_batches(data.validation, data.num_validation, self._num_proc))
+            finished = done or trainer.fit(iterator, validation, prefix, lambda: pool.seconds_waited)
+            if finished:
+                self._calibrate(validation, devices[0])
+        return _result(prefix, finished)
+
+    def _resume_point(self) -> "ResumePoint | None":
+        if not self.options.resume:
+            return None
+        from ctc_ocr.training.resume import newest
+
+        return newest(self.options.prefix)
+
+    def _make_callbacks(
+        self, data: TrainingData, trainer: "Trainer", replaced: list[Path], stack: ExitStack
+    ) -> list[Callback]:
+        """Those that keep the run's files and show its progress, then the user's. Context managers are entered."""
+        from ctc_ocr.training.callbacks import ProgressBar, log_lines
+        from ctc_ocr.training.file_callbacks import History, Pruning, RemoveOldRun, ValidationPredictions
+        from ctc_ocr.training.tensorboard import TensorBoard
+
+        prefix = self.options.prefix
+        made: list[Callback] = [
+            *([ProgressBar()] if self.options.progress else []),
+            log_lines,
+            RemoveOldRun(prefix, replaced),
+            History(prefix, trainer.epochs_done),
+            ValidationPredictions(prefix, data.validation_names),
+            Pruning(prefix, self.hyperparameters.training.keep),
+            *([TensorBoard(prefix, trainer.updates_done)] if self.options.tensorboard else []),
+            *self.callbacks,
+        ]
+        return [stack.enter_context(each) if hasattr(each, "__enter__") else each for each in made]  # type: ignore[arg-type]
+
+    def _calibrate(self, validation: Any, context: Context) -> None:
+        from ctc_ocr.inference.calibrate import calibrate
+
+        prefix = self.options.prefix
+        used = _epochs_in_use(prefix)
+        calibrate(prefix, used, validation, context)
+        log.info(
+            "Best epoch: %d, newest: %d. To read images: ctc-ocr infer --model %s IMAGE", used[0], used[-1], prefix
+        )
+
+
+@contextmanager
+def usable_prefix(prefix: str) -> Iterator[None]:
+    """Makes the folder of the run's files; it goes again if the block fails and nothing was written. Raises InputError
+    for what cannot be the beginning of file names, or a folder that cannot be written to.
+    """
+    if not prefix or prefix.endswith("/") or Path(prefix).is_dir():
+        hint = f"it is a folder; {prefix.rstrip('/')}/ocr would be in it; " if prefix else ""
+        raise InputError(f"{hint}expected the beginning of file names, such as models/ocr", f"--prefix {prefix!r}")
+    if prefix != prefix.encode("utf-8", "replace").decode("utf-8"):
+        raise InputError("MXNet accepts only file names in UTF-8", f"--prefix {prefix!r}")
+    folder = Path(f"{prefix}-").parent
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written to: {error.strerror}", f"--prefix {prefix}") from None
+    try:
+        yield
+    except BaseException:
+        for each in made:
+            with suppress(OSError):  # not empty: something was written
+                each.rmdir()
+        raise
+
+
+def _iterator(data: TrainingData, pool: BatchPool, first: int = 0) -> "BatchIter":
+    from ctc_ocr.datasets.iterator import streamed_batches
+
+    num_batches = -(-data.samples_per_epoch // data.train.specs()["images"].shape[0])
+    return streamed_batches(data.train, pool, data.samples_per_epoch, first % num_batches)
+
+
+def _trainer(
+    settings: Hyperparameters,
+    data: TrainingData,
+    iterator: "BatchIter",
+    devices: list[Context],
+    callbacks: list[Callback],
+) -> "Trainer":
+    from ctc_ocr.training.trainer import Trainer
+
+    return Trainer(Model(settings, data.alphabet), iterator, devices, callbacks, data.fingerprint)
+
+
+def _epochs_in_use(prefix: str) -> list[int]:
+    """The best and the newest epoch; once if they are the same."""
+    newest = run_files.epochs(prefix)[-1]
+    return list(dict.fromkeys((run_files.best_epoch(prefix) or newest, newest)))
+
+
+def _result(prefix: str, finished: bool) -> TrainingResult:
+    rows = tuple(history.read(prefix))
+    best, *_ = used = _epochs_in_use(prefix)
+    row = next((each for each in rows if each.epoch == best), None)
+    accuracy, cer = (row.validation_accuracy, row.validation_cer) if row else (float("nan"), float("nan"))
+    return TrainingResult(prefix, finished, best, used[-1], accuracy, cer, rows)

@@ -1,0 +1,61 @@
+"""What a training is given besides its hyperparameters: the images, and where and how it runs."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.config.renderers import BatchRenderer
+from ctc_ocr.datasets.samples import SourceOptions
+
+
+@dataclass(frozen=True)
+class Captchas:
+    """Captchas, rendered while the network is trained.
+
+    `font`: a font file or a folder of fonts (None: the font of the captcha package). `renderer`: an object that renders
+    in place of the one that the hyperparameters name; it must be picklable.
+    """
+
+    font: str | Path | None = None
+    renderer: BatchRenderer | None = None
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images with their labels, and how they are split.
+
+    `source` is what `open_source` accepts: a folder, a CSV file, a RecordIO pack, or NAME:ARGUMENT of a registered one.
+    Validation uses `validation`, a source too, or else `validation_fraction` of the images, duplicates kept together.
+    `alphabet` None: the units of all labels. `max_units`: longest label, 0 for any. Training fails if a larger fraction
+    of the samples than `max_invalid` is invalid.
+    """
+
+    source: str | Path
+    validation: str | Path | None = None
+    validation_fraction: float = 0.1
+    alphabet: Alphabet | None = None
+    max_units: int = 0
+    max_invalid: float = 0.1
+    options: SourceOptions = field(default_factory=SourceOptions)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where a run is written, from what it starts, and on what it runs.
+
+    `prefix`: beginning of the names of the run's files. `resume`: continue the run under the prefix; `overwrite`:
+    replace it; neither: refuse if there is one. `init_from`: a model whose weights are a start, as far as they fit.
+    `num_proc`: image processes (None: half the cores). `cpu`: threads of MXNet (None: the other cores); they are fixed
+    when MXNet is first imported. `gpu`: number of GPUs, 0 for the CPU. `tensorboard`: also write files for TensorBoard.
+    `progress`: show progress bars on a terminal.
+    """
+
+    prefix: str = "ocr"
+    resume: bool = False
+    overwrite: bool = False
+    init_from: str | Path | None = None
+    num_proc: int | None = None
+    cpu: int | None = None
+    gpu: int = 0
+    tensorboard: bool = False
+    progress: bool = True

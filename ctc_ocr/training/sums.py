@@ -1,0 +1,65 @@
+"""Sums and times over the batches of an epoch."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctc_ocr.alphabet import BLANK, collapse, unpad_labels
+from ctc_ocr.evaluation.metrics import Tally
+
+
+@dataclass
+class Sums:
+    """Losses, predictions and blanks of the samples that were added."""
+
+    tally: Tally = field(default_factory=Tally)
+    loss: float = 0.0
+    blanks: int = 0
+    steps: int = 0
+    empty: int = 0
+
+    def add(self, losses: NDArray[Any], best_path: NDArray[Any], labels: NDArray[Any]) -> list[list[int]]:
+        """Add N samples: losses (N,), best path (N, T) with -1 beyond a sample's own time steps, labels (N, L) padded
+        with 0. Returns the predictions as codes."""
+        predictions = collapse(np.maximum(best_path, BLANK).T)
+        self.tally.add(predictions, unpad_labels(labels))
+        self.loss += float(losses.sum())
+        self.blanks += int((best_path == BLANK).sum())
+        self.steps += int((best_path >= 0).sum())
+        self.empty += sum(not prediction for prediction in predictions)
+        return predictions
+
+    @property
+    def mean_loss(self) -> float:
+        """Nats per sample."""
+        return self.loss / max(self.tally.count, 1)
+
+    @property
+    def blank_fraction(self) -> float:
+        """Fraction of the time steps whose most probable class is the blank."""
+        return self.blanks / max(self.steps, 1)
+
+    @property
+    def empty_fraction(self) -> float:
+        """Fraction of the samples whose prediction is empty."""
+        return self.empty / max(self.tally.count, 1)
+
+
+class Clock:
+    """Wall time since it was made, and how much of it was spent waiting for data.
+
+    `waited` returns the seconds spent waiting so far.
+    """
+
+    def __init__(self, waited: Callable[[], float]) -> None:
+        self._waited = waited
+        self._started, self._waited_before = time.perf_counter(), waited()
+
+    def read(self) -> tuple[float, float]:
+        """(seconds, fraction of them spent waiting)."""
+        seconds = time.perf_counter() - self._started
+        return seconds, (self._waited() - self._waited_before) / seconds
