@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ctc_ocr.cli.common import run
 from ctc_ocr.cli.generate import main
+from ctc_ocr.cli.running import run
 from ctc_ocr.generation.seeds import FILES, sample_generator
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 
@@ -240,7 +240,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
-    program = "from ctc_ocr.cli.common import run; import sys; sys.exit(run('p', lambda _: print('x' * 100_000), []))"
+    program = "from ctc_ocr.cli.running import run; import sys; sys.exit(run('p', lambda _: print('x' * 100_000), []))"
     process = subprocess.Popen(
         [sys.executable, "-c", program], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ctc_ocr.alphabet import Alphabet, read_lookups
-from ctc_ocr.cli.common import integer
+from ctc_ocr.cli.arguments import integer
 from ctc_ocr.config import presets
 from ctc_ocr.config.hyperparameters import Hyperparameters, options, read_sections
 from ctc_ocr.datasets.samples import Problem, SourceOptions

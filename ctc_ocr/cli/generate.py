@@ -6,7 +6,8 @@ from pathlib import Path
 
 import cv2
 
-from ctc_ocr.cli.common import add_hyperparameters, add_import, add_version, integer, run
+from ctc_ocr.cli.arguments import add_hyperparameters, add_import, add_version, integer
+from ctc_ocr.cli.running import run
 from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.captcha_files import FORMATS, CaptchaWriter
 from ctc_ocr.datasets.labels_csv import LABELS_FILE

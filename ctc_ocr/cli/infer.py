@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from ctc_ocr.cli.common import add_device_options, add_import, add_version, fraction, refuse_inputs, run
+from ctc_ocr.cli.arguments import add_device_options, add_import, add_version, fraction
 from ctc_ocr.cli.data_options import refuse_existing
 from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder, warn_of_skipped_words
 from ctc_ocr.cli.model_options import add_epoch, add_ink, warn_of_inverted
+from ctc_ocr.cli.running import refuse_inputs, run
 from ctc_ocr.cli.shown_predictions import REJECTED_TEXT, Format, is_rejected
 from ctc_ocr.datasets.labels_csv import read_labels
 from ctc_ocr.errors import InputError

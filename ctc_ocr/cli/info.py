@@ -8,7 +8,8 @@ import importlib.metadata
 import os
 import platform
 
-from ctc_ocr.cli.common import add_version, run
+from ctc_ocr.cli.arguments import add_version
+from ctc_ocr.cli.running import run
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.threads import available_cores
 from ctc_ocr.version import __version__

@@ -4,8 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from ctc_ocr.cli.common import (
-    INTERRUPTED,
+from ctc_ocr.cli.arguments import (
     MAX_THREADS,
     add_hyperparameters,
     add_import,
@@ -13,8 +12,6 @@ from ctc_ocr.cli.common import (
     fraction,
     integer,
     non_empty,
-    run,
-    set_up_logging,
 )
 from ctc_ocr.cli.data_options import (
     LABEL_OPTIONS,
@@ -24,6 +21,7 @@ from ctc_ocr.cli.data_options import (
     hyperparameters,
     source_options,
 )
+from ctc_ocr.cli.running import INTERRUPTED, run, set_up_logging
 from ctc_ocr.config import presets
 from ctc_ocr.config.hyperparameters import options
 from ctc_ocr.errors import InputError, RunError
