@@ -160,7 +160,9 @@ def best_candidates(beam, tree, stayed, class_log_probs, steps_left, width, ngra
     max_bonus = max(length_bonus, 0.0)
     best = beam_log_probs[0] + fusion_scores[nodes[0]] + max_bonus
     codes = np.flatnonzero(class_log_probs[1:] > threshold - best) + 1
-    for code in codes[np.argsort(-class_log_probs[codes])]:
+    if len(codes) > 1:  # in most steps of a clear image it is not
+        codes = codes[np.argsort(-class_log_probs[codes])]
+    for code in codes:
         for position in range(len(nodes)):
             node = nodes[position]
             gain = class_log_probs[code] + fusion_scores[node]
