@@ -3,8 +3,8 @@
 
 Statistics of images are compared: their mean and variance, the fraction of ink, the profiles of columns and rows in
 grey and in ink, and the histograms of pixels and of the differences between neighbours. The distance of two sets of
-images in a statistic is the mean, over its components, of the squared difference of the two means in units of its standard
-error (1 if only chance makes the difference). Three questions:
+images in a statistic is the mean, over its components, of the squared difference of the two means in units of its
+standard error (1 if only chance makes the difference). Three questions:
 
 1. How far is the library from itself? 10,000 of its images are split into halves at random, again and again; the
    maximum distance of each statistic is the bound.
