@@ -1,7 +1,7 @@
 """Reading captchas with the example's network: Predictor against the unrolled graph bound once for one image.
 
-Both decode, and read the same; neither computes a confidence. The network is trained for some
-seconds before, so that its readings are about as long as the texts: of random weights they would be longer.
+Both decode, and find the same texts; neither computes a confidence. The network is trained for some seconds before, so
+that its predictions are about as long as the texts: those of random weights are longer.
 """
 
 import itertools

@@ -1,7 +1,7 @@
-"""Captcha images a second on one core: the fast renderer against the way of MXNet's example.
+"""Captcha images per second on one core: the fast renderer against the way of MXNet's example.
 
-The baseline draws at 160x60 with the captcha library, encodes PNG, decodes it to grey and shrinks it to 80x30, one
-image after the other. Ours draws batches of 32.
+The baseline renders at 160x60 with the captcha library, encodes PNG, decodes it to grey and shrinks it to 80x30, one
+image after the other. Ours renders batches of 32.
 """
 
 import cv2
