@@ -2,10 +2,10 @@
 
 import logging
 import sys
+from contextlib import ExitStack
 from typing import Any
 
 from tqdm import tqdm
-from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ctc_ocr.training.events import BatchEnd, EpochEnd, Progress, Saved
 
@@ -69,15 +69,19 @@ class ProgressBar:
 
     def __init__(self) -> None:
         self._bar: Any = None
-        self._redirect: Any = logging_redirect_tqdm(_console_loggers())
+        self._redirect = ExitStack()
 
     def __enter__(self) -> "ProgressBar":
-        self._redirect.__enter__()
+        if sys.stderr.isatty():
+            # Imported here, since it warns in notebooks, which show no bar.
+            from tqdm.contrib.logging import logging_redirect_tqdm
+
+            self._redirect.enter_context(logging_redirect_tqdm(_console_loggers()))
         return self
 
     def __exit__(self, *error: Any) -> None:
         self._close()
-        self._redirect.__exit__(*error)
+        self._redirect.close()
 
     def __call__(self, event: Any) -> None:
         if isinstance(event, BatchEnd):
