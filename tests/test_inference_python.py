@@ -66,7 +66,7 @@ def test_invalid_samples_do_not_raise(labelled):
     source.write_text("".join(f"images/missing{number}.png;1\n" for number in range(12)))
     result = evaluate(prefix, source)
     assert (result.num_samples, result.num_invalid, len(result.invalid)) == (0, 12, 10)
-    assert result.invalid[0].where == f"{source}, row 1"
+    assert result.invalid[0].where == f"{source}, row 1: {source.parent / 'images' / 'missing0.png'}"
     assert "No such file" in result.invalid[0].reason
     assert result.to_dict()["invalid"]["samples"] == 12
 

@@ -45,7 +45,8 @@ def predictor(request, tmp_path):
 
 def in_one_thread(predictor, images):
     """The predictions of a Predictor that is not shared: of single images, and of parts of 5."""
-    own = Predictor(predictor.prefix, batch_size=8, decoder=predictor.decoder)
+    own = Predictor(predictor.prefix, batch_size=8)
+    own.decoder = predictor.decoder
     return [own.read(image) for image in images], in_parts(own, images)
 
 

@@ -320,5 +320,5 @@ def test_sample_generators_are_distinct_and_repeatable() -> None:
 
 @pytest.mark.parametrize("seed", [-1, 2**64])
 def test_seed_out_of_range(seed: int) -> None:
-    with pytest.raises(InputError, match=f"seed {seed}: accepted"):
+    with pytest.raises(InputError, match=f"seed: {seed} is not an integer from 0 to"):
         sample_generator(seed, TRAIN, 0)

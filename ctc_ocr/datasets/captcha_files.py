@@ -49,8 +49,9 @@ class CaptchaWriter:
         sizes = (data.draw_width, data.draw_height, data.width, data.height)
         return cls(CaptchaLibraryRenderer(fonts, *sizes), data, seed)
 
-    def write(self, path: Path, text: str | None = None, index: int = 0) -> str:
+    def write(self, path: str | Path, text: str | None = None, index: int = 0) -> str:
         """Write an image file and return its text, which is random if none is given. Raises RunError."""
+        path = Path(path)
         generator = sample_generator(self.seed, FILES, index)
         if text is None:
             text = "".join(random_text(generator, self.data.alphabet, self.data.min_length, self.data.max_length))
