@@ -79,8 +79,10 @@ def import_module(name: str) -> None:
     if str(folder) not in sys.path:
         sys.path.append(str(folder))  # image processes get the same path
     try:
-        importlib.import_module(name)
+        module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise  # something that the module itself imports is missing
         raise InputError(f"no module {name!r} in {folder} or among the installed ones", "--import") from None
+    if path.suffix == ".py" and Path(module.__file__ or "").resolve() != path.resolve():
+        raise InputError(f"another module has the name {name!r} ({module.__file__}): rename the file", path)

@@ -1,6 +1,8 @@
 """An architecture of your own: convolutions alone, without an LSTM. On the command line:
 
 ctc-ocr train --import own_architecture.py --architecture convolutions
+
+For images that keep their aspect ratio, it would have to ignore what follows the time steps of each image (`steps`).
 """
 
 import ctc_ocr

@@ -16,8 +16,9 @@ MAX_SIZE = 10_000  # far beyond what is of use, and small enough for an error in
 class Rule:
     """What a hyperparameter accepts, and what it is for.
 
-    `choices`: the accepted values, or a function that gives them; empty for any. `requires`: the values that other
-    hyperparameters must have for this one to have an effect.
+    `choices`: the accepted values, or a function that gives them; empty for any. With `is_checked` False, other values
+    are an error only where the value is used. `requires`: the values that other hyperparameters must have for this one
+    to have an effect.
     """
 
     help: str
@@ -25,6 +26,7 @@ class Rule:
     minimum: float = -math.inf
     maximum: float = math.inf
     requires: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    is_checked: bool = True
 
     @property
     def accepted(self) -> tuple[Any, ...]:
@@ -32,7 +34,7 @@ class Rule:
 
     def check(self, name: str, value: Any) -> None:
         """Raises InputError with `name` as its place for a value that is not accepted."""
-        accepted = self.accepted
+        accepted = self.accepted if self.is_checked else ()
         if accepted and value not in accepted:
             raise InputError(f"{value!r} is not one of {', '.join(map(str, accepted))}", name)
         for number in value if isinstance(value, tuple) else [value]:

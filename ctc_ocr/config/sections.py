@@ -23,7 +23,8 @@ class Data:
     alphabet: str = option("0123456789", "characters of the generated captchas or of the labels, each once")
     min_length: int = option(3, "minimum number of characters per captcha", minimum=1)
     max_length: int = option(4, "maximum number of characters per captcha", minimum=1)
-    renderer: str = option("fast", "renderer of the training captchas", choices=RENDERERS.names)
+    # Not checked here: a model is read without the renderer of the images that it was trained on.
+    renderer: str = option("fast", "renderer of the training captchas", choices=RENDERERS.names, is_checked=False)
     draw_width: int = option(160, "width at which captchas are rendered", minimum=16, maximum=MAX_SIZE)
     draw_height: int = option(60, "height at which captchas are rendered", minimum=16, maximum=MAX_SIZE)
     width: int = option(

@@ -50,8 +50,11 @@ class CaptchaWriter:
         return cls(CaptchaLibraryRenderer(fonts, *sizes), data, seed)
 
     def write(self, path: str | Path, text: str | None = None, index: int = 0) -> str:
-        """Write an image file and return its text, which is random if none is given. Raises RunError."""
+        """Write an image file and return its text, which is random if none is given. Raises InputError for a name that
+        ends in no known format, RunError if the file cannot be written."""
         path = Path(path)
+        if path.suffix.lower().lstrip(".") not in FORMATS:
+            raise InputError(f"the name must end in one of .{', .'.join(FORMATS)}", path)
         generator = sample_generator(self.seed, FILES, index)
         if text is None:
             text = "".join(random_text(generator, self.data.alphabet, self.data.min_length, self.data.max_length))

@@ -3,6 +3,7 @@
 import importlib.util
 import itertools
 import logging
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -68,7 +69,7 @@ class OverfitResult:
 def train(
     hyperparameters: Hyperparameters | None = None,
     data: Captchas | LabelledImages | str | Path | None = None,
-    prefix: str = "ocr",
+    prefix: str | Path = "ocr",
     callbacks: Sequence[Callback] = (),
     **options: Any,
 ) -> TrainingResult:
@@ -82,7 +83,7 @@ def train(
     What happens is logged by the logger `ctc_ocr`. The first Ctrl-C ends the run after the current update and saves it.
     Raises InputError for arguments and files that cannot be used, RunError for a run that fails.
     """
-    return TrainingSession(hyperparameters, data, RunOptions(prefix, **options), callbacks).run()
+    return TrainingSession(hyperparameters, data, RunOptions(os.fspath(prefix), **options), callbacks).run()
 
 
 class TrainingSession:
@@ -101,6 +102,7 @@ class TrainingSession:
         self.data = LabelledImages(data) if isinstance(data, (str, Path)) else data or Captchas()
         self.hyperparameters = hyperparameters or preset("lstm" if isinstance(self.data, Captchas) else "word")
         self.options = options or RunOptions()
+        _check_kinds(self.hyperparameters, self.data, callbacks)
         self.callbacks = tuple(callbacks)
         self._num_proc = self.options.num_proc or max(1, available_cores() // 2)
         batch_size, gpus = self.hyperparameters.training.batch_size, self.options.gpu
@@ -272,6 +274,22 @@ def usable_prefix(prefix: str) -> Iterator[None]:
             with suppress(OSError):  # not empty: something was written
                 each.rmdir()
         raise
+
+
+def _check_kinds(hyperparameters: object, data: object, callbacks: object) -> None:
+    """Raises InputError for arguments of other types, with what is accepted."""
+    if not isinstance(hyperparameters, Hyperparameters):
+        raise InputError(f"expected Hyperparameters, as from preset(); got {hyperparameters!r}", "hyperparameters")
+    if not isinstance(data, (Captchas, LabelledImages)):
+        hint = "; Captchas(renderer=...) takes a renderer" if hasattr(data, "render_batch") else ""
+        raise InputError(f"expected Captchas, LabelledImages or a path, got {type(data).__name__}{hint}", "data")
+    if not isinstance(callbacks, Sequence):
+        raise InputError(f"expected a list of callbacks, got {callbacks!r}", "callbacks")
+    for each in callbacks:
+        if isinstance(each, type) or not callable(each):
+            raise InputError(
+                f"expected functions or objects that can be called with an event, got {each!r}", "callbacks"
+            )
 
 
 def _iterator(data: TrainingData, pool: BatchPool, first: int = 0) -> "BatchIter":

@@ -1,11 +1,13 @@
 """What a training is given besides its hyperparameters: the images, and where and how it runs."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.config.renderers import BatchRenderer
 from ctc_ocr.datasets.samples import SourceOptions
+from ctc_ocr.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,11 @@ class Captchas:
 
     font: str | Path | None = None
     renderer: BatchRenderer | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.renderer, type):
+            name = self.renderer.__name__
+            raise InputError(f"expected a renderer, got the class {name}; {name}() makes one", "renderer")
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class RunOptions:
     replace it; neither: refuse if there is one. `init_from`: a model whose weights are a start, as far as they fit.
     `num_proc`: image processes (None: half the cores). `cpu`: threads of MXNet (None: the other cores); they are fixed
     when MXNet is first imported. `gpu`: number of GPUs, 0 for the CPU. `tensorboard`: also write files for TensorBoard.
-    `progress`: show progress bars on a terminal.
+    `progress`: show progress bars on a terminal. Raises InputError for numbers that are too small.
     """
 
     prefix: str = "ocr"
@@ -59,3 +66,12 @@ class RunOptions:
     gpu: int = 0
     tensorboard: bool = False
     progress: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "prefix", os.fspath(self.prefix))
+        for name in ("num_proc", "cpu"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"expected 1 or more, got {value}", name)
+        if self.gpu < 0:
+            raise InputError(f"expected 0 or more, got {self.gpu}", "gpu")
