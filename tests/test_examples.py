@@ -292,7 +292,7 @@ def test_log_lines_are_printed_once(tmp_path: Path) -> None:
 
 
 def test_what_a_callback_and_a_renderer_raise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A callback's exception comes through unchanged, a renderer's with its traceback; no file and no process is left."""
+    """A callback's exception comes through unchanged, a renderer's with its traceback; nothing is left behind."""
 
     class Failing(ctc_ocr.Renderer):
         def render(self, text: str, generator: np.random.Generator) -> np.ndarray:
