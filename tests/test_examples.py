@@ -1,7 +1,7 @@
 """Every example runs as its own process, in an empty folder.
 
-The suite runs copies whose constants are small: these networks are hardly trained, so what they read is not tested. That
-each example runs to its end and prints and writes what it promises is. The notebook runs as it is, in a real kernel.
+The suite runs copies whose constants are small. These networks are hardly trained: what is tested is that each example
+runs to its end, prints and writes what it should, and not what is read. The notebook runs as it is, in a real kernel.
 """
 
 import csv
@@ -281,7 +281,7 @@ def test_a_file_that_has_the_name_of_another_module(
 
 
 def test_log_lines_are_printed_once(tmp_path: Path) -> None:
-    """Once by the user's own logger, on a terminal, in a pipe, or not at all."""
+    """By the user's own logger, or by none."""
     for configured, number in (("logging.basicConfig(level=logging.INFO)", 1), ("pass", 0)):
         script = f"import logging; {configured}\n{RENDERER}\n{TRAIN}"
         done = python(tmp_path, "-c", script)
@@ -289,8 +289,8 @@ def test_log_lines_are_printed_once(tmp_path: Path) -> None:
         assert done.stderr.count("Epoch[0] Train-accuracy") == number, done.stderr
 
 
-def test_what_a_callback_and_a_renderer_raise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A callback's exception comes through unchanged, a renderer's with its traceback; no file and no process is left."""
+def test_what_a_callback_and_a_renderer_raise(tmp_path: Path) -> None:
+    """A callback's exception is unchanged, a renderer's comes with its traceback; no files or processes are left."""
 
     class Failing(ctc_ocr.Renderer):
         def render(self, text: str, generator: np.random.Generator) -> np.ndarray:
