@@ -32,9 +32,9 @@ refuse_other_pythons = @$(1) -c '$(SUPPORTED)' || { \
 	@touch $@
 
 train: .venv/cpu
-	$(BIN)/lstm_ocr_train --prefix train/ocr --overwrite --target_accuracy $(TARGET) fonts/Ubuntu-M.ttf
-	$(BIN)/captcha_generator --count 8 --output_dir train/samples --overwrite fonts/Ubuntu-M.ttf
-	$(BIN)/lstm_ocr_infer --prefix train/ocr --labels train/samples/labels.csv train/samples
+	$(BIN)/ctc-ocr train --prefix train/ocr --overwrite --target_accuracy $(TARGET) fonts/Ubuntu-M.ttf
+	$(BIN)/ctc-ocr generate --count 8 --output_dir train/samples --overwrite fonts/Ubuntu-M.ttf
+	$(BIN)/ctc-ocr infer --model train/ocr --labels train/samples/labels.csv train/samples
 
 test: .venv/test
 	$(BIN)/ruff check .

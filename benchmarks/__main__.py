@@ -27,7 +27,7 @@ def main() -> None:
         rows += long(options.sgd)
     found = conditions()
     print(f"{found['processor']}, {found['cores']} cores; Python {found['python']}, {found['packages']}.")
-    print(f"Medians of {options.rounds} rounds in turns; one thread where nothing else is said.\n")
+    print(f"Medians of {options.rounds} rounds in turns; one thread unless stated otherwise.\n")
     print(comparison(rows))
     print(f"\n{in_words(efficiency)}")
     if options.json:
@@ -49,7 +49,7 @@ def arguments() -> argparse.Namespace:
 
 
 def quick(rounds: int) -> tuple[list[Row], dict[str, float]]:
-    """The rows that take seconds, and what the network makes of a core."""
+    """The rows that take seconds, and how much of a core's peak the network reaches."""
     report("captcha images on one core")
     rows = isolated(1, "rendering", rounds, 2560, 120)
     report("the whole iterator")
@@ -66,30 +66,32 @@ def quick(rounds: int) -> tuple[list[Row], dict[str, float]]:
 
 def training_row(trained: dict[int, Any]) -> Row:
     """Of the number of threads that is best for each side."""
-    best = [max((found[side] for found in trained.values()), key=statistics.median) for side in ("ours", "baseline")]
-    return row("training, generation and metrics included", "samples/s", *best, TRAINING_TARGET)
+    ours, baseline = (
+        max((found[side] for found in trained.values()), key=statistics.median) for side in ("ours", "baseline")
+    )
+    return row("training, generation and metrics included", "samples/s", ours, baseline, TRAINING_TARGET)
 
 
 def efficiency(trained: dict[str, Any], one_image: Row, many_images: Row) -> dict[str, float]:
-    """Floating-point operations, and the share of one core's peak that they reach (FLOPs, FLOP/s, shares 0 to 1)."""
+    """Floating-point operations (FLOPs), one core's peak (FLOP/s), and the fractions of it that are reached."""
     peak, training = max(trained["peak"]), trained["flops"]
-    reading = training / 3
+    prediction = training / 3
     return {
         "peak": peak,
         "training_sample": training,
-        "reading": reading,
-        "training_share": training * statistics.median(trained["ours"]) / peak,
-        "one_image_share": reading / (1e-3 * one_image.ours) / peak,
-        "many_images_share": reading * many_images.ours / peak,
+        "prediction": prediction,
+        "training_fraction": training * statistics.median(trained["ours"]) / peak,
+        "one_image_fraction": prediction / (1e-3 * one_image.ours) / peak,
+        "many_images_fraction": prediction * many_images.ours / peak,
     }
 
 
 def in_words(found: dict[str, float]) -> str:
     return (
-        f"Floating-point operations: {found['training_sample'] / 1e6:.1f} million a training sample, "
-        f"{found['reading'] / 1e6:.1f} million a reading. Of the {found['peak'] / 1e9:.0f} GFLOP/s that a large "
-        f"product of matrices reaches on one core, training makes {found['training_share']:.0%}, reading one image "
-        f"{found['one_image_share']:.0%}, and many {found['many_images_share']:.0%}."
+        f"Floating-point operations: {found['training_sample'] / 1e6:.1f} million per training sample, "
+        f"{found['prediction'] / 1e6:.1f} million per prediction. Of the {found['peak'] / 1e9:.0f} GFLOP/s that a "
+        f"large product of matrices reaches on one core, training makes {found['training_fraction']:.0%}, reading one "
+        f"image {found['one_image_fraction']:.0%}, and many {found['many_images_fraction']:.0%}."
     )
 
 

@@ -70,9 +70,9 @@ def samples_row(run: Run, sgd: Path, target: float) -> Row:
     written = json.loads(sgd.read_text(encoding="utf-8"))
     reached = [each["samples"] for each in written["validations"] if each["accuracy"] >= SAMPLES_ACCURACY]
     samples = reached[0] if reached else written["validations"][-1]["samples"]
-    said = "" if reached else ", where SGD was cut off"
+    note = "" if reached else ", where SGD was cut off"
     return row(
-        f"samples until {SAMPLES_ACCURACY} are read{said}",
+        f"samples until {SAMPLES_ACCURACY} are read{note}",
         "samples",
         [run.samples_to(SAMPLES_ACCURACY)],
         [samples],

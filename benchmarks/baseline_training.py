@@ -1,6 +1,6 @@
 """Baseline: how the example's network learns as it was trained, until 0.95 of the captchas are read or the cut-off.
 
-Plain SGD (0.01, momentum 0.9), 128 samples a batch, nothing clipped, Xavier weights everywhere, biases 0, paper 1 and
+Plain SGD (0.01, momentum 0.9), 128 samples per batch, nothing clipped, Xavier weights everywhere, biases 0, paper 1 and
 ink 0. The fused graph over the same weights saves time and changes nothing else. Takes about 15 minutes.
 
     python -m benchmarks.baseline_training --json FILE [--samples 600000] [--threads 1]

@@ -14,7 +14,7 @@ from typing import Any
 from ctc_ocr.runtime.threads import set_threads
 
 # MXNet's example/ctc
-WIDTH, HEIGHT = 80, 30  # of the image that the network reads; one column a step
+WIDTH, HEIGHT = 80, 30  # of the image that the network reads; one column for each time step
 DRAW_WIDTH, DRAW_HEIGHT = 160, 60
 DIGITS = "0123456789"
 MIN_LENGTH, MAX_LENGTH = 3, 4

@@ -45,7 +45,8 @@ def images(count: int, words: list[str], generator: np.random.Generator) -> NDAr
 def in_python(log_probs: NDArray[np.float32], width: int) -> list[int]:
     """The same search over a dictionary of prefixes: Hannun et al., "First-Pass Large Vocabulary Continuous Speech
     Recognition using Bi-Directional Recurrent DNNs", 2014, without a language model. (T, C) of one image."""
-    beam = {(): (1.0, 0.0)}  # {prefix: (probability of ending in a blank, in its last unit)}
+    # {prefix: (probability of ending in a blank, in its last unit)}
+    beam: dict[tuple[int, ...], tuple[float, float]] = {(): (1.0, 0.0)}
     for probabilities in np.exp(log_probs):
         grown: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [0.0, 0.0])
         for prefix, (blank, last) in beam.items():
@@ -54,11 +55,13 @@ def in_python(log_probs: NDArray[np.float32], width: int) -> list[int]:
                 grown[prefix][1] += last * probabilities[prefix[-1]]
             for unit in range(1, len(probabilities)):
                 before = blank if prefix and unit == prefix[-1] else blank + last
-                grown[(*prefix, unit)][1] += before * probabilities[unit]
+                longer = (*prefix, unit)
+                grown[longer][1] += before * probabilities[unit]
         best = sorted(grown.items(), key=lambda item: sum(item[1]), reverse=True)[:width]
         scale = math.fsum(best[0][1])  # against underflow
         beam = {prefix: (blank / scale, last / scale) for prefix, (blank, last) in best}
-    return list(max(beam, key=lambda prefix: sum(beam[prefix])))
+    text, _ = max(beam.items(), key=lambda item: sum(item[1]))
+    return list(text)
 
 
 def searches(words: list[str]) -> dict[str, dict[str, Any]]:

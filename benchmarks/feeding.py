@@ -1,7 +1,7 @@
-"""Samples a second through the whole iterator with 2 processes, to DataBatches of MXNet arrays: 128 samples a batch.
+"""Samples per second through the whole iterator with 2 processes, to DataBatches of MXNet arrays of 128 samples.
 
-Ours: batches drawn in shared memory by the fast renderer, BatchPool and BatchIter. The baseline: processes that put one
-sample of the captcha library at a time into a queue, and a DataIter that puts batches together of them.
+Ours: batches rendered in shared memory by the fast renderer, BatchPool and BatchIter. The baseline: processes that put
+one sample of the captcha library at a time into a queue, and a DataIter that puts batches together of them.
 """
 
 import itertools
@@ -21,11 +21,11 @@ from ctc_ocr.runtime.mxnet import mx
 
 TARGET = 25
 NUM_PROC = 2
-ENDLESS = 10**9  # samples an epoch
+UNLIMITED = 10**9  # samples per epoch
 
 
-class QueueIter(mx.io.DataIter):  # type: ignore[misc]
-    """data (N, 80, 30) float32, 0 to 1, label (N, 4), and what else the graph takes as zeros, in endless batches."""
+class QueueIter(mx.io.DataIter):
+    """data (N, 80, 30) float32, 0 to 1, label (N, 4), and what else the graph takes as zeros, without end."""
 
     def __init__(self, feed: QueueFeed, batch_size: int, states: dict[str, tuple[int, ...]]) -> None:
         super().__init__(batch_size)
@@ -70,7 +70,7 @@ def measure(rounds: int, batches: int, baseline_batches: int, batch_size: int = 
     """Of `rounds` turns of so many batches each."""
     captchas = source(batch_size)
     with BatchPool(captchas, NUM_PROC, itertools.count()) as pool, QueueFeed(NUM_PROC) as feed:
-        iterator: BatchIter = streamed_batches(captchas, pool, ENDLESS)
+        iterator: BatchIter = streamed_batches(captchas, pool, UNLIMITED)
         queued = QueueIter(feed, batch_size, {})
         stored = -(-QUEUE_SIZE // batch_size)
 
@@ -81,5 +81,5 @@ def measure(rounds: int, batches: int, baseline_batches: int, batch_size: int = 
             return batch_size * batches_per_second(queued, stored, baseline_batches)
 
         in_turns(1, ours, baseline)
-        found = in_turns(rounds, ours, baseline)
-    return [row(f"the whole iterator, {NUM_PROC} processes", "samples/s", *found, TARGET)]
+        mine, theirs = in_turns(rounds, ours, baseline)
+    return [row(f"the whole iterator, {NUM_PROC} processes", "samples/s", mine, theirs, TARGET)]

@@ -19,14 +19,14 @@ from typing import Any
 CLASSES = (11, 100, 1000, 5000)
 BATCHES = (1, 32, 128)
 LABEL_LENGTH = 4
-LEAST_ROUNDS = 5
+MIN_ROUNDS = 5
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Time of both CTC losses over classes and batch sizes.")
     parser.add_argument("--threads", type=int, default=1, help="OpenMP threads (default 1)")
     parser.add_argument("--steps", type=int, default=80, help="time steps of the logits (default 80)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="least time to spend on each size (default 2)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="minimum time to spend on each size (default 2)")
     parser.add_argument("--json", type=Path, help="file for the figures")
     return parser.parse_args()
 
@@ -57,7 +57,7 @@ def seconds(function: Callable[[], None]) -> float:
     return time.perf_counter() - start
 
 
-def measure(steps: int, batch: int, classes: int, least_seconds: float) -> dict[str, float]:
+def measure(steps: int, batch: int, classes: int, min_seconds: float) -> dict[str, float]:
     """Medians in ms of both losses, their ratio, and the number of rounds."""
     import numpy as np
 
@@ -68,8 +68,8 @@ def measure(steps: int, batch: int, classes: int, least_seconds: float) -> dict[
     labels = generator.integers(1, classes, (batch, LABEL_LENGTH)).astype(np.float32)
     runners = [runner(loss, logits, labels) for loss in (ctc.loss, warpctc.loss)]
     times: list[list[float]] = [[], []]
-    end = time.perf_counter() + least_seconds
-    while len(times[0]) < LEAST_ROUNDS or time.perf_counter() < end:
+    end = time.perf_counter() + min_seconds
+    while len(times[0]) < MIN_ROUNDS or time.perf_counter() < end:
         for run, taken in zip(runners, times, strict=True):
             taken.append(seconds(run))
     contrib, warp = (1e3 * statistics.median(taken) for taken in times)
@@ -120,8 +120,8 @@ def main() -> None:
     found = conditions(options)
     print(
         f"{found['processor']}, {found['cores']} cores, {found['threads']} thread(s); Python {found['python']}, MXNet "
-        f"{found['mxnet']}, NumPy {found['numpy']}, libwarpctc of {found['warpctc']}; {found['steps']} steps, labels "
-        f"of {found['label_length']} codes.\n"
+        f"{found['mxnet']}, NumPy {found['numpy']}, libwarpctc of {found['warpctc']}; {found['steps']} time steps, "
+        f"labels of {found['label_length']} codes.\n"
     )
     print("| classes | batch | ctc, ms | warpctc, ms | ctc / warpctc |\n|---:|---:|---:|---:|---:|")
     rows = []

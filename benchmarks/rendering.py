@@ -1,7 +1,7 @@
-"""Captcha images a second on one core: the fast renderer against the way of MXNet's example.
+"""Captcha images per second on one core: the fast renderer against the way of MXNet's example.
 
-The baseline draws at 160x60 with the captcha library, encodes PNG, decodes it to grey and shrinks it to 80x30, one
-image after the other. Ours draws batches of 32.
+The baseline renders at 160x60 with the captcha library, encodes PNG, decodes it to grey and shrinks it to 80x30, one
+image after the other. Ours renders batches of 32.
 """
 
 import cv2
@@ -38,4 +38,5 @@ def measure(rounds: int, images: int, baseline_images: int) -> list[Row]:
 
     renderer.prepare()
     in_turns(1, ours, baseline)  # glyphs are drawn and cached at their first use, on both sides
-    return [row("captcha images on one core", "images/s", *in_turns(rounds, ours, baseline), TARGET)]
+    mine, theirs = in_turns(rounds, ours, baseline)
+    return [row("captcha images on one core", "images/s", mine, theirs, TARGET)]

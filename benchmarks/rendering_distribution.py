@@ -1,13 +1,13 @@
 # ruff: noqa: E402 (the threads are limited before NumPy is loaded)
 """Do the fast renderer's images have the distribution of the captcha library's?
 
-Statistics of images are compared: their mean and variance, the share of ink, the profiles of columns and rows in grey
-and in ink, and the histograms of pixels and of the differences between neighbours. The distance of two sets of images
-in a statistic is the mean, over its components, of the squared difference of the two means in units of its standard
-error (1 if only chance makes the difference). Three questions:
+Statistics of images are compared: their mean and variance, the fraction of ink, the profiles of columns and rows in
+grey and in ink, and the histograms of pixels and of the differences between neighbours. The distance of two sets of
+images in a statistic is the mean, over its components, of the squared difference of the two means in units of its
+standard error (1 if only chance makes the difference). Three questions:
 
 1. How far is the library from itself? 10,000 of its images are split into halves at random, again and again; the
-   largest distance of each statistic is the bound.
+   maximum distance of each statistic is the bound.
 2. Does the fast renderer, 5,000 images against 5,000 of the library's, keep all bounds?
 3. Does each parameter of the captcha class, changed by a fifth, break one? What ImageCaptcha's methods have as
    constants is changed in a derived class that the library draws.
@@ -127,7 +127,7 @@ def statistics(images: Images) -> Statistics:
     return {
         "mean": grey.mean((1, 2))[:, None],
         "variance": grey.var((1, 2))[:, None],
-        "ink share": ink.mean((1, 2))[:, None],
+        "ink": ink.mean((1, 2))[:, None],
         "columns": grey.mean(1),
         "rows": grey.mean(2),
         "columns' ink": ink.mean(1),
@@ -139,7 +139,7 @@ def statistics(images: Images) -> Statistics:
 
 
 def _histograms(bins: npt.NDArray[Any], count: int) -> npt.NDArray[np.float64]:
-    """(N, count) share of each image's pixels in each bin."""
+    """(N, count) fraction of each image's pixels in each bin."""
     flat = bins.reshape(len(bins), -1)
     return np.stack([(flat == each).mean(1) for each in range(count)], axis=1)
 
@@ -156,16 +156,16 @@ def distances(one: Statistics, other: Statistics) -> dict[str, float]:
 
 
 def bounds(both: Statistics, splits: int) -> dict[str, float]:
-    """The largest distance of each statistic between random halves of one set of images."""
+    """The maximum distance of each statistic between random halves of one set of images."""
     generator = np.random.default_rng(0)
-    largest = dict.fromkeys(both, 0.0)
+    maximum = dict.fromkeys(both, 0.0)
     count = len(both["mean"])
     for _ in range(splits):
         order = generator.permutation(count)
         left, right = order[: count // 2], order[count // 2 :]
         found = distances({k: v[left] for k, v in both.items()}, {k: v[right] for k, v in both.items()})
-        largest = {name: max(largest[name], found[name]) for name in largest}
-    return largest
+        maximum = {name: max(maximum[name], found[name]) for name in maximum}
+    return maximum
 
 
 def show(name: str, found: dict[str, float], limits: dict[str, float] | None) -> bool:

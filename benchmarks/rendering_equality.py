@@ -27,14 +27,19 @@ def command(name: str, *arguments: object) -> str:
 
 
 def accuracy(folder: Path, kind: str, seed: int, epochs: int) -> float:
-    """Share of the images in folder/images that a model reads which was trained with this renderer and seed."""
+    """Of a model that was trained with this renderer and seed, on the images in folder/images."""
     prefix = folder / f"{kind}-{seed}"
     command(
         "train", FONT, "--preset", "crnn", "--renderer", kind, "--seed", seed, "--num_epoch", epochs,
         "--validation_samples", 32, "--num_proc", 1, "--cpu", 1, "--prefix", prefix,
     )  # fmt: skip
-    said = command("infer", "--prefix", prefix, "--labels", folder / "images" / "labels.csv", folder / "images")
-    return float(re.findall(r"right \(([\d.]+)\)", said)[-1])
+    printed = command("infer", "--prefix", prefix, "--labels", folder / "images" / "labels.csv", folder / "images")
+    return printed_accuracy(printed)
+
+
+def printed_accuracy(printed: str) -> float:
+    """From the last line that `ctc-ocr infer --labels` prints."""
+    return float(re.findall(r"correct \(([\d.]+)\)", printed)[-1])
 
 
 def main() -> None:

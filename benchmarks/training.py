@@ -1,8 +1,8 @@
-"""Training samples a second, generation and metrics included: the example's network, 128 samples a batch.
+"""Training samples per second, generation and metrics included: the example's network, 128 samples per batch.
 
-Ours: the Trainer as the training command runs it, one process drawing. The baseline: the unrolled graph with SGD, fed
-by two processes through a queue, its accuracy counted by loops over samples and time steps after every batch. Both run
-in one process with as many threads of OpenMP; the baseline has its turn whenever the Trainer ends an epoch.
+Ours: the Trainer as the training command runs it, with one image process. The baseline: the unrolled graph with SGD,
+fed by two processes through a queue, its accuracy counted by loops over samples and time steps after every batch. Both
+run in one process with as many threads of OpenMP; the baseline has its turn whenever the Trainer ends an epoch.
 """
 
 import itertools
@@ -45,7 +45,7 @@ class Baseline:
         )
 
     def samples_per_second(self, batches: int) -> float:
-        for _ in range(-(-QUEUE_SIZE // self._batch_size)):  # what was drawn while the other had its turn
+        for _ in range(-(-QUEUE_SIZE // self._batch_size)):  # what was rendered while the other had its turn
             self._iterator.next()
 
         def train() -> None:
@@ -64,13 +64,13 @@ class Baseline:
 
 
 def peak_flops(size: int = MATRIX) -> float:
-    """Floating-point operations a second of a large product of matrices in NumPy: the practical peak of its threads."""
+    """FLOP/s of a large product of matrices in NumPy: the practical peak of its threads."""
     a, b = np.ones((size, size), np.float32), np.ones((size, size), np.float32)
     return float(2 * size**3 / seconds(lambda: a @ b))
 
 
 def forward_flops(symbol: Any, num_steps: int, **inputs: tuple[int, ...]) -> int:
-    """Of one sample: two for each element of a matrix of weights at each step. All else is less than 2 % of it."""
+    """Of one sample: two for each element of a matrix of weights at each time step. All else is less than 2 % of it."""
     shapes, _, _ = symbol.infer_shape(**inputs)
     return (
         2

@@ -1,8 +1,8 @@
-"""Baseline: the network and the reading of MXNet's CTC example, as they were.
+"""Baseline: the network and the decoding of MXNet's CTC example, as they were.
 
-Two LSTM layers, unrolled: at each of 80 steps and in each layer one FullyConnected for the input, one for the state and
-a node a gate. The initial states are inputs of the graph; the outputs of all steps are concatenated before the last
-layer. Readings are made by loops over samples and time steps.
+Two LSTM layers, unrolled: at each of 80 time steps and in each layer one FullyConnected for the input, one for the
+state and a node for each gate. The initial states are inputs of the graph; the outputs of all time steps are
+concatenated before the last layer. Predictions are made by loops over samples and time steps.
 """
 
 from typing import Any
@@ -80,7 +80,7 @@ def read_sample(probabilities: NDArray[np.float32], sample: int, batch_size: int
 
 
 def accuracy(labels: NDArray[np.float32], probabilities: NDArray[np.float32]) -> float:
-    """Share of a batch that is read exactly: labels (N, 4) padded with 0, probabilities (80 * N, 11)."""
+    """Fraction of a batch that is correct: labels (N, 4) padded with 0, probabilities (80 * N, 11)."""
     hits = 0
     for sample in range(len(labels)):
         truth = [int(code) for code in labels[sample] if code]

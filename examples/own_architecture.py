@@ -40,4 +40,4 @@ if __name__ == "__main__":  # --import registers the architecture, and does not 
     print(f"{result.accuracy:.1%} of the validation captchas are read correctly")
     ctc_ocr.CaptchaWriter.create(settings.data, seed=1).write_folder("captchas", 20, overwrite=True)
     evaluation = ctc_ocr.evaluate("models/convolutions", "captchas")
-    print(f"{evaluation.report['accuracy']:.1%} of {evaluation.num_samples} new captchas are read correctly")
+    print(f"{evaluation.accuracy:.1%} of {evaluation.num_samples} new captchas are read correctly")

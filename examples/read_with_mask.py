@@ -24,4 +24,4 @@ for each in (best, *best.alternatives):
     print(f"beam search:      {each.text!r}, probability {each.confidence:.4f}")
 
 # Rejection: no text rather than one that is probably incorrect.
-print("with rejection:  ", best.text if best.confidence >= MIN_CONFIDENCE else "rejected")
+print("with rejection:  ", best.text if (best.confidence or 0) >= MIN_CONFIDENCE else "rejected")

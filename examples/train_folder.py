@@ -26,4 +26,4 @@ if not Path("new_photos").exists():
     captchas = ctc_ocr.Data(alphabet="abcdefgh", min_length=4, max_length=6)
     ctc_ocr.CaptchaWriter.create(captchas, seed=2).write_folder("new_photos", IMAGES // 10)
 evaluation = ctc_ocr.evaluate("models/photos", "new_photos", epoch="best")
-print(f"{evaluation.num_samples} new images: accuracy {evaluation.report['accuracy']:.3f}")
+print(f"{evaluation.num_samples} new images: accuracy {evaluation.accuracy:.3f}")

@@ -16,7 +16,7 @@ LAYERS = 2
 
 def lstm_parameters(rng, inputs, hidden, classes, scale=1.0):
     """{name: float32 array} of two LSTM layers and pred_fc; the larger the scale, the less alike the readings."""
-    shapes = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     for layer in range(LAYERS):
         shapes[f"l{layer}_i2h_weight"] = (4 * hidden, inputs if layer == 0 else hidden)
         shapes[f"l{layer}_i2h_bias"] = (4 * hidden,)

@@ -1,7 +1,9 @@
 """Each change measured independently of how it is made; the properties that all of them have, over many images."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import fields, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,8 +22,13 @@ LARGE = Augmentation(
 )  # fmt: skip
 
 
+def with_range(settings: Augmentation, name: str, maximum: float) -> Augmentation:
+    changes: dict[str, Any] = {name: maximum}
+    return replace(settings, **changes)
+
+
 def only(name: str, maximum: float) -> Augmentation:
-    return replace(OFF, **{name: maximum})
+    return with_range(OFF, name, maximum)
 
 
 def results(image: np.ndarray, settings: Augmentation, count: int = 100, seed: int = 0) -> list[np.ndarray]:
@@ -29,7 +36,7 @@ def results(image: np.ndarray, settings: Augmentation, count: int = 100, seed: i
     return [augment(image, settings, generator) for _ in range(count)]
 
 
-def fills(values: list[float], minimum: float, maximum: float, tolerance: float) -> None:
+def fills(values: Sequence[float], minimum: float, maximum: float, tolerance: float) -> None:
     """The values keep to their range, and use nearly all of it."""
     assert min(values) >= minimum - tolerance
     assert max(values) <= maximum + tolerance
@@ -44,7 +51,7 @@ def page(height: int = 60, width: int = 200, paper: int = 230, ink: int = 40) ->
 
 
 def coloured(image: np.ndarray, paper: tuple[int, int, int], ink: tuple[int, int, int]) -> np.ndarray:
-    return np.where((image < 128)[..., None], np.uint8(ink), np.uint8(paper))
+    return np.where((image < 128)[..., None], np.array(ink, np.uint8), np.array(paper, np.uint8))
 
 
 def darkness(image: np.ndarray, paper: int = 230) -> np.ndarray:
@@ -91,8 +98,8 @@ def test_each_setting_alone_changes_the_image(name: str) -> None:
 @pytest.mark.parametrize("name", RANGES)
 def test_turning_one_off_leaves_the_other_amounts(name: str, captcha: np.ndarray) -> None:
     """With one almost off, the others have the same effects as with it off, also in the next image."""
-    off = results(captcha, replace(LARGE, **{name: 0.0}), 3)
-    nearly = results(captcha, replace(LARGE, **{name: 1e-7}), 3)
+    off = results(captcha, with_range(LARGE, name, 0.0), 3)
+    nearly = results(captcha, with_range(LARGE, name, 1e-7), 3)
     for one, other in zip(off, nearly, strict=True):
         width = min(one.shape[1], other.shape[1])
         assert abs(one.shape[1] - other.shape[1]) <= 1
@@ -152,7 +159,7 @@ def test_new_areas_are_paper(paper: tuple[int, int, int]) -> None:
         image = coloured(page(), paper, (20, 30, 10))
         for changed in results(image, replace(geometric, max_warp=warp), 50):
             for corner in (changed[:5, :5], changed[:5, -5:], changed[-5:, :5], changed[-5:, -5:]):
-                np.testing.assert_array_equal(corner, np.broadcast_to(np.uint8(paper), corner.shape))
+                np.testing.assert_array_equal(corner, np.broadcast_to(np.array(paper, np.uint8), corner.shape))
             border = np.concatenate((changed[0], changed[-1], changed[:, 0], changed[:, -1]))
             assert (border == paper).mean() > 0.95  # the rest: ink that was moved up to the edge
 

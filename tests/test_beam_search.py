@@ -50,16 +50,19 @@ def check(found, scores, log_probs):
 
 def plain_beam(log_probs, width):
     """The prefixes in the beam at the end, written down with dictionaries after Hannun et al. (2014): {codes}."""
-    beam = {(): (1.0, 0.0)}  # probabilities of ending in a blank, in the last unit
+    # Probabilities of ending in a blank, in the last unit.
+    beam: dict[tuple[int, ...], tuple[float, float]] = {(): (1.0, 0.0)}
     for row in np.exp(log_probs):
-        grown = collections.defaultdict(lambda: [0.0, 0.0])
+        grown: dict[tuple[int, ...], list[float]] = collections.defaultdict(lambda: [0.0, 0.0])
         for prefix, (blank, unit) in beam.items():
             grown[prefix][0] += (blank + unit) * row[0]
             if prefix:
                 grown[prefix][1] += unit * row[prefix[-1]]
             for code in range(1, len(row)):
-                grown[(*prefix, code)][1] += (blank if prefix[-1:] == (code,) else blank + unit) * row[code]
-        beam = dict(sorted(grown.items(), key=lambda item: -sum(item[1]))[:width])
+                longer = (*prefix, code)
+                grown[longer][1] += (blank if prefix[-1:] == (code,) else blank + unit) * row[code]
+        best = sorted(grown.items(), key=lambda item: -sum(item[1]))[:width]
+        beam = {prefix: (blank, unit) for prefix, (blank, unit) in best}
     return set(beam)
 
 
@@ -84,15 +87,15 @@ def test_a_narrow_beam_finds_the_best_text_nearly_always_and_its_exact_probabili
     rng = np.random.default_rng(0)
     log_probs = random_log_probs(rng, images=40)
     best = [by_score(all_texts(log_probs[:, image]))[0][0] for image in range(40)]
-    right = {}
+    correct = {}
     for width in (1, 8):
         found = BeamSearch(width).decode(log_probs)
-        right[width] = sum(each[0].codes == codes for each, codes in zip(found, best, strict=True))
+        correct[width] = sum(each[0].codes == codes for each, codes in zip(found, best, strict=True))
         for image, (hypothesis,) in enumerate(found):
             exact = -ctc_loss(log_probs[:, image], hypothesis.codes)
             assert hypothesis.log_probability == hypothesis.score == pytest.approx(exact)
-    assert right[1] >= 24
-    assert right[8] >= 36
+    assert correct[1] >= 24
+    assert correct[8] >= 36
 
 
 @pytest.mark.parametrize("width", [1, 2, 7, 30])
@@ -161,20 +164,20 @@ def test_words_are_read_as_if_all_other_texts_were_struck_out():
         check(found, scores, log_probs[:, image])
 
 
-def unclear(text, likely, alphabet, share):
-    """(2 * length, 1, C): each character of `text` in a step with a blank after it, and `likely` instead of it at the
-    places where they differ, with the larger share."""
+def ambiguous(text, likely, alphabet, probability):
+    """(2 * length, 1, C): each character of `text` in a step of its own with a blank after it, or, with this
+    probability, the character of `likely` at its place."""
     steps = np.full((2 * len(text), 1, alphabet.num_classes), 1e-3)
-    for place, (right, wrong) in enumerate(zip(alphabet.encode(text), alphabet.encode(likely), strict=True)):
-        steps[2 * place, 0, right] += 1 - share
-        steps[2 * place, 0, wrong] += share
-        steps[2 * place + 1, 0, 0] += 1.0
+    for index, (code, likely_code) in enumerate(zip(alphabet.encode(text), alphabet.encode(likely), strict=True)):
+        steps[2 * index, 0, code] += 1 - probability
+        steps[2 * index, 0, likely_code] += probability
+        steps[2 * index + 1, 0, 0] += 1.0
     return np.log(steps / steps.sum(axis=2, keepdims=True))
 
 
 def test_language_model_and_words_mend_what_the_image_does_not_show():
     alphabet = Alphabet(tuple("abcdefghijklmnopqrstuvwxyz "))
-    log_probs = unclear("the quick fox", "tbe quiok fex", alphabet, 0.6)
+    log_probs = ambiguous("the quick fox", "tbe quiok fex", alphabet, 0.6)
     lines = ["the quick brown fox", "a fox is quick", "the other", "then the fox"]
     model = LanguageModel.from_lines(lines, alphabet, 4)
     words = WordList.from_words(["the", "quick", "brown", "fox", "fax"], alphabet)
@@ -255,6 +258,8 @@ def test_a_word_is_found_beside_those_that_a_probability_of_0_ends():
 def test_words_with_units_that_are_not_allowed_are_not_searched():
     alphabet = Alphabet(tuple("abcd"))
     decoder = Decoder(beam_width=1, words=["ab", "cd"], allowed="acd").bind(alphabet)
+    assert decoder.search is not None
+    assert decoder.search.words is not None
     assert decoder.search.words.codes == ((3, 4),)
     log_probs = random_log_probs(np.random.default_rng(10), classes=5)
     assert [[each.codes for each in found] for found in decoder.decode(log_probs)] == [[[3, 4]], [[3, 4]]]

@@ -26,6 +26,7 @@ def test_saved_model_is_loaded_again(prefix):
     hyperparameters, params = save_own_model(prefix, alphabet="abé", epoch=3)
     loaded = model_files.load(prefix)
     assert loaded.epoch == 3
+    assert loaded.model is not None
     assert loaded.model.hyperparameters == hyperparameters
     assert loaded.model.alphabet.units == ("a", "b", "é")
     assert loaded.aux_params == {}
@@ -47,13 +48,15 @@ def test_mxnets_own_loader_reads_it(prefix):
 def test_auxiliary_states_are_kept(prefix):
     save_own_model(prefix)
     loaded = model_files.load(prefix)
+    assert loaded.model is not None
     mean = mx.nd.array([1.0, 2.0])
     model_files.save(prefix, 2, loaded.symbol, loaded.arg_params, {"bn_moving_mean": mean}, loaded.model)
     assert model_files.load(prefix).aux_params["bn_moving_mean"].asnumpy().tolist() == [1.0, 2.0]
 
 
 def test_epochs_and_existing_files_are_those_of_the_prefix(tmp_path, prefix):
-    assert run_files.epochs(prefix) == run_files.existing_files(prefix) == []
+    assert run_files.epochs(prefix) == []
+    assert run_files.existing_files(prefix) == []
     for epoch in (2, 10, 10000):
         save_own_model(prefix, epoch=epoch)
     training_state.save_training_state(prefix, 10, {}, {})
@@ -300,6 +303,7 @@ while True:
 
 def test_a_killed_writer_leaves_every_file_whole(prefix):
     writer = subprocess.Popen([sys.executable, "-c", WRITER, str(prefix)], stdout=subprocess.PIPE)
+    assert writer.stdout is not None
     try:
         assert writer.stdout.readline() == b"ready\n"
         # Killed while a file is half-written: its temporary name is there.
@@ -322,6 +326,7 @@ def test_an_epoch_that_cannot_be_written_leaves_the_older_file(prefix, tmp_path)
     before = (tmp_path / "ocr-0001.params").read_bytes()
     with pytest.raises(TypeError):
         training_state.save_training_state(prefix, 1, {}, {"bad": object()})
+    assert loaded.model is not None
     (tmp_path / "ocr-0002.params").mkdir()
     (tmp_path / "ocr-0002.params" / "x").touch()
     with pytest.raises(RunError, match=r"ocr-0002\.params: cannot be written"):
@@ -357,7 +362,9 @@ def test_cut_equals_mxnets_internals():
     out = mx.sym.FullyConnected(hidden[1], num_hidden=3, name="pred_fc")
     whole = mx.sym.Group([mx.sym.SoftmaxOutput(out, name="loss"), mx.sym.BlockGrad(hidden[0])])
     graph = symbol_json.parse(whole.tojson())
-    cut = mx.sym.load_json(json.dumps(symbol_json.cut(graph, symbol_json.find(graph, "pred_fc"))))
+    head = symbol_json.find(graph, "pred_fc")
+    assert head is not None
+    cut = mx.sym.load_json(json.dumps(symbol_json.cut(graph, head)))
     expected = whole.get_internals()["pred_fc_output"]
     assert cut.list_arguments() == expected.list_arguments()
     rng = np.random.default_rng(0)

@@ -10,8 +10,8 @@ from typing import IO
 
 import pytest
 
-from ctc_ocr.cli.common import run
 from ctc_ocr.cli.main import COMMANDS, main
+from ctc_ocr.cli.running import run
 from ctc_ocr.version import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,7 +46,7 @@ def test_every_command_has_help_and_version(name: str, capsys: pytest.CaptureFix
 
 def ended(program: str, stdout: int | IO[bytes] = subprocess.PIPE, **environment: str) -> tuple[int, bytes, bytes]:
     """(exit status, stdout, stderr) of a command whose body is this expression."""
-    lines = f"import sys; from ctc_ocr.cli.common import run; sys.exit(run('prog', lambda _: {program}, []))"
+    lines = f"import sys; from ctc_ocr.cli.running import run; sys.exit(run('prog', lambda _: {program}, []))"
     done = subprocess.run(
         [sys.executable, "-c", lines], env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         stdout=stdout, stderr=subprocess.PIPE, timeout=60,

@@ -70,8 +70,8 @@ def random_logits(*shape, scale=1.0, seed=0):
 @BOTH
 @pytest.mark.parametrize("case", CASES)
 def test_agrees_with_the_sum_over_all_alignments(layer, case):
-    steps, classes, labels, lengths = CASES[case]
-    labels = np.array(labels, np.float32)
+    steps, classes, codes, lengths = CASES[case]
+    labels = np.array(codes, np.float32)
     logits = random_logits(steps, len(labels), classes, scale=1.5)
     loss, gradient = run(layer, logits, labels, lengths)
 

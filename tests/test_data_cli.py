@@ -412,7 +412,7 @@ def test_the_commands_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_options_that_the_docs_list_exist() -> None:
     page = (Path(__file__).resolve().parent.parent / "docs" / "data.md").read_text(encoding="utf-8")
     commands = next(action for action in parser()._actions if isinstance(action.choices, dict)).choices
-    assert commands is not None
+    assert isinstance(commands, dict)
     flags = {
         name: {
             flag

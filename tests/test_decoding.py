@@ -4,6 +4,7 @@ import argparse
 import itertools
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -159,7 +160,8 @@ def test_steps_out_of_range_are_an_error():
     log_probs = log_softmax(np.random.default_rng(8).normal(size=(6, 2, 4)))
     assert steps_per_image(log_probs).tolist() == [6, 6]
     assert steps_per_image(log_probs, np.array([6.0, 0.0])).tolist() == [6, 0]
-    for steps in ([6, 7], [-1, 6], [6], [6, 6, 6], [[6, 6]]):
+    invalid: list[Any] = [[6, 7], [-1, 6], [6], [6, 6, 6], [[6, 6]]]
+    for steps in invalid:
         with pytest.raises(InputError, match="steps: expected 2 numbers from 0 to 6, got"):
             steps_per_image(log_probs, steps)
     with pytest.raises(InputError, match=r"from 0 to 6, got \[6, 7\]"):
@@ -227,6 +229,8 @@ def test_a_decoder_is_bound_to_files_texts_and_ready_parts(tmp_path):
     found = [each.bind(LETTERS).decode(random_log_probs()) for each in decoders]
     assert found[0] == found[1] == found[2] == found[3]
     search = decoders[0].bind(LETTERS).search
+    assert search is not None
+    assert search.words is not None
     assert (search.lm_weight, search.length_bonus, search.words.skipped) == (0.7, 0.1, ("abd",))
     with pytest.raises(InputError) as raised:
         Decoder(words=tmp_path / "missing.txt").bind(LETTERS)
@@ -237,7 +241,8 @@ def test_a_decoder_is_bound_to_files_texts_and_ready_parts(tmp_path):
 
 def test_a_decoder_gives_only_what_is_allowed():
     log_probs = random_log_probs()
-    for options in ({}, {"beam_width": 100, "top_k": 50}):
+    searches: list[dict[str, Any]] = [{}, {"beam_width": 100, "top_k": 50}]
+    for options in searches:
         for allowed in ("ca", ["a", "c"], {"c", "a"}):
             found = Decoder(allowed=allowed, **options).bind(LETTERS).decode(log_probs)
             assert {code for image in found for each in image for code in each.codes} == {1, 3}

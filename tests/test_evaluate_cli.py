@@ -20,7 +20,7 @@ from tests.models import save_own_model
 from tests.reading_commands import PAIRS, sizes_of_batches, with_unknown_architecture, with_words, write_history
 
 ROOT = Path(__file__).resolve().parent.parent
-CONFIDENT = "confidence  answered  right of these"
+CONFIDENT = "confidence  coverage  accuracy"
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def table(tmp_path, model):
     folder = tmp_path / "images"
     folder.mkdir()
     rng = np.random.default_rng(0)
-    predictor, rows = Predictor(model / "ocr"), []
+    predictor, rows = Predictor(model / "ocr"), list[str]()
     while len(rows) < 60:
         levels = np.where(rng.random((10, 16)) < 0.3, rng.integers(0, 120, (10, 16)), 240).astype(np.uint8)
         text = predictor.read(levels).text
@@ -70,19 +70,19 @@ def test_figures_of_known_predictions(tmp_path, model, table, capsys):
     status, figures = report(tmp_path, model, table)
     assert status == 0
     assert (figures["model"], figures["epoch"], figures["source"]) == (str(model / "ocr"), 1, str(table))
-    assert (figures["samples"], figures["right"], figures["accuracy"]) == (60, 20, 20 / 60)
-    assert (figures["replaced"], figures["missed"], figures["inserted"]) == (0, 20, 20)
+    assert (figures["samples"], figures["correct"], figures["accuracy"]) == (60, 20, 20 / 60)
+    assert (figures["substitutions"], figures["deletions"], figures["insertions"]) == (0, 20, 20)
     labels = [line.split(",")[1] for line in table.read_text().splitlines()]
     assert figures["cer"] == 40 / sum(map(len, labels))
     assert figures["outside_alphabet"] == {"samples": 20, "units": {"x": 20}}
-    assert {"truth": "x", "read": None, "count": 20} in figures["confusions"]
+    assert {"label": "x", "predicted": None, "count": 20} in figures["confusions"]
     assert figures["invalid"] == {"samples": 0, "first": []}
     assert figures["inverted"] == 0
     printed, notices = capsys.readouterr()
     assert notices == ""
-    assert "20 of 60, 95 % interval 0.2273 to 0.4594" in printed
-    assert "20 images, so wrong: 'x' 20" in printed
-    assert "'x'   -        20" in printed
+    assert "20 of 60, 95 % confidence interval 0.2273 to 0.4594" in printed
+    assert "20 labels, never correct: 'x' 20" in printed
+    assert "'x'    -             20" in printed
     assert CONFIDENT in printed
 
 
@@ -111,7 +111,7 @@ def test_the_size_of_batches_makes_no_difference(tmp_path, model, table, monkeyp
     assert BATCH_SIZE > 60
     _, small = report(tmp_path, model / "ocr", table, "--batch_size", 7)
     assert sizes[1:] == [7] * 8 + [4]
-    for name in ("lcs_ratio", "calibration_error"):
+    for name in ("lcs_ratio", "expected_calibration_error"):
         assert figures.pop(name) == pytest.approx(small.pop(name), rel=1e-4)
     coverages = [each.pop("coverage") for each in (figures, small)]
     assert abs(len(coverages[0]) - len(coverages[1])) <= 2  # confidences differ by rounding
@@ -140,7 +140,7 @@ def test_each_decoding_flag_changes_the_figures(tmp_path, model, table, flag):
     for flags in PAIRS[flag]:
         status, values = report(tmp_path, model, table, *with_words(flags, words))
         assert status == 0
-        figures.append((values["right"], values["cer"], values["lcs_ratio"]))
+        figures.append((values["correct"], values["cer"], values["lcs_ratio"]))
     assert figures[0] != figures[1]
 
 
@@ -148,7 +148,7 @@ def test_ink(tmp_path, model, table, capsys):
     _, dark = report(tmp_path, model, table, "--ink", "dark")
     for file in (tmp_path / "images").iterdir():
         Image.fromarray(invert(np.array(Image.open(file)))).save(file)
-    assert report(tmp_path, model, table)[1]["right"] < dark["right"] == 20
+    assert report(tmp_path, model, table)[1]["correct"] < dark["correct"] == 20
     assert "60 image(s) look like light ink on dark paper" in capsys.readouterr().err
     for ink in ("light", "auto"):
         assert report(tmp_path, model, table, "--ink", ink)[1] == dark
@@ -164,18 +164,18 @@ def test_how_labels_are_found(tmp_path, model, table, capsys):
     assert "none of its 60 samples is valid" in capsys.readouterr().err
     assert report(tmp_path, model, tmp_path / "bars.csv", "--delimiter", "|")[1]["cer"] == expected["cer"]
     (tmp_path / "apart.csv").write_text("".join(f"{image},/{'/'.join(label)}/\n" for image, label in rows))
-    assert report(tmp_path, model, tmp_path / "apart.csv")[1]["right"] == 0
+    assert report(tmp_path, model, tmp_path / "apart.csv")[1]["correct"] == 0
     assert report(tmp_path, model, tmp_path / "apart.csv", "--splitter", "/")[1]["cer"] == expected["cer"]
     wide = str.maketrans("0123456789", "\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19")
     text = "".join(f"{image},{label.translate(wide)}\n" for image, label in rows)
     (tmp_path / "wide.csv").write_text(text, encoding="utf-8")
-    assert report(tmp_path, model, tmp_path / "wide.csv")[1]["right"] == 0
+    assert report(tmp_path, model, tmp_path / "wide.csv")[1]["correct"] == 0
     assert report(tmp_path, model, tmp_path / "wide.csv", "--unicode_form", "NFKC")[1]["cer"] == expected["cer"]
     named = tmp_path / "named"
     named.mkdir()
     for image, label in rows:
         (named / f"page_{label}.{Path(image).name}").write_bytes((tmp_path / image).read_bytes())
-    assert report(tmp_path, model, named)[1]["right"] == 0
+    assert report(tmp_path, model, named)[1]["correct"] == 0
     assert report(tmp_path, model, named, "--pattern", r"_(?P<label>\w+)\.")[1]["cer"] == expected["cer"]
 
 
@@ -195,7 +195,8 @@ def test_plain_labels_of_an_alphabet_with_units_of_several_characters(tmp_path, 
     assert sum("2" in label for _, label in rows) > 10
     table.write_text("".join(f"{image},{label.replace('2', 'sch')}\n" for image, label in rows))
     _, figures = report(tmp_path, model, table)
-    assert (figures["right"], figures["missed"], figures["inserted"], figures["replaced"]) == (20, 20, 20, 0)
+    counts = [figures[name] for name in ("correct", "deletions", "insertions", "substitutions")]
+    assert counts == [20, 20, 20, 0]
 
 
 def test_words_and_separators(tmp_path, model, table, capsys):
@@ -203,9 +204,9 @@ def test_words_and_separators(tmp_path, model, table, capsys):
     words.write_text("0\nabc\n")
     _, one = report(tmp_path, model, table, "--words", words, "--separators", "")
     assert "skipped 1 word(s) that the alphabet cannot spell, such as 'abc'" in capsys.readouterr().err
-    assert {each["read"] for each in one["confusions"]} <= {"0", None}
+    assert {each["predicted"] for each in one["confusions"]} <= {"0", None}
     _, more = report(tmp_path, model, table, "--words", words, "--separators", "1")
-    assert {each["read"] for each in more["confusions"]} <= {"0", "1", None}
+    assert {each["predicted"] for each in more["confusions"]} <= {"0", "1", None}
     assert one["cer"] != more["cer"]
 
 
@@ -237,7 +238,7 @@ def test_the_command_as_a_process_of_its_own(model, table):
     command = [sys.executable, "-m", "ctc_ocr", "evaluate", str(model), str(table)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout.startswith("read exactly")
+    assert ran.stdout.startswith("accuracy")
 
 
 @pytest.mark.parametrize(
@@ -283,7 +284,7 @@ def test_figures_that_cannot_be_written_are_shown(tmp_path, model, table, capsys
     monkeypatch.setattr(evaluate, "_write", refuse)
     assert main([str(model), str(table), "--report", str(tmp_path / "figures.json")]) == 1
     printed, notices = capsys.readouterr()
-    assert printed.startswith("read exactly")
+    assert printed.startswith("accuracy")
     assert "No space left" in notices
 
 

@@ -1,7 +1,8 @@
 """Every example runs as its own process, in an empty folder.
 
-The suite runs copies whose constants are small. These networks are hardly trained: what is tested is that each example
-runs to its end, prints and writes what it should, and not what is read. The notebook runs as it is, in a real kernel.
+The suite runs copies whose constants are small: these networks are hardly trained, so their predictions are not
+tested. That each example runs to its end and prints and writes what it promises is. The notebook runs as it
+is, in a real kernel.
 """
 
 import csv
@@ -12,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from ctc_ocr.cli.train import main as train
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 CAPTCHAS = {"EPOCHS": 1, "CAPTCHAS_PER_EPOCH": 64, "VALIDATION_CAPTCHAS": 32}
-SMALL: dict[str, dict[str, object]] = {
+SMALL: dict[str, Mapping[str, object]] = {
     "train_captchas.py": {**CAPTCHAS, "ALPHABET": "01"},
     "train_folder.py": {"IMAGES": 40, "EPOCHS": 1, "HEIGHT": 24},
     "own_renderer.py": {"EPOCHS": 1, "PLATES_PER_EPOCH": 64, "VALIDATION_PLATES": 32},

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ctc_ocr.cli.common import run
 from ctc_ocr.cli.generate import main
+from ctc_ocr.cli.running import run
 from ctc_ocr.generation.seeds import FILES, sample_generator
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 
@@ -27,7 +27,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 def _rows(directory: Path) -> list[tuple[str, str]]:
     with (directory / "labels.csv").open(encoding="utf-8", newline="") as file:
-        rows = [tuple(row) for row in csv.reader(file)]
+        rows = [(image, label) for image, label in csv.reader(file)]
     assert rows[0] == ("image", "label")
     return rows[1:]
 
@@ -38,6 +38,7 @@ def _images(directory: Path) -> dict[str, bytes]:
 
 def _error(capsys: pytest.CaptureFixture[str], *argv: object) -> str:
     """Run a command line that must end with status 2 and print nothing on stdout; what it says on stderr."""
+    status: int | str | None
     try:
         status = main([str(each) for each in argv])
     except SystemExit as exit:
@@ -239,7 +240,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
-    program = "from ctc_ocr.cli.common import run; import sys; sys.exit(run('p', lambda _: print('x' * 100_000), []))"
+    program = "from ctc_ocr.cli.running import run; import sys; sys.exit(run('p', lambda _: print('x' * 100_000), []))"
     process = subprocess.Popen(
         [sys.executable, "-c", program], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

@@ -4,6 +4,7 @@ import itertools
 import os
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -160,7 +161,8 @@ def test_cached_batches_are_prepared_in_the_background() -> None:
 
 def test_cached_batches_that_are_closed_early_leave_nothing() -> None:
     iterator = cached_batches(Slow(seconds=0.1), 10_000, 2)
-    cache = iterator._close.__self__
+    close: Any = iterator._close
+    cache = close.__self__
     pids = cache._pool.process_ids
     assert all(map(is_alive, pids))
     iterator.close()

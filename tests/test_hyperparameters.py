@@ -9,6 +9,7 @@ import pytest
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.cli import train
+from ctc_ocr.cli.data_options import hyperparameters
 from ctc_ocr.config.hyperparameters import Hyperparameters, options, read_sections
 from ctc_ocr.config.presets import PRESETS, preset
 from ctc_ocr.config.sections import Data
@@ -52,31 +53,31 @@ def test_each_flag_changes_its_hyperparameter_and_no_other(name: str) -> None:
     for each, value in changes.items():
         expected[options()[each].section][each] = value
     arguments = train.parser().parse_args([f"--{each}={flag_value(value)}" for each, value in changes.items()])
-    assert train.hyperparameters(arguments).to_dict() == expected
+    assert hyperparameters(arguments).to_dict() == expected
 
 
 @pytest.mark.parametrize(
     ("flags", "complaint"),
     [
-        ("--lstm_graph=unrolled --architecture=crnn", "--lstm_graph has no effect with architecture crnn"),
-        ("--dropout=0.1", "--dropout has no effect with architecture lstm"),
-        ("--momentum=0.5", "--momentum has no effect with optimizer adam"),
-        ("--plateau_factor=0.1", "--plateau_factor has no effect with schedule cosine"),
-        ("--schedule=one_cycle --warmup_updates=9", "--warmup_updates has no effect with schedule one_cycle"),
-        ("--max_rotation=5", "--max_rotation has no effect with augment false"),
-        ("--augment=true --max_hue=5", "--max_hue has no effect with channels 1"),
+        ("--lstm_graph=unrolled --architecture=crnn", "--lstm_graph: has no effect with architecture crnn"),
+        ("--dropout=0.1", "--dropout: has no effect with architecture lstm"),
+        ("--momentum=0.5", "--momentum: has no effect with optimizer adam"),
+        ("--plateau_factor=0.1", "--plateau_factor: has no effect with schedule cosine"),
+        ("--schedule=one_cycle --warmup_updates=9", "--warmup_updates: has no effect with schedule one_cycle"),
+        ("--max_rotation=5", "--max_rotation: has no effect with augment false"),
+        ("--augment=true --max_hue=5", "--max_hue: has no effect with channels 1"),
     ],
 )
 def test_a_flag_that_would_change_nothing_is_refused(flags: str, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
-        train.hyperparameters(train.parser().parse_args(flags.split()))
+        hyperparameters(train.parser().parse_args(flags.split()))
 
 
 def test_flags_go_over_the_config_and_the_config_over_the_defaults(tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"training": {"batch_size": 7, "num_epoch": 3}}))
     arguments = train.parser().parse_args(["--config", str(config), "--num_epoch", "4"])
-    training = train.hyperparameters(arguments).training
+    training = hyperparameters(arguments).training
     assert (training.batch_size, training.num_epoch) == (7, 4)
     assert training.learning_rate == Hyperparameters().training.learning_rate
 
@@ -173,7 +174,7 @@ def test_presets_lie_under_the_config_and_the_flags(tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"network": {"num_hidden": 7}}))
     arguments = ["--preset", "crnn", "--config", str(config), "--learning_rate", "0.5"]
-    found = train.hyperparameters(train.parser().parse_args(arguments))
+    found = hyperparameters(train.parser().parse_args(arguments))
     assert (found.network.architecture, found.network.num_hidden, found.training.learning_rate) == ("crnn", 7, 0.5)
     assert found.training.num_epoch == PRESETS["crnn"]["training"]["num_epoch"]
 
@@ -206,4 +207,4 @@ def test_labelled_images_make_an_epoch_whatever_the_preset(tmp_path: Path) -> No
         (["--preset=lstm", "--data=x", "--samples_per_epoch=50"], 50),
         (["--preset=lstm", "--data=x", f"--config={config}"], 70),
     ):
-        assert train.hyperparameters(train.parser().parse_args(flags)).training.samples_per_epoch == expected
+        assert hyperparameters(train.parser().parse_args(flags)).training.samples_per_epoch == expected

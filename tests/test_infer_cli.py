@@ -220,7 +220,7 @@ def test_bad_arguments_end_with_status_2(prefix, folder, tmp_path, capsys):
         ("--prefix", prefix, "--out", str(tmp_path), "--overwrite", "no.png"): "it is a folder",
         ("--prefix", prefix, "--out", "o.csv", "--json", image): "give one of them",
         ("--prefix", prefix, "--out", "o.csv", "--top_k", "2", image): "a row of --out has one prediction",
-        ("--prefix", prefix, "--overwrite", image): "--overwrite has no effect without --out",
+        ("--prefix", prefix, "--overwrite", image): "--overwrite: has no effect without --out",
     }.items():
         assert main(list(arguments)) == 2
         captured = capsys.readouterr()
@@ -228,9 +228,9 @@ def test_bad_arguments_end_with_status_2(prefix, folder, tmp_path, capsys):
         assert message in captured.err
         assert len(captured.err.splitlines()) == 1
     wrong = {"--batch_size": ("0", "10001", "x"), "--cpu": ("0", "1025"), "--ink": ("red",), "--top_k": ("0", "4097")}
-    for arguments in ([flag, value, image] for flag, values in wrong.items() for value in values):
+    for flag, value in ((flag, value) for flag, values in wrong.items() for value in values):
         with pytest.raises(SystemExit) as ended:
-            main(["--prefix", prefix, *arguments])
+            main(["--prefix", prefix, flag, value, image])
         assert ended.value.code == 2
     from ctc_ocr.runtime.mxnet import mx
 

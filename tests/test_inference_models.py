@@ -11,8 +11,9 @@ from ctc_ocr.checkpoint import model_files, run_files
 from ctc_ocr.checkpoint.calibration_file import save_calibrations
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.run_files import select_checkpoint
-from ctc_ocr.config.architectures import ARCHITECTURES, Architecture
+from ctc_ocr.config.architectures import Architecture
 from ctc_ocr.config.hyperparameters import Hyperparameters, read_sections
+from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.config.sections import Data, Network
 from ctc_ocr.decoding.greedy import greedy
 from ctc_ocr.errors import InputError

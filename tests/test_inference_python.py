@@ -1,5 +1,7 @@
 """Evaluation, many files and calibration from Python, without the command line."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -8,7 +10,7 @@ from ctc_ocr.checkpoint.calibration_file import load_calibration
 from ctc_ocr.datasets.samples import SourceOptions
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
-from ctc_ocr.images.files import invert
+from ctc_ocr.images.pixels import invert
 from ctc_ocr.inference.batch import predict_files
 from ctc_ocr.inference.calibrate import calibrate
 from ctc_ocr.inference.evaluate import evaluate
@@ -64,7 +66,7 @@ def test_invalid_samples_do_not_raise(labelled):
     source.write_text("".join(f"images/missing{number}.png;1\n" for number in range(12)))
     result = evaluate(prefix, source)
     assert (result.num_samples, result.num_invalid, len(result.invalid)) == (0, 12, 10)
-    assert result.invalid[0].where == f"{source}, row 1"
+    assert result.invalid[0].where == f"{source}, row 1: {source.parent / 'images' / 'missing0.png'}"
     assert "No such file" in result.invalid[0].reason
     assert result.to_dict()["invalid"]["samples"] == 12
 
@@ -80,10 +82,11 @@ def test_inverted_images_are_counted(labelled):
 
 def test_what_evaluate_does_not_accept(labelled, tmp_path):
     prefix, source = labelled
-    for name, value in (("epoch", 1), ("batch_size", 3)):
+    options: list[dict[str, Any]] = [{"epoch": 1}, {"batch_size": 3}]
+    for each in options:
         with pytest.raises(InputError, match="has no effect with a Predictor") as raised:
-            evaluate(Predictor(prefix), source, **{name: value})
-        assert raised.value.where == name
+            evaluate(Predictor(prefix), source, **each)
+        assert [raised.value.where] == list(each)
     (tmp_path / "empty.csv").write_text("")
     for bad in (tmp_path / "empty.csv", tmp_path / "missing.csv"):
         with pytest.raises(InputError) as raised:
@@ -126,7 +129,9 @@ def test_many_files_are_read_batch_by_batch(tmp_path):
             yield ListedImage(path.name, path)
 
     results = predict_files(Predictor(tmp_path / "m", batch_size=4), images(), confidence=False)
-    assert next(results)[1].confidence is None
+    _, first = next(results)
+    assert isinstance(first, Prediction)
+    assert first.confidence is None
     assert len(taken) == 4
 
 
@@ -156,7 +161,7 @@ def test_calibration_of_a_run(tmp_path):
     ]
     found = calibrate(str(tmp_path / "m"), [1], halves, mx.cpu())
     correct = [number % 2 == 1 for number in range(6)]
-    expected = Calibration.fit([each.confidence for each in predictions], correct)
+    expected = Calibration.fit(np.array([each.confidence for each in predictions], np.float64), correct)
     assert found[1].slope == pytest.approx(expected.slope, rel=1e-3)
     assert found[1].offset == pytest.approx(expected.offset, rel=1e-3)
     assert load_calibration(tmp_path / "m", 1) == found[1]

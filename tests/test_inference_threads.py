@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from ctc_ocr.decoding.beam_search import BeamSearch
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.inference.predictor import Predictor
 from tests.models import save_line_model, save_own_model
@@ -40,13 +39,14 @@ def predictor(request, tmp_path):
         save_line_model(tmp_path / "m")
     made = Predictor(tmp_path / "m", batch_size=8)
     if request.param == "beam search":
-        made.decoder = Decoder(BeamSearch(10, 3))
+        made.decoder = Decoder(beam_width=10, top_k=3).bind(made.alphabet)
     return made
 
 
 def in_one_thread(predictor, images):
     """The predictions of a Predictor that is not shared: of single images, and of parts of 5."""
-    own = Predictor(predictor.prefix, batch_size=8, decoder=predictor.decoder)
+    own = Predictor(predictor.prefix, batch_size=8)
+    own.decoder = predictor.decoder
     return [own.read(image) for image in images], in_parts(own, images)
 
 

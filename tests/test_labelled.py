@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ctc_ocr.config.architectures import ARCHITECTURES, register_architecture
+from ctc_ocr.config.architectures import register_architecture
 from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.config.sections import Augmentation, Data, Network, Training
 from ctc_ocr.datasets import labelled
 from ctc_ocr.datasets.labelled import LabelledBatches, LabelledImage

@@ -20,7 +20,7 @@ LINES = ["bad cab", "a bad egg" * 2, "fed a cab", "", "dad", "bead"]
 
 
 def all_ngrams(lines, order):
-    """Every n-gram up to the order that ends in a unit or in the end of a line, by slices."""
+    """Every n-gram up to the order that ends in a unit or at the end of a line, by slices."""
     for line in lines:
         padded = [""] * (order - 1) + [*line, ""]
         for end in range(order, len(padded) + 1):

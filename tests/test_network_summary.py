@@ -11,7 +11,13 @@ from ctc_ocr.config.sections import Data, Network
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.symbols.summary import describe, describe_network, layers
 
-CRNN = {"features": (4, 6), "kernels": (3, 5), "strides": (1, 2), "pool_heights": (2, 1), "pool_widths": (1, 1)}
+CRNN: dict[str, Any] = {
+    "features": (4, 6),
+    "kernels": (3, 5),
+    "strides": (1, 2),
+    "pool_heights": (2, 1),
+    "pool_widths": (1, 1),
+}
 
 NUM_CLASSES = 6
 

@@ -1,17 +1,21 @@
-"""Benchmarks of labelled images: the lines that are rendered, and what is told of a run. No network, no training."""
+"""Benchmarks of labelled images: the lines that are rendered, and the figures of a run. No network, no training."""
 
 import argparse
 import csv
+import json
 
 import numpy as np
 import pytest
 
-from benchmarks.own_images.common import Work, table
+from benchmarks.own_images.common import Work, accuracy_cells, table
 from benchmarks.own_images.lines import Style, characters, compose, render, write
 from benchmarks.own_images.old_prints import long_s
+from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint import history
 from ctc_ocr.datasets.samples import SourceOptions
 from ctc_ocr.datasets.sources import read_source
+from ctc_ocr.evaluation.evaluator import Evaluator
+from ctc_ocr.evaluation.metrics import wilson_interval
 
 
 def work(folder, reuse=True):
@@ -66,7 +70,16 @@ def test_only_the_last_s_of_a_word_is_round(word, set_in_type):
     assert long_s(word) == set_in_type
 
 
-def test_a_table_has_a_line_a_row():
+def test_the_figures_of_a_report_are_those_of_evaluate():
+    evaluation = Evaluator(Alphabet(("a", "b")))
+    evaluation.add([[1], [2], [1]], [0.5] * 3, [["a"], ["b"], ["b"]])
+    report = json.loads(json.dumps(evaluation.result().to_dict()))
+    low, high = wilson_interval(2, 3)
+    assert accuracy_cells(report, 4) == ("0.6667", f"{low:.3f} to {high:.3f}")
+    assert (report["samples"], report["cer"]) == (3, pytest.approx(1 / 3))
+
+
+def test_a_table_has_a_line_for_each_row():
     assert table(("a", "b"), [(1, "x"), (2, "y")]).splitlines() == [
         "| a | b |",
         "| --- | --- |",
@@ -94,7 +107,7 @@ def test_a_command_that_fails_ends_the_benchmark_and_names_the_log(tmp_path):
     assert "nowhere" in (tmp_path / "commands.log").read_text(encoding="utf-8")
 
 
-def test_works_that_are_named_make_up_the_test_part(tmp_path, ubuntu_font):
+def test_named_works_are_the_test_part(tmp_path, ubuntu_font):
     """The split of old_prints, on lines that stand for those of three works."""
     (tmp_path / "all").mkdir()
     texts = [f"Zeile {number}" for number in range(12)]
@@ -104,7 +117,7 @@ def test_works_that_are_named_make_up_the_test_part(tmp_path, ubuntu_font):
         stem.with_suffix(".png").write_bytes((tmp_path / "drawn" / f"{number:06}.png").read_bytes())
         stem.with_suffix(".txt").write_text(text, encoding="utf-8")
     work(tmp_path).command("data", "split", "all", "lines", "--group", "^(.*)_", "--test_groups", "work_b",
-                           "--shares", "0.75,0.25,0", "--unicode_form", "NFC")  # fmt: skip
+                           "--fractions", "0.75,0.25,0", "--unicode_form", "NFC")  # fmt: skip
     names = {}
     for part in ("train", "validation", "test"):
         with (tmp_path / "lines" / f"{part}.csv").open(encoding="utf-8", newline="") as file:

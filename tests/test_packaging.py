@@ -116,7 +116,7 @@ def python_without_the_package(tmp_path_factory: pytest.TempPathFactory) -> Path
     folder = tmp_path_factory.mktemp("without_the_package")
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
-    asked = [python, "-c", "import site; print(site.getsitepackages()[0])"]
+    asked = [str(python), "-c", "import site; print(site.getsitepackages()[0])"]
     packages = Path(subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip())
     for each in Path(site.getsitepackages()[0]).iterdir():
         if "ctc_ocr" not in each.name and not (packages / each.name).exists():

@@ -17,7 +17,7 @@ import pytest
 from ctc_ocr.errors import InputError
 from ctc_ocr.generation.pool import ArraySpec, BatchPool, ImageProcessError
 
-DEADLINE = 5.0  # seconds for processes to end after their parent
+DEADLINE = 20.0  # seconds for processes to end after their parent
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 

@@ -180,10 +180,11 @@ def test_confidences_are_calibrated_for_their_epoch(folder):
     calibration = Calibration(0.5, -1.0)
     save_calibrations(tmp_path / "m", {1: calibration})
     found = Predictor(tmp_path / "m").predict(paths)
-    before = [each.confidence for each in expected]
-    np.testing.assert_allclose([each.confidence for each in found], calibration.apply(before), rtol=1e-6)
+    before = np.array([each.confidence for each in expected], np.float64)
+    after = np.array([each.confidence for each in found], np.float64)
+    np.testing.assert_allclose(after, calibration.apply(before), rtol=1e-6)
     save_calibrations(tmp_path / "m", {2: calibration})
-    assert [each.confidence for each in Predictor(tmp_path / "m").predict(paths)] == before
+    assert [each.confidence for each in Predictor(tmp_path / "m").predict(paths)] == before.tolist()
     (tmp_path / "m-calibration.json").write_text("{")
     with pytest.raises(InputError, match="m-calibration.json: not JSON"):
         Predictor(tmp_path / "m")
@@ -203,6 +204,7 @@ def test_allowed_characters_and_beam_search(folder, capsys):
         likely = [other["log_probability"] for other in each["alternatives"]]
         assert len(likely) == 3
         assert likely == sorted(likely, reverse=True)
+        assert path.log_probability is not None
         assert likely[0] >= path.log_probability - 1e-4
         better += likely[0] > path.log_probability + 1e-4
     assert better

@@ -1,6 +1,7 @@
 """Predictions of models whose networks are also computed in NumPy."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def test_own_model_equals_numpy(tmp_path, lstm_graph):
     assert [each.codes for each in predictions] == codes
     assert [each.text for each in predictions] == ["".join("abcd"[code - 1] for code in label) for label in codes]
     assert len({each.text for each in predictions}) > 1
-    confidences = [each.confidence for each in predictions]
+    confidences = np.array([each.confidence for each in predictions], np.float64)
     np.testing.assert_allclose(confidences, np.exp(label_log_probability(expected, codes)), rtol=1e-3)
     assert predictor.predict([]) == []
 
@@ -98,9 +99,14 @@ def test_the_batch_of_an_image_does_not_change_its_prediction(tmp_path):
 
 def test_the_network_is_bound_once_for_each_batch_shape(tmp_path, monkeypatch):
     save_own_model(tmp_path / "m")
-    bound = []
+    bound: list[tuple[Any, ...]] = []
     bind = mx.mod.Module.bind
-    monkeypatch.setattr(mx.mod.Module, "bind", lambda self, *a, **k: bound.append(a) or bind(self, *a, **k))
+
+    def recorded(self: Any, *arguments: Any, **named: Any) -> None:
+        bound.append(arguments)
+        bind(self, *arguments, **named)
+
+    monkeypatch.setattr(mx.mod.Module, "bind", recorded)
     predictor = Predictor(tmp_path / "m", batch_size=4)
     for count in (1, 2, 4, 9, 1, 3):
         predictor.predict(random_images(count, width=16, height=10))
@@ -242,10 +248,11 @@ def test_predictions_have_the_score_that_orders_them(tmp_path):
     predictor = Predictor(tmp_path / "m", decoder=Decoder(beam_width=20, top_k=5, length_bonus=0.5))
     first = predictor.read(image)
     predictions = [first, *first.alternatives]
-    scores = [each.score for each in predictions]
-    assert scores == sorted(scores, reverse=True)
-    np.testing.assert_allclose(scores, [each.log_probability + 0.5 * len(each.codes) for each in predictions])
-    assert first.log_probability < predictions[1].log_probability
+    scores = np.array([each.score for each in predictions], np.float64)
+    log_probabilities = np.array([each.log_probability for each in predictions], np.float64)
+    assert scores.tolist() == sorted(scores.tolist(), reverse=True)
+    np.testing.assert_allclose(scores, log_probabilities + [0.5 * len(each.codes) for each in predictions])
+    assert log_probabilities[0] < log_probabilities[1]
     assert predictor.predict([image], confidence=False)[0].score is None
 
 

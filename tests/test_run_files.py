@@ -17,7 +17,7 @@ from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.inference.predictor import Predictor
-from ctc_ocr.training.events import EpochEnd, Progress, ValidationPrediction
+from ctc_ocr.training.events import Callback, EpochEnd, Progress, ValidationPrediction
 from ctc_ocr.training.file_callbacks import History, Pruning, RemoveOldRun, ValidationPredictions
 from ctc_ocr.training.tensorboard import TensorBoard
 from tests.training_runs import epoch_end, make_source, run, training
@@ -145,7 +145,12 @@ def test_existing_files_are_all_files_of_a_run_and_a_new_run_replaces_them(
 
     def go(old: list[Path], settings: Any) -> None:
         with TensorBoard(prefix) as board:
-            callbacks = [RemoveOldRun(prefix, old), History(prefix), ValidationPredictions(prefix), board]
+            callbacks: list[Callback] = [
+                RemoveOldRun(prefix, old),
+                History(prefix),
+                ValidationPredictions(prefix),
+                board,
+            ]
             run(settings, source, tmp_path / "ocr", callbacks=callbacks)
 
     go([], settings)

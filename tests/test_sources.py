@@ -8,6 +8,7 @@ import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -322,8 +323,9 @@ def test_lookups_merge_and_alphabets_are_built_from_labels(tmp_path: Path) -> No
 def test_rows_are_read_one_by_one_as_often_as_asked_for(tmp_path: Path) -> None:
     rows = open_source(table(tmp_path / "many.csv", "".join(f"{number}.png,{number}\n" for number in range(5000))))
     assert rows.total == 5000
-    assert [next(iter(rows)).label for _ in range(2)] == ["0", "0"]
-    assert [row.label for row in rows] == [str(number) for number in range(5000)]
+    firsts = [next(iter(rows)) for _ in range(2)]
+    assert [row.label for row in firsts if isinstance(row, Sample)] == ["0", "0"]
+    assert [row.label for row in rows if isinstance(row, Sample)] == [str(number) for number in range(5000)]
     tracemalloc.start()
     for _ in rows:
         pass
@@ -454,7 +456,8 @@ def test_names_of_sources(registered: Path, monkeypatch: pytest.MonkeyPatch) -> 
         assert (error.value.where, error.value.reason.startswith(reason)) == (where, True)
     with pytest.raises(InputError, match="two letters or more"):
         register_source("c")
-    register_source("wrong")(lambda argument, options: ["a.png"])
+    texts: Any = ["a.png"]
+    register_source("wrong")(lambda argument, options: texts)
     with pytest.raises(TypeError, match="must give Sample and Problem objects, got str"):
         read_source("wrong:")
 

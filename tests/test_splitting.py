@@ -27,7 +27,7 @@ def test_counts_of_any_fractions_are_within_one_of_them() -> None:
     generator = np.random.default_rng(1)
     for count in range(200):
         fractions = generator.dirichlet((1, 1, 1))
-        counts = counts_of_fractions(fractions, count)
+        counts = counts_of_fractions(fractions.tolist(), count)
         assert sum(counts) == count
         assert np.abs(counts - fractions * count).max() < 1
 
@@ -45,7 +45,7 @@ def test_clusters_are_the_connected_components() -> None:
         keys = [generator.integers(0, 12, size=20).tolist() for _ in range(2)]
         expected = set()
         for start in range(20):
-            reached, before = {start}, set()
+            reached, before = {start}, set[int]()
             while reached != before:
                 before = reached
                 reached = {each for each in range(20) if any(key[each] == key[one] for key in keys for one in before)}

@@ -161,7 +161,7 @@ def test_backwards_begins_at_the_last_step_of_each_image() -> None:
 
 def both_directions(generator: np.random.Generator) -> dict[str, np.ndarray]:
     """Parameters of l0_forward and l0_backward, of 5 units over 3 inputs."""
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for direction in ("forward", "backward"):
         drawn = lstm_parameters(generator, 3, 5, 11)
         found |= {f"l0_{direction}_{name}": drawn[f"l0_{name}"] for name in Layer._fields}

@@ -1,4 +1,4 @@
-"""The training command as a person uses it: in a process of its own."""
+"""The training command: signals, terminals and scripts in real processes, the rest in this one."""
 
 import fcntl
 import json
@@ -14,15 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from ctc_ocr.cli import train
+from ctc_ocr.cli import generate, train
+from tests.commands import Done, run_here
 from tests.test_pool import wait_until_gone
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "scripts" / "lstm_ocr_train.py"
 SMALL = [
     "--alphabet=01", "--min_length=1", "--max_length=2", "--draw_width=80", "--width=40", "--height=20",
-    "--num_layers=1", "--num_hidden=16", "--batch_size=8", "--samples_per_epoch=400", "--validation_samples=16",
-    "--warmup_updates=2", "--num_proc=2", "--cpu=1",
+    "--num_layers=1", "--num_hidden=16", "--batch_size=8", "--samples_per_epoch=16", "--validation_samples=16",
+    "--warmup_updates=2", "--renderer=captcha", "--num_proc=1", "--cpu=1",
 ]  # fmt: skip
 
 
@@ -30,7 +31,11 @@ def command(font: str, *arguments: str) -> list[str]:
     return [sys.executable, str(SCRIPT), font, *SMALL, *arguments]
 
 
-def run(folder: Path, font: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def run(folder: Path, font: str, *arguments: str) -> Done:
+    return run_here(train.main, folder, font, *SMALL, *arguments)
+
+
+def run_script(folder: Path, font: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(
         command(font, *arguments), cwd=folder, capture_output=True, text=True, env=environment, timeout=120
@@ -42,8 +47,9 @@ def children(pid: int) -> list[int]:
 
 
 def test_a_run_and_its_log(tmp_path: Path, ubuntu_font: str) -> None:
-    done = run(tmp_path, ubuntu_font, "--num_epoch=1")
+    done = run_script(tmp_path, ubuntu_font, "--num_epoch=1", "--samples_per_epoch=400", "--renderer=fast")
     assert done.returncode == 0, done.stderr
+    assert "\r" not in done.stderr  # a progress bar is for terminals
     for line in (
         r"^\d\d:\d\d:\d\d,\d\d\d Epoch\[0\] Batch \[50\] Speed: [\d.]+ samples/sec accuracy=[\d.]+ loss=[\d.]+$",
         r"Epoch\[0\] Train-accuracy=[\d.]+",
@@ -65,16 +71,16 @@ def test_a_run_and_its_log(tmp_path: Path, ubuntu_font: str) -> None:
 def test_a_prefix_in_use_is_refused_overwritten_or_resumed(tmp_path: Path, ubuntu_font: str) -> None:
     nothing = run(tmp_path, ubuntu_font, "--resume")
     assert (nothing.returncode, "nothing to resume" in nothing.stderr) == (2, True)
-    assert run(tmp_path, ubuntu_font, "--num_epoch=1", "--samples_per_epoch=16").returncode == 0
+    assert run(tmp_path, ubuntu_font, "--num_epoch=1").returncode == 0
     kept = (tmp_path / "ocr-0001.params").read_bytes()
     refused = run(tmp_path, ubuntu_font)
     assert refused.returncode == 2
     assert "--resume" in refused.stderr
     assert "--overwrite" in refused.stderr
     assert (tmp_path / "ocr-0001.params").read_bytes() == kept
-    other = run(tmp_path, ubuntu_font, "--resume", "--alphabet=ab", "--samples_per_epoch=16")
+    other = run(tmp_path, ubuntu_font, "--resume", "--alphabet=ab")
     assert (other.returncode, "the run has alphabet=01, and ab was given" in other.stderr) == (2, True)
-    resumed = run(tmp_path, ubuntu_font, "--resume", "--num_epoch=2", "--samples_per_epoch=16")
+    resumed = run(tmp_path, ubuntu_font, "--resume", "--num_epoch=2")
     assert resumed.returncode == 0, resumed.stderr
     assert "Epoch[1]" in resumed.stderr
     assert "Epoch[0]" not in resumed.stderr
@@ -86,7 +92,7 @@ def test_a_prefix_in_use_is_refused_overwritten_or_resumed(tmp_path: Path, ubunt
     assert (tmp_path / "ocr-0001.params").read_bytes() == kept
     own_config = run(tmp_path, ubuntu_font, "--overwrite", "--config=ocr.json")
     assert (own_config.returncode, "writes this file" in own_config.stderr) == (2, True)
-    replaced = run(tmp_path, ubuntu_font, "--overwrite", "--num_epoch=1", "--samples_per_epoch=16", "--seed=5")
+    replaced = run(tmp_path, ubuntu_font, "--overwrite", "--num_epoch=1", "--seed=5")
     assert replaced.returncode == 0
     assert not (tmp_path / "ocr-0002.params").exists()
     assert (tmp_path / "ocr-0001.params").read_bytes() != kept
@@ -96,7 +102,11 @@ def started(tmp_path: Path, font: str) -> "tuple[subprocess.Popen[str], list[int
     """A long run that has written its first epoch, and the processes below it."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
-        command(font, "--num_epoch=100000"), cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=environment
+        command(font, "--num_epoch=100000", "--samples_per_epoch=400", "--num_proc=2"),
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
     )
     assert process.stderr is not None
     for line in process.stderr:
@@ -116,7 +126,7 @@ def test_ctrl_c_saves_the_run_which_can_be_resumed(tmp_path: Path, ubuntu_font: 
     assert "Traceback" not in said
     assert wait_until_gone(below) == []
     epochs = len(list(tmp_path.glob("*.params")))
-    again = run(tmp_path, ubuntu_font, "--resume", f"--num_epoch={epochs + 1}")
+    again = run(tmp_path, ubuntu_font, "--resume", f"--num_epoch={epochs + 1}", "--samples_per_epoch=400")
     assert again.returncode == 0, again.stderr
     assert f"Epoch[{epochs}] Validation-accuracy" in again.stderr
 
@@ -176,6 +186,7 @@ def test_bad_arguments(
     tmp_path: Path, ubuntu_font: str, capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str
 ) -> None:
     font = [] if arguments[0].endswith(".ttf") else [ubuntu_font]
+    status: int | str | None
     try:
         status = train.main(["--prefix", str(tmp_path / "ocr"), *font, *SMALL[:-1], *arguments])
     except SystemExit as ended:
@@ -185,14 +196,13 @@ def test_bad_arguments(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_progress_bar_on_a_terminal_only(tmp_path: Path, ubuntu_font: str) -> None:
-    plain = run(tmp_path, ubuntu_font, "--num_epoch=1")
-    assert "\r" not in plain.stderr
+def test_progress_bar_on_a_terminal(tmp_path: Path, ubuntu_font: str) -> None:
+    """Without a terminal: see test_a_run_and_its_log."""
     leader, follower = os.openpty()
     fcntl.ioctl(leader, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))  # a terminal of no width shows no bar
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
-        command(ubuntu_font, "--num_epoch=1", "--overwrite"), cwd=tmp_path, stderr=follower, env=environment
+        command(ubuntu_font, "--num_epoch=1", "--samples_per_epoch=160"), cwd=tmp_path, stderr=follower, env=environment
     )
     os.close(follower)
     said = b""
@@ -209,14 +219,11 @@ def test_progress_bar_on_a_terminal_only(tmp_path: Path, ubuntu_font: str) -> No
 
 
 def test_warpctc_trains_and_its_model_is_read_without_the_library(tmp_path: Path, ubuntu_font: str) -> None:
-    done = run(tmp_path, ubuntu_font, "--loss=warpctc", "--num_epoch=1", "--samples_per_epoch=64")
+    done = run(tmp_path, ubuntu_font, "--loss=warpctc", "--num_epoch=1")
     assert done.returncode == 0, done.stderr
     assert "warp-ctc: " in done.stderr
-    assert (
-        run(tmp_path, ubuntu_font, "--loss=warpctc", "--num_epoch=2", "--samples_per_epoch=64", "--resume").returncode
-        == 0
-    )
-    subprocess.run([sys.executable, str(ROOT / "scripts" / "captcha_generator.py"), ubuntu_font, "a.png"], cwd=tmp_path)
+    assert run(tmp_path, ubuntu_font, "--loss=warpctc", "--num_epoch=2", "--resume").returncode == 0
+    assert run_here(generate.main, tmp_path, ubuntu_font, "a.png").returncode == 0
     environment = {**os.environ, "WARPCTC_PATH": str(tmp_path / "nothing")}  # anything that looked for it would fail
     read = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / "lstm_ocr_infer.py"), "a.png"],
@@ -228,7 +235,7 @@ def test_warpctc_trains_and_its_model_is_read_without_the_library(tmp_path: Path
 
 def test_without_warpctc_nothing_is_written(tmp_path: Path, ubuntu_font: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WARPCTC_PATH", str(tmp_path / "nothing"))
-    refused = run(tmp_path, ubuntu_font, "--loss=warpctc", "--prefix=models/ocr")
+    refused = run_script(tmp_path, ubuntu_font, "--loss=warpctc", "--prefix=models/ocr")
     assert refused.returncode == 2
     assert "no warp-ctc library; looked at: " in refused.stderr
     assert "pip install 'ctc_ocr[warpctc]'" in refused.stderr

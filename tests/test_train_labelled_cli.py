@@ -1,11 +1,8 @@
-"""Training on labelled images through the command line: small runs in real processes."""
+"""Training on labelled images through the command line: small runs."""
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +14,8 @@ from ctc_ocr.cli.generate import main as generate
 from ctc_ocr.cli.train import main as train
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.runtime.run_lock import locked_prefix
+from tests.commands import Done, run_here
 
-ROOT = Path(__file__).resolve().parent.parent
 # A network that learns 40 captchas in seconds.
 SMALL = (
     "--preset=word", "--height=16", "--width=64", "--features=8,16", "--kernels=3,3", "--strides=1,1",
@@ -36,11 +33,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory, fonts_folder: Path) -> Path
     return folder / "all"
 
 
-def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "ctc_ocr", "train", *SMALL, *arguments],
-        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=240,
-    )  # fmt: skip
+def run(folder: Path, *arguments: str) -> Done:
+    return run_here(train, folder, *SMALL, *arguments)
 
 
 def test_a_model_learns_labelled_images_and_says_what_they_are(tmp_path: Path, photos: Path) -> None:
@@ -109,7 +103,7 @@ def test_init_from_another_alphabet_and_resume(tmp_path: Path, photos: Path) -> 
     assert train(["--prefix", str(tmp_path / "first"), "--resume", "--num_epoch=2"]) == 2  # --data is forgotten
     for flags, status, said in (
         (["--seed=7"], 2, "the run has other images, or another split"),
-        (["--init_from=tuned"], 2, "--init_from has no effect with --resume"),
+        (["--init_from=tuned"], 2, "--init_from: has no effect with --resume"),
         (["--config=first.json"], 0, "All 2 epochs are done"),
     ):
         again = run(tmp_path, f"--data={photos}", "--num_epoch=2", "--prefix=first", "--resume", *flags)
@@ -160,27 +154,27 @@ def test_impossible_settings_are_refused(tmp_path: Path, photos: Path, capsys: p
     Image.new("L", (40, 20), 200).save(tmp_path / "one" / "a_1.png")
     for arguments, status, said in (
         (["--data", str(photos), "some.ttf"], 2, "a font (some.ttf) and --data: images are either"),
-        (["--lookup", "x.json"], 2, "--lookup has no effect without --data"),
+        (["--lookup", "x.json"], 2, "--lookup: has no effect without --data"),
         ([str(photos)], 2, "expected a font, and these are images; to train on images, name them with --data"),
         ([str(photos / "labels.csv")], 2, "to train on images, name them with --data"),
         (["--data", str(photos), "--prefix", str(tmp_path)], 2, f"it is a folder; {tmp_path}/ocr would be in it"),
-        (["--max_bad", "0.5"], 2, "--max_invalid has no effect without --data"),
+        (["--max_bad", "0.5"], 2, "--max_invalid: has no effect without --data"),
         (["--data", str(photos), "--validation_share=1"], 2, "expected a number between 0 and 1, both excluded"),
-        (["--data", str(photos), "--print_network", "--tensorboard"], 2, "--tensorboard has no effect with --print_"),
-        (["--overfit_batch", "--overwrite"], 2, "--overwrite has no effect with --overfit_batch"),
+        (["--data", str(photos), "--print_network", "--tensorboard"], 2, "--tensorboard: has no effect with --print_"),
+        (["--overfit_batch", "--overwrite"], 2, "--overwrite: has no effect with --overfit_batch"),
         (
             ["--preset", "word"],
             2,
             "keep_ratio, normalise image, augment, samples_per_epoch 0: for labelled images only",
         ),
         (["--channels=3", "--ink=auto"], 2, "channels 3, ink auto: for labelled images only"),
-        (["--data", str(photos), "--renderer=fast"], 2, "--renderer has no effect with --data"),
+        (["--data", str(photos), "--renderer=fast"], 2, "--renderer: has no effect with --data"),
         (["--data", str(photos), "--alphabet=abc", "--lookup=x.json"], 2, "--lookup and --alphabet both set the"),
         (["--data", str(photos), "--alphabet=abb"], 2, "units of an alphabet must be distinct"),
         (["--data", str(photos), "--alphabet=ab"], 1, "of its samples are invalid, more than the accepted 10.0%"),
         (["--data", str(tmp_path / "none")], 2, "No such file"),
         (["--data", str(tmp_path / "one"), "--prefix", str(tmp_path / "x")], 1, "too few to hold out 10% of them"),
-        (["--data", str(photos), "--init_from", str(tmp_path / "no")], 2, "no model under the prefix"),
+        (["--data", str(photos), "--init_from", str(tmp_path / "no")], 2, "no model under this prefix"),
         (["--data", str(photos), "--preset=word", "--kernels=4,3,3,3"], 2, "network.kernels: 4 is even"),
         (["--data", str(photos), "--preset=word", "--height=8"], 2, "too small for these convolutions. Width x height"),
     ):
@@ -197,10 +191,7 @@ def test_a_folder_of_fonts_may_have_a_picture_in_it(tmp_path: Path, fonts_folder
 def test_resume_takes_the_settings_of_the_run(tmp_path: Path, photos: Path) -> None:
     first = run(tmp_path, f"--data={photos}", "--num_epoch=1", "--learning_rate=0.0123", "--keep=7", "--prefix=r")
     assert first.returncode == 0, first.stderr
-    command = [sys.executable, "-m", "ctc_ocr", "train", f"--data={photos}", "--prefix=r", "--resume", "--num_epoch=2"]
-    done = subprocess.run(
-        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
-    )
+    done = run_here(train, tmp_path, f"--data={photos}", "--prefix=r", "--resume", "--num_epoch=2")
     assert done.returncode == 0, done.stderr
     assert "Resuming with num_epoch=2; it was 1 before" in done.stderr
     assert done.stderr.count("Resuming with") == 1

@@ -170,10 +170,10 @@ def test_what_lies_in_the_padding_changes_nothing(loss: str, batch_norm: bool) -
 def test_sizes_are_those_that_the_hyperparameters_tell(
     kernels: tuple[int, ...], strides: tuple[int, ...], pools: tuple[int, ...], keep_ratio: bool
 ) -> None:
-    shape = {"features": (2,) * len(kernels), "kernels": kernels, "strides": strides}
     for batch_norm, width in itertools.product((True, False), (36, 37, 38, 41, 47, 60)):
         network = Network(
-            "crnn", 1, 3, **shape, pool_heights=pools, pool_widths=pools[::-1], batch_norm=batch_norm
+            "crnn", 1, 3, features=(2,) * len(kernels), kernels=kernels, strides=strides, pool_heights=pools,
+            pool_widths=pools[::-1], batch_norm=batch_norm,
         )  # fmt: skip
         data = Data(min_length=1, max_length=1, width=width, height=29, keep_ratio=keep_ratio)
         settings = Hyperparameters(data, network)
@@ -192,15 +192,15 @@ def test_sizes_are_those_that_the_hyperparameters_tell(
                 assert (
                     steps * settings.geometry.columns_per_step >= own > (steps - 1) * settings.geometry.columns_per_step
                 )
-                columns = (steps * settings.geometry.columns_per_step,)
-                assert logits.infer_shape(data=(1, 29, *columns))[1] == [(steps, 1, 5)]
+                shape = (1, 29, steps * settings.geometry.columns_per_step)
+                assert logits.infer_shape(data=shape)[1] == [(steps, 1, 5)]
 
 
 def lines(settings: Hyperparameters, *largest: int) -> Batches:
     """A batch for each of these widths, of lines as wide, or less, or wholly black."""
     generator = np.random.default_rng(2)
     size, height = settings.training.batch_size, settings.data.height
-    arrays = []
+    arrays: list[dict[str, np.ndarray]] = []
     for width in largest:
         pixels = np.zeros((size, height, settings.geometry.full_width), np.uint8)
         pixels[:, :, :width] = generator.integers(0, 256, (size, height, width))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from ctc_ocr.alphabet import required_steps_of_batch
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.losses import warpctc, warpctc_library
 from ctc_ocr.losses.warpctc_library import NAME, WarpCTC, find, load
+from ctc_ocr.runtime.host_memory import host_view
 from ctc_ocr.runtime.mxnet import mx
 from tests.reference_ctc import batch_loss, central_differences
 
@@ -232,13 +234,13 @@ def test_choice_is_logged_once(compiled, tmp_path, caplog):
 
 def test_arrays_are_read_and_written_where_they_are():
     array = mx.nd.zeros((2, 3))
-    view = warpctc.host_view(array)
+    view = host_view(array)
     view[1, 2] = 5
     assert array.asnumpy()[1, 2] == 5
     array[0, 0] = 7
     array.wait_to_read()
     assert view[0, 0] == 7
-    assert warpctc.host_view(mx.nd.array([3], dtype="int32")).dtype == np.int32
+    assert host_view(mx.nd.array([3], dtype="int32")).dtype == np.int32
 
 
 def bound(symbol, logits, labels, grad_req="write", **others):
@@ -330,7 +332,7 @@ def test_old_operators_shapes_are_checked(capfd):
 def test_mxnets_own_operator_is_taken_where_the_build_has_it(monkeypatch):
     """No wheel has it: shown with a stand-in of the same signature, built of operators that wheels have."""
     assert warpctc.built_in_operator(mx.sym) is None
-    given = {}
+    given: dict[str, Any] = {}
 
     def stand_in(data, label, label_length, input_length, name=None):
         given.update(data=data, label=label, label_length=label_length, input_length=input_length)

@@ -1,4 +1,4 @@
-"""What these benchmarks share: running the package's commands with their times, downloads, tables."""
+"""What these benchmarks have in common: running the package's commands with their times, downloads, tables."""
 
 import argparse
 import json
@@ -23,7 +23,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     made.add_argument("--work", type=Path, required=True, help="folder for data, runs and logs; new, or with --reuse")
     made.add_argument("--reuse", action="store_true", help="keep what is in the folder, and do what is missing")
     made.add_argument("--cpu", type=int, default=1, help="threads to train with (default: 1)")
-    made.add_argument("--quick", action="store_true", help="try the way, with figures that mean nothing")
+    made.add_argument("--quick", action="store_true", help="try the commands, with figures of too few images")
     made.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
     return made
 
@@ -41,7 +41,7 @@ class Work:
         return not (self.folder / name).exists()
 
     def command(self, *arguments: str) -> float:
-        """Run `ctc-ocr` and return the seconds it took; what it says goes into a log. Exits if it fails."""
+        """Run `ctc-ocr` and return the seconds it took; its output goes into a log. Exits if it fails."""
         log = self.folder / "commands.log"
         with log.open("a", encoding="utf-8") as file:
             print(f"\n$ ctc-ocr {' '.join(arguments)}", file=file, flush=True)
@@ -125,6 +125,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+
+
+def accuracy_cells(report: dict[str, Any], digits: int) -> tuple[str, str]:
+    """Accuracy with so many digits, and its confidence interval."""
+    low, high = report["confidence_interval"]
+    return f"{report['accuracy']:.{digits}f}", f"{low:.3f} to {high:.3f}"
 
 
 def finish(arguments: argparse.Namespace, shown: str, values: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A captcha that nobody here drew: how many labelled images it takes, with and without a digits model to start from.
+"""A captcha of another package: how many labelled images it takes, with and without a digits model to start from.
 
 The images are those of the package easy-captcha-python (Apache-2.0) as it draws them when nothing is set but digits:
 five of 2 to 9 in colour, in outlines, with a curve and circles across. It draws with `secrets`, so no seed reaches it:
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.own_images.common import ROOT, Work, finish, parser, table
+from benchmarks.own_images.common import ROOT, Work, accuracy_cells, finish, parser, table
 from ctc_ocr.checkpoint import history
 
 PACKAGE = "easy-captcha-python==1.0.0"
@@ -27,16 +27,16 @@ def main() -> None:
     work = Work(arguments)
     counts, test = ((20, 40), 20) if arguments.quick else (COUNTS, TEST)
     digits, epochs = (48, 1) if arguments.quick else (DIGITS, 6)
-    # As many steps whatever the number of images, so that only that differs.
+    # As many updates whatever the number of images, so that only that differs.
     own = ("--num_epoch=1", "--samples_per_epoch=64") if arguments.quick else (
         "--num_epoch=30", "--samples_per_epoch=1000")  # fmt: skip
     for folder, count in (("pool", max(counts)), ("test", test)):
         if work.missing(folder):
             write(work.folder / folder, count, captchas(work))
-    if work.missing("drawn"):
-        work.command("generate", FONT, f"--count={digits}", "--output_dir=drawn", "--min_length=4", "--max_length=6",
-                     "--width=160", "--height=60", "--seed=5")  # fmt: skip
-    seconds = {"digits": work.train("digits/ocr", "--data=drawn", f"--num_epoch={epochs}")}
+    if work.missing("generated"):
+        work.command("generate", FONT, f"--count={digits}", "--output_dir=generated", "--min_length=4",
+                     "--max_length=6", "--width=160", "--height=60", "--seed=5")  # fmt: skip
+    seconds = {"digits": work.train("digits/ocr", "--data=generated", f"--num_epoch={epochs}")}
     reports = {"digits, 0": work.evaluate("digits/ocr", "test")}
     for count in counts:
         first(work.folder / "pool", count)
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _shown(work: Work, counts: tuple[int, ...], seconds: dict[str, float], reports: dict[str, Any]) -> str:
-    rows = [(0, "0 (nothing is learned)", _read(reports["digits, 0"]), "-", "-")]
+    rows: list[tuple[object, ...]] = [(0, "0 (untrained)", _read(reports["digits, 0"]), "-", "-")]
     for count in counts:
         names = (f"nothing, {count}", f"digits, {count}")
         rows.append(
@@ -59,13 +59,13 @@ def _shown(work: Work, counts: tuple[int, ...], seconds: dict[str, float], repor
     accuracy = history.read(work.folder / "digits/ocr")[-1].validation_accuracy
     return (
         f"The digits model took {seconds['digits'] / 60:.1f} minutes, and reads {accuracy:.4f} of the captchas "
-        f"that were held back.\n\n{table(head, rows)}"
+        f"that were held out.\n\n{table(head, rows)}"
     )
 
 
 def _read(report: dict[str, Any]) -> str:
-    low, high = report["interval"]
-    return f"{report['accuracy']:.3f} ({low:.3f} to {high:.3f})"
+    accuracy, interval = accuracy_cells(report, 3)
+    return f"{accuracy} ({interval})"
 
 
 def captchas(work: Work) -> Any:

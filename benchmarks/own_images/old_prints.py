@@ -21,7 +21,7 @@ def main() -> None:
     work = Work(arguments)
     if work.missing("lines/train.csv"):
         work.command("data", "split", str(arguments.data.resolve()), "lines", "--group", "^(.*)_",
-                     "--test_groups", TEST_WORKS, "--shares", "0.9,0.1,0", "--unicode_form", "NFC")  # fmt: skip
+                     "--test_groups", TEST_WORKS, "--fractions", "0.9,0.1,0", "--unicode_form", "NFC")  # fmt: skip
     count = 60 if arguments.quick else arguments.rendered
     if work.missing("rendered"):
         write(work.folder / "rendered", _texts(work, count), _styles(work), seed=1)
@@ -29,7 +29,7 @@ def main() -> None:
     own = ("--data=lines/train.csv", "--validation=lines/validation.csv", "--preset=line", *few)
     seconds = {
         "nothing": work.train("nothing/ocr", *own),
-        "rendered": work.train("rendered_run/ocr", "--data=rendered", "--preset=line", "--validation_share=0.03",
+        "rendered": work.train("rendered_run/ocr", "--data=rendered", "--preset=line", "--validation_fraction=0.03",
                                "--num_epoch=4", *few),
     }  # fmt: skip
     seconds["fine"] = work.train("fine/ocr", *own, "--init_from=rendered_run/ocr", "--learning_rate=0.002")
@@ -39,7 +39,7 @@ def main() -> None:
         ("rendered lines only", seconds["rendered"], reports["rendered_run"]),
         ("own lines, after rendered ones", seconds["fine"], reports["fine"]),
     ]
-    shown = table(("trained on", "minutes", "CER of the test works", "lines without a mistake"),
+    shown = table(("trained on", "minutes", "CER of the test works", "accuracy"),
                   [(name, f"{time / 60:.1f}", f"{report['cer']:.4f}", f"{report['accuracy']:.3f}")
                    for name, time, report in rows])  # fmt: skip
     curves = {name: work.best_cer(f"{name}/ocr") for name in ("nothing", "fine")}

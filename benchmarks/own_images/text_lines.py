@@ -38,7 +38,7 @@ def main() -> None:
     reports = {part: work.evaluate("run/ocr", part) for part in ("other_size", "other_font")}
     rows = [(part.replace("_", " "), report["samples"], f"{report['cer']:.4f}", f"{report['accuracy']:.3f}")
             for part, report in reports.items()]  # fmt: skip
-    shown = table(("lines in", "lines", "CER", "without a mistake"), rows)
+    shown = table(("lines in", "lines", "CER", "accuracy"), rows)
     finish(arguments, f"Trained for {seconds / 60:.1f} minutes.\n\n{shown}", {"seconds": seconds, "reports": reports})
 
 

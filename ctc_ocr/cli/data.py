@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ctc_ocr.alphabet import write_lookup
 from ctc_ocr.cli import data_split
-from ctc_ocr.cli.common import add_hyperparameters, add_import, add_version, integer, run
+from ctc_ocr.cli.arguments import add_hyperparameters, add_import, add_version, integer
 from ctc_ocr.cli.data_options import (
     add_network,
     add_source,
@@ -16,6 +16,7 @@ from ctc_ocr.cli.data_options import (
     print_invalid,
     source_options,
 )
+from ctc_ocr.cli.running import run
 from ctc_ocr.config.hyperparameters import options
 from ctc_ocr.config.sections import Augmentation
 from ctc_ocr.datasets.checking import check_source

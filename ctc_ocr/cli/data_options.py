@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ctc_ocr.alphabet import Alphabet, read_lookups
-from ctc_ocr.cli.common import integer
+from ctc_ocr.cli.arguments import integer
 from ctc_ocr.config import presets
 from ctc_ocr.config.hyperparameters import Hyperparameters, options, read_sections
 from ctc_ocr.datasets.samples import Problem, SourceOptions
@@ -25,7 +25,7 @@ def add_source(parser: argparse.ArgumentParser) -> None:
         "source",
         metavar="SOURCE",
         help="folder of labelled images, CSV file, RecordIO pack (.rec), or NAME:ARGUMENT of a registered source; see "
-        "docs/data.md",
+        "docs/reference/data_formats.md",
     )
     add_label_options(parser.add_argument_group("how labels are found (default: recognised from the source)"))
 

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from ctc_ocr.cli.common import integer, integers
+from ctc_ocr.cli.arguments import integer, integers
 from ctc_ocr.cli.data_options import add_source, print_invalid, source_options
 from ctc_ocr.datasets.splitting import DEFAULT_FRACTIONS, PARTS, Split, SplitOptions, split_source
 from ctc_ocr.runtime.progress import shown_progress

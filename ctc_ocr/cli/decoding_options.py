@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ctc_ocr.cli.common import integer
+from ctc_ocr.cli.arguments import integer
 from ctc_ocr.decoding.beam_search import MAX_WIDTH
 from ctc_ocr.decoding.decoder import DEFAULT_BEAM_WIDTH, BoundDecoder, Decoder
 from ctc_ocr.decoding.language_model import MAX_ORDER

@@ -6,17 +6,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ctc_ocr.cli.common import add_device_options, add_import, add_version, fraction, refuse_inputs, run
+from ctc_ocr.cli.arguments import add_device_options, add_import, add_version, fraction
 from ctc_ocr.cli.data_options import add_source, progress_bar, refuse_existing, source_options
 from ctc_ocr.cli.decoding_options import add_decoding, decoder, warn_of_skipped_words
 from ctc_ocr.cli.evaluation_table import table
 from ctc_ocr.cli.model_options import add_epoch, add_ink, warn_of_inverted
+from ctc_ocr.cli.running import refuse_inputs, run
 from ctc_ocr.errors import RunError
 from ctc_ocr.runtime.atomic_files import is_device, replacing
 from ctc_ocr.runtime.threads import set_threads
 
 if TYPE_CHECKING:
-    from ctc_ocr.inference.evaluate import EvaluationResult
+    from ctc_ocr.inference.evaluate import Evaluation
 
 PROG = "ctc-ocr evaluate"
 
@@ -55,19 +56,19 @@ def _evaluate(argv: list[str]) -> int:
     if arguments.report:
         _check_report(arguments)
     set_threads(arguments.cpu)
-    result = _result(arguments)
-    for error in result.invalid:
+    evaluation = _evaluation(arguments)
+    for error in evaluation.invalid:
         print(f"{PROG}: invalid sample: {error}", file=sys.stderr)
-    if result.num_invalid > len(result.invalid):
-        print(f"{PROG}: {result.num_invalid - len(result.invalid)} more invalid samples", file=sys.stderr)
-    warn_of_inverted(result.num_inverted, result.ink, PROG)
-    if not result.num_samples:
-        raise RunError(f"none of its {result.num_invalid} samples is valid", arguments.source)
-    text = json.dumps(result.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-    print(text if arguments.json else table(result.report))
+    if evaluation.num_invalid > len(evaluation.invalid):
+        print(f"{PROG}: {evaluation.num_invalid - len(evaluation.invalid)} more invalid samples", file=sys.stderr)
+    warn_of_inverted(evaluation.num_inverted, evaluation.ink, PROG)
+    if not evaluation.num_samples:
+        raise RunError(f"none of its {evaluation.num_invalid} samples is valid", arguments.source)
+    text = json.dumps(evaluation.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+    print(text if arguments.json else table(evaluation.result))
     if arguments.report:
         _write(arguments.report, f"{text}\n")
-    return 1 if result.num_invalid else 0
+    return 1 if evaluation.num_invalid else 0
 
 
 def _check_report(arguments: argparse.Namespace) -> None:
@@ -76,7 +77,7 @@ def _check_report(arguments: argparse.Namespace) -> None:
         refuse_existing([arguments.report], overwrite=True)
 
 
-def _result(arguments: argparse.Namespace) -> "EvaluationResult":
+def _evaluation(arguments: argparse.Namespace) -> "Evaluation":
     # MXNet reads the number of threads when it is imported, so not above.
     from ctc_ocr.inference.evaluate import evaluate
     from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor

@@ -1,96 +1,101 @@
-"""An evaluation's report as short tables of aligned text."""
+"""The result of an evaluation as short tables of aligned text."""
 
 import math
 from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Decimal
-from typing import Any
 
-from ctc_ocr.evaluation.report import Report
+from ctc_ocr.evaluation.result import (
+    Accuracy,
+    Confusion,
+    CoveragePoint,
+    EvaluationResult,
+    LengthAccuracy,
+    ThresholdAccuracy,
+)
 
 COVERAGES = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8, 0.5)
-LENGTHS, CONFUSIONS, UNITS = 12, 12, 10  # rows at the most
+MAX_LENGTHS, MAX_CONFUSIONS, MAX_UNITS = 12, 12, 10
 
 
-def table(report: Report) -> str:
-    """The whole report, without a line end at its end."""
-    parts = [_overall(report), _by_length(report["by_length"])]
-    if report["confusions"]:
-        parts.append(_confusions(report))
-    parts.append(_coverage(report))
+def table(result: EvaluationResult) -> str:
+    """The result, without a newline at the end."""
+    parts = [_summary(result), _by_length(result.by_length)]
+    if result.confusions:
+        parts.append(_confusions(result.confusions))
+    parts.append(_coverage(result.coverage, result.min_confidence))
     return "\n\n".join(parts)
 
 
-def _overall(report: Report) -> str:
-    kinds = ", ".join(f"{report[kind]} {kind}" for kind in ("replaced", "missed", "inserted"))
-    edits = f"{report['edits']} edits of {report['units']} units: {kinds}"
+def _summary(result: EvaluationResult) -> str:
+    kinds = f"substitutions {result.substitutions}, deletions {result.deletions}, insertions {result.insertions}"
     rows = [
-        ["read exactly", _share(report["accuracy"]), _counted(report)],
-        ["character error rate", _share(report["cer"]), edits],
-        ["LCS ratio", _share(report["lcs_ratio"]), ""],
-        ["calibration error", _share(report["calibration_error"]), ""],
+        ["accuracy", _fraction(result.accuracy), _counts(result)],
+        ["character error rate", _fraction(result.cer), f"{result.edits} edits in {result.units} units: {kinds}"],
+        ["LCS ratio", _fraction(result.lcs_ratio), ""],
+        ["expected calibration error", _fraction(result.expected_calibration_error), ""],
     ]
-    if report["with_repeats"]["samples"]:
-        rows.append(["with repeats", _share(report["with_repeats"]["accuracy"]), _counted(report["with_repeats"])])
-    outside = report["outside_alphabet"]
-    if outside["samples"]:
-        units = ", ".join(f"{unit!r} {count}" for unit, count in list(outside["units"].items())[:UNITS])
-        rows.append(["outside the alphabet", "", f"{outside['samples']} images, so wrong: {units}"])
+    if result.with_repeats.samples:
+        rows.append(["accuracy with repeats", _fraction(result.with_repeats.accuracy), _counts(result.with_repeats)])
+    outside = result.outside_alphabet
+    if outside.samples:
+        units = ", ".join(f"{unit!r} {count}" for unit, count in list(outside.units.items())[:MAX_UNITS])
+        rows.append(["outside the alphabet", "", f"{outside.samples} labels, never correct: {units}"])
     return _aligned(rows, "<><")
 
 
-def _counted(share: Report) -> str:
-    low, high = share["interval"]
-    return f"{share['right']} of {share['samples']}, 95 % interval {low:.4f} to {high:.4f}"
+def _counts(accuracy: Accuracy) -> str:
+    low, high = accuracy.confidence_interval
+    return f"{accuracy.correct} of {accuracy.samples}, 95 % confidence interval {low:.4f} to {high:.4f}"
 
 
-def _by_length(lengths: list[Report]) -> str:
-    """A row a length, or where there are many, a row for some neighbouring ones."""
-    size = -(-len(lengths) // LENGTHS)
-    rows = [["length", "images", "right", "accuracy"]]
+def _by_length(lengths: Sequence[LengthAccuracy]) -> str:
+    """A row for each length of labels, or for a range of lengths if there are many."""
+    rows = [["length", "images", "correct", "accuracy"]]
+    size = -(-len(lengths) // MAX_LENGTHS)
     for start in range(0, len(lengths), max(size, 1)):
-        merged = lengths[start : start + size]
-        samples, right = (sum(each[name] for each in merged) for name in ("samples", "right"))
-        first, last = merged[0]["length"], merged[-1]["length"]
-        named = str(first) if first == last else f"{first} to {last}"
-        rows.append([named, str(samples), str(right), _share(right / samples)])
+        part = lengths[start : start + size]
+        samples, correct = sum(each.samples for each in part), sum(each.correct for each in part)
+        first, last = part[0].length, part[-1].length
+        name = str(first) if first == last else f"{first} to {last}"
+        rows.append([name, str(samples), str(correct), _fraction(correct / samples)])
     return _aligned(rows, ">>>>")
 
 
-def _confusions(report: Report) -> str:
-    rows = [["true", "read", "times"]]
-    for each in report["confusions"][:CONFUSIONS]:
-        shown = ["-" if each[name] is None else repr(each[name]) for name in ("truth", "read")]
-        rows.append([*shown, str(each["count"])])
+def _confusions(confusions: Sequence[Confusion]) -> str:
+    rows = [["label", "predicted", "count"]]
+    for each in confusions[:MAX_CONFUSIONS]:
+        units = ["-" if unit is None else repr(unit) for unit in (each.label, each.predicted)]
+        rows.append([*units, str(each.count)])
     return _aligned(rows, "<<>")
 
 
-def _coverage(report: Report) -> str:
-    """What is left, and how much of it is right, where readings below a confidence are refused."""
-    rows, shown = [["confidence", "answered", "right of these"]], []
+def _coverage(points: Sequence[CoveragePoint], min_confidence: ThresholdAccuracy) -> str:
+    """What is left, and its accuracy, if predictions below a confidence are rejected."""
+    chosen: list[CoveragePoint | ThresholdAccuracy] = []
     for coverage in COVERAGES:
-        row = [each for each in report["coverage"] if each["coverage"] >= coverage][-1:]
-        shown += [each for each in row if each not in shown]
-    asked = report["min_confidence"]
-    if asked["threshold"] > 0:
-        shown.append(asked)
-    for each in shown:
-        rows.append([_rounded_down(each["threshold"]), *(_share(each[name]) for name in ("coverage", "accuracy"))])
+        last = [point for point in points if point.coverage >= coverage][-1:]
+        chosen += [point for point in last if point not in chosen]
+    if min_confidence.threshold > 0:
+        chosen.append(min_confidence)
+    rows = [["confidence", "coverage", "accuracy"]]
+    rows += [[_rounded_down(each.threshold), _fraction(each.coverage), _fraction(each.accuracy)] for each in chosen]
     return _aligned(rows, ">>>")
 
 
 def _rounded_down(threshold: float) -> str:
-    """A number that, given to --min_confidence, refuses nothing more."""
-    nearer_end = min(threshold, 1 - threshold)
-    digits = 3 - math.floor(math.log10(nearer_end)) if nearer_end > 0 else 0  # four that count: near 1, after its nines
+    """A short number that, given to --min_confidence, rejects no more than the threshold."""
+    distance = min(threshold, 1 - threshold)
+    digits = 3 - math.floor(math.log10(distance)) if distance > 0 else 0  # four significant ones: near 1, after its 9s
     rounded = Decimal(repr(threshold)).quantize(Decimal(1).scaleb(-digits), ROUND_FLOOR)
     return f"{rounded.normalize():f}"
 
 
-def _share(value: float | None) -> str:
+def _fraction(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def _aligned(rows: Sequence[Sequence[Any]], sides: str) -> str:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(sides))]
-    formats = [f"{{:{side}{width}}}" for side, width in zip(sides, widths, strict=True)]
+def _aligned(rows: Sequence[Sequence[str]], alignments: str) -> str:
+    """Lines with a column for each alignment, `<` or `>`."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(alignments))]
+    formats = [f"{{:{side}{width}}}" for side, width in zip(alignments, widths, strict=True)]
     return "\n".join("  ".join(formats).format(*row).rstrip() for row in rows)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import cv2
 
-from ctc_ocr.cli.common import add_hyperparameters, add_version, integer, run
+from ctc_ocr.cli.arguments import add_hyperparameters, add_import, add_version, integer
+from ctc_ocr.cli.running import run
 from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.captcha_files import FORMATS, CaptchaWriter
 from ctc_ocr.datasets.labels_csv import LABELS_FILE
@@ -35,31 +36,37 @@ def _generate(argv: list[str]) -> int:
     return 0
 
 
-def _parse(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
         prog=PROG,
         usage="%(prog)s FONT OUTPUT [--num TEXT] [options]\n"
         "       %(prog)s [FONT] --count N --output_dir DIR [options]",
         description="Write one captcha, or a folder of captchas with labels.csv.",
     )
-    parser.add_argument("font", nargs="?", metavar="FONT", help="font file or folder of fonts")
-    parser.add_argument("output", nargs="?", metavar="OUTPUT", help=f"image file: {', '.join(FORMATS)}")
-    one = parser.add_argument_group("one captcha")
+    made.add_argument("font", nargs="?", metavar="FONT", help="font file or folder of fonts")
+    made.add_argument("output", nargs="?", metavar="OUTPUT", help=f"image file: {', '.join(FORMATS)}")
+    one = made.add_argument_group("one captcha")
     one.add_argument("--num", metavar="TEXT", help="its text (default: random)")
-    many = parser.add_argument_group("many captchas")
+    many = made.add_argument_group("many captchas")
     many.add_argument("--count", type=integer(1), metavar="N", help="number of captchas")
     many.add_argument("--output_dir", metavar="DIR", help="folder for the images and labels.csv; created if missing")
     many.add_argument("--format", choices=FORMATS, help="file format (default: png)")
     many.add_argument("--num_proc", type=integer(1), metavar="N", help="number of image processes (default: 1)")
     many.add_argument("--overwrite", action="store_true", help="replace what an earlier run wrote to DIR")
-    images = parser.add_argument_group("texts and images")
+    images = made.add_argument_group("texts and images")
     add_hyperparameters(images, DATA_OPTIONS)
     images.add_argument(
         "--seed", type=int, help="the same seed gives the same images (default: a new one, which is printed)"
     )
-    add_version(parser)
-    arguments = parser.parse_intermixed_args(argv)
-    _check_mode(parser, arguments)
+    add_import(made)
+    add_version(made)
+    return made
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    made = parser()
+    arguments = made.parse_intermixed_args(argv)
+    _check_mode(made, arguments)
     return arguments
 
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from ctc_ocr.cli.common import add_device_options, add_import, add_version, fraction, refuse_inputs, run
+from ctc_ocr.cli.arguments import add_device_options, add_import, add_version, fraction
 from ctc_ocr.cli.data_options import refuse_existing
 from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder, warn_of_skipped_words
 from ctc_ocr.cli.model_options import add_epoch, add_ink, warn_of_inverted
+from ctc_ocr.cli.running import refuse_inputs, run
 from ctc_ocr.cli.shown_predictions import REJECTED_TEXT, Format, is_rejected
 from ctc_ocr.datasets.labels_csv import read_labels
 from ctc_ocr.errors import InputError
@@ -104,7 +105,7 @@ def _images(arguments: argparse.Namespace) -> list[ListedImage]:
     if arguments.out:
         _check_out(arguments)
     elif arguments.overwrite:
-        raise InputError("--overwrite has no effect without --out")
+        raise InputError("has no effect without --out", "--overwrite")
     if arguments.csv:
         return read_image_list(arguments.csv)
     return [ListedImage(str(path), path) for path in find_images(arguments.images)]
@@ -188,7 +189,7 @@ def _summary(tally: Tally, num_rejected: int) -> str:
     """Of the images with labels. A rejected prediction is neither correct nor incorrect."""
     accuracy = f" ({tally.accuracy:.4f})" if tally.count else ""
     rejected = f", {num_rejected} rejected" if num_rejected else ""
-    return f"{tally.exact} of {tally.count} correct{accuracy}{rejected}"
+    return f"{tally.correct} of {tally.count} correct{accuracy}{rejected}"
 
 
 def _with_progress(results: Results, total: int, batch_size: int) -> Results:

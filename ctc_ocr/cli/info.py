@@ -8,7 +8,8 @@ import importlib.metadata
 import os
 import platform
 
-from ctc_ocr.cli.common import add_version, run
+from ctc_ocr.cli.arguments import add_version
+from ctc_ocr.cli.running import run
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.threads import available_cores
 from ctc_ocr.version import __version__
@@ -40,10 +41,14 @@ def main(argv: list[str] | None = None) -> int:
     return run(PROG, _info, argv)
 
 
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog=PROG, description="Versions, MXNet's features, threads, GPUs.")
+    add_version(made)
+    return made
+
+
 def _info(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog=PROG, description="Versions, MXNet's features, threads, GPUs.")
-    add_version(parser)
-    parser.parse_args(argv)
+    parser().parse_args(argv)
     _row("ctc_ocr", __version__)
     _row("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     _row("cores", str(available_cores()))

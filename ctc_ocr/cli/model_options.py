@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from ctc_ocr.checkpoint.run_files import BEST, NEWEST, Epoch
+from ctc_ocr.checkpoint.run_files import BEST, DEFAULT_EPOCH, NEWEST, Epoch
 
 EPOCH_NAMES: tuple[Epoch, ...] = (BEST, NEWEST)
 
@@ -13,7 +13,7 @@ def add_epoch(parser: argparse.ArgumentParser) -> None:
         "--epoch",
         type=_epoch,
         metavar="N",
-        help=f"epoch of the model: a number, {BEST} (by validation) or {NEWEST} (default: {NEWEST})",
+        help=f"epoch of the model: a number, {BEST} (by validation) or {NEWEST} (default: {DEFAULT_EPOCH})",
     )
 
 

@@ -4,8 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from ctc_ocr.cli.common import (
-    INTERRUPTED,
+from ctc_ocr.cli.arguments import (
     MAX_THREADS,
     add_hyperparameters,
     add_import,
@@ -13,8 +12,6 @@ from ctc_ocr.cli.common import (
     fraction,
     integer,
     non_empty,
-    run,
-    set_up_logging,
 )
 from ctc_ocr.cli.data_options import (
     LABEL_OPTIONS,
@@ -24,6 +21,7 @@ from ctc_ocr.cli.data_options import (
     hyperparameters,
     source_options,
 )
+from ctc_ocr.cli.running import INTERRUPTED, run, set_up_logging
 from ctc_ocr.config import presets
 from ctc_ocr.config.hyperparameters import options
 from ctc_ocr.errors import InputError, RunError
@@ -76,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     num_proc = max(1, available_cores() // 2)
     made.add_argument(
         "--num_proc", type=integer(1, MAX_PROCESSES), default=num_proc,
-        help=f"image processes: they render, read and augment images (default: {num_proc})",
+        help="image processes: they render, read and augment images (default: half the cores)",
     )  # fmt: skip
     device = made.add_mutually_exclusive_group()
     device.add_argument(
@@ -174,17 +172,17 @@ def _refuse_without_effect(arguments: argparse.Namespace) -> None:
     for mode in ("overfit_batch", "print_network"):
         for name in ("resume", "overwrite", "tensorboard", *(["init_from"] if mode == "print_network" else [])):
             if getattr(arguments, mode) and getattr(arguments, name):
-                raise InputError(f"--{name} has no effect with --{mode}, which saves nothing")
+                raise InputError(f"has no effect with --{mode}, which saves nothing", f"--{name}")
     if arguments.data is None:
         defaults = parser().parse_args([])
         given = [name for name in OF_LABELLED if getattr(arguments, name) != getattr(defaults, name)]
         if given:
-            raise InputError(f"--{given[0]} has no effect without --data")
+            raise InputError("has no effect without --data", f"--{given[0]}")
     else:
         if arguments.font:
             raise InputError(f"a font ({arguments.font}) and --data: images are either generated or labelled")
         if given := [name for name in OF_CAPTCHAS if name in arguments]:
-            raise InputError(f"--{given[0]} has no effect with --data, which generates no captchas")
+            raise InputError("has no effect with --data, which generates no captchas", f"--{given[0]}")
     if arguments.config and not arguments.resume:
         _refuse_replaced_config(arguments)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from ctc_ocr.config.architectures import ARCHITECTURES
+from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.config.sections import Data, Network
 
 BATCH_WIDTHS = 16
@@ -39,7 +39,7 @@ class Geometry:
     @cached_property
     def columns_per_step(self) -> int:
         """Image columns per time step."""
-        return ARCHITECTURES.get(self.network.architecture).columns_per_step(self.network)
+        return int(ARCHITECTURES.get(self.network.architecture).columns_per_step(self.network))
 
     @property
     def full_width(self) -> int:

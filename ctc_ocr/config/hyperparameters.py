@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from ctc_ocr.alphabet import Alphabet, required_steps
-from ctc_ocr.config.architectures import ARCHITECTURES
 from ctc_ocr.config.geometry import Geometry
+from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.config.schema import Option, check_section, options_of, refuse_unknown, section_from_dict
 from ctc_ocr.config.sections import Augmentation, Data, Network, Training
 from ctc_ocr.errors import InputError

@@ -1,15 +1,13 @@
-"""Renderers by name. The classes themselves are in rendering/, and are imported when they are asked for."""
+"""What a renderer is. The built-in ones are in rendering/."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr.registry import Registry
-
-if TYPE_CHECKING:
-    from ctc_ocr.config.sections import Data
+from ctc_ocr.config.registries import RENDERERS
+from ctc_ocr.config.sections import Data
 
 
 class BatchRenderer(Protocol):
@@ -19,11 +17,7 @@ class BatchRenderer(Protocol):
 
 
 # What a name stands for: a function, or a class, that makes a renderer of font files and hyperparameters.
-MakeRenderer = Callable[[tuple[str, ...], "Data"], BatchRenderer]
-
-RENDERERS: Registry[MakeRenderer] = Registry(
-    "renderer", {"fast": "ctc_ocr.rendering.factory:make_fast", "captcha": "ctc_ocr.rendering.factory:make_captcha"}
-)
+MakeRenderer = Callable[[tuple[str, ...], Data], BatchRenderer]
 
 
 def register_renderer(name: str) -> Callable[[MakeRenderer], MakeRenderer]:

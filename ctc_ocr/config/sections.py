@@ -5,8 +5,7 @@ These dataclasses are the one list of them: the command line takes its flags, de
 
 from dataclasses import dataclass
 
-from ctc_ocr.config.architectures import ARCHITECTURES
-from ctc_ocr.config.renderers import RENDERERS
+from ctc_ocr.config.registries import ARCHITECTURES, RENDERERS
 from ctc_ocr.config.schema import MAX_SIZE, Integers, option
 
 LSTM, CRNN, AUGMENT = {"architecture": ("lstm",)}, {"architecture": ("crnn",)}, {"augment": (True,)}

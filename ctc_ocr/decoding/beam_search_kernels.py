@@ -104,8 +104,8 @@ def add_child(tree, node, code, child, ngrams, lm_weight, length_bonus, words):
 
 @compiled
 def extendable(beam, tree, position, code):
-    """Log probability of the alignments of a prefix that a step with this class extends by a unit: all of them, or,
-    where the code repeats the prefix's last unit, those that end in a blank."""
+    """Log probability of those alignments of a prefix after which `code` is a new unit: all, or, where it repeats the
+    prefix's last unit, those that end in a blank."""
     if tree.codes[beam.nodes[position]] == code:
         return beam.blank_log_probs[position]
     return beam.log_probs[position]
@@ -119,11 +119,12 @@ def stay(beam, tree, class_log_probs, steps_left, words):
     A prefix gets its last unit again, or from its parent, if that is in the beam too. Alignments that cannot become
     words in the steps left are dropped: else they could fill the beam until the end.
     """
-    size = len(beam.nodes)
-    blank_log_probs, unit_log_probs = np.empty(size), np.full(size, LOG_ZERO)
-    for position in range(size):
-        node = beam.nodes[position]
-        blank_log_probs[position] = beam.log_probs[position] + class_log_probs[BLANK]
+    nodes, beam_log_probs = beam.nodes, beam.log_probs
+    blank_log_probs, unit_log_probs = np.empty(len(nodes)), np.empty(len(nodes))
+    for position in range(len(nodes)):
+        node = nodes[position]
+        blank_log_probs[position] = beam_log_probs[position] + class_log_probs[BLANK]
+        unit_log_probs[position] = LOG_ZERO
         if node != ROOT:
             code = tree.codes[node]
             before = beam.unit_log_probs[position]
@@ -141,23 +142,27 @@ def stay(beam, tree, class_log_probs, steps_left, words):
 
 @compiled
 def best_candidates(beam, tree, stayed, class_log_probs, steps_left, width, ngrams, lm_weight, length_bonus, words):
-    """The best `width` prefixes after a step, as a heap of (score, position in the beam, code): the prefix there,
-    extended by a unit, or itself for BLANK, with the log probabilities `stayed`.
+    """The best `width` prefixes after a step, as a heap of (score, position in the beam, code): the prefix at this
+    position extended by a unit, or, for BLANK, the prefix itself. `stayed` is what `stay` gives.
 
-    Pruning is exact: a unit raises the score of a prefix by no more than its own log probability and the length bonus,
-    so what cannot get among the best by that is skipped.
+    Pruning is exact: a unit adds its log probability, which the language model can only lower, and the length bonus.
+    Extensions that cannot be among the best even so are skipped.
     """
+    # Taken out of their tuples once: numba counts references each time.
     nodes, beam_log_probs, fusion_scores = beam.nodes, beam.log_probs, tree.fusion_scores
+    blank_log_probs, unit_log_probs = stayed
     heap = [(0.0, 0, 0) for _ in range(0)]
     for position in range(len(nodes)):
-        score = log_add(stayed[0][position], stayed[1][position]) + fusion_scores[nodes[position]]
+        score = log_add(blank_log_probs[position], unit_log_probs[position]) + fusion_scores[nodes[position]]
         if score > LOG_ZERO:
             heapq.heappush(heap, (score, position, BLANK))
     threshold = heap[0][0] if len(heap) == width else LOG_ZERO
     max_bonus = max(length_bonus, 0.0)
     best = beam_log_probs[0] + fusion_scores[nodes[0]] + max_bonus
-    codes = np.flatnonzero(best + class_log_probs[1:] > threshold) + 1
-    for code in codes[np.argsort(-class_log_probs[codes])]:
+    codes = np.flatnonzero(class_log_probs[1:] > threshold - best) + 1
+    if len(codes) > 1:  # in most steps of a clear image it is not
+        codes = codes[np.argsort(-class_log_probs[codes])]
+    for code in codes:
         for position in range(len(nodes)):
             node = nodes[position]
             gain = class_log_probs[code] + fusion_scores[node]
@@ -189,28 +194,29 @@ def best_candidates(beam, tree, stayed, class_log_probs, steps_left, width, ngra
 def next_beam(heap, beam, tree, stayed, class_log_probs, num_nodes, ngrams, lm_weight, length_bonus, words):
     """(beam of the candidates in the heap, number of nodes of the tree, to which new prefixes are added)."""
     size = len(heap)
-    after = Beam(np.empty(size, np.int64), np.empty(size), np.empty(size), np.full(size, LOG_ZERO))
+    nodes_before, (blanks_stayed, units_stayed) = beam.nodes, stayed
+    nodes = np.empty(size, np.int64)
+    log_probs, blank_log_probs, unit_log_probs = np.empty(size), np.empty(size), np.empty(size)
     for position in range(size - 1, -1, -1):  # the heap gives the lowest score first
         _, before, code = heapq.heappop(heap)
-        node = beam.nodes[before]
+        node = nodes_before[before]
         if code == BLANK:
-            after.nodes[position] = node
-            after.blank_log_probs[position], after.unit_log_probs[position] = stayed[0][before], stayed[1][before]
+            blank, unit = blanks_stayed[before], units_stayed[before]
         else:
+            blank, unit = LOG_ZERO, extendable(beam, tree, before, code) + class_log_probs[code]
             child = find_child(tree, node, code)
             if child == NONE:  # else it was in the beam earlier
                 child = num_nodes
                 add_child(tree, node, code, child, ngrams, lm_weight, length_bonus, words)
                 num_nodes += 1
-            after.nodes[position] = child
-            after.blank_log_probs[position] = LOG_ZERO
-            after.unit_log_probs[position] = extendable(beam, tree, before, code) + class_log_probs[code]
-        after.log_probs[position] = log_add(after.blank_log_probs[position], after.unit_log_probs[position])
-    for node in beam.nodes:
+            node = child
+        nodes[position], log_probs[position] = node, log_add(blank, unit)
+        blank_log_probs[position], unit_log_probs[position] = blank, unit
+    for node in nodes_before:
         tree.positions[node] = NONE
     for position in range(size):
-        tree.positions[after.nodes[position]] = position
-    return after, num_nodes
+        tree.positions[nodes[position]] = position
+    return Beam(nodes, log_probs, blank_log_probs, unit_log_probs), num_nodes
 
 
 @compiled

@@ -10,7 +10,8 @@ from ctc_ocr.checkpoint.run_files import Epoch
 from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, open_source
 from ctc_ocr.errors import InputError
-from ctc_ocr.evaluation.report import Evaluation, Report
+from ctc_ocr.evaluation.evaluator import Evaluator
+from ctc_ocr.evaluation.result import EvaluationResult
 from ctc_ocr.inference.batch import predict_each
 from ctc_ocr.inference.ink import InkCheck
 from ctc_ocr.inference.prediction import Prediction
@@ -23,13 +24,13 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class EvaluationResult:
+class Evaluation:
     """How well a model reads a source.
 
     prefix, epoch: the model's.
     source: the path of the labelled images.
     num_samples: samples that were read.
-    report: their figures, see `ctc_ocr.evaluation.report`.
+    result: their figures.
     num_invalid: samples that could not be read, which are in no figure.
     invalid: the first ten of them, and why.
     ink: what the model expects, dark, light or auto.
@@ -40,19 +41,29 @@ class EvaluationResult:
     epoch: int
     source: str
     num_samples: int
-    report: Report
+    result: EvaluationResult
     num_invalid: int
     invalid: tuple[Problem, ...]
     ink: str
     num_inverted: int
 
+    @property
+    def accuracy(self) -> float | None:
+        """Fraction of the samples whose whole text is correct; None without samples."""
+        return self.result.accuracy
+
+    @property
+    def cer(self) -> float | None:
+        """Character error rate: edits per unit of the labels; None without samples."""
+        return self.result.cer
+
     def to_dict(self) -> dict[str, Any]:
-        """{name: value}, ready for JSON, with the report's figures beside the others."""
+        """{name: value}, ready for JSON, with the figures beside the others."""
         return {
             "model": self.prefix,
             "epoch": self.epoch,
             "source": self.source,
-            **self.report,
+            **self.result.to_dict(),
             "invalid": {"samples": self.num_invalid, "first": [str(each) for each in self.invalid]},
             "inverted": self.num_inverted,
         }
@@ -67,12 +78,12 @@ def evaluate(
     batch_size: int | None = None,
     min_confidence: float = 0.0,
     progress: Progress | None = None,
-) -> EvaluationResult:
+) -> Evaluation:
     """Read the images of a source with a model, and compare the predictions with the labels.
 
     model: a Predictor, or the path of a model; `epoch` and `batch_size` are for a path only, as in Predictor.
     source: a folder, CSV file or pack; `options` are how its labels are found.
-    min_confidence: the report has accuracy and coverage without the predictions below it, in addition.
+    min_confidence: the result has accuracy and coverage without the predictions below it, in addition.
     progress: called as progress(done, total) after each batch, with numbers of samples; `total` is approximate.
 
     Invalid samples are counted and do not raise, even if all are. Memory does not grow with the number of samples.
@@ -80,7 +91,7 @@ def evaluate(
     """
     predictor = _predictor(model, epoch, batch_size)
     rows = open_source(source, options)
-    evaluation = Evaluation(predictor.alphabet, min_confidence)
+    evaluator = Evaluator(predictor.alphabet, min_confidence)
     ink = InkCheck(predictor.hyperparameters.data.ink)
     num_samples, num_invalid, invalid = 0, 0, list[Problem]()
     results = predict_each(predictor, rows, _locate, batches=BATCHES, ink=ink)
@@ -91,18 +102,18 @@ def evaluate(
                 read.append((row, result))
             elif isinstance(result, InputError) and len(invalid) < MAX_INVALID:
                 invalid.append(Problem(result.where, result.reason))
-        _add(evaluation, read)
+        _add(evaluator, read)
         num_samples, num_invalid = num_samples + len(read), num_invalid + len(chunk) - len(read)
         if progress:
             progress(num_samples + num_invalid, rows.total)
     if not num_samples + num_invalid:
         raise InputError("no labelled images in it", source)
-    return EvaluationResult(
+    return Evaluation(
         prefix=predictor.prefix,
         epoch=predictor.epoch,
         source=str(source),
         num_samples=num_samples,
-        report=evaluation.report(),
+        result=evaluator.result(),
         num_invalid=num_invalid,
         invalid=tuple(invalid),
         ink=ink.ink,
@@ -119,8 +130,8 @@ def _predictor(model: Predictor | str | Path, epoch: Epoch | None, batch_size: i
     return model
 
 
-def _add(evaluation: Evaluation, read: Sequence[tuple[Sample, Prediction]]) -> None:
-    evaluation.add(
+def _add(evaluator: Evaluator, read: Sequence[tuple[Sample, Prediction]]) -> None:
+    evaluator.add(
         [prediction.codes for _, prediction in read],
         [prediction.confidence or 0.0 for _, prediction in read],
         [sample.units for sample, _ in read],

@@ -73,7 +73,7 @@ def can_follow(captcha_class: type[ImageCaptcha], draw_width: int = 160, draw_he
 def read_settings(captcha: Any, num_fonts: int) -> Settings:
     """The parameters of a captcha object that chooses from `num_fonts` fonts.
 
-    Raises TypeError, ValueError or OverflowError for attributes of another form than the library's.
+    Raises TypeError, ValueError or OverflowError for attributes of another type than the library's.
     """
     (min_dx, max_dx), (min_dy, max_dy) = captcha.character_offset_dx, captcha.character_offset_dy
     for offset in (min_dx, max_dx, min_dy, max_dy):

@@ -2,8 +2,8 @@
 
 import importlib
 
-from ctc_ocr.config.architectures import ARCHITECTURES
 from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.runtime.types import Symbol
 
 

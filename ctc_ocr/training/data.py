@@ -10,7 +10,8 @@ import numpy as np
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.config.hyperparameters import Hyperparameters
-from ctc_ocr.config.renderers import RENDERERS, BatchRenderer
+from ctc_ocr.config.registries import RENDERERS
+from ctc_ocr.config.renderers import BatchRenderer
 from ctc_ocr.datasets.checking import CheckResult, check_source
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.labelled import LabelledBatches, LabelledImage

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ctc_ocr import losses, symbols
 from ctc_ocr.checkpoint.description import Model
-from ctc_ocr.config.architectures import ARCHITECTURES
+from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.iterator import BatchIter
 from ctc_ocr.errors import InputError

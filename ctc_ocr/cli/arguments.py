@@ -1,0 +1,120 @@
+"""Flags that several commands have, types of arguments, and a flag for each hyperparameter."""
+
+import argparse
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ctc_ocr.config.hyperparameters import RENAMED, options
+from ctc_ocr.config.schema import MAX_SIZE, Integers, Option
+from ctc_ocr.version import __version__
+
+MAX_THREADS = 1024
+OLD_NAMES = {new: old for names in RENAMED.values() for old, new in names.items()}
+
+
+def add_version(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--version", action="version", version=f"ctc_ocr {__version__}")
+
+
+def add_import(parser: argparse.ArgumentParser) -> None:
+    """--import, which `run` has already obeyed."""
+    parser.add_argument(
+        "--import", action="append", dest="imported", default=[], metavar="MODULE",
+        help="import a module or .py file that registers your own parts; may be repeated",
+    )  # fmt: skip
+
+
+def add_device_options(parser: argparse.ArgumentParser) -> None:
+    """How a model is run: --batch_size, and --cpu or --gpu."""
+    parser.add_argument(
+        "--batch_size", type=integer(1, MAX_SIZE), help="images per batch (default: fastest on one core)"
+    )
+    device = parser.add_mutually_exclusive_group()
+    device.add_argument("--cpu", type=integer(1, MAX_THREADS), default=1, help="number of threads (default: 1)")
+    device.add_argument("--gpu", type=int, choices=(0, 1), default=0, help="1: compute on a GPU (default: 0)")
+
+
+def add_hyperparameters(parser: argparse._ActionsContainer, names: Iterable[str], suppress: bool = False) -> None:
+    """A flag for each named hyperparameter, with its own type, default and help.
+
+    With `suppress`, the parsed arguments contain only the flags that were given. Names of version 0.1 work, hidden.
+    """
+    known = options()
+    for name in names:
+        option = known[name]
+        kind = PARSERS.get(option.type, option.type)
+        default = argparse.SUPPRESS if suppress else option.default
+        choices = option.rule.accepted or None
+        text = f"{option.rule.help}{_requires(option)} (default: {_shown(option.default)})"
+        parser.add_argument(f"--{name}", type=kind, default=default, choices=choices, help=text)
+        if name in OLD_NAMES:
+            parser.add_argument(
+                f"--{OLD_NAMES[name]}", type=kind, default=argparse.SUPPRESS, choices=choices, dest=name,
+                help=argparse.SUPPRESS,
+            )  # fmt: skip
+
+
+def _requires(option: Option) -> str:
+    """Such as " (optimizer sgd only)", for one that has no effect with other optimizers."""
+    needed = [f"{name} {' or '.join(map(_shown, values))}" for name, values in option.rule.requires.items()]
+    return f" ({', '.join(needed)} only)" if needed else ""
+
+
+def _shown(value: Any) -> str:
+    """A value as it is written on the command line."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def integers(text: str) -> tuple[int, ...]:
+    """An argparse type: integers separated by commas."""
+    try:
+        return tuple(int(each) for each in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected integers separated by commas, got {text!r}") from None
+
+
+def boolean(text: str) -> bool:
+    """An argparse type: true or false."""
+    if text not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"expected true or false, got {text!r}")
+    return text == "true"
+
+
+def non_empty(text: str) -> str:
+    """An argparse type: a name; an empty one is usually a shell variable that is not set."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a name, got an empty one")
+    return text
+
+
+def fraction(text: str) -> float:
+    """An argparse type: a number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
+    return value
+
+
+PARSERS: dict[Any, Callable[[str], Any]] = {Integers: integers, bool: boolean}  # others are their own
+
+
+def integer(minimum: int, maximum: int = 2**64 - 1) -> Callable[[str], int]:
+    """An argparse type: integers from `minimum` to `maximum`."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"expected an integer, got {text!r}") from None
+        if value < minimum:
+            raise argparse.ArgumentTypeError(f"{value} is less than {minimum}")
+        if value > maximum:
+            raise argparse.ArgumentTypeError(f"{value} is more than {maximum}")
+        return value
+
+    return parse
