@@ -29,9 +29,9 @@ class Mistakes:
     def __call__(self, event):
         """Called after every update, too; what happened is the type of the event."""
         if isinstance(event, ctc_ocr.EpochEnd):
-            wrong = [each for each in event.predictions if each.edits]
-            self._writer.writerows([event.epoch + 1, each.label, each.text, each.edits] for each in wrong)
-            print(f"epoch {event.epoch + 1}: {len(wrong)} mistakes, {event.speed:.0f} captchas/s")
+            incorrect = [each for each in event.predictions if each.edits]
+            self._writer.writerows([event.epoch + 1, each.label, each.text, each.edits] for each in incorrect)
+            print(f"epoch {event.epoch + 1}: {len(incorrect)} mistakes, {event.speed:.0f} captchas/s")
 
 
 if __name__ == "__main__":  # --import registers the callback, and does not train

@@ -283,7 +283,7 @@ def test_a_file_that_has_the_name_of_another_module(
 
 
 def test_log_lines_are_printed_once(tmp_path: Path) -> None:
-    """Once by the user's own logger, on a terminal, in a pipe, or not at all."""
+    """By the user's own logger, or by none."""
     for configured, number in (("logging.basicConfig(level=logging.INFO)", 1), ("pass", 0)):
         script = f"import logging; {configured}\n{RENDERER}\n{TRAIN}"
         done = python(tmp_path, "-c", script)
@@ -291,8 +291,8 @@ def test_log_lines_are_printed_once(tmp_path: Path) -> None:
         assert done.stderr.count("Epoch[0] Train-accuracy") == number, done.stderr
 
 
-def test_what_a_callback_and_a_renderer_raise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A callback's exception comes through unchanged, a renderer's with its traceback; nothing is left behind."""
+def test_what_a_callback_and_a_renderer_raise(tmp_path: Path) -> None:
+    """A callback's exception is unchanged, a renderer's comes with its traceback; no files or processes are left."""
 
     class Failing(ctc_ocr.Renderer):
         def render(self, text: str, generator: np.random.Generator) -> np.ndarray:
