@@ -12,7 +12,7 @@ import pytest
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.datasets.generated import GeneratedSource
-from ctc_ocr.datasets.iterator import BatchIter, cached_batches
+from ctc_ocr.datasets.iterator import BatchIter
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.mxnet_internals import current_module
 from ctc_ocr.training.best import Best
@@ -20,7 +20,7 @@ from ctc_ocr.training.events import EpochEnd
 from ctc_ocr.training.resume import newest
 from ctc_ocr.training.schedules import Schedule
 from ctc_ocr.training.trainer import Trainer
-from tests.training_runs import SMALL, make_source, run, training, weights
+from tests.training_runs import SMALL, cached, make_source, run, training, weights
 
 STEPS = 110
 # So small a rate changes no float32: validation stands still.
@@ -73,7 +73,7 @@ def test_plateau_falls_by_its_factor() -> None:
 def test_the_optimizer_takes_the_rate_of_each_step(source: GeneratedSource) -> None:
     # Without momentum, SGD moves a weight by the rate times its gradient.
     settings = training(optimizer="sgd", momentum=0.0, learning_rate=0.5, warmup_updates=2, clip_gradient=0.0)
-    batches = cached_batches(source, 48, 1)
+    batches = cached(source, 48)
     trainer = Trainer(Model(settings, Alphabet(("0", "1"))), batches, [mx.cpu()])
     num_steps = settings.training.num_epoch * batches.num_batches
     for step, batch in enumerate(batches, start=1):
@@ -115,7 +115,7 @@ BASE = training(schedule="constant", clip_gradient=0.5, samples_per_epoch=24)
 def test_each_setting_of_the_optimizer_changes_what_is_learned(
     source: GeneratedSource, before: dict[str, Any], after: dict[str, Any]
 ) -> None:
-    batches = cached_batches(source, 24, 1)
+    batches = cached(source, 24)
     one, again, other = (learned(changes, batches) for changes in (before, before, after))
     assert all((one[name] == again[name]).all() for name in one)
     assert max(abs(one[name] - other[name]).max() for name in one) > 1e-6

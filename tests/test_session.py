@@ -20,7 +20,8 @@ from ctc_ocr.training.events import BatchEnd, EpochEnd
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS: dict[str, dict[str, Any]] = {
-    "data": {"alphabet": "01", "min_length": 1, "max_length": 2, "draw_width": 80, "width": 40, "height": 20},
+    "data": {"alphabet": "01", "min_length": 1, "max_length": 2, "draw_width": 80, "width": 40, "height": 20,
+             "renderer": "captcha"},
     "network": {"num_layers": 1, "num_hidden": 16},
     "training": {
         "batch_size": 8, "num_epoch": 2, "samples_per_epoch": 64, "validation_samples": 16, "warmup_updates": 2,

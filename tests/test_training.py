@@ -1,6 +1,5 @@
 """The trainer and what it is made of, on a small network and real captchas."""
 
-import itertools
 import logging
 import signal
 from dataclasses import replace
@@ -15,9 +14,8 @@ from ctc_ocr.checkpoint import model_files, run_files
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.generated import GeneratedSource
-from ctc_ocr.datasets.iterator import BatchIter, cached_batches, streamed_batches
+from ctc_ocr.datasets.iterator import BatchIter
 from ctc_ocr.errors import InputError, RunError
-from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.callbacks import log_lines
@@ -26,7 +24,7 @@ from ctc_ocr.training.initialisation import initial_parameters
 from ctc_ocr.training.optimizer import clip_global_norm
 from ctc_ocr.training.resume import newest
 from ctc_ocr.training.trainer import Trainer
-from tests.training_runs import CRNN, SMALL, epoch_end, make_source, run, training, weights
+from tests.training_runs import CRNN, SMALL, cached, epoch_end, make_source, run, streamed, training, weights
 
 
 @pytest.fixture
@@ -116,11 +114,10 @@ def test_a_run_interrupted_at_any_batch_and_resumed_gives_the_same_bits(
 
 
 def run_interrupted(settings: Hyperparameters, source: GeneratedSource, prefix: Path, interrupt: Any) -> bool:
-    with BatchPool(source, 1, itertools.count()) as pool:
-        iterator = streamed_batches(source, pool, settings.training.samples_per_epoch)
-        trainer = Trainer(Model(settings, Alphabet(tuple("01"))), iterator, [mx.cpu()], [interrupt])
-        validation = cached_batches(replace(source, stream=1), settings.training.validation_samples, 1)
-        return trainer.fit(iterator, validation, str(prefix), lambda: pool.seconds_waited)
+    iterator = streamed(source, settings.training.samples_per_epoch)
+    trainer = Trainer(Model(settings, Alphabet(tuple("01"))), iterator, [mx.cpu()], [interrupt])
+    validation = cached(replace(source, stream=1), settings.training.validation_samples)
+    return trainer.fit(iterator, validation, str(prefix), lambda: 0.0)
 
 
 def test_weights_and_state_that_do_not_belong_together_are_not_resumed(
@@ -143,7 +140,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_saves_nothing(source: Genera
 
 
 def test_one_batch_can_be_overfitted(source: GeneratedSource) -> None:
-    iterator: BatchIter = cached_batches(source, 8, 1)
+    iterator: BatchIter = cached(source, 8)
     settings = training(num_epoch=500, learning_rate=0.01)
     trainer = Trainer(Model(settings, Alphabet(("0", "1"))), iterator, [mx.cpu()])
     updates, loss, accuracy = trainer.overfit(iterator.next(), 1000)
@@ -153,7 +150,7 @@ def test_one_batch_can_be_overfitted(source: GeneratedSource) -> None:
 
 
 def test_a_batch_is_overfitted_however_short_the_run_itself_would_be(source: GeneratedSource) -> None:
-    iterator: BatchIter = cached_batches(source, 8, 1)
+    iterator: BatchIter = cached(source, 8)
     settings = training(num_epoch=1, learning_rate=0.01, schedule="cosine", warmup_updates=200)
     trainer = Trainer(Model(settings, Alphabet(("0", "1"))), iterator, [mx.cpu()])
     assert trainer.overfit(iterator.next(), 1000)[2] == 1.0
@@ -162,7 +159,7 @@ def test_a_batch_is_overfitted_however_short_the_run_itself_would_be(source: Gen
 def test_a_run_goes_on_only_with_its_own_images(source: GeneratedSource, tmp_path: Path) -> None:
     run(SMALL, source, tmp_path / "ocr")
     for fingerprint, refused in (("", False), ("others", True)):
-        iterator = cached_batches(source, SMALL.training.samples_per_epoch, 1)
+        iterator = cached(source, SMALL.training.samples_per_epoch)
         trainer = Trainer(Model(SMALL, Alphabet(("0", "1"))), iterator, [mx.cpu()], fingerprint=fingerprint)
         point = newest(str(tmp_path / "ocr"))
         if refused:
@@ -221,7 +218,7 @@ def test_the_plateau_is_called_by_its_name(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_both_losses_follow_the_same_curve(source: GeneratedSource) -> None:
-    iterator = cached_batches(source, 50 * SMALL.training.batch_size, 1)
+    iterator = cached(source, 50 * SMALL.training.batch_size)
     curves = []
     for loss in ("ctc", "warpctc"):
         settings = training(loss=loss, samples_per_epoch=400)
@@ -237,7 +234,7 @@ def test_crnn_is_trained_saved_and_read(source: GeneratedSource, tmp_path: Path)
     network = replace(CRNN, batch_norm=True)
     settings = replace(training(num_epoch=1), network=network)
     trainer, events = run(settings, source, tmp_path / "ocr")
-    validation = cached_batches(replace(source, stream=1), 16, 1)
+    validation = cached(replace(source, stream=1), 16)
     predictor = Predictor(tmp_path / "ocr")
     # After four updates all texts are empty: what they are decoded from is compared too.
     logits = trainer.network.symbol.get_internals()["pred_fc_output"]

@@ -1,7 +1,7 @@
 """Small runs of the trainer, on real captchas."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.sections import Data, Network, Training
 from ctc_ocr.datasets.generated import GeneratedSource
-from ctc_ocr.datasets.iterator import BatchIter, cached_batches, streamed_batches
-from ctc_ocr.generation.pool import ArraySpec, BatchPool
+from ctc_ocr.datasets.iterator import BatchIter
+from ctc_ocr.generation.pool import Arrays, ArraySpec
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.events import EpochEnd, ValidationPrediction
@@ -41,6 +41,26 @@ def make_source(font: str) -> GeneratedSource:
     return GeneratedSource(renderer, data, SMALL.training.batch_size, seed=0, stream=0)
 
 
+def filled(source: GeneratedSource, numbers: Iterable[int]) -> Iterator[Arrays]:
+    """Batches that are filled in this process: an image process takes a second to start."""
+    for number in numbers:
+        arrays = {name: np.empty(spec.shape, spec.dtype) for name, spec in source.specs().items()}
+        source.fill(number, arrays)
+        yield arrays
+
+
+def streamed(source: GeneratedSource, num_samples: int, first: int = 0, first_of_epoch: int = 0) -> BatchIter:
+    """As `streamed_batches` of a pool that starts with batch `first`."""
+    endless = filled(source, itertools.count(first))
+    return BatchIter(source, num_samples, lambda: endless, first_of_epoch)
+
+
+def cached(source: GeneratedSource, num_samples: int) -> BatchIter:
+    """As `cached_batches`."""
+    batches = list(filled(source, range(-(-num_samples // source.batch_size))))
+    return BatchIter(source, num_samples, lambda: batches)
+
+
 def run(
     settings: Hyperparameters,
     source: GeneratedSource,
@@ -52,15 +72,14 @@ def run(
     """Train to the end, from step `first` of the run under `prefix`. Returns the trainer and its events."""
     events: list[Any] = []
     num_batches = settings.training.samples_per_epoch // settings.training.batch_size
-    with BatchPool(source, 1, itertools.count(first)) as pool:
-        iterator = streamed_batches(source, pool, settings.training.samples_per_epoch, first % num_batches)
-        model = Model(settings, Alphabet(tuple(settings.data.alphabet)))
-        devices = [mx.cpu(number) for number in range(contexts)]
-        trainer = Trainer(model, iterator, devices, [events.append, *callbacks])
-        if first:
-            trainer.resume(newest(str(prefix)))
-        validation = cached_batches(replace(source, stream=1), settings.training.validation_samples, 1)
-        assert trainer.fit(iterator, validation, str(prefix), lambda: pool.seconds_waited)
+    iterator = streamed(source, settings.training.samples_per_epoch, first, first % num_batches)
+    model = Model(settings, Alphabet(tuple(settings.data.alphabet)))
+    devices = [mx.cpu(number) for number in range(contexts)]
+    trainer = Trainer(model, iterator, devices, [events.append, *callbacks])
+    if first:
+        trainer.resume(newest(str(prefix)))
+    validation = cached(replace(source, stream=1), settings.training.validation_samples)
+    assert trainer.fit(iterator, validation, str(prefix), lambda: 0.0)
     return trainer, events
 
 
