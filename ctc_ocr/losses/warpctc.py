@@ -16,7 +16,7 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.losses import warpctc_library
 from ctc_ocr.runtime.host_memory import host_view, is_on_host
 from ctc_ocr.runtime.mxnet import mx
-from ctc_ocr.runtime.types import MXArray, Symbol
+from ctc_ocr.runtime.types import Context, MXArray, Symbol
 
 logger = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ class _LossProperties(_CustomOpProp):  # type: ignore[misc]
     def infer_type(self, in_type: list[Any]) -> tuple[list[Any], list[Any], list[Any]]:
         return [np.float32, *(each or np.float32 for each in in_type[1:])], [np.float32], []
 
-    def create_operator(self, ctx: Any, shapes: Any, dtypes: Any) -> _Loss:
+    def create_operator(self, ctx: Context, shapes: list[tuple[int, ...]], dtypes: Any) -> _Loss:
         return _Loss()
 
 
@@ -229,5 +229,5 @@ class _SoftmaxProperties(_CustomOpProp):  # type: ignore[misc]
     def infer_type(self, in_type: list[Any]) -> tuple[list[Any], list[Any], list[Any]]:
         return [np.float32, in_type[1] or np.float32], [np.float32], []
 
-    def create_operator(self, ctx: Any, shapes: Any, dtypes: Any) -> _Softmax:
+    def create_operator(self, ctx: Context, shapes: list[tuple[int, ...]], dtypes: Any) -> _Softmax:
         return _Softmax(self._label_length, self._input_length)

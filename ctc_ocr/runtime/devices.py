@@ -1,12 +1,11 @@
 """Which devices MXNet computes on."""
 
-from typing import Any
-
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
+from ctc_ocr.runtime.types import Context
 
 
-def contexts(num_gpus: int) -> list[Any]:
+def contexts(num_gpus: int) -> list[Context]:
     """The first `num_gpus` GPUs as MXNet contexts, or the CPU for 0.
 
     Raises InputError if this MXNet was built without CUDA or the machine has fewer GPUs.

@@ -11,11 +11,11 @@ import os
 import platform
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.types import MXNet
 
 INSTALL_HINT = "install one of the extras: pip install 'ctc_ocr[cpu]', or 'ctc_ocr[cu112]' for a GPU"
 PYTHONS = ((3, 10), (3, 11), (3, 12))
@@ -58,7 +58,7 @@ def preload_cuda_libraries() -> list[str]:
     return loaded
 
 
-def _import() -> Any:
+def _import() -> MXNet:
     if importlib.util.find_spec("mxnet") is None:
         raise InputError(why_missing(sys.version_info[:2], platform.system(), platform.machine()))
     if int(np.__version__.partition(".")[0]) > 1:
@@ -111,4 +111,4 @@ def _remedy(error: str) -> str:
 
 # MXNet would print on stderr, at each bind, that it uses oneDNN. It reads this at the first bind.
 os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")
-mx: Any = sys.modules["mxnet"] if "mxnet" in sys.modules else _import()
+mx: MXNet = sys.modules["mxnet"] if "mxnet" in sys.modules else _import()

@@ -26,6 +26,7 @@ from ctc_ocr.training.events import Callback
 from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions
 
 if TYPE_CHECKING:
+    from ctc_ocr.checkpoint.model_files import Checkpoint
     from ctc_ocr.datasets.iterator import BatchIter
     from ctc_ocr.training.resume import ResumePoint
     from ctc_ocr.training.trainer import Trainer
@@ -168,7 +169,7 @@ class TrainingSession:
             )
         return existing if options.overwrite else []
 
-    def _start(self) -> Any:
+    def _start(self) -> "Checkpoint | None":
         """The checkpoint of init_from, if there is one."""
         if self.options.init_from is None:
             return None
@@ -238,7 +239,7 @@ class TrainingSession:
         ]
         return [stack.enter_context(each) if hasattr(each, "__enter__") else each for each in made]  # type: ignore[arg-type]
 
-    def _calibrate(self, validation: Any, context: Context) -> None:
+    def _calibrate(self, validation: "BatchIter", context: Context) -> None:
         from ctc_ocr.inference.calibrate import calibrate
 
         prefix = self.options.prefix
