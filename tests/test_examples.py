@@ -151,6 +151,7 @@ def test_every_example_is_tested_and_short() -> None:
     assert set(listed) == {path.name for path in EXAMPLES.iterdir() if path.suffix in (".py", ".ipynb")}
 
 
+@pytest.mark.xdist_group("train_captchas.py")
 def test_train_captchas(trained: tuple[Path, str]) -> None:
     folder, printed = trained
     assert re.search(r"of the validation captchas are read correctly by epoch 1\n", printed)
@@ -183,6 +184,7 @@ def test_own_source(tmp_path: Path) -> None:
     assert "of the validation images are read correctly" in run_example("own_source.py", tmp_path)
 
 
+@pytest.mark.xdist_group("train_captchas.py")
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

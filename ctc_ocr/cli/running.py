@@ -65,7 +65,7 @@ def import_named_modules(argv: list[str]) -> None:
     """Import the modules of --import before the parser is built, whose choices include what they register."""
     for number, argument in enumerate(argv):
         name, equals, value = argument.partition("=")
-        if name == IMPORT:
+        if len(name) > 3 and IMPORT.startswith(name):  # argparse accepts abbreviations
             given = [value] if equals else argv[number + 1 : number + 2]
             for module in given:
                 import_module(module)
