@@ -214,10 +214,10 @@ def test_bad_arguments_end_with_status_2(prefix, folder, tmp_path, capsys):
         ("--prefix", prefix, "--out", "x" * 300, image): "x: File name too long",
         ("--prefix", prefix, "--csv", str(tmp_path / "no.csv")): "no.csv: No such file",
         ("--prefix", prefix, "--csv", str(tmp_path / "no.csv"), image): "give either images",
-        ("--prefix", prefix, "--out", "", "no.png"): ". is there already: it is a folder",
-        ("--prefix", prefix, "--out", "/", "no.png"): "/ is there already: it is a folder",
-        ("--prefix", prefix, "--out", str(tmp_path), "no.png"): "it is a folder",
-        ("--prefix", prefix, "--out", str(tmp_path), "--overwrite", "no.png"): "it is a folder",
+        ("--prefix", prefix, "--out", "", "no.png"): ".: is a folder; expected",
+        ("--prefix", prefix, "--out", "/", "no.png"): "/: is a folder; expected",
+        ("--prefix", prefix, "--out", str(tmp_path), "no.png"): "is a folder; expected",
+        ("--prefix", prefix, "--out", str(tmp_path), "--overwrite", "no.png"): "is a folder; expected",
         ("--prefix", prefix, "--out", "o.csv", "--json", image): "give one of them",
         ("--prefix", prefix, "--out", "o.csv", "--top_k", "2", image): "a row of --out has one prediction",
         ("--prefix", prefix, "--overwrite", image): "--overwrite: has no effect without --out",
@@ -282,7 +282,7 @@ def test_labels_are_printed_beside_the_predictions_of_their_images(prefix, folde
         ("image,label\na.png\n", "row 2: expected 2 fields, got 1"),
         ("", "row 1: expected the header"),
         ('image,label\na.png,"1\nb.png,2\n', "not a UTF-8 CSV file"),
-        ("image,label\na.png,1\nb\0.png,2\n", "row 3: a NUL byte in it"),
+        ("image,label\na.png,1\nb\0.png,2\n", "row 3: contains a NUL byte"),
     ],
 )
 def test_files_that_are_not_labels(prefix, folder, tmp_path, capsys, text, complaint):
@@ -488,7 +488,7 @@ def test_csv_in_and_out(prefix, folder, tmp_path, capsys):
         ["ctc-ocr infer", f"{table}, row 3", "bad quoting"],
         ["ctc-ocr infer", f"{table}, row 4", "no path"],
         ["ctc-ocr infer", f"{table}, row 5", str(folder / "none.png")],
-        ["ctc-ocr infer", f"{table}, row 6", "a NUL byte in it"],
+        ["ctc-ocr infer", f"{table}, row 6", "contains a NUL byte"],
         ["ctc-ocr infer", f"{table}, row 7", "not UTF-8"],
     ]
     data = out.read_bytes()
@@ -529,7 +529,7 @@ def test_the_file_of_predictions_replaces_nothing_without_overwrite(prefix, fold
     assert main(arguments) == 0
     first = out.read_text()
     assert main([*arguments[:-1], str(folder / "01.png")]) == 2
-    assert "out.csv is there already: replace it with --overwrite" in capsys.readouterr().err
+    assert "out.csv: exists already: replace it with --overwrite" in capsys.readouterr().err
     assert out.read_text() == first
     assert main([*arguments[:-1], str(folder / "01.png"), "--overwrite"]) == 0
     assert [row["image"] for row in rows_of(out)] == [str(folder / "01.png")]
@@ -537,7 +537,7 @@ def test_the_file_of_predictions_replaces_nothing_without_overwrite(prefix, fold
     for flag in ("--csv", "--labels"):
         others = [] if flag == "--csv" else [image]
         assert main(["--model", prefix, "--overwrite", flag, str(table), "--out", str(table), *others]) == 2
-        assert f"in.csv would replace {flag}: take another name" in capsys.readouterr().err
+        assert f"in.csv: would replace {flag}: use another name" in capsys.readouterr().err
     assert table.read_text() == "images/00.png\n"
 
 
