@@ -49,7 +49,7 @@ class Registry(Generic[Part]):
         """The part of this name. Raises InputError with the names that there are."""
         if name not in self._parts:
             raise InputError(
-                f"no {self.kind} {name!r}; there are: {', '.join(self._parts)}. "
+                f"no {self.kind} {name!r}; there are: {', '.join(self._parts) or 'none'}. "
                 "One of your own is registered by the module that --import names"
             )
         part = self._parts[name]

@@ -11,7 +11,7 @@ HEIGHT = 40
 
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 
-# 000000.png, 000001.png, ... and labels.csv, which has the label of each. The formats of labels are in docs/data.md.
+# 000000.png, 000001.png, ... and labels.csv, with their labels. Other formats: docs/reference/data_formats.md.
 if not Path("photos").exists():
     captchas = ctc_ocr.Data(alphabet="abcdefgh", min_length=4, max_length=6)
     ctc_ocr.CaptchaWriter.create(captchas, seed=1).write_folder("photos", IMAGES, num_proc=2)

@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "decoding": {"alphabet", "errors", "runtime"},
     "evaluation": {"alphabet", "errors"},
     "checkpoint": {"alphabet", "config", "errors", "evaluation", "runtime"},
-    "symbols": {"config", "runtime"},
+    "symbols": {"config", "errors", "runtime"},
     "losses": {"alphabet", "errors", "runtime"},
     "inference": {
         "alphabet", "checkpoint", "config", "datasets", "decoding", "errors", "evaluation", "images", "runtime",
@@ -53,11 +53,11 @@ IMPORT_MXNET = {
     "runtime.mxnet", "runtime.devices", "runtime.host_memory", "runtime.mxnet_internals",
     "checkpoint.model_files",
     "datasets.iterator",
-    "symbols.crnn", "symbols.images", "symbols.lstm", "symbols.summary",
+    "symbols.contract", "symbols.crnn", "symbols.images", "symbols.lstm", "symbols.summary",
     "losses", "losses.ctc", "losses.feasibility", "losses.warpctc", "losses.warpctc_library",
     "inference.batch", "inference.calibrate", "inference.constant_folding", "inference.evaluate", "inference.graph",
     "inference.network", "inference.predictor",
-    "training.network", "training.optimizer", "training.resume", "training.trainer", "training.transfer",
+    "training.network", "training.optimizer", "training.resume", "training.trainer",
 }  # fmt: skip
 # Only this module joins the network's parts, and only the session reaches from training into inference.
 JOINS_NETWORK, SESSION = "ctc_ocr.training.network", "ctc_ocr.training.session"

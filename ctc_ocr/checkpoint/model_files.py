@@ -12,14 +12,13 @@ from ctc_ocr.checkpoint import symbol_json
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.params_file import read_params
 from ctc_ocr.checkpoint.run_files import Epoch, description_path, existing_epoch, params_path, symbol_path
+from ctc_ocr.config.architectures import LAST_LAYER
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.mxnet_errors import reason_of
 from ctc_ocr.runtime.text_files import read_bytes
 from ctc_ocr.runtime.types import MXArray, Symbol
-
-LAST_LAYER = "pred_fc"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 from ctc_ocr.config.hyperparameters import RENAMED, options
 from ctc_ocr.config.schema import MAX_SIZE, Integers, Option
@@ -10,6 +10,15 @@ from ctc_ocr.version import __version__
 
 MAX_THREADS = 1024
 OLD_NAMES = {new: old for names in RENAMED.values() for old, new in names.items()}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line; --help shows the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        if "invalid choice" in message and message.startswith(("argument --architecture", "argument --renderer")):
+            message += ". One of your own is registered by the module that --import names"
+        self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
 
 
 def add_version(parser: argparse.ArgumentParser) -> None:

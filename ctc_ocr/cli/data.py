@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ctc_ocr.alphabet import write_lookup
 from ctc_ocr.cli import data_split
-from ctc_ocr.cli.arguments import add_hyperparameters, add_import, add_version, integer
+from ctc_ocr.cli.arguments import Parser, add_hyperparameters, add_import, add_version, integer
 from ctc_ocr.cli.data_options import (
     add_network,
     add_source,
@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog=PROG, description="Prepare labelled images for training.")
+    made = Parser(prog=PROG, description="Prepare labelled images for training.")
     add_version(made)
     commands = made.add_subparsers(required=True, metavar="COMMAND")
     for name, body, add_arguments, text in (

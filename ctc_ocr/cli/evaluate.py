@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ctc_ocr.cli.arguments import add_device_options, add_import, add_version, fraction
+from ctc_ocr.cli.arguments import Parser, add_device_options, add_import, add_version, fraction
 from ctc_ocr.cli.data_options import add_source, progress_bar, refuse_existing, source_options
 from ctc_ocr.cli.decoding_options import add_decoding, decoder, warn_of_skipped_words
 from ctc_ocr.cli.evaluation_table import table
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog=PROG, description="Measure how well a model reads labelled images.")
+    made = Parser(prog=PROG, description="Measure how well a model reads labelled images.")
     made.add_argument(
         "model", metavar="MODEL", help="prefix of the model's files, one of its .params, or a folder with one model"
     )

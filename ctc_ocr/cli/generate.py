@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 
-from ctc_ocr.cli.arguments import add_hyperparameters, add_import, add_version, integer
+from ctc_ocr.cli.arguments import Parser, add_hyperparameters, add_import, add_version, integer
 from ctc_ocr.cli.running import run
 from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.captcha_files import FORMATS, CaptchaWriter
@@ -37,7 +37,7 @@ def _generate(argv: list[str]) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog=PROG,
         usage="%(prog)s FONT OUTPUT [--num TEXT] [options]\n"
         "       %(prog)s [FONT] --count N --output_dir DIR [options]",

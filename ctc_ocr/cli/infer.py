@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from ctc_ocr.cli.arguments import add_device_options, add_import, add_version, fraction
+from ctc_ocr.cli.arguments import Parser, add_device_options, add_import, add_version, fraction
 from ctc_ocr.cli.data_options import refuse_existing
 from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder, warn_of_skipped_words
 from ctc_ocr.cli.model_options import add_epoch, add_ink, warn_of_inverted
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog=PROG, description="Read images with a trained model.")
+    made = Parser(prog=PROG, description="Read images with a trained model.")
     made.add_argument("images", nargs="*", metavar="IMAGE", help="image file, or folder of image files")
     made.add_argument("--csv", type=Path, metavar="IN", help="read the images in the first column of this file")
     made.add_argument("--out", type=Path, metavar="OUT", help="write the predictions into this CSV file")

@@ -8,7 +8,7 @@ import importlib.metadata
 import os
 import platform
 
-from ctc_ocr.cli.arguments import add_version
+from ctc_ocr.cli.arguments import Parser, add_version
 from ctc_ocr.cli.running import run
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.threads import available_cores
@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog=PROG, description="Versions, MXNet's features, threads, GPUs.")
+    made = Parser(prog=PROG, description="Versions, MXNet's features, threads, GPUs.")
     add_version(made)
     return made
 

@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -68,7 +69,21 @@ def import_named_modules(argv: list[str]) -> None:
         if len(name) > 3 and IMPORT.startswith(name):  # argparse accepts abbreviations
             given = [value] if equals else argv[number + 1 : number + 2]
             for module in given:
-                import_module(module)
+                _import(module)
+
+
+def _import(module: str) -> None:
+    """Raises InputError for a module that cannot be imported, with the place of its mistake."""
+    try:
+        import_module(module)
+    except UserError:
+        raise
+    except SyntaxError as error:
+        raise InputError(f"line {error.lineno}: {error.msg}", f"{IMPORT} {module}") from None
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(frame.filename).name}, line {frame.lineno}"
+        raise InputError(f"{type(error).__name__}: {error} ({place})", f"{IMPORT} {module}") from None
 
 
 def _explain(error: OSError) -> UserError:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ctc_ocr.cli.arguments import (
     MAX_THREADS,
+    Parser,
     add_hyperparameters,
     add_import,
     add_version,
@@ -46,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Every hyperparameter is a flag; what is not given comes from --config, then --preset, then the defaults."""
-    made = argparse.ArgumentParser(prog=PROG, description="Train a network to read captchas, words or lines of text.")
+    made = Parser(prog=PROG, description="Train a network to read captchas, words or lines of text.")
     made.add_argument("font", nargs="?", help="font file or folder of fonts (default: the captcha package's font)")
     made.add_argument("--prefix", default="ocr", help="beginning of the names of the run's files (default: ocr)")
     made.add_argument("--config", type=non_empty, metavar="FILE.json", help="hyperparameters, as in PREFIX.json")

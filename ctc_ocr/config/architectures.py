@@ -3,6 +3,7 @@
 No MXNet here: image processes need the time steps, and never the network.
 """
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.config.sections import Network
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.types import Symbol
+
+LAST_LAYER = "pred_fc"  # in every architecture: inference cuts the graph there
 
 Build = Callable[[Symbol, Hyperparameters, int, Symbol | None], Symbol]
 
@@ -41,12 +44,25 @@ CRNN = Architecture(
 def register_architecture(
     name: str, columns_per_step: int | Callable[[Network], int], needs_steps: bool = True
 ) -> Callable[[Build], Build]:
-    """A decorator that registers a function as an architecture; see Architecture for what it gets and returns."""
+    """A decorator that registers a function (images, hyperparameters, num_classes, steps) -> logits as an architecture.
+
+    It gets the symbol of images (N, H, W) uint8, or (N, H, W, 3) with three channels, and returns that of logits
+    (T, N, num_classes), T being the width W divided by `columns_per_step`, rounded down; its last layer must be named
+    pred_fc. `columns_per_step` may be a function of the Network section. With images of different widths (keep_ratio),
+    `steps` (N,) float32 are each image's own time steps, and what follows them must not change their logits; an
+    architecture where it cannot is registered with needs_steps=False, and gets the same.
+    """
     if isinstance(columns_per_step, int) and columns_per_step < 1:
         raise InputError(f"{columns_per_step} is less than 1", "columns_per_step")
     columns = columns_per_step if callable(columns_per_step) else lambda network: columns_per_step
 
     def decorate(build: Build) -> Build:
+        try:
+            inspect.signature(build).bind(None, None, 2, None)
+        except TypeError:
+            raise InputError(
+                "must accept (images, hyperparameters, num_classes, steps)", f"architecture {name}"
+            ) from None
         ARCHITECTURES.add(name, Architecture(build, columns, needs_steps))
         return build
 

@@ -62,6 +62,8 @@ class Hyperparameters:
 
     def _check_convolutions(self) -> None:
         network = self.network
+        if network.architecture not in ("crnn", "lstm"):
+            return  # one of the user's own may use the lists as it likes
         lists = {name: getattr(network, name) for name in CONVOLUTION_LISTS}
         if not network.features or len({len(each) for each in lists.values()}) > 1:
             given = ", ".join(f"{len(each)} {name}" for name, each in lists.items())

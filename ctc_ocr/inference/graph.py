@@ -12,7 +12,8 @@ from ctc_ocr import symbols
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint import symbol_json
 from ctc_ocr.checkpoint.description import Model
-from ctc_ocr.checkpoint.model_files import LAST_LAYER, Checkpoint
+from ctc_ocr.checkpoint.model_files import Checkpoint
+from ctc_ocr.config.architectures import LAST_LAYER
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.config.sections import Data

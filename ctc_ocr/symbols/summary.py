@@ -15,6 +15,7 @@ from ctc_ocr import symbols
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import Symbol
+from ctc_ocr.symbols.contract import check_contract
 
 Shape = tuple[int, ...]
 Node = dict[str, Any]  # of a symbol's JSON: op, name, attrs, inputs as [node, output, version]
@@ -47,6 +48,7 @@ def describe_network(hyperparameters: Hyperparameters, num_classes: int, batch_s
     }
     steps = mx.sym.Variable("steps") if data.keep_ratio else None
     logits = symbols.logits(mx.sym.Variable("data"), hyperparameters, num_classes, steps)
+    check_contract(logits, hyperparameters, num_classes)
     arguments = logits.list_arguments()  # not every architecture has the input `steps`
     return describe(logits, {name: shape for name, shape in inputs.items() if name in arguments})
 

@@ -8,13 +8,12 @@ from numpy.typing import NDArray
 
 from ctc_ocr import losses, symbols
 from ctc_ocr.checkpoint.description import Model
-from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.iterator import BatchIter
-from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.mxnet_internals import current_module, gradient_arrays, parameter_arrays, updater
 from ctc_ocr.runtime.types import Context, DataBatch, MXArray, Symbol
+from ctc_ocr.symbols.contract import check_contract
 from ctc_ocr.training.initialisation import initial_parameters
 from ctc_ocr.training.optimizer import clip_global_norm, make_optimizer, restore_state, state_arrays, sum_over_devices
 from ctc_ocr.training.schedules import Schedule
@@ -26,27 +25,13 @@ def training_symbol(model: Model) -> Symbol:
     """Inputs data (N, H, W) uint8 or (N, H, W, 3), steps (N,) with keep_ratio, and label (N, L).
 
     Outputs loss (N,) and best path (N, T). It is the same for images of any width. Raises InputError for an
-    architecture that was registered as needing `steps` and does not use them, or the other way round.
+    architecture that does not fulfil its contract.
     """
     settings = model.hyperparameters
     steps = mx.sym.Variable("steps") if settings.data.keep_ratio else None
     logits = symbols.logits(mx.sym.Variable("data"), settings, model.alphabet.num_classes, steps)
-    if steps is not None:
-        _check_steps(settings.network.architecture, "steps" in logits.list_arguments())
+    check_contract(logits, settings, model.alphabet.num_classes)
     return losses.attach(settings.training.loss, logits, mx.sym.Variable("label"), steps)
-
-
-def _check_steps(architecture: str, uses_steps: bool) -> None:
-    """Raises InputError now for what would be found out only when the trained network is to read."""
-    needs_steps = ARCHITECTURES.get(architecture).needs_steps
-    if uses_steps and not needs_steps:
-        raise InputError("uses steps, but is registered with needs_steps=False", f"architecture {architecture}")
-    if needs_steps and not uses_steps:
-        raise InputError(
-            "does not use steps, so that padding could change what is read. Make it ignore what follows the steps of "
-            "each image; if padding cannot matter, register it with needs_steps=False; or set keep_ratio to false",
-            f"architecture {architecture}",
-        )
 
 
 class TrainingNetwork:

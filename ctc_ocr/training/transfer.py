@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import BLANK, Alphabet
-from ctc_ocr.checkpoint.model_files import LAST_LAYER
+from ctc_ocr.config.architectures import LAST_LAYER
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.errors import InputError
 
