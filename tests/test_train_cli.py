@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from ctc_ocr.cli import generate, train
+from ctc_ocr.losses import warpctc_library
 from tests.commands import Done, run_here
 from tests.test_pool import wait_until_gone
 
