@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from ctc_ocr.errors import InputError as InputError
     from ctc_ocr.errors import RunError as RunError
     from ctc_ocr.errors import UserError as UserError
+    from ctc_ocr.evaluation.result import EvaluationResult as EvaluationResult
+    from ctc_ocr.inference.evaluate import Evaluation as Evaluation
     from ctc_ocr.inference.evaluate import evaluate as evaluate
     from ctc_ocr.inference.prediction import Prediction as Prediction
     from ctc_ocr.inference.predictor import Predictor as Predictor
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
     from ctc_ocr.runtime.types import MXNet
     from ctc_ocr.training.events import BatchEnd as BatchEnd
     from ctc_ocr.training.events import EpochEnd as EpochEnd
+    from ctc_ocr.training.events import Progress as Progress
+    from ctc_ocr.training.events import Saved as Saved
+    from ctc_ocr.training.events import ValidationPrediction as ValidationPrediction
     from ctc_ocr.training.events import register_callback as register_callback
     from ctc_ocr.training.session import TrainingResult as TrainingResult
     from ctc_ocr.training.session import TrainingSession as TrainingSession
@@ -52,6 +57,7 @@ if TYPE_CHECKING:
     mxnet: MXNet
 
 _HOMES = {
+    "evaluation.result": ("EvaluationResult",),
     "alphabet": ("Alphabet",),
     "config.architectures": ("register_architecture",),
     "config.hyperparameters": ("Hyperparameters",),
@@ -66,11 +72,11 @@ _HOMES = {
     "decoding.language_model": ("LanguageModel",),
     "decoding.word_list": ("WordList",),
     "errors": ("InputError", "RunError", "UserError"),
-    "inference.evaluate": ("evaluate",),
+    "inference.evaluate": ("Evaluation", "evaluate"),
     "inference.prediction": ("Prediction",),
     "inference.predictor": ("Predictor",),
     "rendering.renderer": ("Renderer",),
-    "training.events": ("BatchEnd", "EpochEnd", "register_callback"),
+    "training.events": ("BatchEnd", "EpochEnd", "Progress", "Saved", "ValidationPrediction", "register_callback"),
     "training.session": ("TrainingResult", "TrainingSession", "train"),
     "training.settings": ("Captchas", "LabelledImages", "RunOptions"),
 }

@@ -65,7 +65,10 @@ def add_hyperparameters(parser: argparse._ActionsContainer, names: Iterable[str]
 
 def _requires(option: Option) -> str:
     """Such as " (optimizer sgd only)", for one that has no effect with other optimizers."""
-    needed = [f"{name} {' or '.join(map(_shown, values))}" for name, values in option.rule.requires.items()]
+    needed = []
+    for name, values in option.rule.requires.items():
+        own = ("your own",) if name == "architecture" and "crnn" in values else ()
+        needed.append(f"{name} {' or '.join([*map(_shown, values), *own])}")
     return f" ({', '.join(needed)} only)" if needed else ""
 
 

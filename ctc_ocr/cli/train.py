@@ -132,8 +132,8 @@ def _train(argv: list[str]) -> int:
 def _session(arguments: argparse.Namespace) -> TrainingSession:
     """What the arguments ask for. Raises InputError for those that contradict each other."""
     description = Path(f"{arguments.prefix}.json")
-    if arguments.resume and not (arguments.config or arguments.preset) and description.is_file():
-        arguments.config = str(description)  # the run's own settings, except for the flags that are given
+    if arguments.resume and not arguments.config and description.is_file():
+        arguments.config = str(description)  # all of the run's own settings, except for the flags that are given
     arguments.preset = arguments.preset or ("word" if arguments.data else "lstm")
     _refuse_without_effect(arguments)
     return TrainingSession(

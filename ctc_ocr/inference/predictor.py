@@ -36,8 +36,7 @@ class Predictor:
     """Reads images of any size with a model. Several threads may use one Predictor at once.
 
     model: a prefix, a PREFIX-0007.params, or a folder with one model.
-    epoch: a number, "best" (by validation), "newest", or None: that of the .params, or else DEFAULT_EPOCH of
-        `ctc_ocr.checkpoint.run_files`.
+    epoch: a number, "best" (by validation), "newest", or None: that of the .params, or else the newest.
     batch_size: maximum number of images in a batch, 1 to 10,000.
     context: the MXNet device; None for the CPU.
     decoder: how texts are found; None for the best path. Another one later: `predictor.decoder =

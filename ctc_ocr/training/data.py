@@ -189,7 +189,7 @@ def _alphabet_of(train: CheckResult, validation: CheckResult) -> Alphabet:
     unlearned = sorted(set(alphabet.units) - train.frequencies().keys())
     if unlearned:
         log.warning(
-            "%d units occur in validation labels only and cannot be learned: %s",
+            "Units in validation labels only, which cannot be learned: %d (%s)",
             len(unlearned), " ".join(map(repr, unlearned[:MAX_LISTED])),
         )  # fmt: skip
     return alphabet

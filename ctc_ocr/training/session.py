@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,7 @@ class TrainingResult:
     newest_epoch: int
     accuracy: float
     cer: float
-    history: tuple[history.Row, ...]
+    history: tuple[history.Row, ...] = field(repr=False)
 
 
 @dataclass(frozen=True)
