@@ -19,6 +19,7 @@ from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor
 
 MAX_INVALID = 10  # invalid samples that are kept
 BATCHES = 4  # read at a time
+COUNTED = 64  # predictions that are counted at a time
 
 Progress = Callable[[int, int], None]
 
@@ -84,7 +85,7 @@ def evaluate(
     model: a Predictor, or the path of a model; `epoch` and `batch_size` are for a path only, as in Predictor.
     source: a folder, CSV file or pack; `options` are how its labels are found.
     min_confidence: the result has accuracy and coverage without the predictions below it, in addition.
-    progress: called as progress(done, total) after each batch, with numbers of samples; `total` is approximate.
+    progress: called as progress(done, total) from time to time, with numbers of samples; `total` is approximate.
 
     Invalid samples are counted and do not raise, even if all are. Memory does not grow with the number of samples.
     Raises InputError if the model or the source cannot be read, or if the source is empty.
@@ -95,7 +96,7 @@ def evaluate(
     ink = InkCheck(predictor.hyperparameters.data.ink)
     num_samples, num_invalid, invalid = 0, 0, list[Problem]()
     results = predict_each(predictor, rows, _locate, batches=BATCHES, ink=ink)
-    while chunk := list(itertools.islice(results, BATCHES * predictor.batch_size)):
+    while chunk := list(itertools.islice(results, COUNTED)):
         read = list[tuple[Sample, Prediction]]()
         for row, result in chunk:
             if isinstance(row, Sample) and isinstance(result, Prediction):
