@@ -337,7 +337,8 @@ def test_nothing_to_evaluate(tmp_path, model, capsys):
 def test_memory_does_not_grow_with_the_number_of_samples(tmp_path, model, table):
     lines = table.read_text().splitlines(keepends=True)
     peaks = []
-    for times in (1, 20, 60):  # the first run compiles, and fills caches; both others are more than what is read at once
+    # The first run compiles, and fills caches; both others have more than is read at once.
+    for times in (1, 20, 60):
         longer = table.with_name("longer.csv")
         longer.write_text("".join(lines * times))
         tracemalloc.start()
