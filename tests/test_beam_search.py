@@ -20,6 +20,8 @@ from ctc_ocr.decoding.word_list import WordList
 from ctc_ocr.errors import InputError
 from tests.reference_ctc import ctc_loss
 
+pytestmark = pytest.mark.xdist_group("beam_search")  # one process compiles the search, and not two at the same time
+
 ALPHABET = Alphabet(("a", "b", "c"))
 EVERYTHING = 4096
 
