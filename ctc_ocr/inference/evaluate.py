@@ -19,7 +19,7 @@ from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor
 
 MAX_INVALID = 10  # invalid samples that are kept
 BATCHES = 4  # read at a time
-COUNTED = 64  # predictions that are counted at a time
+COUNTED = 64  # maximum number of predictions that are counted at a time
 
 Progress = Callable[[int, int], None]
 
@@ -96,7 +96,8 @@ def evaluate(
     ink = InkCheck(predictor.hyperparameters.data.ink)
     num_samples, num_invalid, invalid = 0, 0, list[Problem]()
     results = predict_each(predictor, rows, _locate, batches=BATCHES, ink=ink)
-    while chunk := list(itertools.islice(results, COUNTED)):
+    portion = min(COUNTED, BATCHES * predictor.batch_size)
+    while chunk := list(itertools.islice(results, portion)):
         read = list[tuple[Sample, Prediction]]()
         for row, result in chunk:
             if isinstance(row, Sample) and isinstance(result, Prediction):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ctc_ocr.checkpoint import history, run_files
 from ctc_ocr.checkpoint.calibration_file import load_calibration
 from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.checkpoint.history import Row
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.presets import preset
 from ctc_ocr.errors import InputError
@@ -51,7 +52,7 @@ class TrainingResult:
     newest_epoch: int
     accuracy: float
     cer: float
-    history: tuple[history.Row, ...] = field(repr=False)
+    history: tuple[Row, ...] = field(repr=False)
 
 
 @dataclass(frozen=True)
