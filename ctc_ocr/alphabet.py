@@ -118,9 +118,9 @@ def required_steps_of_batch(labels: NDArray[np.int32], lengths: NDArray[np.int32
 
 
 def pad_labels(labels: Sequence[Sequence[int]], out: NDArray[Any]) -> None:
-    """Write N labels into `out` (N, L), padded with the blank's code."""
+    """Write labels into the first rows of `out` (N, L), padded with the blank's code; rows beyond them are padding."""
     out[:] = BLANK
-    for row, codes in zip(out, labels, strict=True):
+    for row, codes in zip(out[: len(labels)], labels, strict=True):
         row[: len(codes)] = codes
 
 

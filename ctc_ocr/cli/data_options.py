@@ -13,7 +13,6 @@ from ctc_ocr.config.hyperparameters import Hyperparameters, options, read_sectio
 from ctc_ocr.datasets.samples import Problem, SourceOptions
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.output_files import refuse_existing as refuse_existing
-from ctc_ocr.runtime.progress import progress_bar as progress_bar
 
 LABEL_OPTIONS = ("delimiter", "splitter", "pattern", "unicode_form")
 UNICODE_FORMS = ("NFC", "NFD", "NFKC", "NFKD")

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ctc_ocr.cli.arguments import Parser, add_device_options, add_import, add_version, fraction
-from ctc_ocr.cli.data_options import add_source, progress_bar, refuse_existing, source_options
+from ctc_ocr.cli.data_options import add_source, refuse_existing, source_options
 from ctc_ocr.cli.decoding_options import add_decoding, decoder, warn_of_skipped_words
 from ctc_ocr.cli.evaluation_table import table
 from ctc_ocr.cli.model_options import add_epoch, add_ink, warn_of_inverted
 from ctc_ocr.cli.running import refuse_inputs, run
 from ctc_ocr.errors import RunError
 from ctc_ocr.runtime.atomic_files import is_device, replacing
+from ctc_ocr.runtime.progress import progress_bar
 from ctc_ocr.runtime.threads import set_threads
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ctc_ocr.alphabet import pad_labels
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.labels_csv import LABELS_FILE, write_labels
@@ -107,9 +108,8 @@ class _FileBatches:
     def fill(self, number: int, arrays: Arrays) -> None:
         """Write the files of batch `number`."""
         alphabet = self.writer.data.alphabet
-        arrays["codes"][:] = 0
-        for codes, (_, text) in zip(arrays["codes"], self._write(number), strict=False):
-            codes[: len(text)] = [alphabet.index(character) + 1 for character in text]
+        texts = [text for _, text in self._write(number)]
+        pad_labels([[alphabet.index(character) + 1 for character in text] for text in texts], arrays["codes"])
 
     def write_all(self, num_proc: int) -> Iterator[tuple[str, str]]:
         """Write all files; gives (name, text) of each, in order."""

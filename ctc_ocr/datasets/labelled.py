@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr.alphabet import required_steps
+from ctc_ocr.alphabet import pad_labels, required_steps
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.generation.pool import Arrays, ArraySpec
@@ -75,10 +75,7 @@ class LabelledBatches:
         if "steps" in arrays:
             arrays["steps"][:] = [self._steps(image) for image in images]
             arrays["width"][:] = self.hyperparameters.geometry.batch_width(max(image.shape[1] for image in images))
-        arrays["labels"][:] = 0
-        for row, position in zip(arrays["labels"], positions, strict=True):
-            codes = self.images[self._index(position)].codes
-            row[: len(codes)] = codes
+        pad_labels([self.images[self._index(position)].codes for position in positions], arrays["labels"])
 
     def _positions(self, number: int) -> list[int]:
         """Positions in the endless stream of images (with `shuffle`), or indices, of the images of a batch."""
