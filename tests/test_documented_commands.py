@@ -1,11 +1,9 @@
 """Every command and every Python block of README and docs works, in the order in which it is shown."""
 
 import argparse
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 from benchmarks.own_images import common
 from ctc_ocr.cli import data, evaluate, infer, train
 from tests.documented_page import COMMANDS, SHORT_RUN, steps
+from tests.preloaded import python
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
@@ -25,12 +24,9 @@ def name_of(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-def python(folder: Path, *arguments: str | Path) -> None:
-    """Run Python in a folder; it must succeed."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=240
-    )
+def succeed(folder: Path, *arguments: str | Path) -> None:
+    """Run Python in a folder."""
+    done = python(folder, *arguments)
     assert done.returncode == 0, done.stderr
 
 
@@ -42,7 +38,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, folder / name)
     (folder / "docs").mkdir()
     shutil.copy(ROOT / "docs" / "sample.png", folder / "docs")
-    python(
+    succeed(
         folder, "-m", "ctc_ocr", "train", "--prefix=train/ocr", "--num_epoch=1", "--validation_samples=16", *SHORT_RUN
     )
     return folder
@@ -56,7 +52,7 @@ def checkout(trained: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("page", RUN, ids=name_of)
 def test_commands_and_python(page: Path, checkout: Path) -> None:
-    python(checkout, "-m", "tests.documented_page", page)
+    succeed(checkout, "-m", "tests.documented_page", page)
 
 
 def test_pages_show_commands_of_this_package_only() -> None:

@@ -8,10 +8,8 @@ is, in a real kernel.
 import csv
 import json
 import multiprocessing
-import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +22,7 @@ import ctc_ocr
 from ctc_ocr.cli.evaluate import main as evaluate
 from ctc_ocr.cli.infer import main as infer
 from ctc_ocr.cli.train import main as train
+from tests.preloaded import Done, python
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -102,15 +101,6 @@ finally:
 print(seen)
 """
 
-Done = subprocess.CompletedProcess[str]
-
-
-def python(folder: Path, *arguments: str) -> Done:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=200
-    )
-
 
 def command(folder: Path, *arguments: str) -> Done:
     return python(folder, "-m", "ctc_ocr", *arguments)
@@ -134,7 +124,7 @@ def run_example(name: str, folder: Path) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder in which train_captchas.py has run, and what it printed."""
     folder = tmp_path_factory.mktemp("examples")

@@ -4,6 +4,7 @@ import itertools
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -125,16 +126,19 @@ def test_both_ways_to_go_through_a_data_iter(ubuntu_font: str) -> None:
 
 @dataclass(frozen=True)
 class Slow:
-    """Each batch takes a moment; batch `broken` raises."""
+    """Each batch takes a moment; batch `broken` raises. With a gate, none is ready before that file exists."""
 
     broken: int = -1
     seconds: float = 0.05
+    gate: Path | None = None
 
     def specs(self) -> dict[str, ArraySpec]:
         return {"images": ArraySpec((1, 2, 3), "uint8"), "labels": ArraySpec((1, 1), "float32")}
 
     def fill(self, number: int, arrays: Arrays) -> None:
         time.sleep(self.seconds)
+        while self.gate is not None and not self.gate.exists():
+            time.sleep(0.01)
         if number == self.broken:
             raise ZeroDivisionError("planted")
         arrays["images"][:] = number
@@ -149,10 +153,9 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def test_cached_batches_are_prepared_in_the_background() -> None:
-    started = time.perf_counter()
-    with cached_batches(Slow(seconds=0.2), 40, 1) as iterator:
-        assert time.perf_counter() - started < 6  # all of them take 8 s
+def test_cached_batches_are_prepared_in_the_background(tmp_path: Path) -> None:
+    with cached_batches(Slow(gate=tmp_path / "gate", seconds=0), 40, 1) as iterator:
+        (tmp_path / "gate").touch()  # none is prepared before this: the line above has waited for none
         labels = [int(batch.label[0].asnumpy()[0, 0]) for batch in iterator]
     assert labels == list(range(40))
     iterator.reset()
