@@ -102,7 +102,8 @@ def test_init_from_another_alphabet_and_resume(tmp_path: Path, photos: Path) -> 
     assert [row.epoch for row in read_history(tmp_path / "first")] == [1, 2]
     assert train(["--prefix", str(tmp_path / "first"), "--resume", "--num_epoch=2"]) == 2  # --data is forgotten
     for flags, status, said in (
-        (["--seed=7"], 2, "the run has other images, or another split"),
+        ([f"--validation={photos}"], 2, "the run has other images, or another split"),
+        (["--seed=7", "--validation_fraction=0.5"], 0, "All 2 epochs are done"),  # the split is the run's
         (["--init_from=tuned"], 2, "--init_from: has no effect with --resume"),
         (["--config=first.json"], 0, "All 2 epochs are done"),
     ):
@@ -173,7 +174,7 @@ def test_impossible_settings_are_refused(tmp_path: Path, photos: Path, capsys: p
         (["--data", str(photos), "--alphabet=abb"], 2, "units of an alphabet must be distinct"),
         (["--data", str(photos), "--alphabet=ab"], 1, "of its samples are invalid, more than the accepted 10.0%"),
         (["--data", str(tmp_path / "none")], 2, "No such file"),
-        (["--data", str(tmp_path / "one"), "--prefix", str(tmp_path / "x")], 1, "too few to hold out 10% of them"),
+        (["--data", str(tmp_path / "one"), "--prefix", str(tmp_path / "x")], 1, "too few images to hold out any"),
         (["--data", str(photos), "--init_from", str(tmp_path / "no")], 2, "no model under this prefix"),
         (["--data", str(photos), "--preset=word", "--kernels=4,3,3,3"], 2, "network.kernels: 4 is even"),
         (["--data", str(photos), "--preset=word", "--height=8"], 2, "too small for these convolutions. Width x height"),

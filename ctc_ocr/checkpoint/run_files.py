@@ -2,7 +2,7 @@
 
 A run under PREFIX has PREFIX.json (hyperparameters and alphabet), PREFIX-symbol.json, and for each epoch
 PREFIX-0001.params (both in MXNet's own formats) and PREFIX-0001.state.npz (what is needed to resume); beside them
-PREFIX-history.csv, PREFIX-validation.csv, PREFIX-calibration.json and PREFIX-tensorboard.
+PREFIX-history.csv, PREFIX-validation.csv, PREFIX-calibration.json, PREFIX-images.csv and PREFIX-tensorboard.
 """
 
 import itertools
@@ -54,7 +54,7 @@ def epochs(prefix: str | Path) -> list[int]:
 
 def existing_files(prefix: str | Path) -> list[Path]:
     """The files of the run under this prefix, sorted, including temporary ones that a killed process left."""
-    endings = rf"(?:\.json|-symbol\.json|-history\.csv|-validation\.csv|-calibration\.json|{OF_AN_EPOCH})"
+    endings = rf"(?:\.json|-symbol\.json|-history\.csv|-validation\.csv|-calibration\.json|-images\.csv|{OF_AN_EPOCH})"
     beside = Path(f"{prefix}-")
     # Temporary names as runtime.atomic_files.replacing forms them.
     temporary = _files(beside.with_name(f".{beside.name[:-1]}"), rf"{endings}\.tmp")

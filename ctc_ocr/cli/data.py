@@ -19,7 +19,7 @@ from ctc_ocr.cli.data_options import (
 from ctc_ocr.cli.running import run
 from ctc_ocr.config.hyperparameters import options
 from ctc_ocr.config.sections import Augmentation
-from ctc_ocr.datasets.checking import check_source
+from ctc_ocr.datasets.checking import check_sources
 from ctc_ocr.datasets.packing import pack_source
 from ctc_ocr.datasets.preview import preview
 from ctc_ocr.datasets.sources.packs import PARTS
@@ -68,7 +68,7 @@ def _add_labels(command: argparse.ArgumentParser) -> None:
 
 
 def _add_check(command: argparse.ArgumentParser) -> None:
-    add_source(command)
+    add_source(command, several=True)
     _add_labels(command)
     add_network(command)
     command.add_argument("--json", action="store_true", help="print one JSON object instead of text")
@@ -84,7 +84,7 @@ def _check(arguments: argparse.Namespace) -> int:
     if arguments.write_lookup:
         refuse_existing([arguments.write_lookup], arguments.overwrite)
     with shown_progress() as progress:
-        result = check_source(
+        result = check_sources(
             arguments.source, source_options(arguments), alphabet=alphabet, steps_of=steps_of,
             max_units=arguments.max_units, progress=progress,
         )  # fmt: skip

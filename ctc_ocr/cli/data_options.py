@@ -18,11 +18,12 @@ LABEL_OPTIONS = ("delimiter", "splitter", "pattern", "unicode_form")
 UNICODE_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 
 
-def add_source(parser: argparse.ArgumentParser) -> None:
-    """SOURCE, and how its labels are found."""
+def add_source(parser: argparse.ArgumentParser, several: bool = False) -> None:
+    """SOURCE, or with `several` one or more in a list, and how labels are found."""
     parser.add_argument(
         "source",
         metavar="SOURCE",
+        nargs="+" if several else None,
         help="folder of labelled images, CSV file, RecordIO pack (.rec), or NAME:ARGUMENT of a registered source; see "
         "docs/reference/data_formats.md",
     )

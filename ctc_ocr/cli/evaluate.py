@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "model", metavar="MODEL", help="prefix of the model's files, one of its .params, or a folder with one model"
     )
-    add_source(made)
+    add_source(made, several=True)
     add_epoch(made)
     made.add_argument("--json", action="store_true", help="print all figures as JSON instead of the table")
     made.add_argument("--report", type=Path, metavar="FILE.json", help="write all figures into this file too")
@@ -64,7 +64,8 @@ def _evaluate(argv: list[str]) -> int:
         print(f"{PROG}: {evaluation.num_invalid - len(evaluation.invalid)} more invalid samples", file=sys.stderr)
     warn_of_inverted(evaluation.num_inverted, evaluation.ink, PROG)
     if not evaluation.num_samples:
-        raise RunError(f"none of its {evaluation.num_invalid} samples is valid", arguments.source)
+        raise RunError(f"none of its {evaluation.num_invalid} samples is valid", evaluation.source)
+    _warn_of_known(evaluation)
     text = json.dumps(evaluation.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
     print(text if arguments.json else table(evaluation.result))
     if arguments.report:
@@ -72,8 +73,22 @@ def _evaluate(argv: list[str]) -> int:
     return 1 if evaluation.num_invalid else 0
 
 
+def _warn_of_known(evaluation: "Evaluation") -> None:
+    """Figures of images that the model has seen say nothing about new ones."""
+    for count, how in (
+        (evaluation.num_trained_on, "was trained on"),
+        (evaluation.num_validated_with, "was validated with, which chose its best epoch"),
+    ):
+        if count:
+            print(
+                f"{PROG}: {count} of {evaluation.num_samples} images are images that the model {how}: "
+                "new images may be read worse",
+                file=sys.stderr,
+            )
+
+
 def _check_report(arguments: argparse.Namespace) -> None:
-    refuse_inputs("--report", arguments.report, {"SOURCE": arguments.source})
+    refuse_inputs("--report", arguments.report, {f"SOURCE {each}": each for each in arguments.source})
     if not is_device(arguments.report):
         refuse_existing([arguments.report], overwrite=True)
 

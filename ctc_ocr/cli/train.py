@@ -89,14 +89,18 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_labelled(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--data", type=non_empty, metavar="SOURCE", help="labelled images to train on")
+    group.add_argument(
+        "--data", type=non_empty, action="append", metavar="SOURCE",
+        help="labelled images to train on; may be repeated, and all are put together",
+    )  # fmt: skip
     held_out = group.add_mutually_exclusive_group()
     held_out.add_argument(
-        "--validation", type=non_empty, metavar="SOURCE", help="images for validation (default: a part of --data)"
-    )
+        "--validation", type=non_empty, action="append", metavar="SOURCE",
+        help="images for validation; may be repeated (default: a part of --data)",
+    )  # fmt: skip
     held_out.add_argument(
         "--validation_fraction", type=fraction, default=0.1, metavar="P",
-        help="fraction of --data held out for validation (default: 0.1)",
+        help="about this fraction of --data is held out for validation, chosen by the pixels (default: 0.1)",
     )  # fmt: skip
     held_out.add_argument("--validation_share", dest="validation_fraction", type=fraction, help=argparse.SUPPRESS)
     add_taken(group)

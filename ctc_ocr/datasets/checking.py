@@ -7,14 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 from ctc_ocr.alphabet import Alphabet, required_steps
 from ctc_ocr.datasets.consistency import contradiction, mixed_unicode_forms, same_images
 from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, open_source, samples_and_problems
 from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.images.digest import pixel_digest
 from ctc_ocr.images.files import read_image
 from ctc_ocr.images.pixels import grey, has_light_ink
 from ctc_ocr.runtime.progress import Progress
@@ -85,8 +86,8 @@ class CheckResult:
         return [group for group in groups.values() if len(group) > 1]
 
 
-def check_source(
-    source: str | Path,
+def check_sources(
+    sources: Sequence[str | Path],
     options: SourceOptions = DEFAULT_OPTIONS,
     *,
     alphabet: Alphabet | None = None,
@@ -94,11 +95,19 @@ def check_source(
     max_units: int = 0,
     progress: Progress | None = None,
 ) -> CheckResult:
-    """Open a source and check its samples; see `check`. Raises InputError for a source that cannot be read."""
-    rows = open_source(source, options)
-    samples, problems = samples_and_problems(rows, source)
+    """Open sources and check their samples together; see `check`. Raises InputError for one that cannot be read."""
+    samples, problems, forms = list[Sample](), list[Problem](), list[str]()
+    for source in sources:
+        rows = open_source(source, options)
+        found, bad = samples_and_problems(rows, source)
+        samples, problems, forms = samples + found, problems + bad, [*forms, rows.form]
     result = check(samples, problems, alphabet=alphabet, steps_of=steps_of, max_units=max_units, progress=progress)
-    return replace(result, form=rows.form)
+    return replace(result, form="; ".join(forms))
+
+
+def check_source(source: str | Path, options: SourceOptions = DEFAULT_OPTIONS, **others: Any) -> CheckResult:
+    """`check_sources` for one."""
+    return check_sources([source], options, **others)
 
 
 def check(
@@ -208,12 +217,10 @@ def _examine_all(
 
 def _examine(sample: Sample, steps_of: StepsOf | None) -> CheckedSample | Problem:
     try:
-        # In colour: a red and a grey image of the same brightness are not duplicates.
         image = read_image(sample.read_bytes(), sample.place, channels=3)
     except InputError as error:
         return Problem.of(error)
     height, width = image.shape[:2]
     if reason := _steps_reason(sample.units, (width, height), steps_of):
         return Problem(sample.where, reason)
-    digest = blake2b(image.tobytes(), digest_size=16, salt=width.to_bytes(8, "little")).digest()
-    return CheckedSample(sample, (width, height), digest, has_light_ink(grey(image)))
+    return CheckedSample(sample, (width, height), pixel_digest(image), has_light_ink(grey(image)))

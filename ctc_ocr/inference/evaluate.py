@@ -1,17 +1,21 @@
 """Evaluation: how well a model reads labelled images."""
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ctc_ocr.checkpoint.known_images import KnownImages, Part, load_known_images
 from ctc_ocr.checkpoint.run_files import Epoch
 from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, open_source
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.evaluator import Evaluator
 from ctc_ocr.evaluation.result import EvaluationResult
+from ctc_ocr.images.digest import pixel_digest
+from ctc_ocr.images.files import read_image
 from ctc_ocr.inference.batch import predict_each
 from ctc_ocr.inference.ink import InkCheck
 from ctc_ocr.inference.prediction import Prediction
@@ -29,13 +33,15 @@ class Evaluation:
     """How well a model reads a source.
 
     prefix, epoch: the model's.
-    source: the path of the labelled images.
+    source: the path of the labelled images; of several, with commas between them.
     num_samples: samples that were read.
     result: their figures.
     num_invalid: samples that could not be read, which are in no figure.
     invalid: the first ten of them, and why.
     ink: what the model expects, dark, light or auto.
     num_inverted: images whose ink looks like the opposite, see `ctc_ocr.inference.ink`.
+    num_trained_on, num_validated_with: samples whose pixels the model was trained on or validated with, which makes the
+        figures too good; None if the model's run does not tell.
     """
 
     prefix: str
@@ -47,6 +53,8 @@ class Evaluation:
     invalid: tuple[Problem, ...]
     ink: str
     num_inverted: int
+    num_trained_on: int | None = None
+    num_validated_with: int | None = None
 
     @property
     def accuracy(self) -> float | None:
@@ -67,12 +75,14 @@ class Evaluation:
             **self.result.to_dict(),
             "invalid": {"samples": self.num_invalid, "first": [str(each) for each in self.invalid]},
             "inverted": self.num_inverted,
+            "trained_on": self.num_trained_on,
+            "validated_with": self.num_validated_with,
         }
 
 
 def evaluate(
     model: Predictor | str | Path,
-    source: str | Path,
+    source: str | Path | Sequence[str | Path],
     *,
     options: SourceOptions = DEFAULT_OPTIONS,
     epoch: Epoch | None = None,
@@ -83,7 +93,7 @@ def evaluate(
     """Read the images of a source with a model, and compare the predictions with the labels.
 
     model: a Predictor, or the path of a model; `epoch` and `batch_size` are for a path only, as in Predictor.
-    source: a folder, CSV file or pack; `options` are how its labels are found.
+    source: a folder, CSV file or pack, or a list of them; `options` are how their labels are found.
     min_confidence: the result has accuracy and coverage without the predictions below it, in addition.
     progress: called as progress(done, total) from time to time, with numbers of samples; `total` is approximate.
 
@@ -91,11 +101,14 @@ def evaluate(
     Raises InputError if the model or the source cannot be read, or if the source is empty.
     """
     predictor = _predictor(model, epoch, batch_size)
-    rows = open_source(source, options)
+    sources = [source] if isinstance(source, (str, Path)) else list(source)
+    opened = [open_source(each, options) for each in sources]
+    total = sum(each.total for each in opened)
+    known = KnownSamples(load_known_images(predictor.prefix))
     evaluator = Evaluator(predictor.alphabet, min_confidence)
     ink = InkCheck(predictor.hyperparameters.data.ink)
     num_samples, num_invalid, invalid = 0, 0, list[Problem]()
-    results = predict_each(predictor, rows, _locate, batches=BATCHES, ink=ink)
+    results = predict_each(predictor, itertools.chain(*opened), known.locate, batches=BATCHES, ink=ink)
     portion = min(COUNTED, BATCHES * predictor.batch_size)
     while chunk := list(itertools.islice(results, portion)):
         read = list[tuple[Sample, Prediction]]()
@@ -107,19 +120,21 @@ def evaluate(
         _add(evaluator, read)
         num_samples, num_invalid = num_samples + len(read), num_invalid + len(chunk) - len(read)
         if progress:
-            progress(num_samples + num_invalid, rows.total)
+            progress(num_samples + num_invalid, total)
     if not num_samples + num_invalid:
-        raise InputError("no labelled images in it", source)
+        raise InputError("no labelled images in it", ", ".join(map(str, sources)))
     return Evaluation(
         prefix=predictor.prefix,
         epoch=predictor.epoch,
-        source=str(source),
+        source=", ".join(map(str, sources)),
         num_samples=num_samples,
         result=evaluator.result(),
         num_invalid=num_invalid,
         invalid=tuple(invalid),
         ink=ink.ink,
         num_inverted=ink.count,
+        num_trained_on=known.count("training"),
+        num_validated_with=known.count("validation"),
     )
 
 
@@ -140,8 +155,22 @@ def _add(evaluator: Evaluator, read: Sequence[tuple[Sample, Prediction]]) -> Non
     )
 
 
-def _locate(row: Sample | Problem) -> tuple[bytes, str]:
-    """A sample's encoded image and its place. Raises InputError for a row without a sample."""
-    if isinstance(row, Problem):
-        raise InputError(row.reason, row.where)
-    return row.read_bytes(), row.where
+class KnownSamples:
+    """Finds a sample's image, and counts those that the model was trained on or validated with."""
+
+    def __init__(self, images: KnownImages | None) -> None:
+        self._images, self._counts = images, Counter[Part | None]()
+
+    def count(self, part: Part) -> int | None:
+        """None if the model's images are not known."""
+        return None if self._images is None else self._counts[part]
+
+    def locate(self, row: Sample | Problem) -> tuple[bytes, str]:
+        """A sample's encoded image and its place. Raises InputError for a row without a sample."""
+        if isinstance(row, Problem):
+            raise InputError(row.reason, row.where)
+        encoded = row.read_bytes()
+        if self._images is not None:
+            pixels = read_image(encoded, row.where, channels=3)
+            self._counts[self._images.part(pixel_digest(pixels))] += 1
+        return encoded, row.where

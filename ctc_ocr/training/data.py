@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-import numpy as np
-
 from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.checkpoint.known_images import KnownImages
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.registries import RENDERERS
 from ctc_ocr.config.renderers import BatchRenderer
-from ctc_ocr.datasets.checking import CheckResult, check_source
+from ctc_ocr.datasets.checking import CheckResult, check_sources
 from ctc_ocr.datasets.generated import GeneratedSource
+from ctc_ocr.datasets.held_out import split_held_out
 from ctc_ocr.datasets.labelled import LabelledBatches, LabelledImage
-from ctc_ocr.datasets.partition import clusters, counts_of_fractions, partition
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.datasets.summary import summary_lines
 from ctc_ocr.errors import InputError, RunError
@@ -37,7 +36,8 @@ log = logging.getLogger(__name__)
 class TrainingData:
     """`train` is endless; `samples_per_epoch` of it are an epoch. Validation uses the first `num_validation` samples of
     `validation`, whose names are `validation_names`, in the order of its batches (None: numbers). `fingerprint`
-    identifies labelled images and their split."""
+    identifies labelled images and their split; `known` are those images and, if the run started from another, its
+    images."""
 
     alphabet: Alphabet
     train: BatchSource
@@ -46,19 +46,25 @@ class TrainingData:
     num_validation: int
     validation_names: Sequence[str] | None = None
     fingerprint: str = ""
+    known: KnownImages | None = None
 
 
 def training_data(
-    hyperparameters: Hyperparameters, data: Captchas | LabelledImages, progress: bool = True
+    hyperparameters: Hyperparameters,
+    data: Captchas | LabelledImages,
+    progress: bool = True,
+    before: KnownImages | None = None,
 ) -> TrainingData:
     """Find, check and split the images. What is found and what is invalid is logged.
+
+    `before`: the images of the run that this one continues or starts from, which stay in their parts.
 
     Raises InputError for fonts and sources that cannot be used, RunError where too many samples are invalid or none is
     left.
     """
     if isinstance(data, Captchas):
         return _generated(hyperparameters, data)
-    return _labelled(hyperparameters, data, progress)
+    return _labelled(hyperparameters, data, progress, before)
 
 
 # --- captchas ---------------------------------------------------------------------------------------------------------
@@ -121,13 +127,19 @@ def _refuse_images(font: str | Path | None) -> None:
 # --- labelled images --------------------------------------------------------------------------------------------------
 
 
-def _labelled(settings: Hyperparameters, data: LabelledImages, progress: bool) -> TrainingData:
-    train = _checked(settings, data, str(data.source), progress)
-    if data.validation is not None:
-        validation = _checked(settings, data, str(data.validation), progress)
+def _labelled(
+    settings: Hyperparameters, data: LabelledImages, progress: bool, before: KnownImages | None
+) -> TrainingData:
+    train = _checked(settings, data, data.sources, progress)
+    if data.validation_sources:
+        validation = _checked(settings, data, data.validation_sources, progress)
         _warn_of_shared_images(train, validation)
     else:
-        train, validation = _split(train, data.validation_fraction, settings.training.seed)
+        train, validation = _split(train, data.validation_fraction, before)
+    known = KnownImages.of(train.digests, validation.digests)
+    if before is not None:
+        _warn_of_changed_parts(train, validation, before)
+        known = known.with_earlier(before)
     alphabet = data.alphabet or _alphabet_of(train, validation)
     max_length = max(len(sample.units) for part in (train, validation) for sample in part.samples)
     log.info(
@@ -143,13 +155,15 @@ def _labelled(settings: Hyperparameters, data: LabelledImages, progress: bool) -
         num_validation=len(validation.samples),
         validation_names=[_name(validation.samples[index].sample) for index in held_out.order],
         fingerprint=_fingerprint(train, validation),
+        known=known,
     )
 
 
-def _checked(settings: Hyperparameters, data: LabelledImages, source: str, progress: bool) -> CheckResult:
+def _checked(settings: Hyperparameters, data: LabelledImages, sources: Sequence[str], progress: bool) -> CheckResult:
+    source = ", ".join(sources)
     with shown_progress(show=progress) as update:
-        checked = check_source(
-            source, data.options, alphabet=data.alphabet, steps_of=settings.geometry.steps_of,
+        checked = check_sources(
+            sources, data.options, alphabet=data.alphabet, steps_of=settings.geometry.steps_of,
             max_units=data.max_units, progress=update,
         )  # fmt: skip
     log.info("%s", "\n".join([f"{source}:", *summary_lines(checked)]))
@@ -170,15 +184,13 @@ def _checked(settings: Hyperparameters, data: LabelledImages, source: str, progr
     return checked
 
 
-def _split(checked: CheckResult, fraction: float, seed: int) -> tuple[CheckResult, CheckResult]:
+def _split(checked: CheckResult, fraction: float, before: KnownImages | None) -> tuple[CheckResult, CheckResult]:
     """Training and validation part."""
     if not 0 < fraction < 1:
         raise InputError(f"{fraction:g}: expected a number between 0 and 1, both excluded", "--validation_fraction")
-    counts = counts_of_fractions((1 - fraction, fraction), len(checked.samples))
-    parts = partition(clusters(checked.digests), counts, np.random.default_rng(seed))
-    if not all(parts):
-        different = len(set(checked.digests))
-        raise RunError(f"{different} different images are too few to hold out {fraction:.0%} of them for validation")
+    if len(set(checked.digests)) < 2:
+        raise RunError("too few images to hold out any for validation: expected at least two that differ")
+    parts = split_held_out(checked.digests, fraction, *([before.part] if before else []))
     train, validation = map(checked.subset, parts)
     return train, validation
 
@@ -210,6 +222,17 @@ def _warn_of_shared_images(train: CheckResult, validation: CheckResult) -> None:
     count = sum(digest in known for digest in validation.digests)
     if count:
         log.warning("%d validation images are also training images, pixel by pixel", count)
+
+
+def _warn_of_changed_parts(train: CheckResult, validation: CheckResult, before: KnownImages) -> None:
+    """Only images that the user names for validation, or of which too few are left, change their part."""
+    for checked, part, was, now in (
+        (validation, "training", "trained on", "validated with: its validation is too good"),
+        (train, "validation", "validated with", "trained on"),
+    ):
+        count = sum(before.part(digest) == part for digest in checked.digests)
+        if count:
+            log.warning("%d images that the earlier model was %s are %s", count, was, now)
 
 
 def _source(

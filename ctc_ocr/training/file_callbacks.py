@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ctc_ocr.checkpoint import history, run_files
+from ctc_ocr.checkpoint.known_images import KnownImages, save_known_images
 from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.training.events import EpochEnd, Saved
 
@@ -23,6 +24,19 @@ class RemoveOldRun:
             for path in set(self._files) - {description, symbol, Path(event.path), state}:
                 path.unlink(missing_ok=True)
             self._files = []
+
+
+class ImagesFile:
+    """Writes PREFIX-images.csv with the first checkpoint of a run."""
+
+    def __init__(self, prefix: str, images: KnownImages) -> None:
+        self._prefix, self._images = prefix, images
+        self._is_written = False
+
+    def __call__(self, event: Any) -> None:
+        if isinstance(event, Saved) and not self._is_written:
+            save_known_images(self._prefix, self._images)
+            self._is_written = True
 
 
 class History:

@@ -15,6 +15,7 @@ from ctc_ocr.checkpoint import history, run_files
 from ctc_ocr.checkpoint.calibration_file import load_calibration
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.history import Row
+from ctc_ocr.checkpoint.known_images import KnownImages, load_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.presets import preset
 from ctc_ocr.errors import InputError
@@ -134,7 +135,7 @@ class TrainingSession:
         self._fix_threads()
         devices = self._devices()
         start = self._start()
-        data = training_data(self.hyperparameters, self.data, self.options.progress)
+        data = training_data(self.hyperparameters, self.data, self.options.progress, self._images_before())
         with BatchPool(data.train, self._num_proc, itertools.count()) as pool:
             iterator = _iterator(data, pool)
             trainer = _trainer(self.hyperparameters, data, iterator, devices, [])
@@ -178,6 +179,14 @@ class TrainingSession:
 
         return load(*run_files.resolve_model(self.options.init_from))
 
+    def _images_before(self) -> KnownImages | None:
+        """Those of the run that is resumed or, for a new run, of the model that it starts from."""
+        if self.options.resume:
+            return load_known_images(self.options.prefix)
+        if self.options.init_from is None:
+            return None
+        return load_known_images(run_files.resolve_model(self.options.init_from)[0])
+
     def _run(self, replaced: list[Path]) -> TrainingResult:
         from ctc_ocr.datasets.iterator import cached_batches
 
@@ -185,7 +194,7 @@ class TrainingSession:
         self._fix_threads()
         devices = self._devices() if self.options.gpu else []
         start = self._start()
-        data = training_data(settings, self.data, self.options.progress)
+        data = training_data(settings, self.data, self.options.progress, self._images_before())
         point = self._resume_point()
         first = point.updates_done if point else 0
         with ExitStack() as stack:
@@ -224,7 +233,7 @@ class TrainingSession:
     ) -> list[Callback]:
         """Those that keep the run's files and show its progress, then the user's. Context managers are entered."""
         from ctc_ocr.training.callbacks import ProgressBar, log_lines
-        from ctc_ocr.training.file_callbacks import History, Pruning, RemoveOldRun, ValidationPredictions
+        from ctc_ocr.training.file_callbacks import History, ImagesFile, Pruning, RemoveOldRun, ValidationPredictions
         from ctc_ocr.training.tensorboard import TensorBoard
 
         prefix = self.options.prefix
@@ -232,6 +241,7 @@ class TrainingSession:
             *([ProgressBar()] if self.options.progress else []),
             log_lines,
             RemoveOldRun(prefix, replaced),
+            *([ImagesFile(prefix, data.known)] if data.known else []),
             History(prefix, trainer.epochs_done),
             ValidationPredictions(prefix, data.validation_names),
             Pruning(prefix, self.hyperparameters.training.keep),

@@ -1,6 +1,7 @@
 """What a training is given besides its hyperparameters: the images, and where and how it runs."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,19 +32,39 @@ class Captchas:
 class LabelledImages:
     """Images with their labels, and how they are split.
 
-    `source` is what `open_source` accepts: a folder, a CSV file, a RecordIO pack, or NAME:ARGUMENT of a registered one.
-    Validation uses `validation`, a source too, or else `validation_fraction` of the images, duplicates kept together.
+    `source` is what `open_source` accepts: a folder, a CSV file, a RecordIO pack, or NAME:ARGUMENT of a registered one;
+    or a list of them, whose images are put together. Validation uses `validation`, one or several sources too, or else
+    about `validation_fraction` of the images, chosen by their pixels; see `ctc_ocr.datasets.held_out`.
     `alphabet` None: the units of all labels. `max_units`: longest label, 0 for any. Training fails if a larger fraction
     of the samples than `max_invalid` is invalid.
     """
 
-    source: str | Path
-    validation: str | Path | None = None
+    source: str | Path | Sequence[str | Path]
+    validation: str | Path | Sequence[str | Path] | None = None
     validation_fraction: float = 0.1
     alphabet: Alphabet | None = None
     max_units: int = 0
     max_invalid: float = 0.1
     options: SourceOptions = field(default_factory=SourceOptions)
+
+    def __post_init__(self) -> None:
+        for name in ("source", "validation"):
+            if isinstance(getattr(self, name), Sequence) and not getattr(self, name):
+                raise InputError("expected at least one source, got none", name)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Those to train on."""
+        return _strings(self.source)
+
+    @property
+    def validation_sources(self) -> tuple[str, ...]:
+        """Those to validate with; empty without them."""
+        return () if self.validation is None else _strings(self.validation)
+
+
+def _strings(sources: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
+    return (str(sources),) if isinstance(sources, (str, Path)) else tuple(map(str, sources))
 
 
 @dataclass(frozen=True)
