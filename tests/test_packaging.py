@@ -16,12 +16,16 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.runtime import mxnet as _mxnet
 from ctc_ocr.runtime.devices import contexts
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 ROOT = Path(__file__).resolve().parent.parent
 PINS = {"numpy": "<2", "opencv-python-headless": "<4.12", "setuptools": ""}
 
 
 def extras() -> dict[str, list[Requirement]]:
-    tomllib = pytest.importorskip("tomllib", reason="Python 3.10 has no tomllib")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return {name: [Requirement(each) for each in wanted] for name, wanted in project["optional-dependencies"].items()}
 
