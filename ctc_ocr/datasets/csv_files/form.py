@@ -110,9 +110,10 @@ def _width(layout: Layout, is_named: bool) -> tuple[int, bool]:
 
 
 def _width_of_header(names: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[int, bool]:
-    """Without columns at the end that have neither a name nor anything else."""
+    """Without columns at the end that have neither a name nor anything else. A third one without a name is none: what
+    is in it is a piece of a label with a delimiter."""
     width = len(names)
-    while width > 2 and not names[width - 1] and not any(any(row[width - 1 :]) for row in rows):
+    while width > 2 and not names[width - 1] and (width == 3 or not any(any(row[width - 1 :]) for row in rows)):
         width -= 1
     followed = _nearly_all([len(row) > width and not any(row[width:]) for row in rows])
     return max(2, width), followed or width < len(names)
