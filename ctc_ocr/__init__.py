@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ctc_ocr.inference.evaluate import evaluate as evaluate
     from ctc_ocr.inference.prediction import Prediction as Prediction
     from ctc_ocr.inference.predictor import Predictor as Predictor
+    from ctc_ocr.inference.text_files import write_text as write_text
     from ctc_ocr.rendering.renderer import Renderer as Renderer
     from ctc_ocr.runtime.types import MXNet
     from ctc_ocr.training.events import BatchEnd as BatchEnd
@@ -75,6 +76,7 @@ _HOMES = {
     "inference.evaluate": ("Evaluation", "evaluate"),
     "inference.prediction": ("Prediction",),
     "inference.predictor": ("Predictor",),
+    "inference.text_files": ("write_text",),
     "rendering.renderer": ("Renderer",),
     "training.events": ("BatchEnd", "EpochEnd", "Progress", "Saved", "ValidationPrediction", "register_callback"),
     "training.session": ("TrainingResult", "TrainingSession", "train"),

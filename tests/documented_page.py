@@ -70,7 +70,8 @@ def run_command(command: str, *arguments: str) -> None:
         status = main(shortened(command, list(arguments)))
     if status:
         sys.exit(f"exit status {status}\n{output.getvalue()}")
-    if "infer" in (*arguments[:1], command) and "--out" not in arguments and not output.getvalue().strip():
+    writes_files = {"--out", "--txt"} & set(arguments)
+    if "infer" in (*arguments[:1], command) and not writes_files and not output.getvalue().strip():
         sys.exit("nothing was printed")
 
 

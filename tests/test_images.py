@@ -8,15 +8,17 @@ import struct
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from ctc_ocr.datasets.samples import SourceOptions
+from ctc_ocr.datasets.sources import read_source
 from ctc_ocr.errors import InputError
-from ctc_ocr.images.files import FORMATS, MAX_PIXELS, find_images, read_image
+from ctc_ocr.images.files import FORMATS, MAX_PIXELS, read_image
+from ctc_ocr.images.folders import find_images
 from ctc_ocr.images.pixels import grey, has_light_ink, invert, resize, stretch_contrast
 
 RNG = np.random.default_rng(0)
@@ -238,16 +240,19 @@ def test_reading_in_threads_leaves_the_filters_of_warnings_alone():
 
 
 def test_find_images_keeps_the_order_and_sorts_folders(tmp_path):
-    for name in ("b.png", "a.JPG", "c.txt", "d.tiff"):
+    for name in ("b.png", "a.JPG", "c.txt", "d.tiff", "sub/deep/e.png", "sub/a.png", ".hidden/f.png", "sub/.g.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    (tmp_path / "sub.png").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "sub")
+    (tmp_path / "empty").mkdir()
     given = [tmp_path / "z.xyz", tmp_path, tmp_path / "b.png"]
-    folder = [tmp_path / "a.JPG", tmp_path / "b.png", tmp_path / "d.tiff"]
+    folder = [tmp_path / name for name in ("a.JPG", "b.png", "d.tiff", "sub/a.png", "sub/deep/e.png")]
     assert find_images(given) == [tmp_path / "z.xyz", *folder, tmp_path / "b.png"]
-    (tmp_path / "sub.png" / "c.txt").touch()
+    assert [sample.image for sample in read_source(tmp_path, SourceOptions(pattern="(.)"))[0]] == list(map(str, folder))
+    (tmp_path / "empty" / "c.txt").touch()
     with pytest.raises(InputError) as raised:
-        find_images([tmp_path / "sub.png"])
-    assert raised.value.where == str(tmp_path / "sub.png")
+        find_images([tmp_path / "empty"])
+    assert raised.value.where == str(tmp_path / "empty")
     assert re.fullmatch(r"no image files in this folder; accepted: .*\.png.*", raised.value.reason)
 
 
@@ -256,10 +261,10 @@ def test_folders_that_cannot_be_read(tmp_path, monkeypatch):
         find_images(["x" * 300])
     assert (raised.value.where, raised.value.reason) == ("x" * 300, "File name too long")
 
-    def refuse(self):
+    def refuse(path):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(Path, "iterdir", refuse)
+    monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(InputError) as raised:
         find_images([tmp_path])
     assert (raised.value.where, raised.value.reason) == (str(tmp_path), "Permission denied")

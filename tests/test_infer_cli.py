@@ -6,13 +6,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.cli.data import main as data
 from ctc_ocr.cli.infer import main
 from ctc_ocr.cli.shown_predictions import is_rejected
+from ctc_ocr.datasets.samples import Sample, SourceOptions
+from ctc_ocr.datasets.sources import open_source, read_source
+from ctc_ocr.datasets.sources.packs import write_pack
 from ctc_ocr.images.pixels import invert
 from ctc_ocr.inference.image_list import read_image_list
 from ctc_ocr.inference.prediction import Prediction
@@ -219,8 +225,12 @@ def test_bad_arguments_end_with_status_2(prefix, folder, tmp_path, capsys):
         ("--prefix", prefix, "--out", str(tmp_path), "no.png"): "is a folder; expected",
         ("--prefix", prefix, "--out", str(tmp_path), "--overwrite", "no.png"): "is a folder; expected",
         ("--prefix", prefix, "--out", "o.csv", "--json", image): "give one of them",
-        ("--prefix", prefix, "--out", "o.csv", "--top_k", "2", image): "a row of --out has one prediction",
-        ("--prefix", prefix, "--overwrite", image): "--overwrite: has no effect without --out",
+        ("--prefix", prefix, "--out", "o.csv", "--top_k", "2", image): "--out has one prediction for each image",
+        ("--prefix", prefix, "--txt", "--json", image): "--json prints and --txt writes files",
+        ("--prefix", prefix, "--txt", "--top_k", "2", image): "--txt has one prediction for each image",
+        ("--prefix", prefix, "--pattern", "(.)", image): "--pattern: has no effect without --labels",
+        ("--prefix", prefix, "--encoding", "cp1252", image): "--encoding: has no effect without --labels or --csv",
+        ("--prefix", prefix, "--overwrite", image): "--overwrite: has no effect without --out or --txt",
     }.items():
         assert main(list(arguments)) == 2
         captured = capsys.readouterr()
@@ -278,17 +288,41 @@ def test_labels_are_printed_beside_the_predictions_of_their_images(prefix, folde
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("a.png,1\n", "row 1: expected the header image,label, got 'a.png,1'"),
-        ("image,label\na.png\n", "row 2: expected 2 fields, got 1"),
-        ("", "row 1: expected the header"),
-        ('image,label\na.png,"1\nb.png,2\n', "not a UTF-8 CSV file"),
-        ("image,label\na.png,1\nb\0.png,2\n", "row 3: contains a NUL byte"),
+        ("image,label\nimages/00.png\n", "row 2: expected 2 fields separated by ',', got 1"),
+        ('image,label\nimages/00.png,"1\nimages/01.png,2\n', "row 2: bad quoting"),
+        ("image,label\nimages/00.png,1\nb\0.png,2\n", "row 3: contains a NUL byte"),
     ],
 )
-def test_files_that_are_not_labels(prefix, folder, tmp_path, capsys, text, complaint):
-    (tmp_path / "labels.csv").write_text(text)
-    assert main([str(folder), "--prefix", prefix, "--labels", str(tmp_path / "labels.csv")]) == 2
-    assert complaint in capsys.readouterr().err
+def test_invalid_rows_of_labels_are_told_and_the_others_used(prefix, folder, tmp_path, capsys, text, complaint):
+    (tmp_path / "labels.csv").write_text(text + "images/02.png,none of these\n")
+    assert main([str(folder), "--prefix", prefix, "--labels", str(tmp_path / "labels.csv")]) == 1
+    printed = capsys.readouterr()
+    assert f"ctc-ocr infer: invalid: {tmp_path}/labels.csv, {complaint}" in printed.err
+    assert printed.out.splitlines()[2].endswith("\tnone of these\tincorrect")
+
+
+def test_labels_are_those_of_any_source(prefix, folder, tmp_path, capsys):
+    """As evaluate takes them: names, .txt files, a table with other columns, options; a pack has no image files."""
+    (folder / "sub").mkdir()
+    for name in ("00.png", "01.png"):
+        (folder / name).rename(folder / "sub" / f"7_{name}")
+    (tmp_path / "table.csv").write_bytes("sep=;\nnr;text;file\n1;\xe9;images\\sub\\7_00.png\n".encode("cp1252"))
+    write_pack(tmp_path / "pack", [Sample(str(folder / "02.png"), ("1",), "")], Alphabet(("1",)))
+
+    def labels(*arguments, status=0):
+        assert main(["--prefix", prefix, str(folder / "sub"), "--labels", *map(str, arguments)]) == status
+        return [line.split("\t")[2] for line in capsys.readouterr().out.splitlines()[:2] if line.count("\t") == 3]
+
+    assert labels(folder / "sub") == ["7", "7"]
+    assert labels(folder / "sub", "--pattern", "_(.*)") == ["00", "01"]
+    assert labels(tmp_path / "table.csv", "--encoding", "cp1252") == ["\xe9"]
+    assert labels(tmp_path / "table.csv", "--encoding", "cp1252", "--label_column", "nr") == ["1"]
+    assert main(["--prefix", prefix, str(folder / "sub"), "--labels", str(tmp_path / "table.csv")]) == 1
+    assert "row 3: not UTF-8: 0xe9 at byte 3 of the row" in capsys.readouterr().err
+    (folder / "sub" / "7_00.txt").write_text("x")
+    assert labels(folder / "sub", status=1) == ["x"]
+    assert main(["--prefix", prefix, str(folder / "sub"), "--labels", str(tmp_path / "pack.rec")]) == 2
+    assert "pack.rec: its images are not files" in capsys.readouterr().err
 
 
 def test_a_link_to_itself_cannot_be_read(prefix, folder, tmp_path, capsys):
@@ -419,7 +453,7 @@ def test_the_file_of_predictions_has_the_rejected_ones(half_rejected, folder, tm
     assert capsys.readouterr().out == ""
     for row, (path, each), is_low in zip(rows_of(tmp_path / "out.csv"), predictions, rejected, strict=True):
         given = ("", "rejected") if is_low else (each.text, "read")
-        assert (row["image"], row["text"], row["status"]) == (path, *given)
+        assert (row["image"], row["text"], row["status"]) == (f"images/{Path(path).name}", *given)
         assert float(row["confidence"]) == pytest.approx(each.confidence, abs=1e-5)
 
 
@@ -465,7 +499,7 @@ def test_forms_of_csv_files(tmp_path, form):
 
 
 def test_csv_in_and_out(prefix, folder, tmp_path, capsys):
-    """A row for each row, with the path as it was given, also if the image cannot be read."""
+    """A row for each row, with the path from the new folder, or the row itself if that names no image."""
     predictions = {f"images/{Path(path).name}": each for path, each in expected(prefix, folder)}
     (folder / "a, b.png").write_bytes((folder / "03.png").read_bytes())
     given = [
@@ -500,8 +534,8 @@ def test_csv_in_and_out(prefix, folder, tmp_path, capsys):
     out.write_bytes(data.replace(b"\xff", b"").replace(rb"\x00", b""))
     rows = rows_of(out)
     assert [row["image"] for row in rows] == [
-        "images/00.png", 'images/01.png,"never closed', "", "images/none.png", "images/.png,x", "images/.png,x",
-        "images/a, b.png", "images/02.png",
+        "../images/00.png", 'images/01.png,"never closed', "", "../images/none.png", "images/.png,x", "images/.png,x",
+        "../images/a, b.png", "../images/02.png",
     ]  # fmt: skip
     for row, name in ((rows[0], "images/00.png"), (rows[6], "images/03.png"), (rows[7], "images/02.png")):
         assert row["text"] == predictions[name].text
@@ -509,7 +543,7 @@ def test_csv_in_and_out(prefix, folder, tmp_path, capsys):
     assert {row["text"] + row["confidence"] for row in rows[1:6]} == {""}
     assert main(["--model", prefix, "--csv", str(table)]) == 1
     lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
-    assert lines == [[row["image"], row["text"]] for row in rows if row["status"] == "read"]
+    assert lines == [[row["image"].removeprefix("../"), row["text"]] for row in rows if row["status"] == "read"]
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "image,label\n", "\ufeffimage\n"])
@@ -532,7 +566,7 @@ def test_the_file_of_predictions_replaces_nothing_without_overwrite(prefix, fold
     assert "out.csv: exists already: replace it with --overwrite" in capsys.readouterr().err
     assert out.read_text() == first
     assert main([*arguments[:-1], str(folder / "01.png"), "--overwrite"]) == 0
-    assert [row["image"] for row in rows_of(out)] == [str(folder / "01.png")]
+    assert [row["image"] for row in rows_of(out)] == ["images/01.png"]
     assert beside.read_text() == "a file of somebody's"
     for flag in ("--csv", "--labels"):
         others = [] if flag == "--csv" else [image]
@@ -549,12 +583,12 @@ def test_the_target_of_a_link_and_a_pipe_are_written_to(prefix, folder, tmp_path
     image = str(folder / "00.png")
     assert main(["--model", prefix, "--out", str(link), "--overwrite", image]) == 0
     assert link.is_symlink()
-    assert [row["image"] for row in rows_of(target)] == [image]
+    assert [row["image"] for row in rows_of(target)] == ["images/00.png"]  # from the folder of the link
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     try:
         assert main(["--model", prefix, "--out", str(pipe), image]) == 0
-        assert os.read(reader, 2**16) == target.read_bytes()
+        assert os.read(reader, 2**16) == target.read_bytes().replace(b"images/00.png", image.encode())
     finally:
         os.close(reader)
     assert pipe.is_fifo()
@@ -572,3 +606,112 @@ def test_a_prefix_wins_over_a_folder_of_its_name_and_a_params_file_is_its_epoch(
     assert newest != first
     save_own_model(Path(prefix) / "inner", epoch=1, seed=1)
     assert texts(f"{prefix}/inner") == first
+
+
+def test_predictions_are_a_source_from_any_folder(half_rejected, folder, tmp_path, capsys, monkeypatch):
+    """Rejected and unreadable images are counted and give no sample."""
+    flags, predictions, rejected = half_rejected
+    (folder / "70.png").write_text("no image")
+    monkeypatch.chdir(folder)
+    assert main([*flags, "--out", "../elsewhere/out.csv", "."]) == 1
+    monkeypatch.chdir(tmp_path)
+    assert open_source("elsewhere/out.csv").form.endswith(f"; skipped: {sum(rejected)} rejected, 1 unreadable")
+    samples, problems = read_source("elsewhere/out.csv")
+    assert problems == []
+    assert [each.label for each in samples] == [
+        each.text for (_, each), is_low in zip(predictions, rejected, strict=True) if not is_low
+    ]
+    assert all(each.read_bytes() for each in samples)
+    capsys.readouterr()
+    assert data(["check", "elsewhere/out.csv"]) == 0
+    assert f"skipped: {sum(rejected)} rejected, 1 unreadable" in capsys.readouterr().out
+    out = tmp_path / "elsewhere" / "none.csv"
+    assert main([*flags, "--min_confidence", "1", "--out", str(out), str(folder / "00.png")]) == 0
+    assert data(["check", str(out)]) == 2
+    assert "none.csv: no row has a text: 1 rejected. Fill in the texts" in capsys.readouterr().err
+
+
+# How spreadsheets save a file again: delimiter, encoding, line ends, and whether (1) all fields are quoted.
+SAVED: dict[str, tuple[str, str, str, Literal[0, 1]]] = {
+    "LibreOffice": (",", "utf-8", "\n", 0),
+    "LibreOffice, all text quoted": (";", "utf-8", "\n", 1),
+    "Excel, CSV UTF-8": (";", "utf-8-sig", "\r\n", 0),
+    "Excel, Unicode text": ("\t", "utf-16", "\r\n", 0),
+}
+
+
+@pytest.mark.parametrize("program", SAVED)
+def test_predictions_corrected_in_a_spreadsheet_are_labels(prefix, folder, tmp_path, capsys, program):
+    """An added column, corrected texts, a rejected text filled in, a comma in numbers."""
+    out = tmp_path / "out.csv"
+    assert main(["--prefix", prefix, "--out", str(out), str(folder)]) == 0
+    rows = rows_of(out)
+    rows[1] |= {"text": "", "status": "rejected"}
+    rows[2] |= {"text": "", "status": "rejected"}
+    corrected = ["Gew\xe4sser; 1, 2", "\u0142\xf3d\u017a", None, *[row["text"] for row in rows[3:]]]
+    delimiter, encoding, end, quoting = SAVED[program]
+    with (tmp_path / "saved.csv").open("w", encoding=encoding, newline="") as file:
+        writer = csv.writer(file, delimiter=delimiter, lineterminator=end, quoting=quoting)
+        writer.writerow(["image", "text", "confidence", "status", "checked by"])
+        for row, text in zip(rows, corrected, strict=True):
+            row |= {"text": text or "", "confidence": row["confidence"].replace(".", ",")}
+            writer.writerow([*row.values(), "me" if text else ""])
+    samples, problems = read_source(tmp_path / "saved.csv")
+    assert problems == []
+    assert [each.label for each in samples] == [each for each in corrected if each is not None]
+    assert data(["check", str(tmp_path / "saved.csv")]) == 0
+    printed = capsys.readouterr().out
+    assert "skipped: 1 rejected" in printed
+    assert "samples: 69 valid, 0 invalid" in printed
+    assert "\u017a 1" in printed
+
+
+def test_texts_beside_the_images_are_a_source(half_rejected, folder, tmp_path, capsys):
+    flags, predictions, rejected = half_rejected
+    (folder / "70.png").write_text("no image")
+    assert main([*flags, "--txt", str(folder)]) == 1
+    assert capsys.readouterr().out == ""
+    given = {Path(path).stem: each.text for (path, each), low in zip(predictions, rejected, strict=True) if not low}
+    assert {path.stem: path.read_bytes().decode() for path in folder.glob("*.txt")} == {
+        name: f"{text}\n" for name, text in given.items()
+    }
+    assert {Path(each.image).stem: each.label for each in read_source(folder)[0]} == given
+    assert not list(folder.glob(".*"))
+
+    first = folder / f"{next(iter(given))}.txt"
+    first.write_text("corrected")
+    assert main([*flags, "--txt", str(folder)]) == 2
+    assert f".txt: exists already, and {len(given) - 1} more, beside the images" in capsys.readouterr().err
+    assert first.read_text() == "corrected"
+    assert main([*flags, "--txt", "--overwrite", "--min_confidence", "1", str(folder / first.stem) + ".png"]) == 0
+    assert not first.exists()  # rejected now
+    assert main([*flags, "--txt", "--overwrite", str(folder)]) == 1
+    assert first.read_text() == f"{given[first.stem]}\n"
+
+
+def test_two_images_do_not_share_a_text(prefix, folder, capsys):
+    (folder / "00.jpg").write_bytes((folder / "00.png").read_bytes())
+    (folder / "x.txt").write_bytes((folder / "00.png").read_bytes())
+    assert main(["--prefix", prefix, "--txt", str(folder)]) == 2
+    assert f"00.txt: would be the text of {folder / '00.jpg'} and of {folder / '00.png'}" in capsys.readouterr().err
+    assert main(["--prefix", prefix, "--txt", "--overwrite", str(folder / "x.txt")]) == 2
+    assert "x.txt: an image of this name cannot have a .txt file beside it" in capsys.readouterr().err
+    assert (folder / "x.txt").read_bytes() == (folder / "00.png").read_bytes()
+
+
+def test_a_list_of_images_in_another_column_and_encoding(tmp_path):
+    for content, options in (
+        ("nr;Datei;text\n1;\xe9.png;x\n", {"encoding": "cp1252"}),
+        ("nr,a,b\n1,\xe9.png,x.png\n", {"image_column": "A"}),
+        ("1,x.png,\xe9.png\n", {"image_column": "3"}),
+    ):
+        encoding = options.get("encoding", "utf-8")
+        (tmp_path / "list.csv").write_bytes(content.encode(encoding))
+        listed = read_image_list(tmp_path / "list.csv", SourceOptions(**options))
+        assert [(each.name, each.problem) for each in listed] == [("\xe9.png", "")]
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.png").touch()
+    (tmp_path / "list.csv").write_text("sub\\a.png\nsub\\b.png\n")
+    found, missing = read_image_list(tmp_path / "list.csv")
+    assert (found.name, found.path, found.problem) == ("sub\\a.png", tmp_path / "sub" / "a.png", "")
+    assert missing.problem == f"no such file: sub\\b.png; tried also {tmp_path / 'sub' / 'b.png'}"

@@ -14,7 +14,8 @@ from ctc_ocr.datasets.samples import Problem, SourceOptions
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.output_files import refuse_existing as refuse_existing
 
-LABEL_OPTIONS = ("delimiter", "splitter", "pattern", "unicode_form")
+LIST_OPTIONS = ("delimiter", "encoding", "image_column")  # how images are found in a CSV file
+LABEL_OPTIONS = (*LIST_OPTIONS, "splitter", "pattern", "unicode_form", "label_column")
 UNICODE_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 
 
@@ -32,9 +33,7 @@ def add_source(parser: argparse.ArgumentParser, several: bool = False) -> None:
 
 def add_label_options(group: argparse._ArgumentGroup) -> None:
     """LABEL_OPTIONS: how labels are found."""
-    group.add_argument(
-        "--delimiter", type=_character, metavar="C", help=r"CSV: character between path and label; \t is a tab"
-    )
+    group.add_argument("--delimiter", type=_character, metavar="C", help=r"CSV: character between fields; \t is a tab")
     group.add_argument(
         "--splitter",
         type=_character,
@@ -49,6 +48,13 @@ def add_label_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--unicode_form", choices=UNICODE_FORMS, default="", help="Unicode form for all labels (default: unchanged)"
     )
+    group.add_argument(
+        "--encoding", metavar="NAME", help="CSV: text encoding, such as cp1252 (default: UTF-8, or UTF-16 if so marked)"
+    )
+    for kind, what in (("image", "image paths"), ("label", "labels")):
+        group.add_argument(
+            f"--{kind}_column", metavar="COLUMN", help=f"CSV: column of the {what}: its name, or its number from 1"
+        )
 
 
 def _character(text: str) -> str:
@@ -75,7 +81,7 @@ def given_alphabet(arguments: argparse.Namespace) -> Alphabet | None:
 
 
 def source_options(arguments: argparse.Namespace) -> SourceOptions:
-    return SourceOptions(arguments.delimiter, arguments.splitter, arguments.pattern, arguments.unicode_form)
+    return SourceOptions(**{name: getattr(arguments, name) for name in LABEL_OPTIONS})
 
 
 def add_network(parser: argparse.ArgumentParser) -> None:

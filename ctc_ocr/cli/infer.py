@@ -1,50 +1,52 @@
 """ctc-ocr infer: print what a model reads in images."""
 
 import argparse
-import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from ctc_ocr.cli.arguments import Parser, add_device_options, add_import, add_version, fraction
-from ctc_ocr.cli.data_options import refuse_existing
+from ctc_ocr.cli.data_options import (
+    LABEL_OPTIONS,
+    LIST_OPTIONS,
+    add_label_options,
+    print_invalid,
+    refuse_existing,
+    source_options,
+)
 from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder, warn_of_skipped_words
+from ctc_ocr.cli.infer_outputs import Results, print_single, printer, writer
 from ctc_ocr.cli.model_options import add_epoch, add_ink, warn_of_inverted
 from ctc_ocr.cli.running import refuse_inputs, run
-from ctc_ocr.cli.shown_predictions import REJECTED_TEXT, Format, is_rejected
-from ctc_ocr.datasets.labels_csv import read_labels
+from ctc_ocr.cli.shown_predictions import REJECTED_TEXT, is_rejected
+from ctc_ocr.datasets.image_labels import ImageLabels, read_image_labels
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.metrics import Tally
-from ctc_ocr.images.files import find_images
+from ctc_ocr.images.folders import find_images
 from ctc_ocr.inference.image_list import ListedImage, read_image_list
-from ctc_ocr.inference.predictions_csv import READ, REJECTED, UNREADABLE, predictions_file
+from ctc_ocr.inference.text_files import check_text_files
 from ctc_ocr.runtime.atomic_files import is_device
 from ctc_ocr.runtime.threads import set_threads
-
-if TYPE_CHECKING:
-    from ctc_ocr.inference.prediction import Prediction
 
 PROG = "ctc-ocr infer"
 DIGITS = frozenset("0123456789")
 
-Results = Iterator[tuple[ListedImage, "Prediction | InputError"]]
-
 
 def main(argv: list[str] | None = None) -> int:
-    """The command; returns its exit status: 1 if an image could not be read."""
+    """The command; returns its exit status: 1 if an image or a row could not be read."""
     return run(PROG, _infer, argv)
 
 
 def parser() -> argparse.ArgumentParser:
     made = Parser(prog=PROG, description="Read images with a trained model.")
-    made.add_argument("images", nargs="*", metavar="IMAGE", help="image file, or folder of image files")
-    made.add_argument("--csv", type=Path, metavar="IN", help="read the images in the first column of this file")
+    made.add_argument("images", nargs="*", metavar="IMAGE", help="image file, or folder of images, with its subfolders")
+    made.add_argument("--csv", type=Path, metavar="IN", help="read the images that this CSV file lists")
     made.add_argument("--out", type=Path, metavar="OUT", help="write the predictions into this CSV file")
-    made.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+    made.add_argument("--txt", action="store_true", help="write each text into a .txt file beside its image")
+    made.add_argument("--overwrite", action="store_true", help="replace OUT and .txt files that exist")
     made.add_argument(
         "--model",
         metavar="MODEL",
@@ -53,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--prefix", dest="model", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     add_epoch(made)
-    made.add_argument("--labels", type=Path, metavar="CSV", help="labels.csv: print each label too")
+    made.add_argument("--labels", metavar="SOURCE", help="labelled images, any source: print each label too")
     made.add_argument("--json", action="store_true", help="one JSON object per line: image, text, confidence")
     made.add_argument(
         "--min_confidence",
@@ -65,6 +67,11 @@ def parser() -> argparse.ArgumentParser:
     add_ink(made)
     add_decoding(made)
     add_top_k(made)
+    add_label_options(
+        made.add_argument_group(
+            "how --labels is read (default: recognised; --delimiter, --encoding and --image_column are also for --csv)"
+        )
+    )
     add_device_options(made)
     add_import(made)
     add_version(made)
@@ -74,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
 def _infer(argv: list[str]) -> int:
     arguments = parser().parse_args(argv)
     images = _images(arguments)
-    labels = _labels(arguments.labels, images) if arguments.labels else None
+    labels = _labels(arguments, images) if arguments.labels else None
     set_threads(arguments.cpu)
     # MXNet reads the number of threads when it is imported, so not above.
     from ctc_ocr.inference.batch import predict_files
@@ -91,92 +98,87 @@ def _infer(argv: list[str]) -> int:
     results = predict_files(predictor, images, confidence=confidence, ink=ink)
     failures = 0
     if _is_single(arguments):
-        _print_single(results, arguments, digits=set(predictor.alphabet.units) <= DIGITS)
+        print_single(results, arguments, digits=set(predictor.alphabet.units) <= DIGITS)
     else:
         failures = _give_all(_with_progress(results, len(images), batch_size), labels, arguments)
     warn_of_inverted(ink.count, ink.ink, PROG)
-    return 1 if failures else 0
+    return 1 if failures or (labels and labels.problems) else 0
 
 
 def _images(arguments: argparse.Namespace) -> list[ListedImage]:
     """The images to read. Raises InputError also for flags that contradict each other."""
+    _refuse_label_options(arguments)
     if bool(arguments.images) == bool(arguments.csv):
         raise InputError("give either images (files or folders) or --csv with a file that lists them")
+    for name in ("out", "txt"):
+        _refuse_printing(arguments, name)
     if arguments.out:
-        _check_out(arguments)
-    elif arguments.overwrite:
-        raise InputError("has no effect without --out", "--overwrite")
+        refuse_inputs("--out", arguments.out, {"--csv": arguments.csv, "--labels": arguments.labels})
+        if not is_device(arguments.out):
+            refuse_existing([arguments.out], arguments.overwrite)
+    elif arguments.overwrite and not arguments.txt:
+        raise InputError("has no effect without --out or --txt", "--overwrite")
     if arguments.csv:
-        return read_image_list(arguments.csv)
-    return [ListedImage(str(path), path) for path in find_images(arguments.images)]
+        images = read_image_list(arguments.csv, source_options(arguments))
+    else:
+        images = [ListedImage(str(path), path) for path in find_images(arguments.images)]
+    if arguments.txt:
+        check_text_files((each.path for each in images if not each.problem), arguments.overwrite)
+    return images
 
 
-def _check_out(arguments: argparse.Namespace) -> None:
-    if arguments.json:
-        raise InputError("--json prints and --out writes a CSV file: give one of them")
-    if "top_k" in arguments:
-        raise InputError("a row of --out has one prediction: give --top_k without --out")
-    refuse_inputs("--out", arguments.out, {"--csv": arguments.csv, "--labels": arguments.labels})
-    if not is_device(arguments.out):
-        refuse_existing([arguments.out], arguments.overwrite)
+def _refuse_label_options(arguments: argparse.Namespace) -> None:
+    """Raises InputError for one that has no effect."""
+    for name in LABEL_OPTIONS:
+        if not getattr(arguments, name) or arguments.labels:
+            continue
+        if name not in LIST_OPTIONS:
+            raise InputError("has no effect without --labels", f"--{name}")
+        if not arguments.csv:
+            raise InputError("has no effect without --labels or --csv", f"--{name}")
 
 
-def _labels(path: Path, images: Sequence[ListedImage]) -> dict[str, str]:
-    """{image file: label} of a labels.csv, whose paths are relative to it. Warns of images without a label."""
-    labels = {os.path.realpath(path.parent / name): label for name, label in read_labels(path).items()}
-    missing = [each.name for each in images if not each.problem and os.path.realpath(each.path) not in labels]
+def _refuse_printing(arguments: argparse.Namespace, name: str) -> None:
+    """Raises InputError for flags about what is printed, if predictions are written into files."""
+    if getattr(arguments, name) and arguments.json:
+        raise InputError(f"--json prints and --{name} writes files: give one of them")
+    if getattr(arguments, name) and "top_k" in arguments:
+        raise InputError(f"--{name} has one prediction for each image: give --top_k without it")
+
+
+def _labels(arguments: argparse.Namespace, images: Sequence[ListedImage]) -> ImageLabels:
+    """The labels of a source of image files. Warns of its invalid rows, and of images without a label."""
+    found = read_image_labels(arguments.labels, source_options(arguments))
+    print_invalid(found.problems, PROG)
+    missing = [each.name for each in images if not each.problem and found.of(each.path) is None]
     if missing:
-        print(f"{PROG}: {path}: no label for {len(missing)} image(s), the first is {missing[0]}", file=sys.stderr)
-    return labels
+        print(
+            f"{PROG}: {arguments.labels}: no label for {len(missing)} image(s), the first is {missing[0]}",
+            file=sys.stderr,
+        )
+    return found
 
 
 def _is_single(arguments: argparse.Namespace) -> bool:
     """Whether one image is to be printed alone, as MXNet's example does it."""
-    if arguments.labels or arguments.out or len(arguments.images) != 1:
+    if arguments.labels or arguments.out or arguments.txt or len(arguments.images) != 1:
         return False
     return not Path(arguments.images[0]).is_dir()
 
 
-def _format(arguments: argparse.Namespace) -> Format:
-    return Format(
-        as_json=arguments.json,
-        alternatives="top_k" in arguments,
-        scores="language_model" in arguments or "length_bonus" in arguments,
-        min_confidence=arguments.min_confidence,
-    )
-
-
-def _print_single(results: Results, arguments: argparse.Namespace, digits: bool) -> None:
-    """Raises InputError if the image cannot be read."""
-    ((image, result),) = results
-    if isinstance(result, InputError):
-        raise result
-    shown = _format(arguments)
-    as_line = shown.as_json or shown.alternatives
-    print(shown.line(image.name, result, None) if as_line else shown.single(result, digits))
-
-
-def _give_all(results: Results, labels: dict[str, str] | None, arguments: argparse.Namespace) -> int:
-    """One line per image on stdout, or one row in the file --out; then, with labels, how many are correct. Returns the
-    number of images that cannot be read, each of which is reported on stderr."""
-    shown, tally, num_rejected, failures = _format(arguments), Tally(), 0, 0
+def _give_all(results: Results, labels: ImageLabels | None, arguments: argparse.Namespace) -> int:
+    """What is asked for of each image: a line on stdout, or a row in the file --out, or a .txt file; then, with labels,
+    how many are correct. Returns the number of images that cannot be read, each of which is reported on stderr."""
+    tally, num_rejected, failures = Tally(), 0, 0
     with ExitStack() as stack:
-        write = stack.enter_context(predictions_file(arguments.out)) if arguments.out else None
+        give = writer(arguments, stack) if arguments.out or arguments.txt else printer(arguments)
         for image, result in results:
+            label = labels.of(image.path) if labels else None
+            give(image, result, label)
             if isinstance(result, InputError):
                 failures += 1
                 tqdm.write(f"{PROG}: {result}", file=sys.stderr)
-                if write:
-                    write(image.name, "", None, UNREADABLE)
-                continue
-            label = None if labels is None else labels.get(os.path.realpath(image.path))
-            rejected = is_rejected(result, arguments.min_confidence)
-            if write:
-                text, status = ("", REJECTED) if rejected else (result.text, READ)
-                write(image.name, text, result.confidence, status)
-            else:
-                print(shown.line(image.name, result, label))
-            if label is not None and rejected:
+            elif label is not None and is_rejected(result, arguments.min_confidence):
                 num_rejected += 1
             elif label is not None:
                 tally.add([result.text], [label])

@@ -89,6 +89,13 @@ class SourceOptions:
     splitter: str | None = None  # CSV: one character around the units of a label; "": each character is a unit
     pattern: str | None = None  # folder: regular expression with a group `label`, searched in names without suffix
     unicode_form: str = ""  # form of unicodedata.normalize for labels, such as "NFC"; "": unchanged
+    encoding: str | None = None  # CSV: a text encoding of Python; None: UTF-8, or UTF-16 with a byte order mark
+    image_column: str | int | None = None  # CSV: the column of the images: a name in the header, or a number from 1
+    label_column: str | int | None = None  # CSV: the column of the labels, likewise
+
+
+# Options that have an effect on CSV files only.
+CSV_OPTIONS = ("delimiter", "splitter", "encoding", "image_column", "label_column")
 
 
 @dataclass(frozen=True)

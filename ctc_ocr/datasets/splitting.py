@@ -1,6 +1,5 @@
 """Split a source into train.csv, validation.csv and test.csv, with no image in two of them."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from ctc_ocr.datasets.checking import CheckedSample, CheckResult, check_source
+from ctc_ocr.datasets.csv_files.paths import relative_path
+from ctc_ocr.datasets.csv_files.writing import write_delimited
 from ctc_ocr.datasets.partition import Indices, clusters, counts_of_fractions, duplicates_across, partition
 from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS
-from ctc_ocr.datasets.sources.delimited import write_delimited
 from ctc_ocr.datasets.sources.folders import finder
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.output_files import refuse_existing
@@ -174,14 +174,9 @@ def _write(parts: Sequence[Indices], paths: Sequence[Path], result: CheckResult)
     for path, part in zip(paths, parts, strict=True):
         if part:
             samples = (result.samples[index].sample for index in part)
-            write_delimited(path, ((_relative(each.image, path), each.units) for each in samples))
+            write_delimited(path, ((relative_path(each.image, path), each.units) for each in samples))
         else:
             path.unlink(missing_ok=True)
-
-
-def _relative(image: str, table: Path) -> str:
-    """The image's path from the folder of the CSV file, also if that folder is a link."""
-    return os.path.relpath(Path(image).parent.resolve() / Path(image).name, table.parent.resolve())
 
 
 def _described(

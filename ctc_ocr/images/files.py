@@ -119,24 +119,3 @@ def _to_pixels(image: Image.Image, channels: int) -> Pixels:
     if image.mode not in ("1", "L"):
         image = image.convert("RGB")
     return np.array(image.convert("L" if channels == 1 else "RGB"))
-
-
-def find_images(paths: Iterable[str | Path]) -> list[Path]:
-    """The paths in their order, with each folder replaced by the image files in it, sorted by name.
-
-    Does not check that files exist. Raises InputError for a folder without images, or one that cannot be read.
-    """
-    found: list[Path] = []
-    for path in map(Path, paths):
-        try:
-            found += _images_in(path) if path.is_dir() else [path]
-        except OSError as error:
-            raise InputError(str(error.strerror), path) from None
-    return found
-
-
-def _images_in(folder: Path) -> list[Path]:
-    files = sorted(each for each in folder.iterdir() if each.suffix.lower() in SUFFIXES and each.is_file())
-    if not files:
-        raise InputError(f"no image files in this folder; accepted: {', '.join(SUFFIXES)}", folder)
-    return files

@@ -1,18 +1,15 @@
 """CSV files that list the images to read. No MXNet."""
 
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from ctc_ocr.datasets.labels_csv import HEADER as LABELS_HEADER
-from ctc_ocr.datasets.sources.delimited import (
-    DELIMITERS,
-    ROWS_FOR_FORM,
-    is_other_header,
-    likeliest_delimiter,
-    parse_row,
-    read_lines,
-)
+from ctc_ocr.datasets.csv_files.columns import Columns
+from ctc_ocr.datasets.csv_files.fields import parse_row
+from ctc_ocr.datasets.csv_files.layout import Layout, find_layout
+from ctc_ocr.datasets.csv_files.paths import locate
+from ctc_ocr.datasets.csv_files.text import read_lines
+from ctc_ocr.datasets.samples import SourceOptions
 from ctc_ocr.errors import InputError
 
 
@@ -26,39 +23,50 @@ class ListedImage:
     problem: str = ""  # why that row does not name an image
 
 
-def read_image_list(path: Path) -> list[ListedImage]:
-    """The images in the first column of a CSV file, one per row; relative paths start from its folder.
+def read_image_list(path: Path, options: SourceOptions | None = None) -> list[ListedImage]:
+    """The images that a CSV file names, one per row; relative paths start from its folder.
 
-    Fields are separated as in CSV files of labelled images. A first row that begins with `image` is a header, and so is
-    one that begins with another word if the rows after it begin with names of images. Empty lines are skipped.
+    The file is read as CSV files of labelled images are, with the same options for its encoding, its delimiter and the
+    column of the images. Without these, it is the column that the header names so, or that has names of image files, or
+    else the first. Empty lines are skipped.
 
     A row that does not name an image is listed with the problem. Raises InputError for a file that cannot be read, or
     has no rows.
     """
-    lines = list(read_lines(path))
-    delimiter = _delimiter(lines)
-    listed = [_listed(path, number, line, delimiter) for number, line in enumerate(lines, start=1) if line]
-    if listed and (listed[0].name == LABELS_HEADER[0] or is_other_header(path, lines[:ROWS_FOR_FORM], delimiter)):
-        listed = listed[1:]
+    options = options or SourceOptions()
+    layout = find_layout(path, options)
+    column = _image_column(path, layout, options)
+    listed = [
+        _listed(path, number, line, layout, column)
+        for number, line in enumerate(read_lines(path, layout.encoding), start=1)
+        if line and number >= layout.first
+    ]
     if not listed:
-        raise InputError("names no images; expected the path of one at the beginning of each row", path)
+        raise InputError("names no images; expected the path of one in each row", path)
     return listed
 
 
-def _delimiter(lines: Sequence[bytes]) -> str:
-    """The header's, or else the likeliest one."""
-    first = next(filter(None, lines), b"")
-    named = [each for each in DELIMITERS if first.startswith(f"{LABELS_HEADER[0]}{each}".encode())]
-    return named[0] if named else likeliest_delimiter(lines[:ROWS_FOR_FORM], DELIMITERS)[0]
-
-
-def _listed(table: Path, number: int, line: bytes, delimiter: str) -> ListedImage:
-    where = f"{table}, row {number}"
-    whole_line = line.decode("utf-8", "surrogateescape")
+def _image_column(path: Path, layout: Layout, options: SourceOptions) -> int:
+    width = len(layout.header.names) if layout.header else 0
+    if not width and layout.rows:
+        width = Counter(map(len, layout.rows)).most_common(1)[0][0]
+    columns = Columns(layout.header, max(1, width), [row for row in layout.rows if len(row) == width])
     try:
-        name = parse_row(line, delimiter)[0]
-    except UnicodeDecodeError as error:
-        return ListedImage(whole_line, table, where, f"not UTF-8: byte {error.start + 1} of the row")
+        return columns.first_image(options.image_column)
+    except InputError as error:
+        raise error.within(path) from None
+
+
+def _listed(table: Path, number: int, line: str, layout: Layout, column: int) -> ListedImage:
+    where = f"{table}, row {number}"
+    try:
+        fields = parse_row(line, layout.delimiter, layout.encoding)
+        name = fields[column] if column < len(fields) else ""
+        return ListedImage(name, locate(table.parent, name), where, "" if name else "no path")
     except ValueError as error:
-        return ListedImage(whole_line, table, where, str(error))
-    return ListedImage(name, table.parent / name, where, "" if name else "no path")
+        return ListedImage(_printable(line), table, where, str(error))
+
+
+def _printable(line: str) -> str:
+    """Without marks of undecoded bytes that stand for ASCII, which `surrogateescape` does not know."""
+    return "".join("\ufffd" if "\udc00" <= character < "\udc80" else character for character in line)

@@ -1,24 +1,29 @@
-"""CSV files of predictions: image, text, confidence and status. No MXNet."""
+"""CSV files of predictions: image, text, confidence and status. They are sources of labels too. No MXNet."""
 
 import csv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ctc_ocr.runtime.atomic_files import replacing
+from ctc_ocr.datasets.csv_files.paths import relative_path
+from ctc_ocr.inference.image_list import ListedImage
+from ctc_ocr.runtime.atomic_files import is_device, replacing
 
 HEADER = ("image", "text", "confidence", "status")
 READ, REJECTED, UNREADABLE = "read", "rejected", "unreadable"  # values of `status`
 
-Write = Callable[[str, str, float | None, str], None]
+Write = Callable[[ListedImage, str, float | None, str], None]
 
 
 @contextmanager
 def predictions_file(path: Path) -> Iterator[Write]:
     """A function that writes a row: image, text, confidence (None: empty) and status.
 
-    The file is in UTF-8, and is replaced once all rows are written. Raises RunError if it cannot be written.
+    Paths of images are relative to the file's folder, so that it is a source of labelled images wherever it is opened
+    from; in a device or a pipe, they are absolute. A row of a list that names no image is written as it is there. The
+    file is in UTF-8, and is replaced once all rows are written. Raises RunError if it cannot be written.
     """
+    to_device = is_device(path)
     with (
         replacing(path) as temporary,
         temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
@@ -26,8 +31,13 @@ def predictions_file(path: Path) -> Iterator[Write]:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(HEADER)
 
-        def write(image: str, text: str, confidence: float | None, status: str) -> None:
-            image = image.replace("\0", "\\x00")  # CSV readers reject NUL
-            writer.writerow((image, text, "" if confidence is None else f"{confidence:.6f}", status))
+        def write(image: ListedImage, text: str, confidence: float | None, status: str) -> None:
+            name = image.name if image.problem else _name(image.path, None if to_device else path)
+            name = name.replace("\0", "\\x00")  # CSV readers reject NUL
+            writer.writerow((name, text, "" if confidence is None else f"{confidence:.6f}", status))
 
         yield write
+
+
+def _name(image: Path, table: Path | None) -> str:
+    return str(image.absolute()) if table is None else relative_path(image, table)

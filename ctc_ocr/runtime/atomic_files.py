@@ -17,11 +17,12 @@ def is_device(path: Path) -> bool:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
     """A temporary name in the same folder, whose file replaces `path` once it is complete and on disk.
 
     The target of a symbolic link is replaced, not the link; a device is written to directly. Raises RunError that names
-    the path if it cannot be written; other errors of the block pass through unchanged.
+    the path if it cannot be written; other errors of the block pass through unchanged. Without `sync` it is not waited
+    for the disk, which takes some milliseconds: for many small files that can be made again.
     """
     device = is_device(path)
     target = Path(os.path.realpath(path))
@@ -36,9 +37,11 @@ def replacing(path: Path) -> Iterator[Path]:
             raise
         if not device:
             try:
-                _sync(temporary)
+                if sync:
+                    _sync(temporary)
                 temporary.replace(target)
-                _sync(target.parent)
+                if sync:
+                    _sync(target.parent)
             except OSError as error:
                 raise _cannot_write(path, error) from None
     finally:

@@ -9,11 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ctc_ocr.datasets.labels_csv import LABELS_FILE
-from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions
+from ctc_ocr.datasets.samples import CSV_OPTIONS, Problem, Rows, Sample, SourceOptions
 from ctc_ocr.datasets.sources.delimited import read_delimited
 from ctc_ocr.datasets.sources.folders import (
     DEFAULT_PATTERN,
-    find_image_files,
     has_texts,
     other_files,
     read_names,
@@ -23,6 +22,7 @@ from ctc_ocr.datasets.sources.packs import read_pack
 from ctc_ocr.datasets.sources.registered import SOURCES, open_registered, register_source, split_name
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import SUFFIXES
+from ctc_ocr.images.folders import find_image_files
 
 __all__ = ["SOURCES", "open_source", "read_source", "register_source", "samples_and_problems"]
 
@@ -45,7 +45,7 @@ def open_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> R
     if path.is_dir():
         return _open_folder(path, options)
     if path.suffix == ".rec":
-        _refuse(path, "a pack", options, "delimiter", "splitter", "pattern")
+        _refuse(path, "a pack", options, *CSV_OPTIONS, "pattern")
         return read_pack(path, options.unicode_form)
     if path.suffix.lower() in SUFFIXES:
         raise InputError("an image; accepted: a folder of images, a CSV file, or a RecordIO pack (.rec)", path)
@@ -70,7 +70,7 @@ def _open_folder(folder: Path, options: SourceOptions) -> Rows:
     table = folder / LABELS_FILE
     if options.pattern is None and table.is_file():
         return read_delimited(table, options)
-    _refuse(folder, f"a folder without {LABELS_FILE}", options, "delimiter", "splitter")
+    _refuse(folder, f"a folder without {LABELS_FILE}", options, *CSV_OPTIONS)
     images = find_image_files(folder)
     if options.pattern is None and has_texts(images):
         return _with_other_files(folder, read_texts(folder, images, options.unicode_form))

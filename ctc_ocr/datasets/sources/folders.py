@@ -8,24 +8,10 @@ from pathlib import Path
 from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions, characters
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import SUFFIXES
+from ctc_ocr.images.folders import visible
 
 DEFAULT_PATTERN = r"^(?P<label>.*?)(_[^_]*)?$"  # up to the last underscore, or all without one
 TEXT_SUFFIX = ".txt"
-
-
-def find_image_files(folder: Path) -> list[Path]:
-    """Paths with the suffix of an image in a folder and its subfolders, sorted. Linked folders and names that start
-    with a dot are skipped. Raises InputError if there are none."""
-    found = sorted(path for path in _visible(folder) if path.suffix.lower() in SUFFIXES)
-    if not found:
-        raise InputError(f"no image files in this folder; accepted: {', '.join(SUFFIXES)}", folder)
-    return found
-
-
-def _visible(folder: Path) -> Iterable[Path]:
-    return (
-        path for path in folder.rglob("*") if not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
 
 
 def finder(pattern: str, group: str) -> Callable[[str], str | None]:
@@ -68,7 +54,7 @@ def read_names(images: Sequence[Path], options: SourceOptions) -> Rows:
 def other_files(folder: Path) -> str:
     """Such as "; not read: 2 .heic, 1 .pdf", for files that are neither images nor texts; "" if there are none."""
     known = {"", *SUFFIXES, TEXT_SUFFIX}
-    others = (path for path in _visible(folder) if path.suffix.lower() not in known and path.is_file())
+    others = (path for path in visible(folder) if path.suffix.lower() not in known and path.is_file())
     kinds = Counter(path.suffix.lower() for path in others)
     return f"; not read: {', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}" if kinds else ""
 
@@ -84,7 +70,7 @@ def read_texts(folder: Path, images: Sequence[Path], unicode_form: str) -> Rows:
         for path in images:
             yield _with_text(path, unicode_form)
         texts = {path.with_suffix(TEXT_SUFFIX) for path in images}
-        for path in sorted(path for path in _visible(folder) if path.suffix == TEXT_SUFFIX and path not in texts):
+        for path in sorted(path for path in visible(folder) if path.suffix == TEXT_SUFFIX and path not in texts):
             yield Problem(str(path), "there is no image of the same name")
 
     return Rows("the .txt files beside the images", len(images), read)

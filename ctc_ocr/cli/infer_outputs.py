@@ -1,0 +1,66 @@
+"""What infer does with its predictions: lines on stdout, rows of a CSV file, or .txt files beside the images."""
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from ctc_ocr.cli.shown_predictions import Format, is_rejected
+from ctc_ocr.errors import InputError
+from ctc_ocr.inference.image_list import ListedImage
+from ctc_ocr.inference.predictions_csv import READ, REJECTED, UNREADABLE, predictions_file
+from ctc_ocr.inference.text_files import write_text
+
+if TYPE_CHECKING:
+    from ctc_ocr.inference.prediction import Prediction
+
+Give = Callable[[ListedImage, "Prediction | InputError", str | None], None]
+Results = Iterator[tuple[ListedImage, "Prediction | InputError"]]
+
+
+def printer(arguments: argparse.Namespace) -> Give:
+    """Prints a line for each image that can be read, with its label if that is known."""
+    shown = _format(arguments)
+
+    def give(image: ListedImage, result: "Prediction | InputError", label: str | None) -> None:
+        if not isinstance(result, InputError):
+            print(shown.line(image.name, result, label))
+
+    return give
+
+
+def writer(arguments: argparse.Namespace, stack: ExitStack) -> Give:
+    """Writes a row, a .txt file, or both. The file of the rows is closed by the stack."""
+    write_row = stack.enter_context(predictions_file(arguments.out)) if arguments.out else None
+
+    def give(image: ListedImage, result: "Prediction | InputError", _: str | None) -> None:
+        text, status = "", UNREADABLE
+        if not isinstance(result, InputError):
+            text, status = result.text, READ
+            if is_rejected(result, arguments.min_confidence):
+                text, status = "", REJECTED
+        if write_row:
+            write_row(image, text, None if isinstance(result, InputError) else result.confidence, status)
+        if arguments.txt and not image.problem:
+            write_text(image.path, text if status == READ else None, overwrite=arguments.overwrite)
+
+    return give
+
+
+def print_single(results: Results, arguments: argparse.Namespace, digits: bool) -> None:
+    """Raises InputError if the image cannot be read."""
+    ((image, result),) = results
+    if isinstance(result, InputError):
+        raise result
+    shown = _format(arguments)
+    as_line = shown.as_json or shown.alternatives
+    print(shown.line(image.name, result, None) if as_line else shown.single(result, digits))
+
+
+def _format(arguments: argparse.Namespace) -> Format:
+    return Format(
+        as_json=arguments.json,
+        alternatives="top_k" in arguments,
+        scores="language_model" in arguments or "length_bonus" in arguments,
+        min_confidence=arguments.min_confidence,
+    )
