@@ -31,10 +31,12 @@ class Captchas:
 class LabelledImages:
     """Images with their labels, and how they are split.
 
-    `source` is what `open_source` accepts: a folder, a CSV file, a RecordIO pack, or NAME:ARGUMENT of a registered one.
-    Validation uses `validation`, a source too, or else `validation_fraction` of the images, duplicates kept together.
+    `source` is what `open_source` accepts: a folder, a file with labels, a RecordIO pack, or NAME:ARGUMENT of a
+    registered one. Validation uses `validation`, a source too, or else `validation_fraction` of the images, duplicates
+    kept together.
     `alphabet` None: the units of all labels. `max_units`: longest label, 0 for any. Training fails if a larger fraction
-    of the samples than `max_invalid` is invalid.
+    of the samples than `max_invalid` is invalid. `only_alphabet`: skip samples with other units than the alphabet's, in
+    place of counting them as invalid.
     """
 
     source: str | Path
@@ -44,6 +46,7 @@ class LabelledImages:
     max_units: int = 0
     max_invalid: float = 0.1
     options: SourceOptions = field(default_factory=SourceOptions)
+    only_alphabet: bool = False
 
 
 @dataclass(frozen=True)
