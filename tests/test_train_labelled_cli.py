@@ -99,7 +99,7 @@ def test_samples_outside_the_alphabet_are_skipped(tmp_path: Path, photos: Path) 
     assert 0 < count < len(rows)
     assert f"samples: {len(rows) - count} valid, 0 invalid (0.00%)" in done.stderr
     assert f"skipped: {count} samples with units that are not in the alphabet" in done.stderr
-    none = run(tmp_path, f"--data={photos}", "--alphabet=x", "--only_alphabet")
+    none = run(tmp_path, f"--data={photos}", "--alphabet=x", "--only_alphabet", "--prefix=none")
     assert (none.returncode, f"none of its {len(rows)} samples is valid" in none.stderr) == (1, True)
     assert run(tmp_path, f"--data={photos}", "--only_alphabet").returncode == 2
 
