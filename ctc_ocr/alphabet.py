@@ -65,6 +65,16 @@ class Alphabet:
         split = (piece if len(unit) == 1 else (piece,) for unit, piece in zip(self.units, pieces, strict=True))
         return Alphabet(tuple(dict.fromkeys(itertools.chain.from_iterable(split))))
 
+    def without_accents(self) -> "Alphabet":
+        """The units without their accents; of units that become alike, the first stays. Those that were nothing but
+        an accent are left out."""
+        stripped = dict.fromkeys(map(without_accents, self.units))
+        return Alphabet(tuple(unit for unit in stripped if unit))
+
+    def extended(self, units: Iterable[str]) -> "Alphabet":
+        """This alphabet, whose codes stay, with further units in the order of Unicode; those it has are skipped."""
+        return Alphabet((*self.units, *sorted(set(units) - set(self.units))))
+
     @property
     def lookup(self) -> dict[str, int]:
         """{unit: code}, the form in which model files carry an alphabet."""
@@ -93,6 +103,13 @@ class Alphabet:
     def decode(self, codes: Sequence[int]) -> str:
         """The text of codes that hold no blank (as greedy or beam decoding gives them)."""
         return "".join(self.units[code - 1] for code in codes)
+
+
+def without_accents(text: str) -> str:
+    """The text decomposed (NFD), without combining marks, and composed again (NFC). "\u00e9" becomes "e"; letters such
+    as "\u00f8", which have no decomposition, stay."""
+    decomposed = unicodedata.normalize("NFD", text)
+    return unicodedata.normalize("NFC", "".join(each for each in decomposed if not unicodedata.combining(each)))
 
 
 def collapse(path: NDArray[Any]) -> list[list[int]]:

@@ -112,6 +112,80 @@ def test_check_with_alphabet_length_and_network(folder: Path, capsys: pytest.Cap
     assert "needs 5 time steps (5 units), and the network makes 4" in capsys.readouterr().out
 
 
+def test_a_lookup_is_extended(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new = folder.parent / "old.json", folder.parent / "new.json"
+    old.write_text(json.dumps({"9": 1, "x": 2, "l": 3}))
+    assert run("check", folder, "--lookup", old, "--write_lookup", new) == 0
+    assert f"Wrote 13 units to {new}, 10 of them new" in capsys.readouterr().out
+    expected = {unit: code for code, unit in enumerate("9xl 012345678", start=1)}
+    assert json.loads(new.read_text()) == expected
+    assert run("check", folder, "--alphabet", "9xl", "--write_lookup", new, "--overwrite", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["invalid"] == 0
+    assert json.loads(new.read_text()) == expected
+    assert run("check", folder, "--lookup", new, "--write_lookup", new, "--overwrite") == 0
+    assert ", 0 of them new" in capsys.readouterr().out
+    assert run("check", folder, "--lookup", old) == 1
+    for flags, complaint in (
+        (("--only_alphabet",), "--only_alphabet: has no effect with --write_lookup"),
+        (("--strip_accents",), "--write_lookup: keeps the codes of the given alphabet"),
+    ):
+        old.write_text(json.dumps({"e": 1, "\u00e9": 2}))
+        capsys.readouterr()
+        assert run("check", folder, "--lookup", old, "--write_lookup", new, "--overwrite", *flags) == 2
+        assert complaint in capsys.readouterr().err
+    assert json.loads(new.read_text()) == expected
+
+
+def test_only_samples_of_the_alphabet(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ("--alphabet", "l 01234567", "--only_alphabet")  # of 40 labels, 8 have an 8 or a 9
+    kept = {path.name: path.with_suffix(".txt").read_text().rstrip() for path in folder.glob("*.png")}
+    kept = {name: label for name, label in kept.items() if not set(label) & set("89")}
+    assert len(kept) == 32
+    assert run("check", folder, "--alphabet", "l 01234567") == 1
+    assert "samples: 32 valid, 8 invalid" in capsys.readouterr().out
+    assert run("check", folder, *flags) == 0
+    said = capsys.readouterr().out
+    assert "samples: 32 valid, 0 invalid" in said
+    assert "skipped: 8 samples with units that are not in the alphabet" in said
+    assert run("check", folder, *flags, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["skipped"] == 8
+    assert run("split", folder, folder.parent / "out", *flags, "--max_units", 4) == 0
+    said_by_split = capsys.readouterr()
+    assert "skipped: 8 samples" in said_by_split.out
+    assert "5 units; the maximum is 4" in said_by_split.err
+    short = {name: label for name, label in kept.items() if len(label) <= 4}
+    found = parts(folder.parent / "out")
+    assert {**found["train"], **found["validation"], **found["test"]} == short
+    assert run("pack", folder, folder.parent / "set", *flags) == 0
+    said_by_pack = capsys.readouterr()
+    assert ("skipped: 8 samples" in said_by_pack.out, said_by_pack.err) == (True, "")
+    assert sorted(sample.label for sample in read_source(folder.parent / "set.rec")[0]) == sorted(kept.values())
+    assert run("check", folder, "--only_alphabet") == 2
+    assert "--only_alphabet: has no effect without --lookup or --alphabet" in capsys.readouterr().err
+    assert run("split", folder, folder.parent / "none", "--alphabet", "x", "--only_alphabet") == 1
+    assert "none of its 40 samples is valid; 40 have units that are not in the alphabet" in capsys.readouterr().err
+
+
+def test_accents_are_removed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = folder / "set.csv"
+    labels = ["\u00e9\u00f8", "e\u0301", "\u1ebf\uac00", "\u0301"]
+    table.write_text("".join(f"work{n % 4}_{n:02}.png,{label}\n" for n, label in enumerate(labels)), encoding="utf-8")
+    assert run("check", table, "--strip_accents", "--json") == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["alphabet"] == {"e": 3, "\u00f8": 1, "\uac00": 1}
+    assert report["labels"].endswith("; accents removed")
+    assert [each["reason"] for each in report["invalid_samples"]] == ["the label is empty"]
+    table.write_text("work0_00.png;|\u00e9a|e\u0301|\n", encoding="utf-8")
+    flags = ("--strip_accents", "--unicode_form", "NFD", "--alphabet")
+    lookup = folder.parent / "lookup.json"
+    lookup.write_text(json.dumps({"\u00e9a": 1, "\u00e9": 2}))
+    assert run("check", table, "--strip_accents", "--lookup", lookup, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["alphabet"] == {"ea": 1, "e": 1}
+    table.write_text("work0_00.png,\u00e9\uac00\n", encoding="utf-8")
+    assert run("check", table, *flags, "\u00e9\uac00", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["alphabet"] == {"e": 1, "\u1100": 1, "\u1161": 1}
+
+
 def test_source_options_reach_the_source(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("check", folder, "--pattern", "^work(?P<label>.)_", "--json") == 0
     assert json.loads(capsys.readouterr().out)["alphabet"] == {"0": 10, "1": 10, "2": 10, "3": 10}

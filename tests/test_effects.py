@@ -49,6 +49,7 @@ FED_IMAGES = {
     "alphabet": ("", "--alphabet=dcbaé"),
     "max_units": ("--max_invalid=1", "--max_units=2"),
     "unicode_form": ("", "--unicode_form=NFD"),
+    "strip_accents": ("", "--strip_accents"),
     "augment": ("", "--augment=false"),
     "max_rotation": ("", "--max_rotation=5"),
     "max_shear": ("", "--max_shear=0"),

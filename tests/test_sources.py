@@ -49,7 +49,7 @@ def table(path: Path, content: str) -> Path:
     return path
 
 
-def units(path: Path, **options: str) -> list[tuple[str, ...]]:
+def units(path: Path, **options: Any) -> list[tuple[str, ...]]:
     """Labels of a source without problems."""
     samples, problems = read_source(path, SourceOptions(**options))
     assert problems == []
@@ -80,7 +80,7 @@ def units(path: Path, **options: str) -> list[tuple[str, ...]]:
     ],
 )
 def test_forms_of_csv(
-    tmp_path: Path, content: str, options: dict[str, str], expected: list[tuple[str, ...]] | None
+    tmp_path: Path, content: str, options: dict[str, Any], expected: list[tuple[str, ...]] | None
 ) -> None:
     path = table(tmp_path / "set.csv", content)
     if expected is None:
@@ -206,7 +206,7 @@ def test_sources_that_cannot_be_read(tmp_path: Path) -> None:
     picture(tmp_path / "images" / "1_1.png")
     (tmp_path / "empty").mkdir()
     table(tmp_path / "nothing.csv", "\n")
-    for name, options, complaint in (
+    refused: list[tuple[str, dict[str, Any], str]] = [
         ("missing.csv", {}, "No such file"),
         ("empty", {}, "no image files"),
         ("nothing.csv", {}, "contains no labelled images"),
@@ -218,7 +218,8 @@ def test_sources_that_cannot_be_read(tmp_path: Path) -> None:
         ("nothing.csv", {"delimiter": "|", "splitter": "|"}, "the same"),
         ("missing.rec", {}, "missing.json: No such file"),
         ("images/1_1.png", {}, "an image; accepted: a folder of images"),
-    ):
+    ]
+    for name, options, complaint in refused:
         with pytest.raises(InputError, match=complaint):
             read_source(tmp_path / name, SourceOptions(**options))
 
@@ -352,12 +353,17 @@ def test_the_form_of_the_labels_is_described_and_no_table_ignored(tmp_path: Path
     with pytest.raises(InputError, match=r"are its labels in plates\.csv, or in the names of its images\?"):
         open_source(tmp_path / "images")
     assert "file names" in open_source(tmp_path / "images", SourceOptions(pattern="(.*)_")).form
-    (tmp_path / "images" / "ocr-symbol.json").touch()  # a model beside its images
+    split.unlink()
+    for name in ("ocr-symbol.json", "ocr.json", "ocr-history.csv"):  # a model beside its images
+        (tmp_path / "images" / name).touch()
     assert "file names" in open_source(tmp_path / "images").form
-    (tmp_path / "images" / "ocr-symbol.json").unlink()
+    (tmp_path / "images" / "other.csv").touch()
+    with pytest.raises(InputError, match=r"are its labels in other\.csv,"):
+        open_source(tmp_path / "images")
+    for path in (tmp_path / "images").glob("o*"):
+        path.unlink()
     for name in ("a.heic", "b.HEIC", "c.pdf"):
         (tmp_path / "images" / name).touch()
-    split.unlink()
     assert open_source(tmp_path / "images").form.endswith("; not read: 2 .heic, 1 .pdf")
     (tmp_path / "images" / "12_1.txt").write_text("12")
     assert ".txt files" in open_source(tmp_path / "images").form

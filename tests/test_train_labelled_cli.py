@@ -87,6 +87,23 @@ def test_invalid_samples_are_reported_and_too_many_refused(tmp_path: Path, photo
         assert line in done.stderr
 
 
+def test_samples_outside_the_alphabet_are_skipped(tmp_path: Path, photos: Path) -> None:
+    flags = (f"--data={photos}", "--alphabet=ab", "--num_epoch=1", "--max_invalid=0")
+    refused = run(tmp_path, *flags)
+    assert refused.returncode == 1
+    assert "of its samples are invalid, more than the accepted 0.0%" in refused.stderr
+    done = run(tmp_path, *flags, "--only_alphabet")
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.reader((photos / "labels.csv").read_text().splitlines()))[1:]
+    count = sum("c" in label for _, label in rows)
+    assert 0 < count < len(rows)
+    assert f"samples: {len(rows) - count} valid, 0 invalid (0.00%)" in done.stderr
+    assert f"skipped: {count} samples with units that are not in the alphabet" in done.stderr
+    none = run(tmp_path, f"--data={photos}", "--alphabet=x", "--only_alphabet", "--prefix=none")
+    assert (none.returncode, f"none of its {len(rows)} samples is valid" in none.stderr) == (1, True)
+    assert run(tmp_path, f"--data={photos}", "--only_alphabet").returncode == 2
+
+
 def test_init_from_another_alphabet_and_resume(tmp_path: Path, photos: Path) -> None:
     first = run(tmp_path, f"--data={photos}", "--num_epoch=1", "--prefix=first")
     assert first.returncode == 0, first.stderr

@@ -4,17 +4,19 @@ import argparse
 import json
 from pathlib import Path
 
-from ctc_ocr.alphabet import write_lookup
+from ctc_ocr.alphabet import Alphabet, write_lookup
 from ctc_ocr.cli import data_split
 from ctc_ocr.cli.arguments import Parser, add_hyperparameters, add_import, add_version, integer
 from ctc_ocr.cli.data_options import (
     add_network,
     add_source,
-    add_taken,
+    add_valid_labels,
     given_alphabet,
     hyperparameters,
     print_invalid,
+    print_skipped,
     source_options,
+    unchanged_alphabet,
 )
 from ctc_ocr.cli.running import run
 from ctc_ocr.config.hyperparameters import options
@@ -61,20 +63,15 @@ def _data(argv: list[str]) -> int:
     return status
 
 
-def _add_labels(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("which labels are valid (default: any)")
-    add_taken(group)
-    group.add_argument("--alphabet", metavar="CHARS", default=argparse.SUPPRESS, help="alphabet as its characters")
-
-
 def _add_check(command: argparse.ArgumentParser) -> None:
     add_source(command, several=True)
-    _add_labels(command)
+    add_valid_labels(command)
     add_network(command)
     command.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     command.add_argument(
-        "--write_lookup", type=Path, metavar="FILE.json", help="write the alphabet of the labels, {unit: code}"
-    )
+        "--write_lookup", type=Path, metavar="FILE.json",
+        help="write the alphabet of the labels, {unit: code}; that of --lookup or --alphabet is extended",
+    )  # fmt: skip
     command.add_argument("--overwrite", action="store_true", help="replace the file of --write_lookup")
 
 
@@ -82,25 +79,46 @@ def _check(arguments: argparse.Namespace) -> int:
     steps_of = hyperparameters(arguments).geometry.steps_of if arguments.config or arguments.preset else None
     alphabet = given_alphabet(arguments)
     if arguments.write_lookup:
+        _check_extended(arguments, alphabet)
         refuse_existing([arguments.write_lookup], arguments.overwrite)
     with shown_progress() as progress:
         result = check_sources(
-            arguments.source, source_options(arguments), alphabet=alphabet, steps_of=steps_of,
-            max_units=arguments.max_units, progress=progress,
+            arguments.source, source_options(arguments), alphabet=None if arguments.write_lookup else alphabet,
+            steps_of=steps_of, max_units=arguments.max_units, only_alphabet=arguments.only_alphabet,
+            progress=progress,
         )  # fmt: skip
     if arguments.json:
         print(json.dumps(report(result), indent=1))
     else:
         print("\n".join(summary_lines(result) + problem_lines(result)))
     if arguments.write_lookup and result.samples:
-        write_lookup(arguments.write_lookup, result.alphabet())
+        _write_lookup(arguments.write_lookup, alphabet, result.alphabet(), shown=not arguments.json)
     return 1 if result.invalid else 0
+
+
+def _check_extended(arguments: argparse.Namespace, alphabet: Alphabet | None) -> None:
+    """Raises InputError for flags with which an alphabet cannot be extended."""
+    if arguments.only_alphabet:
+        raise InputError("has no effect with --write_lookup, which adds all new units", "--only_alphabet")
+    if alphabet != unchanged_alphabet(arguments):
+        raise InputError(
+            "keeps the codes of the given alphabet, but --unicode_form or --strip_accents would change its units",
+            "--write_lookup",
+        )
+
+
+def _write_lookup(path: Path, given: Alphabet | None, found: Alphabet, shown: bool) -> None:
+    written = found if given is None else given.extended(found.units)
+    write_lookup(path, written)
+    if shown:
+        new = "" if given is None else f", {len(written.units) - len(given.units)} of them new"
+        print(f"Wrote {len(written.units)} units to {path}{new}")
 
 
 def _add_pack(command: argparse.ArgumentParser) -> None:
     add_source(command)
     command.add_argument("out", metavar="OUT", help=f"the pack is written to OUT{', OUT'.join(PARTS)}")
-    _add_labels(command)
+    add_valid_labels(command)
     command.add_argument("--overwrite", action="store_true", help="replace a pack of this name")
 
 
@@ -108,9 +126,11 @@ def _pack(arguments: argparse.Namespace) -> int:
     with shown_progress() as progress:
         pack = pack_source(
             arguments.source, arguments.out, source_options(arguments), alphabet=given_alphabet(arguments),
-            max_units=arguments.max_units, overwrite=arguments.overwrite, progress=progress,
+            max_units=arguments.max_units, only_alphabet=arguments.only_alphabet, overwrite=arguments.overwrite,
+            progress=progress,
         )  # fmt: skip
     print_invalid(pack.invalid, f"{PROG} pack")
+    print_skipped(pack.num_skipped)
     print(
         f"Packed {pack.num_samples} images in {pack.path}; {len(pack.alphabet.units)} units in "
         f"{pack.path.with_suffix(PARTS[-1])}"

@@ -15,7 +15,7 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.output_files import refuse_existing as refuse_existing
 
 LIST_OPTIONS = ("delimiter", "encoding", "image_column")  # how images are found in a CSV file
-LABEL_OPTIONS = (*LIST_OPTIONS, "splitter", "pattern", "unicode_form", "label_column")
+LABEL_OPTIONS = (*LIST_OPTIONS, "splitter", "pattern", "unicode_form", "strip_accents", "label_column")
 UNICODE_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 
 
@@ -25,8 +25,8 @@ def add_source(parser: argparse.ArgumentParser, several: bool = False) -> None:
         "source",
         metavar="SOURCE",
         nargs="+" if several else None,
-        help="folder of labelled images, CSV file, RecordIO pack (.rec), or NAME:ARGUMENT of a registered source; see "
-        "docs/reference/data_formats.md",
+        help="folder of labelled images, file with their paths and labels, RecordIO pack (.rec), or NAME:ARGUMENT of a "
+        "registered source; see docs/reference/data_formats.md",
     )
     add_label_options(parser.add_argument_group("how labels are found (default: recognised from the source)"))
 
@@ -55,6 +55,7 @@ def add_label_options(group: argparse._ArgumentGroup) -> None:
         group.add_argument(
             f"--{kind}_column", metavar="COLUMN", help=f"CSV: column of the {what}: its name, or its number from 1"
         )
+    group.add_argument("--strip_accents", action="store_true", help="remove accents from the letters of all labels")
 
 
 def _character(text: str) -> str:
@@ -62,26 +63,54 @@ def _character(text: str) -> str:
 
 
 def add_taken(group: argparse._ArgumentGroup) -> None:
-    """Which labels are valid: --lookup and --max_units."""
+    """Which labels are valid: --lookup, --max_units and --only_alphabet."""
     group.add_argument(
         "--lookup", nargs="+", metavar="FILE.json",
         help="alphabet as {unit: code}; the units of several files are merged (default: the units of the labels)",
     )  # fmt: skip
     group.add_argument("--max_units", type=integer(0), default=0, help="maximum length of a label; 0: any (default: 0)")
+    group.add_argument(
+        "--only_alphabet", action="store_true",
+        help="skip samples with units that are not in the alphabet of --lookup or --alphabet; they are not invalid",
+    )  # fmt: skip
+
+
+def add_valid_labels(parser: argparse.ArgumentParser) -> None:
+    """Which labels are valid, for commands without hyperparameters: those of add_taken, and --alphabet."""
+    group = parser.add_argument_group("which labels are valid (default: any)")
+    add_taken(group)
+    group.add_argument("--alphabet", metavar="CHARS", default=argparse.SUPPRESS, help="alphabet as its characters")
 
 
 def given_alphabet(arguments: argparse.Namespace) -> Alphabet | None:
-    """The alphabet of --lookup or --alphabet; None without them."""
+    """The alphabet of --lookup or --alphabet, changed as the labels are; None without them."""
+    alphabet = unchanged_alphabet(arguments)
+    if alphabet is None:
+        if arguments.only_alphabet:
+            raise InputError("has no effect without --lookup or --alphabet", "--only_alphabet")
+        return None
+    alphabet = alphabet.with_unicode_form(arguments.unicode_form)
+    return alphabet.without_accents() if arguments.strip_accents else alphabet
+
+
+def unchanged_alphabet(arguments: argparse.Namespace) -> Alphabet | None:
+    """The alphabet as --lookup or --alphabet has it."""
     characters = getattr(arguments, "alphabet", None)
     if arguments.lookup and characters is not None:
         raise InputError("--lookup and --alphabet both set the alphabet: use one of them")
     if arguments.lookup:
-        return read_lookups(arguments.lookup).with_unicode_form(arguments.unicode_form)
-    return None if characters is None else Alphabet(tuple(characters)).with_unicode_form(arguments.unicode_form)
+        return read_lookups(arguments.lookup)
+    return None if characters is None else Alphabet(tuple(characters))
 
 
 def source_options(arguments: argparse.Namespace) -> SourceOptions:
     return SourceOptions(**{name: getattr(arguments, name) for name in LABEL_OPTIONS})
+
+
+def print_skipped(count: int) -> None:
+    """The number of samples that --only_alphabet left out."""
+    if count:
+        print(f"skipped: {count} samples with units that are not in the alphabet")
 
 
 def add_network(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,14 @@ import argparse
 import sys
 
 from ctc_ocr.cli.arguments import integer, integers
-from ctc_ocr.cli.data_options import add_source, print_invalid, source_options
+from ctc_ocr.cli.data_options import (
+    add_source,
+    add_valid_labels,
+    given_alphabet,
+    print_invalid,
+    print_skipped,
+    source_options,
+)
 from ctc_ocr.datasets.splitting import DEFAULT_FRACTIONS, PARTS, Split, SplitOptions, split_source
 from ctc_ocr.runtime.progress import shown_progress
 
@@ -34,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"groups that make up the {part} part; samples of other groups are split one by one",
         )  # fmt: skip
     parser.add_argument("--seed", type=integer(0), default=0, help="seed of the random split (default: 0)")
+    add_valid_labels(parser)
 
 
 def _fractions(text: str) -> tuple[float, ...]:
@@ -59,7 +67,8 @@ def split(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
     with shown_progress() as progress:
         written = split_source(
-            arguments.source, arguments.out, options, source_options(arguments), overwrite=arguments.overwrite,
+            arguments.source, arguments.out, options, source_options(arguments), alphabet=given_alphabet(arguments),
+            max_units=arguments.max_units, only_alphabet=arguments.only_alphabet, overwrite=arguments.overwrite,
             progress=progress,
         )  # fmt: skip
     print_invalid(written.invalid, PROG)
@@ -71,6 +80,7 @@ def _print(split: Split) -> None:
     for part in split.parts:
         groups = "" if part.num_groups is None else f" of {part.num_groups} groups"
         print(f"{part.name}: {len(part.samples)} samples{groups}, {part.path or 'no file'}")
+    print_skipped(split.num_skipped)
     if split.num_left_over:
         print(f"in no part: {split.num_left_over} samples")
     if split.num_duplicates:

@@ -34,7 +34,9 @@ from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions
 PROG = "ctc-ocr train"
 # Hyperparameters and options that have no effect on labelled images, and on captchas.
 OF_CAPTCHAS = ("min_length", "max_length", "renderer", "draw_width", "draw_height", "validation_samples")
-OF_LABELLED = ("validation", "validation_fraction", "lookup", "max_units", "max_invalid", *LABEL_OPTIONS)
+OF_LABELLED = (
+    "validation", "validation_fraction", "lookup", "max_units", "only_alphabet", "max_invalid", *LABEL_OPTIONS
+)  # fmt: skip
 MAX_PROCESSES = 1024
 
 log = logging.getLogger(__name__)
@@ -169,6 +171,7 @@ def _data(arguments: argparse.Namespace) -> Captchas | LabelledImages:
         max_units=arguments.max_units,
         max_invalid=arguments.max_invalid,
         options=source_options(arguments),
+        only_alphabet=arguments.only_alphabet,
     )
 
 

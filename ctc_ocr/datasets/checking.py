@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ctc_ocr.alphabet import Alphabet, required_steps
-from ctc_ocr.datasets.consistency import contradiction, mixed_unicode_forms, same_images
+from ctc_ocr.datasets.consistency import contradiction, mixed_unicode_forms, same_images, units_that_occur_once
 from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, open_source, samples_and_problems
 from ctc_ocr.errors import InputError, RunError
@@ -43,18 +43,23 @@ class CheckedSample:
 class CheckResult:
     """The valid samples of a source; the invalid ones, with rows that give no sample; and notes on valid samples.
 
-    `form` describes where the labels come from; "" if that is unknown.
+    `form` describes where the labels come from; "" if that is unknown. `num_skipped`: samples that are neither, since
+    only those of an alphabet were asked for.
     """
 
     samples: tuple[CheckedSample, ...]
     invalid: tuple[Problem, ...] = ()
     notes: tuple[Problem, ...] = ()
     form: str = ""
+    num_skipped: int = 0
 
     def require_valid(self, source: str | Path) -> None:
         """Raises RunError if no sample of the source is valid."""
         if not self.samples:
-            raise RunError(f"none of its {len(self.invalid)} samples is valid; the first: {self.invalid[0]}", source)
+            skipped = f"; {self.num_skipped} have units that are not in the alphabet" if self.num_skipped else ""
+            first = f"; the first: {self.invalid[0]}" if self.invalid else ""
+            count = len(self.invalid) + self.num_skipped
+            raise RunError(f"none of its {count} samples is valid{skipped}{first}", source)
 
     def subset(self, indices: Iterable[int]) -> "CheckResult":
         """Some of the samples, without problems."""
@@ -93,16 +98,21 @@ def check_sources(
     alphabet: Alphabet | None = None,
     steps_of: StepsOf | None = None,
     max_units: int = 0,
+    only_alphabet: bool = False,
     progress: Progress | None = None,
 ) -> CheckResult:
     """Open sources and check their samples together; see `check`. Raises InputError for one that cannot be read."""
-    samples, problems, forms = list[Sample](), list[Problem](), list[str]()
+    samples, problems, notes, forms = list[Sample](), list[Problem](), list[Problem](), list[str]()
     for source in sources:
         rows = open_source(source, options)
         found, bad = samples_and_problems(rows, source)
-        samples, problems, forms = samples + found, problems + bad, [*forms, rows.form]
-    result = check(samples, problems, alphabet=alphabet, steps_of=steps_of, max_units=max_units, progress=progress)
-    return replace(result, form="; ".join(forms))
+        samples, problems = samples + found, problems + bad
+        notes, forms = [*notes, *rows.notes], [*forms, rows.form]
+    result = check(
+        samples, problems, alphabet=alphabet, steps_of=steps_of, max_units=max_units, only_alphabet=only_alphabet,
+        progress=progress,
+    )  # fmt: skip
+    return replace(result, form="; ".join(forms), notes=(*notes, *result.notes))
 
 
 def check_source(source: str | Path, options: SourceOptions = DEFAULT_OPTIONS, **others: Any) -> CheckResult:
@@ -117,15 +127,21 @@ def check(
     alphabet: Alphabet | None = None,
     steps_of: StepsOf | None = None,
     max_units: int = 0,
+    only_alphabet: bool = False,
     progress: Progress | None = None,
 ) -> CheckResult:
     """Decode the image of every sample and check its label. `problems` are added to the invalid samples.
 
     alphabet: the units that are known (None: any). steps_of: time steps that a network makes of an image of a width and
-    height (None: any number). max_units: longest label, 0 for any. progress: called with the number of samples that are
-    checked, and of all. Images are decoded by as many threads as there are cores.
+    height (None: any number). max_units: longest label, 0 for any. only_alphabet: samples with other units than the
+    alphabet's are skipped and counted, and are not invalid. progress: called with the number of samples that are
+    checked, and of all. Images are decoded by as many threads as there are cores. Raises InputError for only_alphabet
+    without an alphabet.
     """
     known = frozenset(alphabet.units) if alphabet else None
+    found = len(samples)
+    if only_alphabet:
+        samples = _within(samples, known)
     reasons = [_label_reason(sample.units, known, max_units) for sample in samples]
     # A label that is invalid by itself contradicts no other.
     groups = same_images(samples, [index for index, reason in enumerate(reasons) if not reason])
@@ -147,9 +163,17 @@ def check(
             continue
         valid.append(checked)
         notes += _notes(checked.sample, repeats.get(index))
-    result = CheckResult(tuple(valid), tuple(invalid))
-    notes += [*_duplicates_with_other_labels(result), *mixed_unicode_forms(each.sample for each in valid)]
+    result = CheckResult(tuple(valid), tuple(invalid), num_skipped=found - len(samples))
+    kept = [each.sample for each in valid]
+    notes += [*_duplicates_with_other_labels(result), *mixed_unicode_forms(kept), *units_that_occur_once(kept)]
     return replace(result, notes=tuple(notes))
+
+
+def _within(samples: Sequence[Sample], known: frozenset[str] | None) -> list[Sample]:
+    """The samples that have known units only."""
+    if known is None:
+        raise InputError("needs an alphabet (--lookup or --alphabet)", "--only_alphabet")
+    return [sample for sample in samples if known.issuperset(sample.units)]
 
 
 def _notes(sample: Sample, repeat: str | None) -> Iterator[Problem]:

@@ -1,9 +1,12 @@
-"""Checks of samples against each other: contradicting labels, repeated rows, Unicode forms."""
+"""Checks of samples against each other: contradicting labels, repeated rows, Unicode forms, rare units."""
 
 import unicodedata
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from ctc_ocr.datasets.samples import Problem, Sample
+
+MAX_UNITS = 10  # that a note names
 
 
 def same_images(samples: Sequence[Sample], indices: Iterable[int]) -> list[list[int]]:
@@ -48,3 +51,15 @@ def mixed_unicode_forms(samples: Iterable[Sample]) -> Iterator[Problem]:
             f"decomposed accents in {decomposed.label!r}, composed ones in {composed.label!r} of {composed.where}: "
             "use --unicode_form NFC (or NFD) for all labels",
         )
+
+
+def units_that_occur_once(samples: Sequence[Sample]) -> Iterator[Problem]:
+    """A note if units occur once in all labels: a mistake, or too rare to be learned."""
+    counts = Counter(unit for sample in samples for unit in sample.units)
+    once = {unit for unit, count in counts.items() if count == 1}
+    if not once:
+        return
+    where = {unit: sample.where for sample in samples for unit in sample.units if unit in once}
+    shown = [f"{unit!r} ({where[unit]})" for unit in sorted(once)[:MAX_UNITS]]
+    more = f" and {len(once) - MAX_UNITS} more" if len(once) > MAX_UNITS else ""
+    yield Problem("", f"units that occur once in all labels: {len(once)}: {', '.join(shown)}{more}")

@@ -89,6 +89,7 @@ class SourceOptions:
     splitter: str | None = None  # CSV: one character around the units of a label; "": each character is a unit
     pattern: str | None = None  # folder: regular expression with a group `label`, searched in names without suffix
     unicode_form: str = ""  # form of unicodedata.normalize for labels, such as "NFC"; "": unchanged
+    strip_accents: bool = False  # remove accents from the letters of labels
     encoding: str | None = None  # CSV: a text encoding of Python; None: UTF-8, or UTF-16 with a byte order mark
     image_column: str | int | None = None  # CSV: the column of the images: a name in the header, or a number from 1
     label_column: str | int | None = None  # CSV: the column of the labels, likewise
@@ -103,12 +104,13 @@ class Rows:
     """The rows or files of a source, read one by one each time they are iterated over.
 
     `form` describes where the labels come from. `total` is about how many rows there are: it counts empty rows and a
-    header, but not text files without an image.
+    header, but not text files without an image. `notes` are about the source as a whole, or about names in it.
     """
 
     form: str
     total: int
     read: Callable[[], Iterator[Sample | Problem]]
+    notes: tuple[Problem, ...] = ()
 
     def __iter__(self) -> Iterator[Sample | Problem]:
         return self.read()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.datasets.checking import CheckedSample, CheckResult, check_source
 from ctc_ocr.datasets.csv_files.paths import relative_path
 from ctc_ocr.datasets.csv_files.writing import write_delimited
@@ -81,13 +82,15 @@ class Duplicates:
 
 @dataclass(frozen=True)
 class Split:
-    """What split_source wrote. `num_left_over`: samples in no part. `num_duplicates`: images with duplicates."""
+    """What split_source wrote. `num_left_over`: samples in no part. `num_duplicates`: images with duplicates.
+    `num_skipped`: samples left out by only_alphabet."""
 
     parts: tuple[Part, ...]
     num_left_over: int
     num_duplicates: int
     duplicates_across: tuple[Duplicates, ...] = ()
     invalid: tuple[Problem, ...] = field(default=())
+    num_skipped: int = 0
 
 
 def split_source(
@@ -96,21 +99,26 @@ def split_source(
     options: SplitOptions | None = None,
     source_options: SourceOptions = DEFAULT_OPTIONS,
     *,
+    alphabet: Alphabet | None = None,
+    max_units: int = 0,
+    only_alphabet: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Split:
     """Write train.csv, validation.csv and test.csv, with paths relative to `folder`. Duplicates stay together.
 
-    Invalid samples are left out. With `overwrite`, older files are replaced, or removed if their part is empty. Raises
-    InputError for arguments and sources that cannot be used, RunError if no sample is valid or a file cannot be
-    written.
+    Invalid samples are left out; alphabet, max_units and only_alphabet are as in `check_source`. With `overwrite`,
+    older files are replaced, or removed if their part is empty. Raises InputError for arguments and sources that cannot
+    be used, RunError if no sample is valid or a file cannot be written.
     """
     options = options or SplitOptions()
     paths = [Path(folder) / f"{part}.csv" for part in PARTS]
     if Path(source).resolve() in [path.resolve() for path in paths]:
         raise InputError("would be replaced by a part of itself: use another folder", source)
     refuse_existing(paths, overwrite)
-    result = check_source(source, source_options, progress=progress)
+    result = check_source(
+        source, source_options, alphabet=alphabet, max_units=max_units, only_alphabet=only_alphabet, progress=progress
+    )
     result.require_valid(source)
     if not all(each.sample.is_file for each in result.samples):
         raise InputError("its images are not files that a CSV file can name; split what it was made of", source)
@@ -197,4 +205,4 @@ def _described(
         for (first, second), pairs in duplicates_across(parts, result.digests).items()
     )
     left_over = len(samples) - sum(map(len, parts))
-    return Split(written, left_over, sum(map(len, result.duplicates())), across, result.invalid)
+    return Split(written, left_over, sum(map(len, result.duplicates())), across, result.invalid, result.num_skipped)

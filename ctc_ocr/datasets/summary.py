@@ -19,6 +19,7 @@ def summary(result: CheckResult) -> dict[str, Any]:
         "samples": len(result.samples),
         "invalid": len(result.invalid),
         "invalid_fraction": round(result.invalid_fraction, 6),
+        "skipped": result.num_skipped,
         "alphabet": dict(sorted(result.frequencies().items())),
         "label_lengths": dict(sorted(lengths.items())),
         "widths": _percentiles([each.size[0] for each in result.samples]),
@@ -40,6 +41,8 @@ def summary_lines(result: CheckResult) -> list[str]:
     numbers = summary(result)
     lines = [f"labels: from {result.form}"]
     lines += [f"samples: {numbers['samples']} valid, {numbers['invalid']} invalid ({result.invalid_fraction:.2%})"]
+    if result.num_skipped:
+        lines += [f"skipped: {result.num_skipped} samples with units that are not in the alphabet"]
     if result.samples:
         lines += [
             f"alphabet: {len(numbers['alphabet'])} units, the most frequent first",

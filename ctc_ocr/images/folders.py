@@ -1,24 +1,31 @@
 """Which files of a folder and its subfolders are images. Training and reading follow the same rules."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import SUFFIXES
 
 
-def visible(folder: Path) -> Iterator[Path]:
-    """What is in a folder and its subfolders, without linked folders and names that start with a dot."""
-    return (
-        path for path in folder.rglob("*") if not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+def images_and_others(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Paths with the suffix of an image in a folder and its subfolders, which may be broken links or even folders; and
+    the other files; both sorted. Linked folders and names that start with a dot are left out."""
+    images, others = list[Path](), list[Path]()
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        images += (Path(place, name) for name in folders if name.lower().endswith(SUFFIXES))
+        for name in files:
+            if not name.startswith("."):
+                path = Path(place, name)
+                (images if path.suffix.lower() in SUFFIXES else others).append(path)
+    return sorted(images), sorted(others)
 
 
 def find_image_files(folder: Path) -> list[Path]:
     """Paths with the suffix of an image in a folder and its subfolders, sorted. Linked folders and names that start
     with a dot are skipped. Raises InputError if there are none."""
-    found = sorted(path for path in visible(folder) if path.suffix.lower() in SUFFIXES)
+    found, _ = images_and_others(folder)
     if not found:
         raise InputError(f"no image files in this folder; accepted: {', '.join(SUFFIXES)}", folder)
     return found
@@ -36,7 +43,7 @@ def find_images(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
             if not path.is_dir():
                 found.append(path)
                 continue
-            with os.scandir(path):  # what rglob cannot read, it passes over
+            with os.scandir(path):  # what os.walk cannot read, it passes over
                 found += find_image_files(path)
         except OSError as error:
             raise InputError(str(error.strerror), path) from None

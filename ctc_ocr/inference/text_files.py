@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ctc_ocr.datasets.sources.folders import TEXT_SUFFIX
+from ctc_ocr.datasets.sources.texts import TEXT_SUFFIX
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.atomic_files import replacing
 

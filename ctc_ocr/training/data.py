@@ -164,7 +164,7 @@ def _checked(settings: Hyperparameters, data: LabelledImages, sources: Sequence[
     with shown_progress(show=progress) as update:
         checked = check_sources(
             sources, data.options, alphabet=data.alphabet, steps_of=settings.geometry.steps_of,
-            max_units=data.max_units, progress=update,
+            max_units=data.max_units, only_alphabet=data.only_alphabet, progress=update,
         )  # fmt: skip
     log.info("%s", "\n".join([f"{source}:", *summary_lines(checked)]))
     _warn_of_ink(checked, settings.data.ink)
@@ -173,8 +173,7 @@ def _checked(settings: Hyperparameters, data: LabelledImages, sources: Sequence[
             log.warning("%s: %s", kind, problem)
         if len(listed) > MAX_LISTED:
             log.warning("%s: %d more; `ctc-ocr data check` lists all", kind, len(listed) - MAX_LISTED)
-    if not checked.samples:
-        raise RunError(f"none of its {len(checked.invalid)} samples is valid", source)
+    checked.require_valid(source)
     if checked.invalid_fraction > data.max_invalid:
         raise RunError(
             f"{checked.invalid_fraction:.1%} of its samples are invalid, more than the accepted "

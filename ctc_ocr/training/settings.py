@@ -32,11 +32,13 @@ class Captchas:
 class LabelledImages:
     """Images with their labels, and how they are split.
 
-    `source` is what `open_source` accepts: a folder, a CSV file, a RecordIO pack, or NAME:ARGUMENT of a registered one;
-    or a list of them, whose images are put together. Validation uses `validation`, one or several sources too, or else
-    about `validation_fraction` of the images, chosen by their pixels; see `ctc_ocr.datasets.held_out`.
+    `source` is what `open_source` accepts: a folder, a file with labels, a RecordIO pack, or NAME:ARGUMENT of a
+    registered one; or a list of them, whose images are put together. Validation uses `validation`, one or several
+    sources too, or else about `validation_fraction` of the images, chosen by their pixels; see
+    `ctc_ocr.datasets.held_out`.
     `alphabet` None: the units of all labels. `max_units`: longest label, 0 for any. Training fails if a larger fraction
-    of the samples than `max_invalid` is invalid.
+    of the samples than `max_invalid` is invalid. `only_alphabet`: skip samples with other units than the alphabet's, in
+    place of counting them as invalid.
     """
 
     source: str | Path | Sequence[str | Path]
@@ -46,6 +48,7 @@ class LabelledImages:
     max_units: int = 0
     max_invalid: float = 0.1
     options: SourceOptions = field(default_factory=SourceOptions)
+    only_alphabet: bool = False
 
     def __post_init__(self) -> None:
         for name in ("source", "validation"):

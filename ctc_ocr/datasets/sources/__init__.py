@@ -4,25 +4,18 @@ A bad row or file becomes a problem and does not stop the others; only a source 
 Whether labels suit an alphabet and a network, and whether images can be decoded, is checked in datasets/checking.py.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ctc_ocr.datasets.labels_csv import LABELS_FILE
+from ctc_ocr.alphabet import without_accents
 from ctc_ocr.datasets.samples import CSV_OPTIONS, Problem, Rows, Sample, SourceOptions
-from ctc_ocr.datasets.sources.delimited import read_delimited
-from ctc_ocr.datasets.sources.folders import (
-    DEFAULT_PATTERN,
-    has_texts,
-    other_files,
-    read_names,
-    read_texts,
-)
+from ctc_ocr.datasets.sources.files import open_file, refuse_options
+from ctc_ocr.datasets.sources.layouts import open_folder
 from ctc_ocr.datasets.sources.packs import read_pack
 from ctc_ocr.datasets.sources.registered import SOURCES, open_registered, register_source, split_name
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import SUFFIXES
-from ctc_ocr.images.folders import find_image_files
 
 __all__ = ["SOURCES", "open_source", "read_source", "register_source", "samples_and_problems"]
 
@@ -32,25 +25,17 @@ DEFAULT_OPTIONS = SourceOptions()
 def open_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> Rows:
     """Samples and problems of a source, in its order.
 
-    It is a CSV file, a RecordIO pack (.rec), or a folder: one with a labels.csv; one whose image files have .txt files
-    of the same names beside them; or one whose file names contain the labels. With a pattern, a folder is always the
-    last. NAME:ARGUMENT is a registered source, unless such a file exists.
+    It is a CSV file, a list of paths and labels (.txt), a JSON file {"name": "text"}, a RecordIO pack (.rec), or a
+    folder: one with such a file; one with text files beside the images; or one whose file names contain the labels.
+    With a pattern, a folder is always the last. NAME:ARGUMENT is a registered source, unless such a file exists.
 
-    Raises InputError if nothing can be read, for options that do not suit the source, and if a folder has a CSV file of
-    another name, which may contain the labels.
+    Raises InputError if nothing can be read, for options that do not suit the source, for a folder with several files
+    of labels, and where file names would be taken for labels that may be elsewhere.
     """
-    if named := split_name(str(path)):
-        return open_registered(*named, options)
-    path = Path(path)
-    if path.is_dir():
-        return _open_folder(path, options)
-    if path.suffix == ".rec":
-        _refuse(path, "a pack", options, *CSV_OPTIONS, "pattern")
-        return read_pack(path, options.unicode_form)
-    if path.suffix.lower() in SUFFIXES:
-        raise InputError("an image; accepted: a folder of images, a CSV file, or a RecordIO pack (.rec)", path)
-    _refuse(path, "a CSV file", options, "pattern")
-    return read_delimited(path, options)
+    rows = _open(path, options)
+    if not options.strip_accents:
+        return rows
+    return replace(rows, form=f"{rows.form}; accents removed", read=lambda: _without_accents(rows))
 
 
 def read_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> tuple[list[Sample], list[Problem]]:
@@ -66,37 +51,24 @@ def samples_and_problems(rows: Iterable[Sample | Problem], path: str | Path) -> 
     return [row for row in found if isinstance(row, Sample)], [row for row in found if isinstance(row, Problem)]
 
 
-def _open_folder(folder: Path, options: SourceOptions) -> Rows:
-    table = folder / LABELS_FILE
-    if options.pattern is None and table.is_file():
-        return read_delimited(table, options)
-    _refuse(folder, f"a folder without {LABELS_FILE}", options, *CSV_OPTIONS)
-    images = find_image_files(folder)
-    if options.pattern is None and has_texts(images):
-        return _with_other_files(folder, read_texts(folder, images, options.unicode_form))
-    if options.pattern is None:
-        _refuse_other_tables(folder)
-    return _with_other_files(folder, read_names(images, options))
+def _open(path: str | Path, options: SourceOptions) -> Rows:
+    if named := split_name(str(path)):
+        return open_registered(*named, options)
+    path = Path(path)
+    if path.is_dir():
+        return open_folder(path, options)
+    if path.suffix == ".rec":
+        refuse_options(path, "a pack", options, *CSV_OPTIONS, "pattern")
+        return read_pack(path, options.unicode_form)
+    if path.suffix.lower() in SUFFIXES:
+        raise InputError("an image; accepted: a folder of images, a file with labels, or a RecordIO pack (.rec)", path)
+    return open_file(path, options)
 
 
-def _refuse_other_tables(folder: Path) -> None:
-    """Names must not be taken for labels that are in a table. The files of a run in the folder are no such tables."""
-    names = [path.name for path in folder.iterdir()]
-    tables = sorted(name for name in names if name.lower().endswith((".csv", ".tsv")))
-    if tables and not any(name.endswith("-symbol.json") for name in names):
-        raise InputError(
-            f"are its labels in {tables[0]}, or in the names of its images? Use {folder / tables[0]} as the source, or "
-            f"a pattern for the names (the usual one is {DEFAULT_PATTERN})",
-            folder,
-        )
-
-
-def _with_other_files(folder: Path, rows: Rows) -> Rows:
-    """Its form also counts the files that are not read, such as .heic images."""
-    return replace(rows, form=rows.form + other_files(folder))
-
-
-def _refuse(path: Path, kind: str, options: SourceOptions, *names: str) -> None:
-    given = [name for name in names if getattr(options, name) is not None]
-    if given:
-        raise InputError(f"{', '.join(given)} has no effect on {kind}", path)
+def _without_accents(rows: Rows) -> Iterator[Sample | Problem]:
+    for row in rows:
+        if isinstance(row, Sample):
+            stripped = map(without_accents, row.units)
+            yield replace(row, units=tuple(unit for unit in stripped if unit))
+        else:
+            yield row

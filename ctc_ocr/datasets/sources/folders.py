@@ -1,17 +1,63 @@
-"""Folders of image files, with subfolders: labels in the file names, or in .txt files beside them."""
+"""What is in a folder with its subfolders: image files, and files of other kinds, some of which may contain labels."""
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container
+from dataclasses import dataclass
 from pathlib import Path
 
-from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions, characters
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import SUFFIXES
-from ctc_ocr.images.folders import visible
+from ctc_ocr.images.folders import images_and_others
 
-DEFAULT_PATTERN = r"^(?P<label>.*?)(_[^_]*)?$"  # up to the last underscore, or all without one
-TEXT_SUFFIX = ".txt"
+# Kinds of files that labels of images are kept in.
+TEXT_SUFFIXES = {
+    ".txt", ".csv", ".tsv", ".tab", ".lst", ".json", ".jsonl", ".ndjson", ".xml", ".hocr", ".alto", ".box", ".yaml",
+    ".yml", ".xlsx", ".xls", ".ods", ".docx", ".odt", ".rtf", ".parquet", ".feather", ".mat", ".npy", ".npz", ".pkl",
+}  # fmt: skip
+ABOUT = re.compile(r"(read[-_ ]?me|licen[cs]e|copying|notice|authors|citation|changelog|requirements)(?![a-z])", re.I)
+RUN_MARK = "-symbol.json"  # the file that every run has
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The files of a folder and its subfolders, sorted. `images` have the suffix of an image; they may be broken links
+    or even folders. Linked folders and names that start with a dot are left out."""
+
+    path: Path
+    images: tuple[Path, ...]
+    others: tuple[Path, ...]
+
+    def require_images(self) -> tuple[Path, ...]:
+        """`images`. Raises InputError if there are none."""
+        if not self.images:
+            raise InputError(f"no image files in this folder; accepted: {', '.join(SUFFIXES)}", self.path)
+        return self.images
+
+    def not_read(self, read: Container[Path]) -> str:
+        """Such as "; not read: 2 .heic, 1 .pdf", for files that are neither images nor `read`; "" without any."""
+        kinds = Counter(path.suffix.lower() or "without a suffix" for path in self.others if path not in read)
+        return f"; not read: {', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}" if kinds else ""
+
+    def unexplained(self) -> list[Path]:
+        """Files that may contain labels: of a kind for texts or tables, and not about the images as a whole, nor of a
+        run or a pack that is in the folder."""
+        names = {path: path.name for path in self.others if path.suffix.lower() in TEXT_SUFFIXES}
+        runs = {(path.parent, path.name.removesuffix(RUN_MARK)) for path in names if path.name.endswith(RUN_MARK)}
+        packs = {path.with_suffix(".json") for path in self.others if path.suffix == ".rec"}
+        return [
+            path
+            for path, name in names.items()
+            if not ABOUT.match(name)
+            and path not in packs
+            and not any(path.parent == folder and name.startswith((f"{run}-", f"{run}.")) for folder, run in runs)
+        ]
+
+
+def scan_folder(folder: Path) -> Folder:
+    """The files of a folder and its subfolders."""
+    images, others = images_and_others(folder)
+    return Folder(folder, tuple(images), tuple(others))
 
 
 def finder(pattern: str, group: str) -> Callable[[str], str | None]:
@@ -33,70 +79,3 @@ def finder(pattern: str, group: str) -> Callable[[str], str | None]:
         return match[key] if match else None
 
     return find
-
-
-def read_names(images: Sequence[Path], options: SourceOptions) -> Rows:
-    """Labels in file names, found by the pattern; each character is a unit."""
-    pattern = DEFAULT_PATTERN if options.pattern is None else options.pattern
-    find = finder(pattern, "label")
-
-    def sample(path: Path) -> Sample | Problem:
-        label = find(path.stem)
-        if label is None:
-            return Problem(str(path), f"the pattern {pattern!r} does not match the name")
-        if not _is_text(label):
-            return Problem(ascii(str(path)), "the name is not UTF-8")
-        return Sample(str(path), characters(label, options.unicode_form), str(path))
-
-    return Rows(f"file names (pattern {pattern!r})", len(images), lambda: map(sample, images))
-
-
-def other_files(folder: Path) -> str:
-    """Such as "; not read: 2 .heic, 1 .pdf", for files that are neither images nor texts; "" if there are none."""
-    known = {"", *SUFFIXES, TEXT_SUFFIX}
-    others = (path for path in visible(folder) if path.suffix.lower() not in known and path.is_file())
-    kinds = Counter(path.suffix.lower() for path in others)
-    return f"; not read: {', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}" if kinds else ""
-
-
-def has_texts(images: Iterable[Path]) -> bool:
-    return any(path.with_suffix(TEXT_SUFFIX).is_file() for path in images)
-
-
-def read_texts(folder: Path, images: Sequence[Path], unicode_form: str) -> Rows:
-    """Labels in .txt files of one line, UTF-8, with the names of the images they are beside."""
-
-    def read() -> Iterator[Sample | Problem]:
-        for path in images:
-            yield _with_text(path, unicode_form)
-        texts = {path.with_suffix(TEXT_SUFFIX) for path in images}
-        for path in sorted(path for path in visible(folder) if path.suffix == TEXT_SUFFIX and path not in texts):
-            yield Problem(str(path), "there is no image of the same name")
-
-    return Rows("the .txt files beside the images", len(images), read)
-
-
-def _with_text(path: Path, unicode_form: str) -> Sample | Problem:
-    text = path.with_suffix(TEXT_SUFFIX)
-    try:
-        return Sample(str(path), characters(_read_line(text), unicode_form), str(path))
-    except FileNotFoundError:
-        return Problem(str(path), f"there is no {text.name} beside it")
-    except UnicodeDecodeError as error:
-        return Problem(str(text), f"not UTF-8: byte {error.object[error.start]:#04x}")
-    except OSError as error:
-        return Problem(str(text), str(error.strerror))
-    except ValueError as error:
-        return Problem(str(text), str(error))
-
-
-def _read_line(path: Path) -> str:
-    """The only line of a text file, without its end."""
-    lines = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n").rstrip("\n").split("\n")
-    if len(lines) > 1:
-        raise ValueError(f"{len(lines)} lines of text; expected one")
-    return lines[0]
-
-
-def _is_text(name: str) -> bool:
-    return not any(0xD800 <= ord(character) <= 0xDFFF for character in name)  # bytes that were not UTF-8

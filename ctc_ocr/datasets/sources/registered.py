@@ -1,6 +1,7 @@
 """Sources of users: a registered function opens NAME:ARGUMENT."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions
@@ -42,7 +43,7 @@ def open_registered(name: str, argument: str, options: SourceOptions) -> Rows:
     except UserError as error:
         raise error.within(source) from None
     if isinstance(rows, Rows):
-        return Rows(rows.form, rows.total, lambda: map(_checked, rows))
+        return replace(rows, read=lambda: map(_checked, rows))
     found: Sequence[Sample | Problem] = rows if isinstance(rows, Sequence) else list(_iterate(rows, source))
     return Rows(f"the source {source}", len(found), lambda: map(_checked, found))
 

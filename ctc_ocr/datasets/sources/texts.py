@@ -1,0 +1,74 @@
+"""Labels in text files of one line beside the images: x.txt of x.png; or x.gt.txt of x.png, x.bin.png and x.nrm.png."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from ctc_ocr.datasets.samples import Problem, Rows, Sample, characters
+from ctc_ocr.datasets.sources.folders import Folder
+
+TEXT_SUFFIX = ".txt"
+GT_SUFFIX = ".gt.txt"
+MAX_BYTES = 1 << 16  # of a text file
+
+TextsOf = Callable[[Path], tuple[Path, ...]]  # where the text of an image may be, the likeliest place first
+
+
+def read_text_files(folder: Folder, unicode_form: str) -> Rows | None:
+    """Labels in the .gt.txt files beside the images if there is one, or else in the .txt files; None without either."""
+    names = set(folder.others)
+    for suffix, texts_of in ((GT_SUFFIX, _gt_texts), (TEXT_SUFFIX, _texts)):
+        if any(text in names for path in folder.images for text in texts_of(path)):
+            return _read(folder, suffix, texts_of, unicode_form)
+    return None
+
+
+def _texts(image: Path) -> tuple[Path, ...]:
+    return (image.with_suffix(TEXT_SUFFIX),)
+
+
+def _gt_texts(image: Path) -> tuple[Path, ...]:
+    """Also that of the name up to its first dot: variants of an image (x.bin.png, x.nrm.png) share x.gt.txt."""
+    return image.with_suffix(GT_SUFFIX), image.with_name(image.name.partition(".")[0] + GT_SUFFIX)
+
+
+def _read(folder: Folder, suffix: str, texts_of: TextsOf, unicode_form: str) -> Rows:
+    texts = {path for path in folder.others if path.name.endswith(suffix)}
+
+    def read() -> Iterator[Sample | Problem]:
+        alone = set(texts)
+        for image in folder.images:
+            candidates = texts_of(image)
+            text = next((path for path in candidates if path in texts), candidates[-1])
+            alone.discard(text)
+            yield _with_text(image, text, unicode_form)
+        for path in sorted(alone):
+            yield Problem(str(path), "there is no image of the same name")
+
+    rows = Rows(f"the {suffix} files beside the images", len(folder.images), read)
+    return replace(rows, form=rows.form + folder.not_read(texts))
+
+
+def _with_text(image: Path, text: Path, unicode_form: str) -> Sample | Problem:
+    try:
+        return Sample(str(image), characters(_read_line(text), unicode_form), str(image))
+    except FileNotFoundError:
+        return Problem(str(image), f"there is no {text.name} beside it")
+    except UnicodeDecodeError as error:
+        return Problem(str(text), f"not UTF-8: byte {error.object[error.start]:#04x}")
+    except OSError as error:
+        return Problem(str(text), str(error.strerror))
+    except ValueError as error:
+        return Problem(str(text), str(error))
+
+
+def _read_line(path: Path) -> str:
+    """The only line of a text file, without its end."""
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"more than {MAX_BYTES} bytes; expected one line of text")
+    lines = content.decode("utf-8-sig").replace("\r\n", "\n").rstrip("\n").split("\n")
+    if len(lines) > 1:
+        raise ValueError(f"{len(lines)} lines of text; expected one")
+    return lines[0]
