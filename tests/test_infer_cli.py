@@ -707,7 +707,8 @@ def test_a_list_of_images_in_another_column_and_encoding(tmp_path):
     ):
         encoding = options.get("encoding", "utf-8")
         (tmp_path / "list.csv").write_bytes(content.encode(encoding))
-        listed = read_image_list(tmp_path / "list.csv", SourceOptions(**options)  # type: ignore[arg-type])
+        found = read_image_list(tmp_path / "list.csv", SourceOptions(**options))  # type: ignore[arg-type]
+        listed = list(found)
         assert [(each.name, each.problem) for each in listed] == [("\xe9.png", "")]
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "a.png").touch()

@@ -166,7 +166,7 @@ def test_rows_of_lists(tmp_path: Path, ubuntu_font: str) -> None:
     ]
     assert [problem.where for problem in problems] == [f"{table}, row {number}" for number in (6, 8, 10, 12, 14)]
     for part, problem in zip(
-        ("a tab and a label", "no path", "JSON list", "NUL", "70011 bytes"), problems, strict=True
+        ("a tab and a label", "no path", "JSON list", "NUL", "70011 characters"), problems, strict=True
     ):
         assert part in problem.reason
     table.write_text("word 0.png 1 2\nword 1.png\t3\nimages/word 2.png  4\nnothing\n")
