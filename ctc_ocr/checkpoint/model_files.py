@@ -10,10 +10,10 @@ import numpy as np
 
 from ctc_ocr.checkpoint import symbol_json
 from ctc_ocr.checkpoint.description import Model
-from ctc_ocr.checkpoint.params_file import read_params
+from ctc_ocr.checkpoint.params_file import params_content, read_params
 from ctc_ocr.checkpoint.run_files import Epoch, description_path, existing_epoch, params_path, symbol_path
 from ctc_ocr.config.architectures import LAST_LAYER
-from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.mxnet_errors import reason_of
@@ -61,18 +61,15 @@ def save(
 
     Each file is replaced as a whole: a crash leaves the older one.
     """
-    named = {f"arg:{name}": array.as_in_context(mx.cpu()) for name, array in arg_params.items()}
-    named.update({f"aux:{name}": array.as_in_context(mx.cpu()) for name, array in aux_params.items()})
+    named = {f"arg:{name}": array.asnumpy() for name, array in arg_params.items()}
+    named.update({f"aux:{name}": array.asnumpy() for name, array in aux_params.items()})
     with replacing(description_path(prefix)) as temporary:
         temporary.write_text(model.to_json(), encoding="utf-8")
     with replacing(symbol_path(prefix)) as temporary:
         temporary.write_text(symbol.tojson(), encoding="utf-8")
     path = params_path(prefix, epoch)
     with replacing(path) as temporary:
-        try:
-            mx.nd.save(str(temporary), named)
-        except mx.base.MXNetError as error:
-            raise RunError(f"cannot be written: {reason_of(error)}", path) from None
+        temporary.write_bytes(params_content(named))
     return path
 
 
