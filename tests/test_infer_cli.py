@@ -102,7 +102,7 @@ def test_epoch_chooses_the_model(prefix, folder, capsys):
     for argument, epoch in (
         (["--epoch", "1"], 1),
         (["--epoch", "2"], 2),
-        ([], 2),
+        ([], 1),
         (["--epoch", "best"], 1),
         (["--epoch", "newest"], 2),
     ):
@@ -197,7 +197,8 @@ def test_bad_arguments_end_with_status_2(prefix, folder, tmp_path, capsys):
         ("--model", prefix, str(tmp_path / "no.png")): "no.png: No such file",
         ("--prefix", prefix, str(tmp_path / "text.png")): "text.png: not an image",
         ("--prefix", prefix, str(empty)): "no image files in this folder",
-        ("--prefix", str(tmp_path / "nothing"), image): "no model under this prefix",
+        ("--prefix", str(tmp_path / "nothing"), image): f"--model {tmp_path / 'nothing'}: no model under this prefix",
+        (image,): "error: --model ocr: no model under this prefix: expected ocr-0001.params or a later epoch",
         ("--prefix", prefix, "--epoch", "3", image): "no epoch 3 under this prefix",
         (
             "--prefix",

@@ -19,7 +19,8 @@ OF_AN_EPOCH = r"-(\d{4,})\.(?:params|state\.npz)"
 Epoch: TypeAlias = int | Literal["best", "newest"]
 BEST: Literal["best"] = "best"  # the epoch with the best validation, by the history
 NEWEST: Literal["newest"] = "newest"  # the highest epoch
-DEFAULT_EPOCH: Epoch = NEWEST
+DEFAULT_EPOCH: Epoch = BEST
+MAX_LISTED = 5  # models in an error
 
 
 def symbol_path(prefix: str | Path) -> Path:
@@ -78,17 +79,19 @@ def select_checkpoint(path: str | Path, epoch: Epoch | None = None) -> tuple[str
 def existing_epoch(prefix: str | Path, epoch: Epoch | None = None) -> int:
     """The number of an epoch of a run: of the number itself, "best", "newest", or None for DEFAULT_EPOCH.
 
-    If DEFAULT_EPOCH is "best" and the run has no history, None stands for the newest. Raises InputError if no .params
-    of such an epoch exists.
+    If the history has no row of an existing epoch, as with models of MXNet's example, None stands for the newest.
+    Raises InputError if no .params of such an epoch exists, or if the best is looked for in a broken history.
     """
     existing = epochs(prefix)
     if not existing:
-        raise InputError(f"no model under this prefix: expected {params_path(prefix, 1)} or a later epoch", prefix)
+        raise InputError(
+            f"no model under this prefix: expected {params_path(prefix, 1)} or a later epoch{_others(prefix)}", prefix
+        )
     chosen = DEFAULT_EPOCH if epoch is None else epoch
     if chosen == NEWEST:
         return existing[-1]
     if chosen == BEST:
-        best = best_epoch(prefix)
+        best = _best_or_why_not(prefix)
         if best is None and epoch == BEST:
             raise InputError("has no row of an existing epoch: the best one is not known", history.history_path(prefix))
         return existing[-1] if best is None else best
@@ -99,16 +102,30 @@ def existing_epoch(prefix: str | Path, epoch: Epoch | None = None) -> int:
     return int(chosen)
 
 
+def _best_or_why_not(prefix: str | Path) -> int | None:
+    """As best_epoch. The newest epoch in place of a best one that cannot be found would be another model."""
+    try:
+        return best_epoch(prefix)
+    except InputError as error:
+        reason = f"{error.reason}; the best epoch is not known: name one, such as {NEWEST}"
+        raise InputError(reason, error.where) from None
+
+
 def best_epoch(prefix: str | Path) -> int | None:
     """The epoch with the best validation, of those whose .params exist; None if the history has none of them.
 
     Raises InputError that names the file and row if the history is broken.
     """
-    existing = set(epochs(prefix))
-    rows = [row for row in history.read(prefix) if row.epoch in existing]
+    rows = validated(prefix)
     if not rows:
         return None
     return min(rows, key=lambda row: history.rank(row.validation_cer, row.validation_loss)).epoch
+
+
+def validated(prefix: str | Path) -> list[history.Row]:
+    """The rows of the history whose .params exist. Raises InputError as best_epoch."""
+    existing = set(epochs(prefix))
+    return [row for row in history.read(prefix) if row.epoch in existing]
 
 
 def resolve_model(path: str | Path) -> tuple[str, int | None]:
@@ -126,12 +143,24 @@ def resolve_model(path: str | Path) -> tuple[str, int | None]:
 
 
 def _only_model(folder: Path) -> str:
-    ending = "-symbol.json"
-    prefixes = sorted(str(each)[: -len(ending)] for each in folder.iterdir() if each.name.endswith(ending))
+    prefixes = _models_in(folder)
     if len(prefixes) != 1:
         found = ": " + ", ".join(prefixes) if prefixes else ""
         raise InputError(f"{len(prefixes)} models in this folder{found}; expected one, or the prefix of one", folder)
     return prefixes[0]
+
+
+def _models_in(folder: Path) -> list[str]:
+    """The prefixes of the models in a folder."""
+    ending = "-symbol.json"
+    return sorted(str(each)[: -len(ending)] for each in folder.iterdir() if each.name.endswith(ending))
+
+
+def _others(prefix: str | Path) -> str:
+    """For an error: the models in the folder in which one was looked for."""
+    folder = Path(f"{prefix}-").parent
+    found = _models_in(folder) if folder.is_dir() else []
+    return f"; there are: {', '.join(found[:MAX_LISTED])}{', ...' if len(found) > MAX_LISTED else ''}" if found else ""
 
 
 def prune(prefix: str | Path, kept: Collection[int]) -> None:
