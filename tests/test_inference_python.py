@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ctc_ocr.checkpoint.calibration_file import has_been_chosen, load_calibration
+from ctc_ocr.checkpoint.calibration_file import has_been_chosen
 from ctc_ocr.datasets.samples import SourceOptions
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration, expected_calibration_error
@@ -170,7 +170,7 @@ def test_calibration_of_a_run(tmp_path, caplog):
     assert chosen.calibration.offset == pytest.approx(expected.offset, rel=1e-3)
     assert chosen.before.calibration_error == pytest.approx(expected_calibration_error(confidences, correct), abs=1e-6)
     assert chosen.after.log_loss < chosen.before.log_loss
-    assert load_calibration(tmp_path / "m", 1) == chosen.calibration
+    assert Predictor(tmp_path / "m").calibration == chosen.calibration
     stored = json.loads((tmp_path / "m-calibration.json").read_text())
     assert stored["1"]["after"]["log_loss"] == chosen.after.log_loss
     # Six images are too few; that is stored too, and confidences stay the network's own.

@@ -27,12 +27,6 @@ def save_calibrations(prefix: str | Path, choices: Mapping[int, CalibrationChoic
         temporary.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def load_calibration(prefix: str | Path, epoch: int) -> Calibration | None:
-    """The calibration of an epoch; None if it has none. Raises InputError that names the file if it is broken."""
-    path = calibration_path(prefix)
-    return parse_calibration(read_bytes(path), path, epoch) if path.exists() else None
-
-
 def has_been_chosen(prefix: str | Path, epoch: int) -> bool:
     """Whether it was found out if a calibration helps this epoch. Raises InputError if the file is broken."""
     path = calibration_path(prefix)
@@ -40,7 +34,8 @@ def has_been_chosen(prefix: str | Path, epoch: int) -> bool:
 
 
 def parse_calibration(content: bytes, where: Path, epoch: int) -> Calibration | None:
-    """As load_calibration, of a file's content; `where` is its name in errors."""
+    """The calibration of an epoch in a file's content; None if it has none. Raises InputError, with `where` as the
+    file's name, if it is broken."""
     entry = _entries(content, where).get(str(epoch))
     if isinstance(entry, dict) and "calibration" in entry:
         entry = entry["calibration"]

@@ -2,7 +2,7 @@
 
 A run under PREFIX has PREFIX.json (hyperparameters and alphabet), PREFIX-symbol.json, and for each epoch
 PREFIX-0001.params (both in MXNet's own formats) and PREFIX-0001.state.npz (what is needed to resume); beside them
-PREFIX-history.csv, PREFIX-validation.csv, PREFIX-calibration.json and PREFIX-tensorboard.
+PREFIX-history.csv, PREFIX-validation.csv, PREFIX-calibration.json and PREFIX-tensorboard. A bundle has no prefix.
 """
 
 import itertools
@@ -21,6 +21,7 @@ BEST: Literal["best"] = "best"  # the epoch with the best validation, by the his
 NEWEST: Literal["newest"] = "newest"  # the highest epoch
 DEFAULT_EPOCH: Epoch = BEST
 MAX_LISTED = 5  # models in an error
+BUNDLE_SUFFIX = ".zip"
 
 
 def symbol_path(prefix: str | Path) -> Path:
@@ -130,7 +131,8 @@ def validated(prefix: str | Path) -> list[history.Row]:
 
 def resolve_model(path: str | Path) -> tuple[str, int | None]:
     """(prefix, epoch) that a path contains: a PREFIX, a PREFIX-0007.params, or a folder with one model. The epoch is
-    None for a prefix and a folder. If a prefix and a folder have the same name, it is the prefix.
+    None for a prefix and a folder. If a prefix and a folder have the same name, it is the prefix. A bundle is its own
+    prefix, and is looked for in a folder without other models.
 
     Raises InputError for a folder with no model or several.
     """
@@ -142,18 +144,24 @@ def resolve_model(path: str | Path) -> tuple[str, int | None]:
     return (_only_model(Path(path)) if Path(path).is_dir() else path), None
 
 
+def is_bundle(prefix: str) -> bool:
+    """Whether what resolve_model returned is a file that can only be a bundle."""
+    return Path(prefix).is_file() and not epochs(prefix)
+
+
 def _only_model(folder: Path) -> str:
-    prefixes = _models_in(folder)
-    if len(prefixes) != 1:
-        found = ": " + ", ".join(prefixes) if prefixes else ""
-        raise InputError(f"{len(prefixes)} models in this folder{found}; expected one, or the prefix of one", folder)
-    return prefixes[0]
+    found = _models_in(folder)
+    if len(found) != 1:
+        listed = ": " + ", ".join(found) if found else ""
+        raise InputError(f"{len(found)} models in this folder{listed}; expected one, or the name of one", folder)
+    return found[0]
 
 
 def _models_in(folder: Path) -> list[str]:
-    """The prefixes of the models in a folder."""
-    ending = "-symbol.json"
-    return sorted(str(each)[: -len(ending)] for each in folder.iterdir() if each.name.endswith(ending))
+    """The prefixes of the models in a folder; if there are none, its bundles."""
+    ending, names = "-symbol.json", sorted(map(str, folder.iterdir()))
+    prefixes = [each.removesuffix(ending) for each in names if each.endswith(ending)]
+    return prefixes or [each for each in names if each.lower().endswith(BUNDLE_SUFFIX)]
 
 
 def _others(prefix: str | Path) -> str:

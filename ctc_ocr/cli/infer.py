@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ctc_ocr.cli.arguments import Parser, add_device_options, add_import, add_version, fraction
 from ctc_ocr.cli.data_options import refuse_existing
 from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder, warn_of_skipped_words
-from ctc_ocr.cli.model_options import add_epoch, add_ink, warn_of_inverted
+from ctc_ocr.cli.model_options import MODEL_HELP, add_epoch, add_ink, warn_of_inverted
 from ctc_ocr.cli.running import refuse_inputs, run
 from ctc_ocr.cli.shown_predictions import REJECTED_TEXT, Format, is_rejected
 from ctc_ocr.datasets.labels_csv import read_labels
@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
         "--model",
         metavar="MODEL",
         default="ocr",
-        help="prefix of the model's files, one of its .params, or a folder with one model (default: ocr)",
+        help=f"{MODEL_HELP} (default: ocr)",
     )
     made.add_argument("--prefix", dest="model", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     add_epoch(made)

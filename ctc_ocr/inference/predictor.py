@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint.calibration_file import load_calibration
-from ctc_ocr.checkpoint.model_files import load
-from ctc_ocr.checkpoint.run_files import Epoch, select_checkpoint
+from ctc_ocr.checkpoint.bundle import find_model
+from ctc_ocr.checkpoint.model_files import load_stored
+from ctc_ocr.checkpoint.run_files import Epoch
+from ctc_ocr.checkpoint.stored_model import stored_calibration
 from ctc_ocr.config.schema import MAX_SIZE
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import InputError
@@ -35,8 +36,9 @@ Source = str | os.PathLike[str] | Encoded | Pixels
 class Predictor:
     """Reads images of any size with a model. Several threads may use one Predictor at once.
 
-    model: a prefix, a PREFIX-0007.params, or a folder with one model.
-    epoch: a number, "best" (by validation), "newest", or None: that of the .params, or else the newest.
+    model: a prefix, a PREFIX-0007.params, a bundle, or a folder with one model.
+    epoch: a number, "best" (by validation), "newest", or None: that of the .params or bundle, or else the best; the
+        newest of a model without a history.
     batch_size: maximum number of images in a batch, 1 to 10,000.
     context: the MXNet device; None for the CPU.
     decoder: how texts are found; None for the best path. Another one later: `predictor.decoder =
@@ -44,6 +46,7 @@ class Predictor:
     ink: "dark", "light" or "auto" in place of the model's own.
 
     Images are prepared in the calling thread, and confidences are calibrated if the model's run calibrated this epoch.
+    `prefix` and `epoch` say what was loaded; the prefix of a bundle is its path.
     Raises InputError if the model cannot be loaded, or for a bad batch_size.
     """
 
@@ -58,11 +61,12 @@ class Predictor:
     ) -> None:
         if not 1 <= batch_size <= MAX_SIZE:
             raise InputError(f"expected 1 to {MAX_SIZE} images, got {batch_size}", "batch_size")
-        self.prefix, self.epoch = select_checkpoint(model, epoch)
+        stored = find_model(model, epoch)
+        self.prefix, self.epoch = stored.prefix, stored.epoch
         self.batch_size = batch_size
-        self.calibration: Calibration | None = load_calibration(self.prefix, self.epoch)
+        self.calibration: Calibration | None = stored_calibration(stored)
         with GRAPH_LOCK:
-            checkpoint = load(self.prefix, self.epoch)
+            checkpoint = load_stored(stored)
             graph = inference_graph(checkpoint)
             arguments, auxiliary = needed_parameters(graph, checkpoint)
             symbol, arguments = fold_constants(graph.symbol, arguments)

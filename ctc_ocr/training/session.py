@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ctc_ocr.checkpoint import history, run_files
+from ctc_ocr.checkpoint.bundle import find_model
 from ctc_ocr.checkpoint.calibration_file import has_been_chosen
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.history import Row
@@ -174,9 +175,9 @@ class TrainingSession:
         """The checkpoint of init_from, if there is one."""
         if self.options.init_from is None:
             return None
-        from ctc_ocr.checkpoint.model_files import load
+        from ctc_ocr.checkpoint.model_files import load_stored
 
-        return load(*run_files.resolve_model(self.options.init_from))
+        return load_stored(find_model(self.options.init_from))
 
     def _run(self, replaced: list[Path]) -> TrainingResult:
         from ctc_ocr.datasets.iterator import cached_batches
