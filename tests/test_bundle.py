@@ -224,6 +224,12 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path, content):
         Predictor(tmp_path / "a.zip")
 
 
+def test_a_file_that_is_no_bundle_is_told_what_is_a_model(prefix):
+    for name in ("ocr.json", "ocr-symbol.json", "ocr-history.csv"):
+        with pytest.raises(InputError, match=rf"{name}: not a model: expected the prefix of a model's files"):
+            Predictor(prefix.with_name(name))
+
+
 @pytest.mark.parametrize("kind", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_other_compressions_and_encryption_are_refused(prefix, tmp_path, kind):
     bundle_model(prefix, tmp_path / "a.zip")
@@ -240,19 +246,21 @@ def test_other_compressions_and_encryption_are_refused(prefix, tmp_path, kind):
         Predictor(tmp_path / "c.zip")
 
 
-def bomb(path, declared=None):
-    """A gigabyte of zeros as parameters, in a megabyte; `declared` is what the archive says of their size."""
+def bomb(path, compressed, declared):
+    """200 MiB of zeros as parameters, in 200 KiB. `compressed` and `declared` are what the archive says of their
+    sizes, unless they are None."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bundle.json", '{"format": "ctc_ocr bundle", "version": 1, "epoch": 1}')
         archive.writestr("symbol.json", "{}")
         with archive.open("model.params", "w") as member:
-            for _ in range(1000):
+            for _ in range(200):
                 member.write(bytes(2**20))
-    if declared is not None:
-        content = bytearray(path.read_bytes())
-        entry = content.rindex(b"PK\x01\x02")
-        content[entry + 24 : entry + 28] = struct.pack("<I", declared)
-        path.write_bytes(content)
+    content = bytearray(path.read_bytes())
+    entry = content.rindex(b"PK\x01\x02")
+    for offset, said in ((20, compressed), (24, declared)):
+        if said is not None:
+            content[entry + offset : entry + offset + 4] = struct.pack("<I", said)
+    path.write_bytes(content)
 
 
 LITTLE_MEMORY = """
@@ -270,21 +278,22 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, "KiB", file=s
 
 
 @pytest.mark.parametrize(
-    ("declared", "said"),
+    ("compressed", "declared", "said"),
     [
-        (None, "model.params would have 1,048,576,000 bytes; accepted are at most"),
-        (50_000_000, "a broken zip archive: Bad CRC-32 for file 'model.params'"),
+        (None, None, "model.params would have 209,715,200 bytes; accepted are at most"),
+        (50_000_000, None, "model.params would be longer than the file"),
+        (None, 9_000_000, "a broken zip archive: Bad CRC-32 for file 'model.params'"),
     ],
 )
-def test_a_bomb_is_refused_without_memory(tmp_path, declared, said):
-    bomb(tmp_path / "a.zip", declared)
+def test_a_bomb_is_refused_without_memory(tmp_path, compressed, declared, said):
+    bomb(tmp_path / "a.zip", compressed, declared)
     done = subprocess.run(
         [sys.executable, "-c", LITTLE_MEMORY, str(tmp_path / "a.zip")],
         env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert said in done.stdout, done.stderr
     grown = int(done.stderr.split()[0])
-    assert grown < (20_000 if declared is None else 200_000)
+    assert grown < (20_000 if declared is None else 60_000)
 
 
 def test_a_directory_of_any_size_is_not_read(tmp_path):

@@ -16,8 +16,8 @@ END, END_SIZE = b"PK\x05\x06", 22  # of the directory: signature, and bytes with
 LOCATOR_64, LOCATOR_64_SIZE = b"PK\x06\x07", 20  # before it, in archives of more than 4 GiB
 MAX_DIRECTORY = 2**16  # bytes
 ENCRYPTED = 1  # bit of the flags
-# Deflate makes zeros a thousand times smaller, and no part of a model a hundred times.
-MAX_RATIO, ALWAYS_ACCEPTED = 100, 2**16
+# Deflate makes zeros a thousand times smaller, and the symbol of an unrolled LSTM fifteen times.
+MAX_RATIO, ALWAYS_ACCEPTED = 50, 2**16
 BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 
 
@@ -60,9 +60,9 @@ class Archive:
     def _opened(self) -> Iterator[zipfile.ZipFile]:
         try:
             with self.path.open("rb") as file:
-                _check_directory(file)
+                size = _check_directory(file)
                 with zipfile.ZipFile(file) as archive:
-                    self._check_members(archive.infolist())
+                    self._check_members(archive.infolist(), size)
                     yield archive
         except InputError as error:
             raise error.within(self.path) if not error.where else error from None
@@ -71,7 +71,7 @@ class Archive:
         except BROKEN as error:
             raise InputError(f"a broken zip archive: {error}", self.path) from None
 
-    def _check_members(self, members: list[zipfile.ZipInfo]) -> None:
+    def _check_members(self, members: list[zipfile.ZipInfo], size: int) -> None:
         names = [each.filename for each in members]
         for each in members:
             name = each.filename
@@ -79,13 +79,15 @@ class Archive:
                 raise InputError(f"an unexpected member {name!r}; expected: {', '.join(self._limits)}, each once")
             if each.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or each.flag_bits & ENCRYPTED:
                 raise InputError(f"{name} is encrypted or compressed in another way than deflate")
+            if each.header_offset + each.compress_size > size:
+                raise InputError(f"{name} would be longer than the file")
             limit = min(self._limits[name], max(ALWAYS_ACCEPTED, MAX_RATIO * each.compress_size))
             if each.file_size > limit:
                 raise InputError(f"{name} would have {each.file_size:,} bytes; accepted are at most {limit:,}")
 
 
-def _check_directory(file: io.BufferedReader) -> None:
-    """Look at the end of the file before zipfile reads a directory of any size. Raises InputError."""
+def _check_directory(file: io.BufferedReader) -> int:
+    """The size of the file, whose end is looked at before zipfile reads a directory of any size. Raises InputError."""
     size = file.seek(0, io.SEEK_END)
     file.seek(max(0, size - END_SIZE - LOCATOR_64_SIZE))
     tail = file.read()
@@ -96,3 +98,4 @@ def _check_directory(file: io.BufferedReader) -> None:
     is_64 = len(tail) > END_SIZE and tail.startswith(LOCATOR_64)
     if directory > MAX_DIRECTORY or comment or is_64:
         raise InputError("a zip archive of another kind, with a large directory or a comment")
+    return size

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ctc_ocr.checkpoint.archive import Archive, archive_content
-from ctc_ocr.checkpoint.run_files import Epoch, is_bundle, resolve_model, select_checkpoint
+from ctc_ocr.checkpoint.run_files import BUNDLE_SUFFIX, Epoch, is_bundle, resolve_model, select_checkpoint
 from ctc_ocr.checkpoint.stored_model import MIB, PARTS, Part, StoredModel, StoredRun
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.text_files import parse_json
@@ -50,7 +50,15 @@ class Bundle:
 def find_model(path: str | Path, epoch: Epoch | None = None) -> StoredModel:
     """The model that a path and an epoch stand for: a bundle, or see `select_checkpoint`. Raises InputError."""
     found, _ = resolve_model(path)
-    return Bundle.open(found, epoch) if is_bundle(found) else StoredRun(*select_checkpoint(path, epoch))
+    if not is_bundle(found):
+        return StoredRun(*select_checkpoint(path, epoch))
+    try:
+        return Bundle.open(found, epoch)
+    except InputError:
+        if found.lower().endswith(BUNDLE_SUFFIX):
+            raise
+        expected = "the prefix of a model's files, one of its .params, a bundle, or a folder with one model"
+        raise InputError(f"not a model: expected {expected}", path) from None
 
 
 def bundle_content(stored: StoredModel) -> bytes:
