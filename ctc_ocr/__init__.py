@@ -12,6 +12,7 @@ from ctc_ocr.version import __version__
 
 if TYPE_CHECKING:
     from ctc_ocr.alphabet import Alphabet as Alphabet
+    from ctc_ocr.checkpoint.bundling import bundle_model as bundle_model
     from ctc_ocr.config.architectures import register_architecture as register_architecture
     from ctc_ocr.config.hyperparameters import Hyperparameters as Hyperparameters
     from ctc_ocr.config.presets import PRESETS as PRESETS
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "evaluation.result": ("EvaluationResult",),
     "alphabet": ("Alphabet",),
+    "checkpoint.bundling": ("bundle_model",),
     "config.architectures": ("register_architecture",),
     "config.hyperparameters": ("Hyperparameters",),
     "config.presets": ("PRESETS", "preset"),

@@ -7,7 +7,7 @@ import ctc_ocr
 MODEL = "models/captchas"
 CAPTCHAS = 500
 
-predictor = ctc_ocr.Predictor(MODEL, epoch="best")
+predictor = ctc_ocr.Predictor(MODEL)
 ctc_ocr.CaptchaWriter.create(predictor.hyperparameters.data, seed=7).write_folder("test", CAPTCHAS, overwrite=True)
 
 evaluation = ctc_ocr.evaluate(predictor, "test", min_confidence=0.9)

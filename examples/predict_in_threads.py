@@ -10,7 +10,7 @@ MODEL = "models/captchas"
 CAPTCHAS = 400
 THREADS = 8
 
-predictor = ctc_ocr.Predictor(MODEL, epoch="best")
+predictor = ctc_ocr.Predictor(MODEL)
 writer = ctc_ocr.CaptchaWriter.create(predictor.hyperparameters.data, seed=5)
 writer.write_folder("requests", CAPTCHAS, overwrite=True)
 paths = sorted(Path("requests").glob("*.png"))

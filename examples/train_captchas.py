@@ -23,5 +23,5 @@ print(f"{result.accuracy:.1%} of the validation captchas are read correctly by e
 
 # A new captcha, as an image file, and what the model reads in it.
 text = ctc_ocr.CaptchaWriter.create(settings.data, seed=1).write("captcha.png")
-prediction = ctc_ocr.Predictor("models/captchas", epoch="best").read("captcha.png")
+prediction = ctc_ocr.Predictor("models/captchas").read("captcha.png")
 print(f"captcha.png shows {text}, read as {prediction.text!r} with confidence {prediction.confidence:.3f}")

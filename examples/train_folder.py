@@ -25,5 +25,5 @@ print(f"epoch {result.best_epoch} is the best: accuracy {result.accuracy:.3f}, C
 if not Path("new_photos").exists():
     captchas = ctc_ocr.Data(alphabet="abcdefgh", min_length=4, max_length=6)
     ctc_ocr.CaptchaWriter.create(captchas, seed=2).write_folder("new_photos", IMAGES // 10)
-evaluation = ctc_ocr.evaluate("models/photos", "new_photos", epoch="best")
+evaluation = ctc_ocr.evaluate("models/photos", "new_photos")
 print(f"{evaluation.num_samples} new images: accuracy {evaluation.accuracy:.3f}")

@@ -9,6 +9,7 @@ from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint import description, model_files
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.sections import Data, Network
+from ctc_ocr.evaluation.calibration_choice import CalibrationChoice, ConfidenceFigures
 from ctc_ocr.runtime.mxnet import mx
 
 LAYERS = 2
@@ -50,6 +51,11 @@ def numpy_logits(columns, params):
         names = ("i2h_weight", "i2h_bias", "h2h_weight", "h2h_bias")
         sequence = numpy_layer(sequence, *(params[f"l{layer}_{name}"] for name in names))
     return sequence @ params["pred_fc_weight"].T + params["pred_fc_bias"]
+
+
+def chosen(calibration):
+    """What a run stores of a calibration that helped."""
+    return CalibrationChoice(calibration, 100, ConfidenceFigures(0.3, 0.1), ConfidenceFigures(0.2, 0.05))
 
 
 def to_mx(params):

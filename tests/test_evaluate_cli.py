@@ -230,6 +230,7 @@ def test_a_folder_of_file_names_and_the_model_by_its_epoch(tmp_path, model):
     epochs = [report(tmp_path, model, folder, *flags)[1]["epoch"] for flags in ((), ("--epoch", 1))]
     assert epochs == [2, 1]
     write_history(model / "ocr", {1: 0.1, 2: 0.2})
+    assert report(tmp_path, model, folder)[1]["epoch"] == 1
     assert report(tmp_path, model, folder, "--epoch", "newest")[1]["epoch"] == 2
     assert report(tmp_path, model, folder, "--epoch", "best")[1]["epoch"] == 1
     assert report(tmp_path, model / "ocr-0001.params", folder)[1]["epoch"] == 1

@@ -108,7 +108,7 @@ def test_epoch_chooses_the_model(prefix, folder, capsys):
     for argument, epoch in (
         (["--epoch", "1"], 1),
         (["--epoch", "2"], 2),
-        ([], 2),
+        ([], 1),
         (["--epoch", "best"], 1),
         (["--epoch", "newest"], 2),
     ):
@@ -203,7 +203,8 @@ def test_bad_arguments_end_with_status_2(prefix, folder, tmp_path, capsys):
         ("--model", prefix, str(tmp_path / "no.png")): "no.png: No such file",
         ("--prefix", prefix, str(tmp_path / "text.png")): "text.png: not an image",
         ("--prefix", prefix, str(empty)): "no image files in this folder",
-        ("--prefix", str(tmp_path / "nothing"), image): "no model under this prefix",
+        ("--prefix", str(tmp_path / "nothing"), image): f"--model {tmp_path / 'nothing'}: no model under this prefix",
+        (image,): "error: --model ocr: no model under this prefix: expected ocr-0001.params or a later epoch",
         ("--prefix", prefix, "--epoch", "3", image): "no epoch 3 under this prefix",
         (
             "--prefix",
@@ -707,8 +708,7 @@ def test_a_list_of_images_in_another_column_and_encoding(tmp_path):
     ):
         encoding = options.get("encoding", "utf-8")
         (tmp_path / "list.csv").write_bytes(content.encode(encoding))
-        found = read_image_list(tmp_path / "list.csv", SourceOptions(**options))  # type: ignore[arg-type]
-        listed = list(found)
+        listed = read_image_list(tmp_path / "list.csv", SourceOptions(**options))  # type: ignore[arg-type]
         assert [(each.name, each.problem) for each in listed] == [("\xe9.png", "")]
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "a.png").touch()

@@ -7,7 +7,7 @@ import pytest
 
 from ctc_ocr import symbols
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint import model_files, run_files
+from ctc_ocr.checkpoint import model_files
 from ctc_ocr.checkpoint.calibration_file import save_calibrations
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.run_files import select_checkpoint
@@ -20,7 +20,7 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.runtime.mxnet import mx
-from tests.models import save_example_model, save_own_model, to_mx
+from tests.models import chosen, save_example_model, save_own_model, to_mx
 from tests.reading_commands import with_unknown_architecture, write_history
 
 
@@ -38,11 +38,11 @@ def run(tmp_path):
 @pytest.mark.parametrize(
     ("path", "epoch", "expected"),
     [
-        ("ocr", None, 3),
+        ("ocr", None, 2),
         ("ocr", "newest", 3),
         ("ocr", "best", 2),
         ("ocr", 1, 1),
-        ("", None, 3),
+        ("", None, 2),
         ("", "best", 2),
         ("ocr-0001.params", None, 1),
         ("ocr-0001.params", 1, 1),
@@ -53,7 +53,7 @@ def test_a_path_and_an_epoch_stand_for_a_checkpoint(run, path, epoch, expected):
     assert select_checkpoint(path, epoch) == (str(run), expected)
     predictor = Predictor(path, epoch)
     assert (predictor.prefix, predictor.epoch) == (str(run), expected)
-    assert model_files.load(run, epoch).epoch == (3 if epoch is None else expected)
+    assert model_files.load(run, expected).epoch == expected
 
 
 @pytest.mark.parametrize(
@@ -73,16 +73,36 @@ def test_checkpoints_that_do_not_exist(run, path, epoch, reason):
     assert raised.value.where in (str(run), str(run.parent / path))
 
 
-def test_best_needs_a_history_unless_it_is_the_default(run, monkeypatch):
-    monkeypatch.setattr(run_files, "DEFAULT_EPOCH", "best")
-    assert Predictor(run).epoch == 2
+def test_without_a_history_the_newest_is_read_unless_the_best_is_asked_for(run):
+    assert (Predictor(run).epoch, model_files.load(run).epoch) == (2, 2)
     run.with_name("ocr-history.csv").unlink()
-    assert Predictor(run).epoch == 3
+    assert (Predictor(run).epoch, model_files.load(run).epoch) == (3, 3)
     with pytest.raises(InputError, match=r"ocr-history\.csv: .*the best one is not known"):
         Predictor(run, "best")
     write_history(run, {7: 0.1})
+    assert Predictor(run).epoch == 3
     with pytest.raises(InputError, match=r"ocr-history\.csv: has no row of an existing epoch"):
         Predictor(run, "best")
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n", "epoch\n"])
+def test_a_broken_history_lets_no_other_epoch_pass_for_the_best(run, text):
+    run.with_name("ocr-history.csv").write_text(text)
+    for epoch in (None, "best"):
+        with pytest.raises(
+            InputError, match=r"ocr-history\.csv.*the best epoch is not known: name one, such as newest"
+        ):
+            Predictor(run, epoch)
+    assert (Predictor(run, "newest").epoch, Predictor(run, 1).epoch) == (3, 1)
+    assert Predictor(f"{run}-0001.params").epoch == 1
+
+
+def test_a_model_that_is_not_found_names_what_was_looked_for_and_what_there_is(run):
+    with pytest.raises(
+        InputError, match=r"plates: no model under this prefix: .*plates-0001\.params or a later"
+    ) as error:
+        Predictor(run.with_name("plates"))
+    assert error.value.reason.endswith(f"; there are: {run}")
 
 
 def test_repr(run):
@@ -202,7 +222,7 @@ def test_an_architecture_that_is_not_registered(tmp_path, monkeypatch):
 
 def test_paths_of_runs_with_calibrations_and_without_descriptions(tmp_path):
     save_example_model(str(tmp_path / "old"), "ctc", width=16, height=10, hidden=8)
-    save_calibrations(tmp_path / "old", {1: Calibration(0.5, 0.0)})
+    save_calibrations(tmp_path / "old", {1: chosen(Calibration(0.5, 0.0))})
     predictor = Predictor(tmp_path / "old-0001.params")
     assert predictor.calibration == Calibration(0.5, 0.0)
     with pytest.raises(InputError, match="the best one is not known"):

@@ -1,15 +1,17 @@
 """Evaluation, many files and calibration from Python, without the command line."""
 
+import json
+import logging
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from ctc_ocr.checkpoint.calibration_file import load_calibration
+from ctc_ocr.checkpoint.calibration_file import has_been_chosen
 from ctc_ocr.datasets.samples import SourceOptions
 from ctc_ocr.errors import InputError
-from ctc_ocr.evaluation.calibration import Calibration
+from ctc_ocr.evaluation.calibration import Calibration, expected_calibration_error
 from ctc_ocr.images.pixels import invert
 from ctc_ocr.inference.batch import predict_files
 from ctc_ocr.inference.calibrate import calibrate
@@ -135,7 +137,7 @@ def test_many_files_are_read_batch_by_batch(tmp_path):
     assert len(taken) == 4
 
 
-def test_calibration_of_a_run(tmp_path):
+def test_calibration_of_a_run(tmp_path, caplog):
     """Batches of padded images in their own widths, the last of which is filled up."""
     settings = save_line_model(tmp_path / "m")
     predictor = Predictor(tmp_path / "m")
@@ -159,9 +161,34 @@ def test_calibration_of_a_run(tmp_path):
         )
         for part, pad in ((slice(4), 0), (slice(4, 8), 2))
     ]
-    found = calibrate(str(tmp_path / "m"), [1], halves, mx.cpu())
-    correct = [number % 2 == 1 for number in range(6)]
-    expected = Calibration.fit(np.array([each.confidence for each in predictions], np.float64), correct)
-    assert found[1].slope == pytest.approx(expected.slope, rel=1e-3)
-    assert found[1].offset == pytest.approx(expected.offset, rel=1e-3)
-    assert load_calibration(tmp_path / "m", 1) == found[1]
+    (chosen,) = calibrate(str(tmp_path / "m"), [1], halves * 10, mx.cpu()).values()
+    correct = [number % 2 == 1 for number in range(6)] * 10
+    confidences = np.array([each.confidence for each in predictions] * 10, np.float64)
+    expected = Calibration.fit(confidences, correct)
+    assert chosen.calibration is not None
+    assert chosen.calibration.slope == pytest.approx(expected.slope, rel=1e-3)
+    assert chosen.calibration.offset == pytest.approx(expected.offset, rel=1e-3)
+    assert chosen.before.calibration_error == pytest.approx(expected_calibration_error(confidences, correct), abs=1e-6)
+    assert chosen.after.log_loss < chosen.before.log_loss
+    assert Predictor(tmp_path / "m").calibration == chosen.calibration
+    stored = json.loads((tmp_path / "m-calibration.json").read_text())
+    assert stored["1"]["after"]["log_loss"] == chosen.after.log_loss
+    # Six images are too few; that is stored too, and confidences stay the network's own.
+    caplog.set_level(logging.INFO, logger="ctc_ocr")
+    (chosen,) = calibrate(str(tmp_path / "m"), [1], halves, mx.cpu()).values()
+    assert (chosen.calibration, chosen.images) == (None, 6)
+    assert "Epoch 1 is not calibrated: that needs 10 validation images or more" in caplog.text
+    assert json.loads((tmp_path / "m-calibration.json").read_text())["1"]["calibration"] is None
+    assert has_been_chosen(tmp_path / "m", 1)
+    assert not has_been_chosen(tmp_path / "m", 2)
+    assert Predictor(tmp_path / "m").predict(images) == predictions
+
+
+def test_calibrations_of_version_0_2_are_read(tmp_path):
+    save_line_model(tmp_path / "m")
+    (tmp_path / "m-calibration.json").write_text('{"1": {"slope": 0.5, "offset": -1.0}}')
+    assert Predictor(tmp_path / "m").calibration == Calibration(0.5, -1.0)
+    for text, said in (("[]", "expected an object"), ('{"1": {"calibration": 5}}', "expected the numbers slope")):
+        (tmp_path / "m-calibration.json").write_text(text)
+        with pytest.raises(InputError, match=rf"m-calibration\.json: {said}"):
+            Predictor(tmp_path / "m")

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import ctc_ocr
-from ctc_ocr.checkpoint.known_images import KnownImages, known_images_path, load_known_images, save_known_images
+from ctc_ocr.checkpoint.known_images import KnownImages, known_images_path, save_known_images
+from ctc_ocr.checkpoint.stored_model import StoredRun, stored_known_images
 from ctc_ocr.cli.evaluate import main as evaluate
 from ctc_ocr.datasets.checking import check_source
 from ctc_ocr.datasets.held_out import place, split_held_out
@@ -83,6 +84,10 @@ def test_a_broken_file_of_known_images(tmp_path: Path, text: str, row: str) -> N
     assert caught.value.where == f"{tmp_path / 'ocr'}-images.csv, {row}"
 
 
+def load_known_images(prefix: Path) -> KnownImages | None:
+    return stored_known_images(StoredRun(str(prefix), 1))
+
+
 def settings(**training: object) -> ctc_ocr.Hyperparameters:
     network = {"features": (4, 8), "kernels": (3, 3), "strides": (1, 1), "pool_heights": (2, 2), "pool_widths": (2, 1)}
     return ctc_ocr.preset(
@@ -133,6 +138,10 @@ def test_a_corrected_set_is_added_and_nothing_held_out_is_trained_on(
     assert read["samples"] == 100
     assert (read["trained_on"], read["validated_with"]) == (parts.count("training"), parts.count("validation"))
     assert re.search(rf"{parts.count('training')} of 100 images are images that the model was trained on", printed)
+    ctc_ocr.bundle_model(tmp_path / "second", tmp_path / "second.zip")
+    assert evaluate([str(tmp_path / "second.zip"), str(old), "--report", str(figures)]) == 0
+    assert json.loads(figures.read_text())["trained_on"] == parts[:60].count("training")
+    assert "images that the model was trained on" in capsys.readouterr().err
     other = captchas(tmp_path / "other", 8, 3)
     assert evaluate([str(tmp_path / "second"), str(other), "--report", str(figures)]) == 0
     read = json.loads(figures.read_text())

@@ -12,7 +12,7 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.images.pixels import invert
 from ctc_ocr.inference.predictor import Predictor
-from tests.models import save_line_model, save_own_model
+from tests.models import chosen, save_line_model, save_own_model
 
 
 @pytest.fixture(autouse=True)
@@ -178,12 +178,12 @@ def test_rejected_predictions(folder, capsys):
 def test_confidences_are_calibrated_for_their_epoch(folder):
     tmp_path, paths, expected = folder
     calibration = Calibration(0.5, -1.0)
-    save_calibrations(tmp_path / "m", {1: calibration})
+    save_calibrations(tmp_path / "m", {1: chosen(calibration)})
     found = Predictor(tmp_path / "m").predict(paths)
     before = np.array([each.confidence for each in expected], np.float64)
     after = np.array([each.confidence for each in found], np.float64)
     np.testing.assert_allclose(after, calibration.apply(before), rtol=1e-6)
-    save_calibrations(tmp_path / "m", {2: calibration})
+    save_calibrations(tmp_path / "m", {2: chosen(calibration)})
     assert [each.confidence for each in Predictor(tmp_path / "m").predict(paths)] == before.tolist()
     (tmp_path / "m-calibration.json").write_text("{")
     with pytest.raises(InputError, match="m-calibration.json: not JSON"):

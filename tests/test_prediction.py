@@ -19,7 +19,7 @@ from ctc_ocr.inference.prediction import confidence_of
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.runtime.devices import contexts
 from ctc_ocr.runtime.mxnet import mx
-from tests.models import numpy_logits, save_example_model, save_line_model, save_own_model
+from tests.models import chosen, numpy_logits, save_example_model, save_line_model, save_own_model
 
 
 def random_images(count, width, height, seed=0):
@@ -233,7 +233,7 @@ def test_confidences_are_between_0_and_1():
 
 def test_an_impossible_text_has_no_confidence_whatever_the_calibration(tmp_path):
     save_own_model(tmp_path / "m", alphabet="abcd", width=16)
-    save_calibrations(tmp_path / "m", {1: Calibration(0.2, 3.0)})
+    save_calibrations(tmp_path / "m", {1: chosen(Calibration(0.2, 3.0))})
     predictor = Predictor(tmp_path / "m", decoder=Decoder(beam_width=5, words=["ab" * 9]))
     found = predictor.predict(random_images(1, width=16, height=10))[0]
     assert (found.text, found.confidence, found.log_probability) == ("", 0.0, -np.inf)

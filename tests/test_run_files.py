@@ -20,6 +20,7 @@ from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.training.events import Callback, EpochEnd, Progress, ValidationPrediction
 from ctc_ocr.training.file_callbacks import History, Pruning, RemoveOldRun, ValidationPredictions
 from ctc_ocr.training.tensorboard import TensorBoard
+from tests.models import chosen
 from tests.training_runs import epoch_end, make_source, run, training
 
 
@@ -154,7 +155,7 @@ def test_existing_files_are_all_files_of_a_run_and_a_new_run_replaces_them(
             run(settings, source, tmp_path / "ocr", callbacks=callbacks)
 
     go([], settings)
-    save_calibrations(prefix, {2: Calibration()})
+    save_calibrations(prefix, {2: chosen(Calibration())})
     files = {path for path in tmp_path.rglob("*") if path.is_file()}
     assert set(run_files.existing_files(prefix)) == files
     assert len(files) == 10

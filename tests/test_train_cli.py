@@ -81,6 +81,7 @@ def test_a_prefix_in_use_is_refused_overwritten_or_resumed(tmp_path: Path, ubunt
     assert (tmp_path / "ocr-0001.params").read_bytes() == kept
     other = run(tmp_path, ubuntu_font, "--resume", "--alphabet=ab")
     assert (other.returncode, "the run has alphabet=01, and ab was given" in other.stderr) == (2, True)
+    assert "--init_from ocr and another --prefix start a new run from its weights" in other.stderr
     resumed = run(tmp_path, ubuntu_font, "--resume", "--num_epoch=2")
     assert resumed.returncode == 0, resumed.stderr
     assert "Epoch[1]" in resumed.stderr

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ctc_ocr.checkpoint.calibration_file import has_been_chosen
+from ctc_ocr.checkpoint.history import rank
 from ctc_ocr.checkpoint.history import read as read_history
 from ctc_ocr.cli.generate import main as generate
 from ctc_ocr.cli.train import main as train
@@ -53,11 +55,13 @@ def test_a_model_learns_labelled_images_and_says_what_they_are(tmp_path: Path, p
     assert len(rows) == 40
     stored = json.loads((tmp_path / "ocr.json").read_text())
     assert stored["alphabet"] == {"a": 1, "b": 2, "c": 3}
-    # What the trainer read, the predictor reads, with confidences that were calibrated.
+    # What the trainer read, the predictor reads, with confidences that were looked at.
     labels = dict(csv.reader((photos / "labels.csv").read_text().splitlines()))
     paths = sorted(photos.glob("*.png"))
-    predictor = Predictor(tmp_path / "ocr")
-    assert predictor.calibration is not None
+    predictor = Predictor(tmp_path / "ocr", "newest")
+    assert has_been_chosen(tmp_path / "ocr", predictor.epoch)
+    best = min(history, key=lambda row: rank(row.validation_cer, row.validation_loss))
+    assert Predictor(tmp_path / "ocr").epoch == best.epoch
     readings = predictor.predict(paths)
     right = [reading.text == labels[path.name] for path, reading in zip(paths, readings, strict=True)]
     assert np.mean(right) == pytest.approx(history[-1].validation_accuracy)
@@ -126,11 +130,11 @@ def test_init_from_another_alphabet_and_resume(tmp_path: Path, photos: Path) -> 
     ):
         again = run(tmp_path, f"--data={photos}", "--num_epoch=2", "--prefix=first", "--resume", *flags)
         assert (again.returncode, said in again.stderr) == (status, True), again.stderr
-    assert "Calibrated" not in again.stderr
+    assert "Calibrating" not in again.stderr
     (tmp_path / "first-calibration.json").unlink()  # as if it had been killed before
     again = run(tmp_path, f"--data={photos}", "--num_epoch=2", "--prefix=first", "--resume")
-    assert "Calibrated epoch 2" in again.stderr
-    assert Predictor(tmp_path / "first").calibration is not None
+    assert "Calibrating on the validation images: epoch " in again.stderr
+    assert has_been_chosen(tmp_path / "first", 2)
 
 
 def test_every_sources_form_gives_the_same_training_data(tmp_path: Path, photos: Path) -> None:

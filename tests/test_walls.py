@@ -51,7 +51,7 @@ DOOR = "ctc_ocr.runtime.mxnet"
 # Modules that importing makes import MXNet. All others do not: image processes, help texts and the face need none.
 IMPORT_MXNET = {
     "runtime.mxnet", "runtime.devices", "runtime.host_memory", "runtime.mxnet_internals",
-    "checkpoint.model_files",
+    "checkpoint.bundling", "checkpoint.model_files",
     "datasets.iterator",
     "symbols.contract", "symbols.crnn", "symbols.images", "symbols.lstm", "symbols.summary",
     "losses", "losses.ctc", "losses.feasibility", "losses.warpctc", "losses.warpctc_library",

@@ -1,32 +1,55 @@
-"""PREFIX-calibration.json: the calibration of each calibrated epoch, {epoch: {slope, offset}}. No MXNet."""
+"""PREFIX-calibration.json: of each epoch that was looked at, its calibration and what it gains. No MXNet.
+
+{epoch: {"calibration": {slope, offset} or null, "images": n, "before": {...}, "after": {...}}}; version 0.2 wrote
+{epoch: {slope, offset}}.
+"""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
+from ctc_ocr.evaluation.calibration_choice import CalibrationChoice
 from ctc_ocr.runtime.atomic_files import replacing
-from ctc_ocr.runtime.text_files import read_json
+from ctc_ocr.runtime.text_files import parse_json, read_bytes
 
 
 def calibration_path(prefix: str | Path) -> Path:
     return Path(f"{prefix}-calibration.json")
 
 
-def save_calibrations(prefix: str | Path, calibrations: Mapping[int, Calibration]) -> None:
-    """Replace the file by the calibrations of these epochs. Raises RunError if it cannot be written."""
-    values = {str(epoch): calibration.to_dict() for epoch, calibration in calibrations.items()}
+def save_calibrations(prefix: str | Path, choices: Mapping[int, CalibrationChoice]) -> None:
+    """Replace the file by what was chosen for these epochs. Raises RunError if it cannot be written."""
+    values = {str(epoch): choice.to_dict() for epoch, choice in choices.items()}
     with replacing(calibration_path(prefix)) as temporary:
-        temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def load_calibration(prefix: str | Path, epoch: int) -> Calibration | None:
-    """The calibration of an epoch; None if it has none. Raises InputError that names the file if it is broken."""
+def has_been_chosen(prefix: str | Path, epoch: int) -> bool:
+    """Whether it was found out if a calibration helps this epoch. Raises InputError if the file is broken."""
     path = calibration_path(prefix)
-    if not path.exists():
-        return None
-    values = read_json(path)
+    return path.exists() and str(epoch) in _entries(read_bytes(path), path)
+
+
+def parse_calibration(content: bytes, where: Path, epoch: int) -> Calibration | None:
+    """The calibration of an epoch in a file's content; None if it has none. Raises InputError, with `where` as the
+    file's name, if it is broken."""
+    entry = _entries(content, where).get(str(epoch))
+    if isinstance(entry, dict) and "calibration" in entry:
+        entry = entry["calibration"]
+    return None if entry is None else Calibration.from_dict(entry, str(where))
+
+
+def entry_of_epoch(content: bytes, where: Path, epoch: int) -> bytes | None:
+    """The content of a file with this epoch alone; None if it is not in it."""
+    entry = _entries(content, where).get(str(epoch))
+    return None if entry is None else (json.dumps({str(epoch): entry}, indent=2) + "\n").encode()
+
+
+def _entries(content: bytes, where: Path) -> dict[str, Any]:
+    values = parse_json(content, where)
     if not isinstance(values, dict):
-        raise InputError("expected an object {epoch: {slope, offset}}", path)
-    return Calibration.from_dict(values[str(epoch)], str(path)) if str(epoch) in values else None
+        raise InputError("expected an object {epoch: {calibration, ...}}", where)
+    return values

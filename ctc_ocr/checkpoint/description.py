@@ -7,7 +7,7 @@ from pathlib import Path
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.errors import InputError
-from ctc_ocr.runtime.text_files import read_json
+from ctc_ocr.runtime.text_files import parse_json
 
 FORMAT, VERSION = "ctc_ocr model", 2
 READ_VERSIONS = (1, 2)  # version 1 has older names for some hyperparameters
@@ -31,10 +31,10 @@ class Model:
         return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     @classmethod
-    def from_file(cls, path: Path) -> "Model":
-        """Raises InputError that names the file if it is missing or not a description of these versions, or if its
-        architecture is not registered."""
-        values = read_json(path)
+    def from_json(cls, content: bytes, path: Path) -> "Model":
+        """From the content of a PREFIX.json; `path` is its name in errors. Raises InputError if it is not a description
+        of these versions, or if its architecture is not registered."""
+        values = parse_json(content, path)
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise InputError(f"not the description of a model: expected the format {FORMAT!r}", path)
         if values.get("version") not in READ_VERSIONS:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.atomic_files import replacing
-from ctc_ocr.runtime.text_files import read_text
+from ctc_ocr.runtime.text_files import parse_text, read_bytes
 
 
 @dataclass(frozen=True)
@@ -45,25 +45,40 @@ def history_path(prefix: str | Path) -> Path:
 
 def write(prefix: str | Path, rows: Sequence[Row]) -> None:
     """Replace the run's history. Raises RunError if it cannot be written."""
-    with replacing(history_path(prefix)) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(COLUMNS)
-        table.writerows(map(astuple, rows))
+    with replacing(history_path(prefix)) as temporary:
+        temporary.write_bytes(_content(rows))
 
 
 def read(prefix: str | Path) -> list[Row]:
     """The run's history; empty if the file does not exist. Raises InputError that names the file and row if it is
     broken."""
     path = history_path(prefix)
-    if not path.exists():
-        return []
+    return _parse(read_bytes(path), path) if path.exists() else []
+
+
+def row_of_epoch(content: bytes, where: Path, epoch: int) -> bytes | None:
+    """The content of a history with this epoch alone; None if it is not in it. Raises InputError as read, with `where`
+    as the file's name."""
+    rows = [row for row in _parse(content, where) if row.epoch == epoch]
+    return _content(rows[-1:]) if rows else None
+
+
+def _content(rows: Sequence[Row]) -> bytes:
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    table.writerows(map(astuple, rows))
+    return text.getvalue().encode()
+
+
+def _parse(content: bytes, where: Path) -> list[Row]:
     try:
-        header, *body = csv.reader(io.StringIO(read_text(path), newline=""))
+        header, *body = csv.reader(io.StringIO(parse_text(content, where), newline=""))
     except (ValueError, csv.Error):
-        raise InputError("not the history of a run", path) from None
+        raise InputError("not the history of a run", where) from None
     if tuple(header) != COLUMNS:
-        raise InputError(f"expected the columns {', '.join(COLUMNS)}", f"{path}, row 1")
-    return [_row(f"{path}, row {number}", values) for number, values in enumerate(body, start=2)]
+        raise InputError(f"expected the columns {', '.join(COLUMNS)}", f"{where}, row 1")
+    return [_row(f"{where}, row {number}", values) for number, values in enumerate(body, start=2)]
 
 
 def _row(where: str, values: Sequence[str]) -> Row:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.atomic_files import replacing
-from ctc_ocr.runtime.text_files import read_text
 
 Numbers = NDArray[np.uint64]
 Part: TypeAlias = Literal["training", "validation"]
@@ -64,19 +63,10 @@ def save_known_images(prefix: str | Path, images: KnownImages) -> None:
             table.writerows((f"{number:0{HEX_DIGITS}x}", part) for number in getattr(images, part).tolist())
 
 
-def load_known_images(prefix: str | Path) -> KnownImages | None:
-    """The run's images; None if the file does not exist, as for generated images and the example's checkpoints.
-
-    Raises InputError that names the file and row if it is broken.
-    """
-    path = known_images_path(prefix)
-    return parse_known_images(read_text(path), str(path)) if path.exists() else None
-
-
-def parse_known_images(text: str, where: str) -> KnownImages:
-    """The images of the text of such a file. Raises InputError that names the row."""
+def parse_known_images(content: bytes, where: str) -> KnownImages:
+    """The images in the content of such a file. Raises InputError that names the row."""
     found: dict[str, list[int]] = {part: [] for part in PARTS}
-    rows = csv.reader(io.StringIO(text, newline=""))
+    rows = csv.reader(io.StringIO(content.decode("ascii", "replace"), newline=""))
     try:
         for number, row in enumerate(rows, start=1):
             if number == 1:

@@ -10,14 +10,14 @@ import numpy as np
 
 from ctc_ocr.checkpoint import symbol_json
 from ctc_ocr.checkpoint.description import Model
-from ctc_ocr.checkpoint.params_file import read_params
+from ctc_ocr.checkpoint.params_file import params_content, parse_params
 from ctc_ocr.checkpoint.run_files import Epoch, description_path, existing_epoch, params_path, symbol_path
+from ctc_ocr.checkpoint.stored_model import DESCRIPTION, PARAMS, SYMBOL, StoredModel, StoredRun
 from ctc_ocr.config.architectures import LAST_LAYER
-from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.mxnet_errors import reason_of
-from ctc_ocr.runtime.text_files import read_bytes
 from ctc_ocr.runtime.types import MXArray, Symbol
 
 
@@ -33,20 +33,23 @@ class Checkpoint:
     arg_params: dict[str, MXArray]
     aux_params: dict[str, MXArray]
     model: Model | None
-    epoch: int
-    prefix: str
+    stored: StoredModel
+
+    @property
+    def epoch(self) -> int:
+        return self.stored.epoch
 
     @property
     def params_file(self) -> Path:
-        return params_path(self.prefix, self.epoch)
+        return self.stored.where(PARAMS)
 
     @property
     def symbol_file(self) -> Path:
-        return symbol_path(self.prefix)
+        return self.stored.where(SYMBOL)
 
     @property
     def description_file(self) -> Path:
-        return description_path(self.prefix)
+        return self.stored.where(DESCRIPTION)
 
 
 def save(
@@ -61,18 +64,15 @@ def save(
 
     Each file is replaced as a whole: a crash leaves the older one.
     """
-    named = {f"arg:{name}": array.as_in_context(mx.cpu()) for name, array in arg_params.items()}
-    named.update({f"aux:{name}": array.as_in_context(mx.cpu()) for name, array in aux_params.items()})
+    named = {f"arg:{name}": array.asnumpy() for name, array in arg_params.items()}
+    named.update({f"aux:{name}": array.asnumpy() for name, array in aux_params.items()})
     with replacing(description_path(prefix)) as temporary:
         temporary.write_text(model.to_json(), encoding="utf-8")
     with replacing(symbol_path(prefix)) as temporary:
         temporary.write_text(symbol.tojson(), encoding="utf-8")
     path = params_path(prefix, epoch)
     with replacing(path) as temporary:
-        try:
-            mx.nd.save(str(temporary), named)
-        except mx.base.MXNetError as error:
-            raise RunError(f"cannot be written: {reason_of(error)}", path) from None
+        temporary.write_bytes(params_content(named))
     return path
 
 
@@ -82,16 +82,21 @@ def load(prefix: str | Path, epoch: Epoch | None = None) -> Checkpoint:
     Raises InputError if there is no such prefix or epoch, or if a file is broken.
     """
     prefix = str(prefix)
-    epoch = existing_epoch(prefix, epoch)
-    description = description_path(prefix)
-    model = Model.from_file(description) if description.exists() else None
-    arg_params, aux_params = _load_params(params_path(prefix, epoch))
-    return Checkpoint(_load_symbol(symbol_path(prefix)), arg_params, aux_params, model, epoch, prefix)
+    return load_stored(StoredRun(prefix, existing_epoch(prefix, epoch)))
 
 
-def _load_params(path: Path) -> tuple[dict[str, MXArray], dict[str, MXArray]]:
+def load_stored(stored: StoredModel) -> Checkpoint:
+    """Load a model from a run or a bundle. Raises InputError if one of its parts is missing or broken."""
+    description = stored.read(DESCRIPTION)
+    model = None if description is None else Model.from_json(description, stored.where(DESCRIPTION))
+    arguments, auxiliary = _load_params(stored.read(PARAMS) or b"", stored.where(PARAMS))
+    symbol = _load_symbol(stored.read(SYMBOL) or b"", stored.where(SYMBOL))
+    return Checkpoint(symbol, arguments, auxiliary, model, stored)
+
+
+def _load_params(content: bytes, path: Path) -> tuple[dict[str, MXArray], dict[str, MXArray]]:
     found: dict[str, dict[str, MXArray]] = {"arg": {}, "aux": {}}
-    for prefixed, array in read_params(path).items():
+    for prefixed, array in parse_params(content, path).items():
         kind, _, name = prefixed.partition(":")
         if kind not in found or not name:
             raise InputError(f"{prefixed!r} is not the name of a parameter; expected arg:NAME or aux:NAME", path)
@@ -101,9 +106,8 @@ def _load_params(path: Path) -> tuple[dict[str, MXArray], dict[str, MXArray]]:
     return found["arg"], found["aux"]
 
 
-def _load_symbol(path: Path) -> Symbol:
+def _load_symbol(encoded: bytes, path: Path) -> Symbol:
     """The stored symbol, or the part up to the last layer if the rest has unknown operators."""
-    encoded = read_bytes(path)
     try:
         graph = symbol_json.parse(encoded)
         try:

@@ -1,11 +1,15 @@
-"""MXNet's .params files, read with every length checked against the file.
+"""MXNet's .params files, read with every length checked against the file, and written.
 
 MXNet's own reader trusts the lengths in a file: a truncated or foreign one can make it allocate any amount of memory.
+Its writer leaves a truncated file, and raises nothing, if the disk is full when it closes the file.
 The format (src/ndarray/ndarray.cc of MXNet) is a list magic, arrays, then their names. Arrays have four versions, which
 differ in how the shape is stored. No MXNet here.
 """
 
+import io
 import math
+import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +23,7 @@ LIST_MAGIC = 0x112
 SHAPE_INT64, DENSE, DENSE_NUMPY_SHAPES = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 DTYPES: tuple[Any, ...] = (np.float32, np.float64, np.float16, np.uint8, np.int32, np.int8, np.int64, np.bool_)
 MAX_AXES = 32
+ON_CPU = (1, 0)  # type and number of the device that arrays are loaded to
 
 
 class _Reader:
@@ -45,7 +50,12 @@ def read_params(path: Path) -> dict[str, NDArray[Any]]:
 
     Raises InputError that names the file if it is missing, truncated, or of another format.
     """
-    reader = _Reader(read_bytes(path))
+    return parse_params(read_bytes(path), path)
+
+
+def parse_params(content: bytes, where: Path) -> dict[str, NDArray[Any]]:
+    """As read_params, of a file's content; `where` is its name in errors."""
+    reader = _Reader(content)
     try:
         if reader.number("<u8") != LIST_MAGIC:
             raise ValueError("not a parameter file of MXNet")
@@ -59,7 +69,7 @@ def read_params(path: Path) -> dict[str, NDArray[Any]]:
             raise ValueError(f"{len(arrays)} arrays with {len(set(names))} names")
         return dict(zip(names, arrays, strict=True))
     except ValueError as error:
-        raise InputError(f"broken parameters: {error}", path) from None
+        raise InputError(f"broken parameters: {error}", where) from None
 
 
 def _read_array(reader: _Reader) -> NDArray[Any]:
@@ -80,3 +90,20 @@ def _read_array(reader: _Reader) -> NDArray[Any]:
     if min(shape, default=0) < 0 or not 0 <= kind < len(DTYPES):
         raise ValueError("an array of a shape or type that is not accepted")
     return reader.array(DTYPES[kind], math.prod(shape)).reshape(shape)
+
+
+def params_content(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """The content of the .params file of these arrays, byte by byte as MXNet writes it. Raises KeyError for an array
+    whose type is not in DTYPES."""
+    codes = {np.dtype(dtype): code for code, dtype in enumerate(DTYPES)}
+    out = io.BytesIO()
+    out.write(struct.pack("<QQQ", LIST_MAGIC, 0, len(arrays)))
+    for array in arrays.values():
+        shape = array.shape
+        out.write(struct.pack(f"<Iii{len(shape)}q", DENSE, 0, len(shape), *shape))
+        out.write(struct.pack("<iii", *ON_CPU, codes[array.dtype]))
+        out.write(np.ascontiguousarray(array).tobytes())
+    out.write(struct.pack("<Q", len(arrays)))
+    for name in map(str.encode, arrays):
+        out.write(struct.pack("<Q", len(name)) + name)
+    return out.getvalue()

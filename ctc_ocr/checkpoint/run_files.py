@@ -2,7 +2,8 @@
 
 A run under PREFIX has PREFIX.json (hyperparameters and alphabet), PREFIX-symbol.json, and for each epoch
 PREFIX-0001.params (both in MXNet's own formats) and PREFIX-0001.state.npz (what is needed to resume); beside them
-PREFIX-history.csv, PREFIX-validation.csv, PREFIX-calibration.json, PREFIX-images.csv and PREFIX-tensorboard.
+PREFIX-history.csv, PREFIX-validation.csv, PREFIX-calibration.json, PREFIX-images.csv and PREFIX-tensorboard. A bundle
+has no prefix.
 """
 
 import itertools
@@ -19,7 +20,9 @@ OF_AN_EPOCH = r"-(\d{4,})\.(?:params|state\.npz)"
 Epoch: TypeAlias = int | Literal["best", "newest"]
 BEST: Literal["best"] = "best"  # the epoch with the best validation, by the history
 NEWEST: Literal["newest"] = "newest"  # the highest epoch
-DEFAULT_EPOCH: Epoch = NEWEST
+DEFAULT_EPOCH: Epoch = BEST
+MAX_LISTED = 5  # models in an error
+BUNDLE_SUFFIX = ".zip"
 
 
 def symbol_path(prefix: str | Path) -> Path:
@@ -78,17 +81,19 @@ def select_checkpoint(path: str | Path, epoch: Epoch | None = None) -> tuple[str
 def existing_epoch(prefix: str | Path, epoch: Epoch | None = None) -> int:
     """The number of an epoch of a run: of the number itself, "best", "newest", or None for DEFAULT_EPOCH.
 
-    If DEFAULT_EPOCH is "best" and the run has no history, None stands for the newest. Raises InputError if no .params
-    of such an epoch exists.
+    If the history has no row of an existing epoch, as with models of MXNet's example, None stands for the newest.
+    Raises InputError if no .params of such an epoch exists, or if the best is looked for in a broken history.
     """
     existing = epochs(prefix)
     if not existing:
-        raise InputError(f"no model under this prefix: expected {params_path(prefix, 1)} or a later epoch", prefix)
+        raise InputError(
+            f"no model under this prefix: expected {params_path(prefix, 1)} or a later epoch{_others(prefix)}", prefix
+        )
     chosen = DEFAULT_EPOCH if epoch is None else epoch
     if chosen == NEWEST:
         return existing[-1]
     if chosen == BEST:
-        best = best_epoch(prefix)
+        best = _best_or_why_not(prefix)
         if best is None and epoch == BEST:
             raise InputError("has no row of an existing epoch: the best one is not known", history.history_path(prefix))
         return existing[-1] if best is None else best
@@ -99,21 +104,36 @@ def existing_epoch(prefix: str | Path, epoch: Epoch | None = None) -> int:
     return int(chosen)
 
 
+def _best_or_why_not(prefix: str | Path) -> int | None:
+    """As best_epoch. The newest epoch in place of a best one that cannot be found would be another model."""
+    try:
+        return best_epoch(prefix)
+    except InputError as error:
+        reason = f"{error.reason}; the best epoch is not known: name one, such as {NEWEST}"
+        raise InputError(reason, error.where) from None
+
+
 def best_epoch(prefix: str | Path) -> int | None:
     """The epoch with the best validation, of those whose .params exist; None if the history has none of them.
 
     Raises InputError that names the file and row if the history is broken.
     """
-    existing = set(epochs(prefix))
-    rows = [row for row in history.read(prefix) if row.epoch in existing]
+    rows = validated(prefix)
     if not rows:
         return None
     return min(rows, key=lambda row: history.rank(row.validation_cer, row.validation_loss)).epoch
 
 
+def validated(prefix: str | Path) -> list[history.Row]:
+    """The rows of the history whose .params exist. Raises InputError as best_epoch."""
+    existing = set(epochs(prefix))
+    return [row for row in history.read(prefix) if row.epoch in existing]
+
+
 def resolve_model(path: str | Path) -> tuple[str, int | None]:
     """(prefix, epoch) that a path contains: a PREFIX, a PREFIX-0007.params, or a folder with one model. The epoch is
-    None for a prefix and a folder. If a prefix and a folder have the same name, it is the prefix.
+    None for a prefix and a folder. If a prefix and a folder have the same name, it is the prefix. A bundle is its own
+    prefix, and is looked for in a folder without other models.
 
     Raises InputError for a folder with no model or several.
     """
@@ -125,13 +145,31 @@ def resolve_model(path: str | Path) -> tuple[str, int | None]:
     return (_only_model(Path(path)) if Path(path).is_dir() else path), None
 
 
+def is_bundle(prefix: str) -> bool:
+    """Whether what resolve_model returned is a file that can only be a bundle."""
+    return Path(prefix).is_file() and not epochs(prefix)
+
+
 def _only_model(folder: Path) -> str:
-    ending = "-symbol.json"
-    prefixes = sorted(str(each)[: -len(ending)] for each in folder.iterdir() if each.name.endswith(ending))
-    if len(prefixes) != 1:
-        found = ": " + ", ".join(prefixes) if prefixes else ""
-        raise InputError(f"{len(prefixes)} models in this folder{found}; expected one, or the prefix of one", folder)
-    return prefixes[0]
+    found = _models_in(folder)
+    if len(found) != 1:
+        listed = ": " + ", ".join(found) if found else ""
+        raise InputError(f"{len(found)} models in this folder{listed}; expected one, or the name of one", folder)
+    return found[0]
+
+
+def _models_in(folder: Path) -> list[str]:
+    """The prefixes of the models in a folder; if there are none, its bundles."""
+    ending, names = "-symbol.json", sorted(map(str, folder.iterdir()))
+    prefixes = [each.removesuffix(ending) for each in names if each.endswith(ending)]
+    return prefixes or [each for each in names if each.lower().endswith(BUNDLE_SUFFIX)]
+
+
+def _others(prefix: str | Path) -> str:
+    """For an error: the models in the folder in which one was looked for."""
+    folder = Path(f"{prefix}-").parent
+    found = _models_in(folder) if folder.is_dir() else []
+    return f"; there are: {', '.join(found[:MAX_LISTED])}{', ...' if len(found) > MAX_LISTED else ''}" if found else ""
 
 
 def prune(prefix: str | Path, kept: Collection[int]) -> None:

@@ -10,7 +10,7 @@ from ctc_ocr.cli.arguments import Parser, add_device_options, add_import, add_ve
 from ctc_ocr.cli.data_options import add_source, refuse_existing, source_options
 from ctc_ocr.cli.decoding_options import add_decoding, decoder, warn_of_skipped_words
 from ctc_ocr.cli.evaluation_table import table
-from ctc_ocr.cli.model_options import add_epoch, add_ink, warn_of_inverted
+from ctc_ocr.cli.model_options import MODEL_HELP, add_epoch, add_ink, warn_of_inverted
 from ctc_ocr.cli.running import refuse_inputs, run
 from ctc_ocr.errors import RunError
 from ctc_ocr.runtime.atomic_files import is_device, replacing
@@ -30,9 +30,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     made = Parser(prog=PROG, description="Measure how well a model reads labelled images.")
-    made.add_argument(
-        "model", metavar="MODEL", help="prefix of the model's files, one of its .params, or a folder with one model"
-    )
+    made.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     add_source(made, several=True)
     add_epoch(made)
     made.add_argument("--json", action="store_true", help="print all figures as JSON instead of the table")

@@ -19,7 +19,7 @@ from ctc_ocr.cli.data_options import (
 )
 from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder, warn_of_skipped_words
 from ctc_ocr.cli.infer_outputs import Results, print_single, printer, writer
-from ctc_ocr.cli.model_options import add_epoch, add_ink, warn_of_inverted
+from ctc_ocr.cli.model_options import MODEL_HELP, add_epoch, add_ink, warn_of_inverted
 from ctc_ocr.cli.running import refuse_inputs, run
 from ctc_ocr.cli.shown_predictions import REJECTED_TEXT, is_rejected
 from ctc_ocr.datasets.image_labels import ImageLabels, read_image_labels
@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         "--model",
         metavar="MODEL",
         default="ocr",
-        help="prefix of the model's files, one of its .params, or a folder with one model (default: ocr)",
+        help=f"{MODEL_HELP} (default: ocr)",
     )
     made.add_argument("--prefix", dest="model", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     add_epoch(made)
@@ -90,7 +90,12 @@ def _infer(argv: list[str]) -> int:
     from ctc_ocr.runtime.devices import contexts
 
     batch_size, context = arguments.batch_size or BATCH_SIZE, contexts(arguments.gpu)[0]
-    predictor = Predictor(arguments.model, arguments.epoch, batch_size, context, decoder(arguments), arguments.ink)
+    try:
+        predictor = Predictor(arguments.model, arguments.epoch, batch_size, context, decoder(arguments), arguments.ink)
+    except InputError as error:
+        if error.where != arguments.model:
+            raise
+        raise InputError(error.reason, f"--model {arguments.model}") from None
     warn_of_skipped_words(predictor.decoder, arguments, PROG)
     ink = InkCheck(predictor.hyperparameters.data.ink)
     # Confidences that are not shown are not computed: they take longer than the rest.

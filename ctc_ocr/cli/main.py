@@ -11,6 +11,7 @@ COMMANDS = {
     "generate": "write captchas with their labels",
     "data": "check, split, pack and preview labelled images",
     "evaluate": "measure a model on labelled images",
+    "bundle": "write a model into one file",
     "info": "show versions, MXNet's features, GPUs, and what is missing",
 }
 

@@ -5,6 +5,7 @@ import sys
 
 from ctc_ocr.checkpoint.run_files import BEST, DEFAULT_EPOCH, NEWEST, Epoch
 
+MODEL_HELP = "prefix of the model's files, one of its .params, a bundle, or a folder with one model"
 EPOCH_NAMES: tuple[Epoch, ...] = (BEST, NEWEST)
 
 
@@ -13,7 +14,8 @@ def add_epoch(parser: argparse.ArgumentParser) -> None:
         "--epoch",
         type=_epoch,
         metavar="N",
-        help=f"epoch of the model: a number, {BEST} (by validation) or {NEWEST} (default: {DEFAULT_EPOCH})",
+        help=f"epoch of the model: a number, {BEST} (by validation) or {NEWEST} (default: {DEFAULT_EPOCH}, or "
+        f"{NEWEST} if no history tells which is best)",
     )
 
 

@@ -64,7 +64,10 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--print_network", action="store_true", help="print layers, shapes and parameters, and exit")
     made.add_argument(
-        "--init_from", type=non_empty, metavar="MODEL", help="start from the weights of this model, as far as they fit"
+        "--init_from",
+        type=non_empty,
+        metavar="MODEL",
+        help="start from the weights of this model, as far as they fit: a prefix (its best epoch), .params or bundle",
     )
     made.add_argument(
         "--tensorboard", action="store_true", help="write PREFIX-tensorboard for TensorBoard (extra [tensorboard])"

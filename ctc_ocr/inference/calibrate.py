@@ -1,13 +1,13 @@
 """Calibration of a run's confidences by its validation images."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from ctc_ocr.alphabet import unpad_labels
 from ctc_ocr.checkpoint.calibration_file import save_calibrations
-from ctc_ocr.evaluation.calibration import Calibration, expected_calibration_error
+from ctc_ocr.evaluation.calibration_choice import MIN_IMAGES, CalibrationChoice, choose_calibration
 from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.runtime.types import Context, DataBatch
@@ -19,19 +19,33 @@ log = logging.getLogger(__name__)
 
 def calibrate(
     prefix: str, epochs: Iterable[int], validation: Iterable[DataBatch], context: Context
-) -> dict[int, Calibration]:
-    """Fit a calibration for each of these epochs to its predictions for the validation images, and save them.
+) -> dict[int, CalibrationChoice]:
+    """Choose a calibration, or none, for each of these epochs by its predictions for the validation images.
 
-    `validation` gives batches as `ctc_ocr.datasets.iterator` makes them. Returns {epoch: calibration}, which replaces
-    the run's PREFIX-calibration.json.
+    `validation` gives batches as `ctc_ocr.datasets.iterator` makes them. Returns {epoch: choice}, which replaces the
+    run's PREFIX-calibration.json; it is written after each epoch.
     """
-    batches = list(validation)
-    found = {epoch: _fit(Predictor(prefix, epoch, context=context), batches) for epoch in epochs}
-    save_calibrations(prefix, found)
+    batches, found = list(validation), dict[int, CalibrationChoice]()
+    for epoch in epochs:
+        found[epoch] = _choose(Predictor(prefix, epoch, context=context), batches)
+        save_calibrations(prefix, found)
     return found
 
 
-def _fit(predictor: Predictor, batches: Iterable[DataBatch]) -> Calibration:
+def calibrate_unless_interrupted(
+    prefix: str, epochs: Sequence[int], validation: Iterable[DataBatch], context: Context
+) -> None:
+    """As calibrate; Ctrl-C ends it, and what it costs is only the calibration."""
+    try:
+        log.info("Calibrating on the validation images: epoch %s (Ctrl-C skips it)", " and ".join(map(str, epochs)))
+        calibrate(prefix, epochs, validation, context)
+    except KeyboardInterrupt:
+        log.info(
+            "Skipped: these confidences are the network's own. --resume --num_epoch %d calibrates them", max(epochs)
+        )
+
+
+def _choose(predictor: Predictor, batches: Iterable[DataBatch]) -> CalibrationChoice:
     predictor.calibration = None  # fitted to the confidences of the network itself
     confidences, correct = list[float](), list[bool]()
     for batch in batches:
@@ -39,19 +53,26 @@ def _fit(predictor: Predictor, batches: Iterable[DataBatch]) -> Calibration:
         for prediction, label in zip(predictor.predict_prepared(images), labels, strict=True):
             confidences.append(prediction.confidence or 0.0)
             correct.append(prediction.codes == label)
-    epoch = predictor.epoch
     if not any(correct):
-        log.info("Epoch %d reads no validation image correctly: its confidences are not usable yet", epoch)
+        log.info("Epoch %d reads no validation image correctly: its confidences are not usable yet", predictor.epoch)
     elif len(correct) < FEW_IMAGES:
         log.info("%d validation images are few: confidences are rough estimates", len(correct))
-    calibration = Calibration.fit(confidences, correct)
+    choice = choose_calibration(confidences, correct)
+    _log(predictor.epoch, choice)
+    return choice
+
+
+def _log(epoch: int, choice: CalibrationChoice) -> None:
+    if choice.images < MIN_IMAGES:
+        log.info("Epoch %d is not calibrated: that needs %d validation images or more", epoch, MIN_IMAGES)
+        return
+    chosen = "Calibrated epoch %d" if choice.calibration else "Epoch %d is not calibrated, as that does not help"
     log.info(
-        "Calibrated epoch %d: expected calibration error %.3f, %.3f before",
-        epoch,
-        expected_calibration_error(calibration.apply(confidences), correct),
-        expected_calibration_error(confidences, correct),
-    )
-    return calibration
+        f"{chosen}: by cross-validation, log loss %.4f with a calibration and %.4f without, "
+        "expected calibration error %.3f and %.3f",
+        epoch, choice.after.log_loss, choice.before.log_loss,
+        choice.after.calibration_error, choice.before.calibration_error,
+    )  # fmt: skip
 
 
 def _samples(batch: DataBatch, columns_per_step: int) -> tuple[list[Pixels], list[list[int]]]:

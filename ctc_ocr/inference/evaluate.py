@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ctc_ocr.checkpoint.known_images import KnownImages, Part, load_known_images
+from ctc_ocr.checkpoint.known_images import KnownImages, Part
 from ctc_ocr.checkpoint.run_files import Epoch
 from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, open_source
@@ -104,7 +104,7 @@ def evaluate(
     sources = [source] if isinstance(source, (str, Path)) else list(source)
     opened = [open_source(each, options) for each in sources]
     total = sum(each.total for each in opened)
-    known = KnownSamples(load_known_images(predictor.prefix))
+    known = KnownSamples(predictor.known_images())
     evaluator = Evaluator(predictor.alphabet, min_confidence)
     ink = InkCheck(predictor.hyperparameters.data.ink)
     num_samples, num_invalid, invalid = 0, 0, list[Problem]()

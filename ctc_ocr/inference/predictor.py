@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint.calibration_file import load_calibration
-from ctc_ocr.checkpoint.model_files import load
-from ctc_ocr.checkpoint.run_files import Epoch, select_checkpoint
+from ctc_ocr.checkpoint.bundle import find_model
+from ctc_ocr.checkpoint.known_images import KnownImages
+from ctc_ocr.checkpoint.model_files import load_stored
+from ctc_ocr.checkpoint.run_files import Epoch
+from ctc_ocr.checkpoint.stored_model import stored_calibration, stored_known_images
 from ctc_ocr.config.schema import MAX_SIZE
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import InputError
@@ -35,8 +37,9 @@ Source = str | os.PathLike[str] | Encoded | Pixels
 class Predictor:
     """Reads images of any size with a model. Several threads may use one Predictor at once.
 
-    model: a prefix, a PREFIX-0007.params, or a folder with one model.
-    epoch: a number, "best" (by validation), "newest", or None: that of the .params, or else the newest.
+    model: a prefix, a PREFIX-0007.params, a bundle, or a folder with one model.
+    epoch: a number, "best" (by validation), "newest", or None: that of the .params or bundle, or else the best; the
+        newest of a model without a history.
     batch_size: maximum number of images in a batch, 1 to 10,000.
     context: the MXNet device; None for the CPU.
     decoder: how texts are found; None for the best path. Another one later: `predictor.decoder =
@@ -44,6 +47,7 @@ class Predictor:
     ink: "dark", "light" or "auto" in place of the model's own.
 
     Images are prepared in the calling thread, and confidences are calibrated if the model's run calibrated this epoch.
+    `prefix` and `epoch` say what was loaded; the prefix of a bundle is its path.
     Raises InputError if the model cannot be loaded, or for a bad batch_size.
     """
 
@@ -58,11 +62,13 @@ class Predictor:
     ) -> None:
         if not 1 <= batch_size <= MAX_SIZE:
             raise InputError(f"expected 1 to {MAX_SIZE} images, got {batch_size}", "batch_size")
-        self.prefix, self.epoch = select_checkpoint(model, epoch)
+        stored = find_model(model, epoch)
+        self.prefix, self.epoch = stored.prefix, stored.epoch
+        self._stored = stored
         self.batch_size = batch_size
-        self.calibration: Calibration | None = load_calibration(self.prefix, self.epoch)
+        self.calibration: Calibration | None = stored_calibration(stored)
         with GRAPH_LOCK:
-            checkpoint = load(self.prefix, self.epoch)
+            checkpoint = load_stored(stored)
             graph = inference_graph(checkpoint)
             arguments, auxiliary = needed_parameters(graph, checkpoint)
             symbol, arguments = fold_constants(graph.symbol, arguments)
@@ -72,6 +78,11 @@ class Predictor:
         self.hyperparameters = replace(graph.hyperparameters, data=replace(data, ink=ink or data.ink))
         full_rows = self._rows(self.hyperparameters.geometry.full_width)
         self._network = Network(graph, symbol, arguments, auxiliary, full_rows, context or mx.cpu())
+
+    def known_images(self) -> KnownImages | None:
+        """The images that the model was trained on and validated with; None if its run does not tell. Raises InputError
+        if they cannot be read."""
+        return stored_known_images(self._stored)
 
     def __repr__(self) -> str:
         architecture = self.hyperparameters.network.architecture

@@ -19,17 +19,26 @@ def read_bytes(path: str | Path) -> bytes:
 
 def read_text(path: str | Path) -> str:
     """The text of a UTF-8 file; a byte order mark is skipped. Raises InputError that names the file."""
-    encoded = read_bytes(path)
+    return parse_text(read_bytes(path), path)
+
+
+def parse_text(content: bytes, where: str | Path) -> str:
+    """As read_text, of a file's content; `where` is its name in errors."""
     try:
-        return encoded.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"not UTF-8 text: byte {error.start}", path) from None
+        raise InputError(f"not UTF-8 text: byte {error.start}", where) from None
 
 
 def read_json(path: str | Path) -> Any:
     """The value of a JSON file in UTF-8. Raises InputError that names the file."""
-    text = read_text(path)
+    return parse_json(read_bytes(path), path)
+
+
+def parse_json(content: bytes, where: str | Path) -> Any:
+    """As read_json, of a file's content; `where` is its name in errors."""
+    text = parse_text(content, where)
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"not JSON: {error}", path) from None
+        raise InputError(f"not JSON: {error}", where) from None

@@ -77,12 +77,11 @@ def check_resumable(point: ResumePoint, model: Model, num_batches: int, fingerpr
             if old == value:
                 continue
             if section not in ("training", "augmentation") and name not in MAY_CHANGE:
-                raise InputError(f"cannot resume: the run has {name}={old}, and {value} was given", point.prefix)
+                reason = f"cannot resume: the run has {name}={old}, and {value} was given; {_start_anew(point)}"
+                raise InputError(reason, point.prefix)
             log.info("Resuming with %s=%s; it was %s before", name, value, old)
     if point.model.alphabet != model.alphabet:
-        raise InputError(
-            "cannot resume: the run has another alphabet; --init_from starts a new run from its weights", point.prefix
-        )
+        raise InputError(f"cannot resume: the run has another alphabet; {_start_anew(point)}", point.prefix)
     if point.num_batches != num_batches:
         raise InputError(
             f"cannot resume: its epochs have {point.num_batches} batches, and these settings give {num_batches}; "
@@ -91,7 +90,11 @@ def check_resumable(point: ResumePoint, model: Model, num_batches: int, fingerpr
         )
     if point.fingerprint != fingerprint:
         raise InputError(
-            "cannot resume: the run has other images, or another split into training and validation; --init_from "
-            "starts a new run from its weights",
+            "cannot resume: the run has other images, or another split into training and validation; "
+            f"{_start_anew(point)}",
             point.prefix,
         )
+
+
+def _start_anew(point: ResumePoint) -> str:
+    return f"--init_from {point.prefix} and another --prefix start a new run from its weights, as far as they fit"

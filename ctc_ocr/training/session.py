@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ctc_ocr.checkpoint import history, run_files
-from ctc_ocr.checkpoint.calibration_file import load_calibration
+from ctc_ocr.checkpoint.bundle import find_model
+from ctc_ocr.checkpoint.calibration_file import has_been_chosen
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.history import Row
-from ctc_ocr.checkpoint.known_images import KnownImages, load_known_images
+from ctc_ocr.checkpoint.known_images import KnownImages
+from ctc_ocr.checkpoint.stored_model import StoredRun, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.presets import preset
 from ctc_ocr.errors import InputError
@@ -175,17 +177,17 @@ class TrainingSession:
         """The checkpoint of init_from, if there is one."""
         if self.options.init_from is None:
             return None
-        from ctc_ocr.checkpoint.model_files import load
+        from ctc_ocr.checkpoint.model_files import load_stored
 
-        return load(*run_files.resolve_model(self.options.init_from))
+        return load_stored(find_model(self.options.init_from))
 
     def _images_before(self) -> KnownImages | None:
         """Those of the run that is resumed or, for a new run, of the model that it starts from."""
         if self.options.resume:
-            return load_known_images(self.options.prefix)
+            return stored_known_images(StoredRun(self.options.prefix, epoch=0))  # the same for all epochs
         if self.options.init_from is None:
             return None
-        return load_known_images(run_files.resolve_model(self.options.init_from)[0])
+        return stored_known_images(find_model(self.options.init_from))
 
     def _run(self, replaced: list[Path]) -> TrainingResult:
         from ctc_ocr.datasets.iterator import cached_batches
@@ -212,14 +214,20 @@ class TrainingSession:
             done = trainer.epochs_done >= settings.training.num_epoch
             if done:
                 log.info("All %d epochs are done; a larger --num_epoch continues the run", trainer.epochs_done)
-                if all(load_calibration(prefix, epoch) for epoch in _epochs_in_use(prefix)):
+                if all(has_been_chosen(prefix, epoch) for epoch in _epochs_to_calibrate(prefix)):
                     return _result(prefix, finished=True)
             callbacks += self._make_callbacks(data, trainer, replaced, stack)
             validation = stack.enter_context(cached_batches(data.validation, data.num_validation, self._num_proc))
+            epochs_before = trainer.epochs_done
             finished = done or trainer.fit(iterator, validation, prefix, lambda: pool.seconds_waited)
-            if finished:
-                self._calibrate(validation, devices[0])
-        return _result(prefix, finished)
+            complete = finished or trainer.epochs_done > epochs_before
+            self._calibrate(finished, validation if complete else None, devices[0])
+        result = _result(prefix, finished)
+        log.info(
+            "Best epoch: %d, newest: %d. To read images with the best: ctc-ocr infer --model %s IMAGE",
+            result.best_epoch, result.newest_epoch, prefix,
+        )  # fmt: skip
+        return result
 
     def _resume_point(self) -> "ResumePoint | None":
         if not self.options.resume:
@@ -250,15 +258,21 @@ class TrainingSession:
         ]
         return [stack.enter_context(each) if hasattr(each, "__enter__") else each for each in made]  # type: ignore[arg-type]
 
-    def _calibrate(self, validation: "BatchIter", context: Context) -> None:
-        from ctc_ocr.inference.calibrate import calibrate
+    def _calibrate(self, finished: bool, validation: "BatchIter | None", context: Context) -> None:
+        """Of an interrupted run, only the best epoch, which is read by default. `validation` is None if its images may
+        still be in the making."""
+        from ctc_ocr.inference.calibrate import calibrate_unless_interrupted
 
         prefix = self.options.prefix
-        used = _epochs_in_use(prefix)
-        calibrate(prefix, used, validation, context)
-        log.info(
-            "Best epoch: %d, newest: %d. To read images: ctc-ocr infer --model %s IMAGE", used[0], used[-1], prefix
-        )
+        epochs = _epochs_to_calibrate(prefix)
+        if finished:
+            assert validation is not None
+            calibrate_unless_interrupted(prefix, epochs, validation, context)
+        elif not (epochs and has_been_chosen(prefix, epochs[0])):
+            if epochs and validation is not None:
+                calibrate_unless_interrupted(prefix, epochs[:1], validation, context)
+            else:
+                log.info("Not calibrated, as no epoch was completed: a run that ends is")
 
 
 @contextmanager
@@ -327,6 +341,12 @@ def _epochs_in_use(prefix: str) -> list[int]:
     """The best and the newest epoch; once if they are the same."""
     newest = run_files.epochs(prefix)[-1]
     return list(dict.fromkeys((run_files.best_epoch(prefix) or newest, newest)))
+
+
+def _epochs_to_calibrate(prefix: str) -> list[int]:
+    """The best and the newest epoch that was completed: the weights of another one change when the run is resumed."""
+    best, validated = run_files.best_epoch(prefix), run_files.validated(prefix)
+    return [] if best is None else list(dict.fromkeys((best, validated[-1].epoch)))
 
 
 def _result(prefix: str, finished: bool) -> TrainingResult:

@@ -75,7 +75,8 @@ class RunOptions:
     """Where a run is written, from what it starts, and on what it runs.
 
     `prefix`: beginning of the names of the run's files. `resume`: continue the run under the prefix; `overwrite`:
-    replace it; neither: refuse if there is one. `init_from`: a model whose weights are a start, as far as they fit.
+    replace it; neither: refuse if there is one. `init_from`: a model whose weights (of its best epoch, unless a .params
+    is named) are a start, as far as they fit.
     `num_proc`: image processes (None: half the cores). `cpu`: threads of MXNet (None: the other cores); they are fixed
     when MXNet is first imported. `gpu`: number of GPUs, 0 for the CPU. `tensorboard`: also write files for TensorBoard.
     `progress`: show progress bars on a terminal. Raises InputError for numbers that are too small.

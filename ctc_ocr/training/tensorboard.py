@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from ctc_ocr.checkpoint.run_files import tensorboard_folder
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.training.events import EpochEnd, Progress
 
 OF_PROGRESS = ("loss", "accuracy", "cer", "learning_rate")
@@ -18,37 +18,56 @@ class TensorBoard:
     """Writes event files into PREFIX-tensorboard: batches/... every few batches, epochs/... every epoch.
 
     `updates_done` are the updates before a resumed run: what was written of later ones is dropped. Use it as a context
-    manager. Raises InputError if tensorboardX is not installed, or the folder cannot be made.
+    manager. Raises InputError if tensorboardX is not installed, or the folder cannot be made, and RunError if the file
+    cannot be written.
     """
 
     def __init__(self, prefix: str, updates_done: int = 0) -> None:
         try:
-            from tensorboardX import SummaryWriter
+            # Not its SummaryWriter, whose thread ends silently on a full disk, and then lets the run wait for ever.
+            from tensorboardX import event_file_writer, summary
+            from tensorboardX.proto.event_pb2 import Event, SessionLog
         except ImportError:
             raise InputError("tensorboardX is not installed: pip install 'ctc_ocr[tensorboard]'") from None
-        folder = tensorboard_folder(prefix)
+        self._event, self._scalar = Event, summary.scalar
+        self._folder = tensorboard_folder(prefix)
         try:
-            self._writer = SummaryWriter(
-                str(folder),
-                purge_step=updates_done + 1 if updates_done else None,
-                filename_suffix=f".{time.time_ns()}",  # tensorboardX's own names are unique per second only
-            )
+            self._folder.mkdir(parents=True, exist_ok=True)
+            # tensorboardX's own names are unique per second only.
+            self._writer = event_file_writer.EventsWriter(str(self._folder / "events"), f".{time.time_ns()}")
         except OSError as error:
-            raise InputError(f"cannot be written to: {error.strerror}", folder) from None
+            raise InputError(f"cannot be written to: {error.strerror}", self._folder) from None
+        if updates_done:
+            step, start = updates_done + 1, SessionLog(status=SessionLog.START)
+            self._add(Event(step=step, file_version="brain.Event:2"), Event(step=step, session_log=start))
 
     def __enter__(self) -> "TensorBoard":
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._writer.close()
+    def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:
+        try:
+            self._writer.close()
+        except OSError as failed:
+            if kind is None:  # else it is what has been said, once more
+                raise self._cannot_write(failed) from None
 
     def __call__(self, event: Any) -> None:
         if isinstance(event, Progress):
             self._write("batches", OF_PROGRESS, event)
         elif isinstance(event, EpochEnd):
             self._write("epochs", OF_EPOCHS, event)
-            self._writer.flush()
 
     def _write(self, group: str, names: tuple[str, ...], event: Progress | EpochEnd) -> None:
-        for name in names:
-            self._writer.add_scalar(f"{group}/{name}", getattr(event, name), event.update)
+        summaries = [self._scalar(f"{group}/{name}", getattr(event, name)) for name in names]
+        self._add(*(self._event(step=event.update, wall_time=time.time(), summary=each) for each in summaries))
+
+    def _add(self, *events: Any) -> None:
+        try:
+            for event in events:
+                self._writer.write_event(event)
+            self._writer.flush()
+        except OSError as error:
+            raise self._cannot_write(error) from None
+
+    def _cannot_write(self, error: OSError) -> RunError:
+        return RunError(f"cannot be written to: {error.strerror}", self._folder)

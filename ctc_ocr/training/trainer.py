@@ -11,7 +11,6 @@ from ctc_ocr.alphabet import unpad_labels
 from ctc_ocr.checkpoint import model_files
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.model_files import Checkpoint
-from ctc_ocr.checkpoint.run_files import description_path
 from ctc_ocr.checkpoint.training_state import checksum, save_training_state
 from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.iterator import BatchIter
@@ -260,7 +259,7 @@ class Trainer:
         Raises InputError if nothing fits, or the model's alphabet is not known.
         """
         if checkpoint.model is None:
-            raise InputError("missing: it has the model's alphabet", description_path(checkpoint.prefix))
+            raise InputError("missing: it has the model's alphabet", checkpoint.description_file)
         arguments, auxiliary = self.network.parameters()
         own = {name: array.asnumpy() for name, array in {**arguments, **auxiliary}.items()}
         stored = {**checkpoint.arg_params, **checkpoint.aux_params}

@@ -1,0 +1,101 @@
+"""Small zip archives: written to the same bytes everywhere, and read as what they are, data from outside. No MXNet."""
+
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from ctc_ocr.errors import InputError
+
+EARLIEST = (1980, 1, 1, 0, 0, 0)  # that zip archives can express
+PERMISSIONS = 0o644
+END, END_SIZE = b"PK\x05\x06", 22  # of the directory: signature, and bytes without a comment
+LOCATOR_64, LOCATOR_64_SIZE = b"PK\x06\x07", 20  # before it, in archives of more than 4 GiB
+MAX_DIRECTORY = 2**16  # bytes
+ENCRYPTED = 1  # bit of the flags
+# Deflate makes zeros a thousand times smaller, and the symbol of an unrolled LSTM fifteen times.
+MAX_RATIO, ALWAYS_ACCEPTED = 50, 2**16
+BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+
+
+def archive_content(members: Mapping[str, bytes]) -> bytes:
+    """The bytes of an archive with these members {name: content}, in their order. They depend on nothing else: the
+    members are stored, since compressed ones differ between versions of zlib, and weights hardly get smaller."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members.items():
+            info = zipfile.ZipInfo(name, EARLIEST)
+            info.create_system, info.external_attr = 3, PERMISSIONS << 16  # of Unix, wherever it is written
+            archive.writestr(info, content)
+    return packed.getvalue()
+
+
+class Archive:
+    """An archive from outside with members of known names, none of which may be larger than its limit.
+
+    `limits` are {name: maximum size in bytes}. Sizes and names are checked before anything is decompressed, checksums
+    when a member is read, and nothing is written to disk. Raises InputError that names the file for anything else.
+    """
+
+    def __init__(self, path: Path, limits: Mapping[str, int]) -> None:
+        self.path, self._limits = path, limits
+        with self._opened() as archive:
+            self.names = frozenset(archive.namelist())
+
+    def read(self, name: str) -> bytes:
+        """The content of a member, which must be among `names`."""
+        with self._opened() as archive:
+            info = archive.getinfo(name)
+            with archive.open(info) as member:
+                # Of exactly this size: a member that holds more than it says is not decompressed further.
+                content = member.read(info.file_size)
+        if len(content) != info.file_size:
+            raise InputError("broken: it is shorter than the archive says", self.path / name)
+        return content
+
+    @contextmanager
+    def _opened(self) -> Iterator[zipfile.ZipFile]:
+        try:
+            with self.path.open("rb") as file:
+                size = _check_directory(file)
+                with zipfile.ZipFile(file) as archive:
+                    self._check_members(archive.infolist(), size)
+                    yield archive
+        except InputError as error:
+            raise error.within(self.path) if not error.where else error from None
+        except OSError as error:
+            raise InputError(error.strerror or str(error), self.path) from None
+        except BROKEN as error:
+            raise InputError(f"a broken zip archive: {error}", self.path) from None
+
+    def _check_members(self, members: list[zipfile.ZipInfo], size: int) -> None:
+        names = [each.filename for each in members]
+        for each in members:
+            name = each.filename
+            if name not in self._limits or names.count(name) > 1:
+                raise InputError(f"an unexpected member {name!r}; expected: {', '.join(self._limits)}, each once")
+            if each.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or each.flag_bits & ENCRYPTED:
+                raise InputError(f"{name} is encrypted or compressed in another way than deflate")
+            if each.header_offset + each.compress_size > size:
+                raise InputError(f"{name} would be longer than the file")
+            limit = min(self._limits[name], max(ALWAYS_ACCEPTED, MAX_RATIO * each.compress_size))
+            if each.file_size > limit:
+                raise InputError(f"{name} would have {each.file_size:,} bytes; accepted are at most {limit:,}")
+
+
+def _check_directory(file: io.BufferedReader) -> int:
+    """The size of the file, whose end is looked at before zipfile reads a directory of any size. Raises InputError."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - END_SIZE - LOCATOR_64_SIZE))
+    tail = file.read()
+    end = tail[-END_SIZE:]
+    if len(end) < END_SIZE or not end.startswith(END):
+        raise InputError("not a zip archive, or one that is truncated")
+    directory, comment = struct.unpack("<12xI4xH", end)
+    is_64 = len(tail) > END_SIZE and tail.startswith(LOCATOR_64)
+    if directory > MAX_DIRECTORY or comment or is_64:
+        raise InputError("a zip archive of another kind, with a large directory or a comment")
+    return size
