@@ -188,7 +188,7 @@ def test_bad_command_lines(tmp_path: Path, ubuntu_font: str, capsys: pytest.Capt
         (*one, "--num_proc", 2): "--num_proc needs --count",
         (*one, "--overwrite", "--format", "png"): "--format, --overwrite needs --count",
         (*one, "--seed", -1): "seed: -1 is not an integer",
-        (*one, "--seed", "x"): "invalid int value",
+        (*one, "--seed", "x"): "expected an integer",
         (ubuntu_font, tmp_path / "no" / "a.png"): "there is no folder",
         (tmp_path / "no.ttf", "a.png"): "no such font",
         (SCRIPT, "a.png"): "not a font",

@@ -10,7 +10,7 @@ from ctc_ocr.cli.arguments import Parser, add_device_options, add_import, add_ve
 from ctc_ocr.cli.data_options import add_source, refuse_existing, source_options
 from ctc_ocr.cli.decoding_options import add_decoding, decoder, warn_of_skipped_words
 from ctc_ocr.cli.evaluation_table import table
-from ctc_ocr.cli.model_options import add_epoch, add_ink, warn_of_inverted
+from ctc_ocr.cli.model_options import add_ink, add_model, find_model, warn_of_inverted
 from ctc_ocr.cli.running import refuse_inputs, run
 from ctc_ocr.errors import RunError
 from ctc_ocr.runtime.atomic_files import is_device, replacing
@@ -25,16 +25,18 @@ PROG = "ctc-ocr evaluate"
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status: 1 if a sample is invalid."""
-    return run(PROG, _evaluate, argv)
+    return run(PROG, _evaluate, argv, parser)
 
 
 def parser() -> argparse.ArgumentParser:
-    made = Parser(prog=PROG, description="Measure how well a model reads labelled images.")
-    made.add_argument(
-        "model", metavar="MODEL", help="prefix of the model's files, one of its .params, or a folder with one model"
+    made = Parser(
+        prog=PROG,
+        usage="%(prog)s [--model MODEL] SOURCE [options]",
+        description="Measure how well a model reads labelled images.",
     )
+    made.add_argument("model_before", nargs="?", help=argparse.SUPPRESS)  # MODEL SOURCE, as in version 0.2
     add_source(made)
-    add_epoch(made)
+    add_model(made)
     made.add_argument("--json", action="store_true", help="print all figures as JSON instead of the table")
     made.add_argument("--report", type=Path, metavar="FILE.json", help="write all figures into this file too")
     made.add_argument(
@@ -53,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _evaluate(argv: list[str]) -> int:
-    arguments = parser().parse_args(argv)
+    arguments = _parse(argv)
     if arguments.report:
         _check_report(arguments)
     set_threads(arguments.cpu)
@@ -72,6 +74,16 @@ def _evaluate(argv: list[str]) -> int:
     return 1 if evaluation.num_invalid else 0
 
 
+def _parse(argv: list[str]) -> argparse.Namespace:
+    made = parser()
+    arguments = made.parse_intermixed_args(argv)  # a flag may stand between MODEL and SOURCE
+    if arguments.model_before is not None:
+        if arguments.model is not made.get_default("model"):
+            made.error(f"--model {arguments.model} and {arguments.model_before}: expected one SOURCE beside --model")
+        arguments.model = arguments.model_before
+    return arguments
+
+
 def _check_report(arguments: argparse.Namespace) -> None:
     refuse_inputs("--report", arguments.report, {"SOURCE": arguments.source})
     if not is_device(arguments.report):
@@ -85,7 +97,7 @@ def _evaluation(arguments: argparse.Namespace) -> "Evaluation":
     from ctc_ocr.runtime.devices import contexts
 
     batch_size, context = arguments.batch_size or BATCH_SIZE, contexts(arguments.gpu)[0]
-    predictor = Predictor(arguments.model, arguments.epoch, batch_size, context, decoder(arguments), arguments.ink)
+    predictor = Predictor(*find_model(arguments), batch_size, context, decoder(arguments), arguments.ink)
     warn_of_skipped_words(predictor.decoder, arguments, PROG)
     with progress_bar(0) as bar:
 

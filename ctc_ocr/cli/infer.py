@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ctc_ocr.cli.arguments import Parser, add_device_options, add_import, add_version, fraction
 from ctc_ocr.cli.data_options import refuse_existing
 from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder, warn_of_skipped_words
-from ctc_ocr.cli.model_options import add_epoch, add_ink, warn_of_inverted
+from ctc_ocr.cli.model_options import add_ink, add_model, find_model, warn_of_inverted
 from ctc_ocr.cli.running import refuse_inputs, run
 from ctc_ocr.cli.shown_predictions import REJECTED_TEXT, Format, is_rejected
 from ctc_ocr.datasets.labels_csv import read_labels
@@ -36,7 +36,7 @@ Results = Iterator[tuple[ListedImage, "Prediction | InputError"]]
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status: 1 if an image could not be read."""
-    return run(PROG, _infer, argv)
+    return run(PROG, _infer, argv, parser)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,14 +45,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--csv", type=Path, metavar="IN", help="read the images in the first column of this file")
     made.add_argument("--out", type=Path, metavar="OUT", help="write the predictions into this CSV file")
     made.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
-    made.add_argument(
-        "--model",
-        metavar="MODEL",
-        default="ocr",
-        help="prefix of the model's files, one of its .params, or a folder with one model (default: ocr)",
-    )
+    add_model(made)
     made.add_argument("--prefix", dest="model", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    add_epoch(made)
     made.add_argument("--labels", type=Path, metavar="CSV", help="labels.csv: print each label too")
     made.add_argument("--json", action="store_true", help="one JSON object per line: image, text, confidence")
     made.add_argument(
@@ -83,7 +77,7 @@ def _infer(argv: list[str]) -> int:
     from ctc_ocr.runtime.devices import contexts
 
     batch_size, context = arguments.batch_size or BATCH_SIZE, contexts(arguments.gpu)[0]
-    predictor = Predictor(arguments.model, arguments.epoch, batch_size, context, decoder(arguments), arguments.ink)
+    predictor = Predictor(*find_model(arguments), batch_size, context, decoder(arguments), arguments.ink)
     warn_of_skipped_words(predictor.decoder, arguments, PROG)
     ink = InkCheck(predictor.hyperparameters.data.ink)
     # Confidences that are not shown are not computed: they take longer than the rest.

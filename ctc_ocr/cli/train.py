@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 from ctc_ocr.cli.arguments import (
+    MAX_PROCESSES,
     MAX_THREADS,
     Parser,
     add_hyperparameters,
@@ -35,14 +36,13 @@ PROG = "ctc-ocr train"
 # Hyperparameters and options that have no effect on labelled images, and on captchas.
 OF_CAPTCHAS = ("min_length", "max_length", "renderer", "draw_width", "draw_height", "validation_samples")
 OF_LABELLED = ("validation", "validation_fraction", "lookup", "max_units", "max_invalid", *LABEL_OPTIONS)
-MAX_PROCESSES = 1024
 
 log = logging.getLogger(__name__)
 
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return run(PROG, _train, argv)
+    return run(PROG, _train, argv, parser)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -155,7 +155,6 @@ def _session(arguments: argparse.Namespace) -> TrainingSession:
 
 def _data(arguments: argparse.Namespace) -> Captchas | LabelledImages:
     if arguments.data is None:
-        log.info("No --data: training on generated captchas")
         return Captchas(arguments.font)
     return LabelledImages(
         source=arguments.data,

@@ -69,6 +69,7 @@ def _generated(settings: Hyperparameters, captchas: Captchas) -> TrainingData:
     _refuse_settings_of_labelled_images(settings)
     settings.check_generated()
     train, validation = _renderers(settings, captchas)
+    log.info("No labelled images: training on generated captchas")
     return TrainingData(
         alphabet=Alphabet(tuple(data.alphabet)),
         train=GeneratedSource(train, data, training.batch_size, training.seed, TRAIN),
@@ -163,17 +164,15 @@ def _checked(settings: Hyperparameters, data: LabelledImages, source: str, progr
         raise RunError(f"none of its {len(checked.invalid)} samples is valid", source)
     if checked.invalid_fraction > data.max_invalid:
         raise RunError(
-            f"{checked.invalid_fraction:.1%} of its samples are invalid, more than the accepted "
-            f"{data.max_invalid:.1%} (--max_invalid)",
-            source,
+            f"{checked.invalid_fraction:.1%} of the samples of {source} are invalid, more than the accepted "
+            f"{data.max_invalid:.1%}",
+            "max_invalid",
         )
     return checked
 
 
 def _split(checked: CheckResult, fraction: float, seed: int) -> tuple[CheckResult, CheckResult]:
     """Training and validation part."""
-    if not 0 < fraction < 1:
-        raise InputError(f"{fraction:g}: expected a number between 0 and 1, both excluded", "--validation_fraction")
     counts = counts_of_fractions((1 - fraction, fraction), len(checked.samples))
     parts = partition(clusters(checked.digests), counts, np.random.default_rng(seed))
     if not all(parts):

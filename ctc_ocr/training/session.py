@@ -112,7 +112,7 @@ class TrainingSession:
             raise InputError(f"{batch_size} cannot be divided by {gpus} GPUs", "batch_size")
         if self.options.resume and (self.options.init_from or self.options.overwrite):
             other = "init_from" if self.options.init_from else "overwrite"
-            raise InputError("has no effect with --resume, which continues a run with its own weights", f"--{other}")
+            raise InputError("has no effect with resume, which continues a run with its own weights", other)
 
     def run(self) -> TrainingResult:
         """Train; see `train`."""
@@ -176,7 +176,10 @@ class TrainingSession:
             return None
         from ctc_ocr.checkpoint.model_files import load
 
-        return load(*run_files.resolve_model(self.options.init_from))
+        try:
+            return load(*run_files.resolve_model(self.options.init_from))
+        except InputError as error:
+            raise error.within("init_from") from None
 
     def _run(self, replaced: list[Path]) -> TrainingResult:
         from ctc_ocr.datasets.iterator import cached_batches
@@ -258,9 +261,9 @@ def usable_prefix(prefix: str) -> Iterator[None]:
     """
     if not prefix or prefix.endswith("/") or Path(prefix).is_dir():
         hint = f"it is a folder; {prefix.rstrip('/')}/ocr would be in it; " if prefix else ""
-        raise InputError(f"{hint}expected the beginning of file names, such as models/ocr", f"--prefix {prefix!r}")
+        raise InputError(f"{hint}expected the beginning of file names, such as models/ocr", f"prefix {prefix!r}")
     if prefix != prefix.encode("utf-8", "replace").decode("utf-8"):
-        raise InputError("MXNet accepts only file names in UTF-8", f"--prefix {prefix!r}")
+        raise InputError("MXNet accepts only file names in UTF-8", f"prefix {prefix!r}")
     folder = Path(f"{prefix}-").parent
     made = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
@@ -268,7 +271,7 @@ def usable_prefix(prefix: str) -> Iterator[None]:
         with tempfile.NamedTemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise InputError(f"{folder} cannot be written to: {error.strerror}", f"--prefix {prefix}") from None
+        raise InputError(f"{folder} cannot be written to: {error.strerror}", f"prefix {prefix}") from None
     try:
         yield
     except BaseException:

@@ -34,7 +34,7 @@ class LabelledImages:
     `source` is what `open_source` accepts: a folder, a CSV file, a RecordIO pack, or NAME:ARGUMENT of a registered one.
     Validation uses `validation`, a source too, or else `validation_fraction` of the images, duplicates kept together.
     `alphabet` None: the units of all labels. `max_units`: longest label, 0 for any. Training fails if a larger fraction
-    of the samples than `max_invalid` is invalid.
+    of the samples than `max_invalid` is invalid. Raises InputError for fractions that are out of range.
     """
 
     source: str | Path
@@ -44,6 +44,15 @@ class LabelledImages:
     max_units: int = 0
     max_invalid: float = 0.1
     options: SourceOptions = field(default_factory=SourceOptions)
+
+    def __post_init__(self) -> None:
+        fraction = self.validation_fraction
+        if self.validation is None and not 0 < fraction < 1:
+            raise InputError(
+                f"expected a number between 0 and 1, both excluded, got {fraction:g}", "validation_fraction"
+            )
+        if not 0 <= self.max_invalid <= 1:
+            raise InputError(f"expected a number from 0 to 1, got {self.max_invalid:g}", "max_invalid")
 
 
 @dataclass(frozen=True)

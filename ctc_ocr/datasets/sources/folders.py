@@ -52,7 +52,10 @@ def finder(pattern: str, group: str) -> Callable[[str], str | None]:
 def read_names(images: Sequence[Path], options: SourceOptions) -> Rows:
     """Labels in file names, found by the pattern; each character is a unit."""
     pattern = DEFAULT_PATTERN if options.pattern is None else options.pattern
-    find = finder(pattern, "label")
+    try:
+        find = finder(pattern, "label")
+    except InputError as error:
+        raise error.within("pattern") from None
 
     def sample(path: Path) -> Sample | Problem:
         label = find(path.stem)
