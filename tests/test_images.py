@@ -16,7 +16,8 @@ import pytest
 from PIL import Image, ImageFilter
 
 from ctc_ocr.errors import InputError
-from ctc_ocr.images.files import FORMATS, MAX_PIXELS, find_images, read_image
+from ctc_ocr.images.files import FORMATS, find_images, read_image
+from ctc_ocr.images.limits import MAX_PIXELS
 from ctc_ocr.images.pixels import grey, has_light_ink, invert, resize, stretch_contrast
 
 RNG = np.random.default_rng(0)

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
-from ctc_ocr.cli.suggestions import did_you_mean, flag_like, like
+from ctc_ocr.cli.suggestions import did_you_mean, flag_like, like, see_help
 from ctc_ocr.config.hyperparameters import RENAMED, options
 from ctc_ocr.config.schema import MAX_SIZE, Integers, Option
 from ctc_ocr.version import __version__
@@ -23,9 +23,8 @@ class Parser(argparse.ArgumentParser):
         message = message.removeprefix("argument ")
         unknown = message.removeprefix(UNKNOWN) if message.startswith(UNKNOWN) else ""
         meant = [flag_like(each, self.shown_flags()) for each in unknown.split() if each.startswith("-")]
-        self.exit(
-            2, f"{self.prog}: error: {message}{did_you_mean(' '.join(filter(None, meant)))}; see {self.prog} --help\n"
-        )
+        message += did_you_mean(" ".join(filter(None, meant)))
+        self.exit(2, f"{self.prog}: error: {message}{see_help(message, self.prog)}\n")
 
     def shown_flags(self) -> dict[str, argparse.Action]:
         """The flags that --help shows, with their hyphens."""

@@ -12,6 +12,7 @@ from ctc_ocr.cli.decoding_options import add_decoding, decoder, warn_of_skipped_
 from ctc_ocr.cli.evaluation_table import table
 from ctc_ocr.cli.model_options import add_ink, add_model, find_model, warn_of_inverted
 from ctc_ocr.cli.running import refuse_inputs, run
+from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import RunError
 from ctc_ocr.runtime.atomic_files import is_device, replacing
 from ctc_ocr.runtime.progress import progress_bar
@@ -58,8 +59,9 @@ def _evaluate(argv: list[str]) -> int:
     arguments = _parse(argv)
     if arguments.report:
         _check_report(arguments)
+    how = decoder(arguments)
     set_threads(arguments.cpu)
-    evaluation = _evaluation(arguments)
+    evaluation = _evaluation(arguments, how)
     for error in evaluation.invalid:
         print(f"{PROG}: invalid sample: {error}", file=sys.stderr)
     if evaluation.num_invalid > len(evaluation.invalid):
@@ -90,14 +92,14 @@ def _check_report(arguments: argparse.Namespace) -> None:
         refuse_existing([arguments.report], overwrite=True)
 
 
-def _evaluation(arguments: argparse.Namespace) -> "Evaluation":
+def _evaluation(arguments: argparse.Namespace, how: Decoder) -> "Evaluation":
     # MXNet reads the number of threads when it is imported, so not above.
     from ctc_ocr.inference.evaluate import evaluate
     from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor
     from ctc_ocr.runtime.devices import contexts
 
     batch_size, context = arguments.batch_size or BATCH_SIZE, contexts(arguments.gpu)[0]
-    predictor = Predictor(*find_model(arguments), batch_size, context, decoder(arguments), arguments.ink)
+    predictor = Predictor(*find_model(arguments), batch_size, context, how, arguments.ink)
     warn_of_skipped_words(predictor.decoder, arguments, PROG)
     with progress_bar(0) as bar:
 

@@ -16,6 +16,7 @@ from ctc_ocr.cli.arguments import (
     integer,
 )
 from ctc_ocr.cli.running import run
+from ctc_ocr.config.registries import RENDERERS
 from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.captcha_files import FORMATS, CaptchaWriter
 from ctc_ocr.datasets.labels_csv import LABELS_FILE
@@ -35,7 +36,7 @@ def _generate(argv: list[str]) -> int:
     arguments = _parse(argv)
     data = Data(**{name: getattr(arguments, name) for name in DATA_OPTIONS})
     seed = secrets.randbits(32) if arguments.seed is None else arguments.seed
-    writer = CaptchaWriter.create(data, seed, arguments.font)
+    writer = CaptchaWriter.create(data, seed, arguments.font, arguments.renderer)
     cv2.setNumThreads(1)
     if arguments.count is None:
         _write_one(writer, Path(arguments.output), arguments.num)
@@ -65,6 +66,11 @@ def parser() -> argparse.ArgumentParser:
     many.add_argument("--overwrite", action="store_true", help="replace what an earlier run wrote to DIR")
     images = made.add_argument_group("texts and images")
     add_hyperparameters(images, DATA_OPTIONS)
+    images.add_argument(
+        "--renderer", choices=RENDERERS.names(), default="captcha",
+        help="what draws the images: the captcha package, the fast renderer of its distribution, or one of your own "
+        "(default: captcha)",
+    )  # fmt: skip
     images.add_argument(
         "--seed", type=any_integer, help="the same seed gives the same images (default: a new one, which is printed)"
     )

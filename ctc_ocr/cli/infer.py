@@ -67,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _infer(argv: list[str]) -> int:
     arguments = parser().parse_args(argv)
+    how = decoder(arguments)  # flags that contradict each other are told before files are opened
     images = _images(arguments)
     labels = _labels(arguments.labels, images) if arguments.labels else None
     set_threads(arguments.cpu)
@@ -77,7 +78,7 @@ def _infer(argv: list[str]) -> int:
     from ctc_ocr.runtime.devices import contexts
 
     batch_size, context = arguments.batch_size or BATCH_SIZE, contexts(arguments.gpu)[0]
-    predictor = Predictor(*find_model(arguments), batch_size, context, decoder(arguments), arguments.ink)
+    predictor = Predictor(*find_model(arguments), batch_size, context, how, arguments.ink)
     warn_of_skipped_words(predictor.decoder, arguments, PROG)
     ink = InkCheck(predictor.hyperparameters.data.ink)
     # Confidences that are not shown are not computed: they take longer than the rest.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.atomic_files import replacing
+from ctc_ocr.runtime.input_files import MAX_TEXT_BYTES, check_size
 
 LABELS_FILE = "labels.csv"
 HEADER = ("image", "label")
@@ -25,6 +26,7 @@ def write_labels(path: Path, rows: Iterable[tuple[str, str]]) -> None:
 def read_labels(path: Path) -> dict[str, str]:
     """{image: label} of a file that write_labels wrote. Raises InputError that names file and row."""
     labels: dict[str, str] = {}
+    check_size(path, MAX_TEXT_BYTES)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             # Strict: a quote that is never closed would swallow all rows after it.

@@ -164,7 +164,7 @@ def _checked(settings: Hyperparameters, data: LabelledImages, source: str, progr
         raise RunError(f"none of its {len(checked.invalid)} samples is valid", source)
     if checked.invalid_fraction > data.max_invalid:
         raise RunError(
-            f"{checked.invalid_fraction:.1%} of the samples of {source} are invalid, more than the accepted "
+            f"{source}: {checked.invalid_fraction:.1%} of its samples are invalid, more than the accepted "
             f"{data.max_invalid:.1%}",
             "max_invalid",
         )

@@ -18,6 +18,7 @@ from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions, chara
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import SUFFIXES
 from ctc_ocr.runtime.atomic_files import replacing
+from ctc_ocr.runtime.input_files import MAX_LINE_BYTES
 
 DELIMITERS = (",", ";", "\t")  # recognised ones, the likeliest first
 SPLITTER = "|"
@@ -63,7 +64,8 @@ def _row(path: Path, number: int, line: bytes, form: Form, unicode_form: str) ->
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
-    """Rows without line ends and byte order mark. Raises InputError for a file that cannot be read or is UTF-16."""
+    """Rows without line ends and byte order mark. Raises InputError for a file that cannot be read, is UTF-16, or has a
+    row of more than MAX_LINE_BYTES."""
     try:
         with path.open("rb") as file:
             start = file.read(3)
@@ -71,7 +73,9 @@ def read_lines(path: Path) -> Iterator[bytes]:
                 raise InputError("UTF-16; accepted: UTF-8", path)
             if start != b"\xef\xbb\xbf":
                 file.seek(0)
-            for piece in file:
+            while piece := file.readline(MAX_LINE_BYTES + 1):
+                if len(piece) > MAX_LINE_BYTES:
+                    raise InputError(f"a row of more than {MAX_LINE_BYTES:,} bytes; expected a text file", path)
                 yield from piece.splitlines()  # a lone CR ends a row too
     except OSError as error:
         raise InputError(str(error.strerror), path) from None

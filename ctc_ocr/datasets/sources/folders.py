@@ -8,6 +8,7 @@ from pathlib import Path
 from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions, characters
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import SUFFIXES
+from ctc_ocr.runtime.input_files import MAX_LINE_BYTES, read_bytes
 
 DEFAULT_PATTERN = r"^(?P<label>.*?)(_[^_]*)?$"  # up to the last underscore, or all without one
 TEXT_SUFFIX = ".txt"
@@ -97,19 +98,21 @@ def _with_text(path: Path, unicode_form: str) -> Sample | Problem:
     text = path.with_suffix(TEXT_SUFFIX)
     try:
         return Sample(str(path), characters(_read_line(text), unicode_form), str(path))
-    except FileNotFoundError:
-        return Problem(str(path), f"there is no {text.name} beside it")
+    except InputError as error:
+        if not text.exists():
+            return Problem(str(path), f"there is no {text.name} beside it")
+        return Problem.of(error)
     except UnicodeDecodeError as error:
         return Problem(str(text), f"not UTF-8: byte {error.object[error.start]:#04x}")
-    except OSError as error:
-        return Problem(str(text), str(error.strerror))
     except ValueError as error:
         return Problem(str(text), str(error))
 
 
 def _read_line(path: Path) -> str:
     """The only line of a text file, without its end."""
-    lines = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n").rstrip("\n").split("\n")
+    lines = (
+        read_bytes(path, MAX_LINE_BYTES, pipes=False).decode("utf-8-sig").replace("\r\n", "\n").rstrip("\n").split("\n")
+    )
     if len(lines) > 1:
         raise ValueError(f"{len(lines)} lines of text; expected one")
     return lines[0]
