@@ -4,6 +4,7 @@ A room is a folder of the package, or a module at its root. FOLDER is a checkout
 """
 
 import ast
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,4 +70,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # as of `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes again when it ends
+        sys.exit(141)  # 128 + SIGPIPE, as a shell reports it

@@ -421,8 +421,8 @@ def test_contact_sheet_takes_the_font_that_has_the_label(ubuntu_font: str) -> No
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ((), "required: COMMAND"),
-        (("chek",), "invalid choice"),
+        ((), "usage: ctc-ocr data COMMAND"),
+        (("chek",), "no command 'chek'; expected one of check, split, pack, preview; did you mean check?"),
         (("check",), "required: SOURCE"),
         (("check", "nowhere"), "nowhere: No such file"),
         (("check", "lines", "--delimiter", ","), "has no effect on"),

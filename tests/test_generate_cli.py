@@ -126,6 +126,41 @@ def test_the_font_is_optional_and_the_format_an_option(tmp_path: Path) -> None:
     assert all(image[:3] == b"\xff\xd8\xff" for image in _images(tmp_path / "new" / "d").values())
 
 
+REGISTERED = """
+import ctc_ocr
+import numpy as np
+
+@ctc_ocr.register_renderer("bars")
+class Bars(ctc_ocr.Renderer):
+    def render(self, text, generator):
+        image = np.full((10, 100), 255, np.uint8)
+        image[2:8, : 10 * len(text)] = generator.integers(100)
+        return image
+"""
+
+
+def test_renderers_by_name_write_the_same_files_by_any_number_of_processes(tmp_path: Path, ubuntu_font: str) -> None:
+    """In processes of their own: what is registered stays registered."""
+    (tmp_path / "bars_of_mine.py").write_text(REGISTERED)
+    names = {"captcha": [], "fast": [], "bars": ["--import", "bars_of_mine.py"]}
+    found: dict[str, dict[str, bytes]] = {}
+    for name, flags in names.items():
+        for processes in ("1", "2"):
+            out = tmp_path / f"{name}{processes}"
+            command = [sys.executable, "-m", "ctc_ocr", "generate", ubuntu_font, "--renderer", name, *flags]
+            command += ["--count", "12", "--output_dir", str(out), "--seed", "4", "--num_proc", processes]
+            done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
+            assert (done.returncode, done.stderr) == (0, "")
+            assert all(cv2.imread(str(path)).shape[:2] == (30, 80) for path in out.glob("*.png"))
+        found[name] = _images(tmp_path / f"{name}1")
+        assert found[name] == _images(tmp_path / f"{name}2")
+        assert _rows(tmp_path / f"{name}1") == _rows(tmp_path / f"{name}2")
+    assert len(set(found["captcha"].values()) | set(found["fast"].values()) | set(found["bars"].values())) == 36
+    # The default is the captcha package, as before.
+    assert main([ubuntu_font, "--count", "12", "--output_dir", str(tmp_path / "default"), "--seed", "4"]) == 0
+    assert _images(tmp_path / "default") == found["captcha"]
+
+
 OWN_RENDERER = """
 import sys
 import numpy as np
@@ -188,7 +223,7 @@ def test_bad_command_lines(tmp_path: Path, ubuntu_font: str, capsys: pytest.Capt
         (*one, "--num_proc", 2): "--num_proc needs --count",
         (*one, "--overwrite", "--format", "png"): "--format, --overwrite needs --count",
         (*one, "--seed", -1): "seed: -1 is not an integer",
-        (*one, "--seed", "x"): "invalid int value",
+        (*one, "--seed", "x"): "expected an integer",
         (ubuntu_font, tmp_path / "no" / "a.png"): "there is no folder",
         (tmp_path / "no.ttf", "a.png"): "no such font",
         (SCRIPT, "a.png"): "not a font",

@@ -17,8 +17,9 @@ from PIL import Image, ImageFilter
 from ctc_ocr.datasets.samples import SourceOptions
 from ctc_ocr.datasets.sources import read_source
 from ctc_ocr.errors import InputError
-from ctc_ocr.images.files import FORMATS, MAX_PIXELS, read_image
+from ctc_ocr.images.files import FORMATS, read_image
 from ctc_ocr.images.folders import find_images
+from ctc_ocr.images.limits import MAX_PIXELS
 from ctc_ocr.images.pixels import grey, has_light_ink, invert, resize, stretch_contrast
 
 RNG = np.random.default_rng(0)

@@ -184,8 +184,8 @@ def test_a_prefix_is_checked_under_its_lock(tmp_path: Path, ubuntu_font: str) ->
 
 def test_settings_that_contradict_each_other_are_refused_at_once() -> None:
     for options, reason in (
-        (ctc_ocr.RunOptions(resume=True, init_from="x"), "--init_from: has no effect with --resume"),
-        (ctc_ocr.RunOptions(resume=True, overwrite=True), "--overwrite: has no effect with --resume"),
+        (ctc_ocr.RunOptions(resume=True, init_from="x"), "^init_from: has no effect on a run that is resumed"),
+        (ctc_ocr.RunOptions(resume=True, overwrite=True), "^overwrite: has no effect on a run that is resumed"),
         (ctc_ocr.RunOptions(gpu=3), "32 cannot be divided by 3 GPUs"),
     ):
         with pytest.raises(ctc_ocr.InputError, match=reason):

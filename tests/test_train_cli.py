@@ -169,7 +169,7 @@ def test_overfit_batch_saves_nothing(tmp_path: Path, ubuntu_font: str) -> None:
     ("arguments", "complaint"),
     [
         (["nofont.ttf"], "nofont.ttf: no such font"),
-        (["--num_proc=0"], "argument --num_proc: 0 is less than 1"),
+        (["--num_proc=0"], "--num_proc: 0 is less than 1"),
         (["--gpu=1"], "built without CUDA"),
         (["--gpu=1", "--cpu=1"], "not allowed with argument"),
         (["--max_length=50"], "max_length: 50 is too much"),
@@ -178,10 +178,10 @@ def test_overfit_batch_saves_nothing(tmp_path: Path, ubuntu_font: str) -> None:
         (["--loss=mse"], "invalid choice: 'mse'"),
         (["--prefix="], "expected the beginning of file names"),
         (["--prefix=/proc/nothing/ocr"], "/proc/nothing cannot be written to"),
-        (["--cpu=100000"], "argument --cpu: 100000 is more than 1024"),
+        (["--cpu=100000"], "--cpu: 100000 is more than 1024"),
         (["--num_hidden=100000000"], "num_hidden: 100000000 is more than 10000"),
         (["--learning_rate=-1"], "learning_rate: -1.0 is less than 0"),
-        (["--batch_size=x"], "invalid int value: 'x'"),
+        (["--batch_size=x"], "expected an integer, got 'x'"),
     ],
 )
 def test_bad_arguments(

@@ -4,21 +4,40 @@ import argparse
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
+from ctc_ocr.cli.suggestions import did_you_mean, flag_like, like, see_help
 from ctc_ocr.config.hyperparameters import RENAMED, options
 from ctc_ocr.config.schema import MAX_SIZE, Integers, Option
 from ctc_ocr.version import __version__
 
 MAX_THREADS = 1024
+MAX_PROCESSES = 1024
+UNKNOWN = "unrecognized arguments: "  # how a message of argparse begins
+REGISTERED = ("architecture", "renderer")  # whose choices --import can add to
 OLD_NAMES = {new: old for names in RENAMED.values() for old, new in names.items()}
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line; --help shows the usage."""
+    """A parser whose errors are one line, with what was probably meant; --help shows the usage."""
 
     def error(self, message: str) -> NoReturn:
-        if "invalid choice" in message and message.startswith(("argument --architecture", "argument --renderer")):
-            message += ". One of your own is registered by the module that --import names"
-        self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
+        message = message.removeprefix("argument ")
+        unknown = message.removeprefix(UNKNOWN) if message.startswith(UNKNOWN) else ""
+        meant = [flag_like(each, self.shown_flags()) for each in unknown.split() if each.startswith("-")]
+        message += did_you_mean(" ".join(filter(None, meant)))
+        self.exit(2, f"{self.prog}: error: {message}{see_help(message, self.prog)}\n")
+
+    def shown_flags(self) -> dict[str, argparse.Action]:
+        """The flags that --help shows, with their hyphens."""
+        return {flag: each for flag, each in self._option_string_actions.items() if each.help != argparse.SUPPRESS}
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """As argparse does it, with the same words in every version of Python."""
+        if action.choices is None or value in action.choices:
+            return
+        choices = list(map(str, action.choices))
+        own = ". One of your own is registered by the module that --import names" if action.dest in REGISTERED else ""
+        reason = f"invalid choice: {value!r}; accepted: {', '.join(choices)}{own}"
+        raise argparse.ArgumentError(action, reason + did_you_mean(like(str(value), choices)))
 
 
 def add_version(parser: argparse.ArgumentParser) -> None:
@@ -112,7 +131,12 @@ def fraction(text: str) -> float:
     return value
 
 
-PARSERS: dict[Any, Callable[[str], Any]] = {Integers: integers, bool: boolean}  # others are their own
+def number(text: str) -> float:
+    """An argparse type: a number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
 
 
 def integer(minimum: int, maximum: int = 2**64 - 1) -> Callable[[str], int]:
@@ -130,3 +154,12 @@ def integer(minimum: int, maximum: int = 2**64 - 1) -> Callable[[str], int]:
         return value
 
     return parse
+
+
+def any_integer(text: str) -> int:
+    """An argparse type: an integer, whose range is checked later."""
+    return integer(-(2**64))(text)
+
+
+# Types of hyperparameters; others are their own.
+PARSERS: dict[Any, Callable[[str], Any]] = {Integers: integers, bool: boolean, int: any_integer, float: number}

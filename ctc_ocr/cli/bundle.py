@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from ctc_ocr.cli.arguments import Parser, add_import, add_version
-from ctc_ocr.cli.model_options import MODEL_HELP, add_epoch
+from ctc_ocr.cli.model_options import add_model, find_model
 from ctc_ocr.cli.running import run
 from ctc_ocr.runtime.threads import set_threads
 
@@ -13,14 +13,13 @@ PROG = "ctc-ocr bundle"
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return run(PROG, _bundle, argv)
+    return run(PROG, _bundle, argv, parser)
 
 
 def parser() -> argparse.ArgumentParser:
     made = Parser(prog=PROG, description="Write one epoch of a model into one file, with all that reading needs.")
-    made.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     made.add_argument("out", type=Path, metavar="OUT.zip", help="the file to write")
-    add_epoch(made)
+    add_model(made)
     made.add_argument("--overwrite", action="store_true", help="replace OUT.zip if it exists")
     add_import(made)
     add_version(made)
@@ -33,5 +32,6 @@ def _bundle(argv: list[str]) -> None:
     # MXNet reads the number of threads when it is imported, so not above.
     from ctc_ocr.checkpoint.bundling import bundle_model
 
-    epoch = bundle_model(arguments.model, arguments.out, arguments.epoch, arguments.overwrite)
+    model, epoch = find_model(arguments)
+    bundle_model(model, arguments.out, epoch, arguments.overwrite)
     print(f"{arguments.out}: epoch {epoch}, {arguments.out.stat().st_size:,} bytes")

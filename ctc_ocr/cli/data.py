@@ -2,11 +2,14 @@
 
 import argparse
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from ctc_ocr.alphabet import Alphabet, write_lookup
 from ctc_ocr.cli import data_split
 from ctc_ocr.cli.arguments import Parser, add_hyperparameters, add_import, add_version, integer
+from ctc_ocr.cli.commands import listed, unknown
 from ctc_ocr.cli.data_options import (
     add_network,
     add_source,
@@ -32,35 +35,55 @@ from ctc_ocr.runtime.output_files import refuse_existing
 from ctc_ocr.runtime.progress import shown_progress
 
 PROG = "ctc-ocr data"
+COMMANDS = {
+    "check": "describe a source, and list every invalid sample with the reason",
+    "split": "split a source into train, validation and test parts",
+    "pack": "write a source into one RecordIO pack, for large sets",
+    "preview": "draw images as the network sees them in training",
+}
 PREPARATION = ("width", "height", "keep_ratio", "channels", "ink", "normalise")  # hyperparameters
+
+Body = Callable[[argparse.Namespace], int]
+AddArguments = Callable[[argparse.ArgumentParser], None]
 
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status: 1 from `check` if a sample is invalid."""
-    return run(PROG, _data, argv)
+    name, *others = (sys.argv[1:] if argv is None else argv) or [""]
+    if name in COMMANDS:
+        return run(f"{PROG} {name}", lambda argv: _run(name, argv), others, lambda: command_parser(name))
+    if name in ("-h", "--help", "--version"):
+        parser().parse_args([name])
+    print(unknown(PROG, name, COMMANDS) if name else listed(PROG, COMMANDS), file=sys.stderr)
+    return 2
+
+
+def _run(name: str, argv: list[str]) -> int:
+    body, _ = PARTS_OF[name]
+    return body(command_parser(name).parse_args(argv))
 
 
 def parser() -> argparse.ArgumentParser:
+    """With all commands, for --help and the reference; each is parsed by a parser of its own."""
     made = Parser(prog=PROG, description="Prepare labelled images for training.")
     add_version(made)
     commands = made.add_subparsers(required=True, metavar="COMMAND")
-    for name, body, add_arguments, text in (
-        ("check", _check, _add_check, "describe a source, and list every invalid sample with the reason"),
-        ("split", data_split.split, data_split.add_arguments, "split a source into train, validation and test parts"),
-        ("pack", _pack, _add_pack, "write a source into one RecordIO pack, for large sets"),
-        ("preview", _preview, _add_preview, "draw images as the network sees them in training"),
-    ):
-        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        add_arguments(command)
-        add_import(command)
-        command.set_defaults(body=body)
+    for name, text in COMMANDS.items():
+        _fill(commands.add_parser(name, help=text), name)
     return made
 
 
-def _data(argv: list[str]) -> int:
-    arguments = parser().parse_args(argv)
-    status: int = arguments.body(arguments)
-    return status
+def command_parser(name: str) -> Parser:
+    """The parser of one of COMMANDS."""
+    return _fill(Parser(prog=f"{PROG} {name}"), name)
+
+
+def _fill(made: Parser, name: str) -> Parser:
+    _, add_arguments = PARTS_OF[name]
+    made.description = f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}."
+    add_arguments(made)
+    add_import(made)
+    return made
 
 
 def _add_check(command: argparse.ArgumentParser) -> None:
@@ -166,3 +189,12 @@ def _preview(arguments: argparse.Namespace) -> int:
         shown.image.save(temporary, format="PNG")
     print(f"Wrote {arguments.count} images to {arguments.out} (seed {settings.training.seed})")
     return 0
+
+
+# What each command does, and its arguments.
+PARTS_OF: dict[str, tuple[Body, AddArguments]] = {
+    "check": (_check, _add_check),
+    "split": (data_split.split, data_split.add_arguments),
+    "pack": (_pack, _add_pack),
+    "preview": (_preview, _add_preview),
+}

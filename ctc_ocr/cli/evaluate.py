@@ -10,8 +10,9 @@ from ctc_ocr.cli.arguments import Parser, add_device_options, add_import, add_ve
 from ctc_ocr.cli.data_options import add_source, refuse_existing, source_options
 from ctc_ocr.cli.decoding_options import add_decoding, decoder, warn_of_skipped_words
 from ctc_ocr.cli.evaluation_table import table
-from ctc_ocr.cli.model_options import MODEL_HELP, add_epoch, add_ink, warn_of_inverted
+from ctc_ocr.cli.model_options import add_ink, add_model, find_model, warn_of_inverted
 from ctc_ocr.cli.running import refuse_inputs, run
+from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import RunError
 from ctc_ocr.runtime.atomic_files import is_device, replacing
 from ctc_ocr.runtime.progress import progress_bar
@@ -25,14 +26,17 @@ PROG = "ctc-ocr evaluate"
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status: 1 if a sample is invalid."""
-    return run(PROG, _evaluate, argv)
+    return run(PROG, _evaluate, argv, parser)
 
 
 def parser() -> argparse.ArgumentParser:
-    made = Parser(prog=PROG, description="Measure how well a model reads labelled images.")
-    made.add_argument("model", metavar="MODEL", help=MODEL_HELP)
+    made = Parser(
+        prog=PROG,
+        usage="%(prog)s [--model MODEL] SOURCE ... [options]",
+        description="Measure how well a model reads labelled images.",
+    )
     add_source(made, several=True)
-    add_epoch(made)
+    add_model(made)
     made.add_argument("--json", action="store_true", help="print all figures as JSON instead of the table")
     made.add_argument("--report", type=Path, metavar="FILE.json", help="write all figures into this file too")
     made.add_argument(
@@ -51,11 +55,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _evaluate(argv: list[str]) -> int:
-    arguments = parser().parse_args(argv)
+    arguments = _parse(argv)
     if arguments.report:
         _check_report(arguments)
+    how = decoder(arguments)
     set_threads(arguments.cpu)
-    evaluation = _evaluation(arguments)
+    evaluation = _evaluation(arguments, how)
     for error in evaluation.invalid:
         print(f"{PROG}: invalid sample: {error}", file=sys.stderr)
     if evaluation.num_invalid > len(evaluation.invalid):
@@ -69,6 +74,14 @@ def _evaluate(argv: list[str]) -> int:
     if arguments.report:
         _write(arguments.report, f"{text}\n")
     return 1 if evaluation.num_invalid else 0
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    made = parser()
+    arguments = made.parse_intermixed_args(argv)  # a flag may stand between two sources
+    if arguments.model is made.get_default("model") and len(arguments.source) > 1:
+        arguments.model, *arguments.source = arguments.source  # MODEL SOURCE, as in version 0.2
+    return arguments
 
 
 def _warn_of_known(evaluation: "Evaluation") -> None:
@@ -91,14 +104,14 @@ def _check_report(arguments: argparse.Namespace) -> None:
         refuse_existing([arguments.report], overwrite=True)
 
 
-def _evaluation(arguments: argparse.Namespace) -> "Evaluation":
+def _evaluation(arguments: argparse.Namespace, how: Decoder) -> "Evaluation":
     # MXNet reads the number of threads when it is imported, so not above.
     from ctc_ocr.inference.evaluate import evaluate
     from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor
     from ctc_ocr.runtime.devices import contexts
 
     batch_size, context = arguments.batch_size or BATCH_SIZE, contexts(arguments.gpu)[0]
-    predictor = Predictor(arguments.model, arguments.epoch, batch_size, context, decoder(arguments), arguments.ink)
+    predictor = Predictor(*find_model(arguments), batch_size, context, how, arguments.ink)
     warn_of_skipped_words(predictor.decoder, arguments, PROG)
     with progress_bar(0) as bar:
 

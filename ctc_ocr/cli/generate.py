@@ -6,8 +6,17 @@ from pathlib import Path
 
 import cv2
 
-from ctc_ocr.cli.arguments import Parser, add_hyperparameters, add_import, add_version, integer
+from ctc_ocr.cli.arguments import (
+    MAX_PROCESSES,
+    Parser,
+    add_hyperparameters,
+    add_import,
+    add_version,
+    any_integer,
+    integer,
+)
 from ctc_ocr.cli.running import run
+from ctc_ocr.config.registries import RENDERERS
 from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.captcha_files import FORMATS, CaptchaWriter
 from ctc_ocr.datasets.labels_csv import LABELS_FILE
@@ -20,14 +29,14 @@ DATA_OPTIONS = ("alphabet", "min_length", "max_length", "draw_width", "draw_heig
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return run(PROG, _generate, argv)
+    return run(PROG, _generate, argv, parser)
 
 
 def _generate(argv: list[str]) -> int:
     arguments = _parse(argv)
     data = Data(**{name: getattr(arguments, name) for name in DATA_OPTIONS})
     seed = secrets.randbits(32) if arguments.seed is None else arguments.seed
-    writer = CaptchaWriter.create(data, seed, arguments.font)
+    writer = CaptchaWriter.create(data, seed, arguments.font, arguments.renderer)
     cv2.setNumThreads(1)
     if arguments.count is None:
         _write_one(writer, Path(arguments.output), arguments.num)
@@ -51,12 +60,19 @@ def parser() -> argparse.ArgumentParser:
     many.add_argument("--count", type=integer(1), metavar="N", help="number of captchas")
     many.add_argument("--output_dir", metavar="DIR", help="folder for the images and labels.csv; created if missing")
     many.add_argument("--format", choices=FORMATS, help="file format (default: png)")
-    many.add_argument("--num_proc", type=integer(1), metavar="N", help="number of image processes (default: 1)")
+    many.add_argument(
+        "--num_proc", type=integer(1, MAX_PROCESSES), metavar="N", help="number of image processes (default: 1)"
+    )
     many.add_argument("--overwrite", action="store_true", help="replace what an earlier run wrote to DIR")
     images = made.add_argument_group("texts and images")
     add_hyperparameters(images, DATA_OPTIONS)
     images.add_argument(
-        "--seed", type=int, help="the same seed gives the same images (default: a new one, which is printed)"
+        "--renderer", choices=RENDERERS.names(), default="captcha",
+        help="what draws the images: the captcha package, the fast renderer of its distribution, or one of your own "
+        "(default: captcha)",
+    )  # fmt: skip
+    images.add_argument(
+        "--seed", type=any_integer, help="the same seed gives the same images (default: a new one, which is printed)"
     )
     add_import(made)
     add_version(made)
@@ -75,7 +91,7 @@ def _check_mode(parser: argparse.ArgumentParser, arguments: argparse.Namespace) 
     if arguments.count is None:
         given = [f"--{name}" for name, value in many.items() if value]
         if given:
-            parser.error(f"{', '.join(given)} needs --count N --output_dir DIR")
+            parser.error(f"{', '.join(given)} needs --count N{'' if arguments.output_dir else ' --output_dir DIR'}")
         if arguments.output is None:
             parser.error("expected FONT and OUTPUT, or --count N --output_dir DIR")
         if Path(arguments.output).suffix.lower().lstrip(".") not in FORMATS:
@@ -92,7 +108,7 @@ def _check_text(parser: argparse.ArgumentParser, text: str | None, alphabet: str
     if text == "":
         parser.error("--num: the text is empty")
     if unknown:
-        parser.error(f"--num: {', '.join(map(repr, unknown))} not in the alphabet {alphabet!r}: see --alphabet")
+        parser.error(f"--num: {', '.join(map(repr, unknown))} not in the alphabet {alphabet!r}: set it with --alphabet")
 
 
 def _write_one(writer: CaptchaWriter, path: Path, text: str | None) -> None:

@@ -19,7 +19,7 @@ from ctc_ocr.cli.data_options import (
 )
 from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder, warn_of_skipped_words
 from ctc_ocr.cli.infer_outputs import Results, print_single, printer, writer
-from ctc_ocr.cli.model_options import MODEL_HELP, add_epoch, add_ink, warn_of_inverted
+from ctc_ocr.cli.model_options import add_ink, add_model, find_model, warn_of_inverted
 from ctc_ocr.cli.running import refuse_inputs, run
 from ctc_ocr.cli.shown_predictions import REJECTED_TEXT, is_rejected
 from ctc_ocr.datasets.image_labels import ImageLabels, read_image_labels
@@ -37,7 +37,7 @@ DIGITS = frozenset("0123456789")
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status: 1 if an image or a row could not be read."""
-    return run(PROG, _infer, argv)
+    return run(PROG, _infer, argv, parser)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -47,14 +47,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--out", type=Path, metavar="OUT", help="write the predictions into this CSV file")
     made.add_argument("--txt", action="store_true", help="write each text into a .txt file beside its image")
     made.add_argument("--overwrite", action="store_true", help="replace OUT and .txt files that exist")
-    made.add_argument(
-        "--model",
-        metavar="MODEL",
-        default="ocr",
-        help=f"{MODEL_HELP} (default: ocr)",
-    )
+    add_model(made)
     made.add_argument("--prefix", dest="model", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    add_epoch(made)
     made.add_argument("--labels", metavar="SOURCE", help="labelled images, any source: print each label too")
     made.add_argument("--json", action="store_true", help="one JSON object per line: image, text, confidence")
     made.add_argument(
@@ -80,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _infer(argv: list[str]) -> int:
     arguments = parser().parse_args(argv)
+    how = decoder(arguments)  # flags that contradict each other are told before files are opened
     images = _images(arguments)
     labels = _labels(arguments, images) if arguments.labels else None
     set_threads(arguments.cpu)
@@ -90,12 +85,7 @@ def _infer(argv: list[str]) -> int:
     from ctc_ocr.runtime.devices import contexts
 
     batch_size, context = arguments.batch_size or BATCH_SIZE, contexts(arguments.gpu)[0]
-    try:
-        predictor = Predictor(arguments.model, arguments.epoch, batch_size, context, decoder(arguments), arguments.ink)
-    except InputError as error:
-        if error.where != arguments.model:
-            raise
-        raise InputError(error.reason, f"--model {arguments.model}") from None
+    predictor = Predictor(*find_model(arguments), batch_size, context, how, arguments.ink)
     warn_of_skipped_words(predictor.decoder, arguments, PROG)
     ink = InkCheck(predictor.hyperparameters.data.ink)
     # Confidences that are not shown are not computed: they take longer than the rest.

@@ -38,7 +38,7 @@ EXTRAS = {
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status: 2 if MXNet cannot be used."""
-    return run(PROG, _info, argv)
+    return run(PROG, _info, argv, parser)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -3,8 +3,10 @@
 import importlib
 import sys
 
+from ctc_ocr.cli.commands import listed, unknown
 from ctc_ocr.version import __version__
 
+PROG = "ctc-ocr"
 COMMANDS = {
     "train": "train a network on generated captchas or on labelled images",
     "infer": "read images with a model",
@@ -27,13 +29,8 @@ def main(argv: list[str] | None = None) -> int:
     if name == "--version":
         print(f"ctc_ocr {__version__}")
         return 0
-    asked = name in ("-h", "--help")
-    print(_usage(), file=sys.stdout if asked else sys.stderr)
-    if name and not asked:
-        print(f"ctc-ocr: error: no command {name!r}; expected one of {', '.join(COMMANDS)}", file=sys.stderr)
-    return 0 if asked else 2
-
-
-def _usage() -> str:
-    lines = [f"  {name:<10}{text}" for name, text in COMMANDS.items()]
-    return "\n".join(["usage: ctc-ocr COMMAND [--help] ...", "", *lines])
+    if name in ("-h", "--help"):
+        print(listed(PROG, COMMANDS))
+        return 0
+    print(unknown(PROG, name, COMMANDS) if name else listed(PROG, COMMANDS), file=sys.stderr)
+    return 2

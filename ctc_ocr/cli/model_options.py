@@ -3,13 +3,23 @@
 import argparse
 import sys
 
+from ctc_ocr.checkpoint import bundle
 from ctc_ocr.checkpoint.run_files import BEST, DEFAULT_EPOCH, NEWEST, Epoch
+from ctc_ocr.errors import InputError
 
 MODEL_HELP = "prefix of the model's files, one of its .params, a bundle, or a folder with one model"
+DEFAULT_MODEL = "ocr"
 EPOCH_NAMES: tuple[Epoch, ...] = (BEST, NEWEST)
 
 
-def add_epoch(parser: argparse.ArgumentParser) -> None:
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """--model and --epoch."""
+    parser.add_argument(
+        "--model",
+        metavar="MODEL",
+        default=DEFAULT_MODEL,
+        help=f"{MODEL_HELP} (default: {DEFAULT_MODEL})",
+    )
     parser.add_argument(
         "--epoch",
         type=_epoch,
@@ -25,6 +35,15 @@ def add_ink(parser: argparse.ArgumentParser) -> None:
         choices=("dark", "light", "auto"),
         help="dark or light ink in the images, or auto: decided per image (default: the model's)",
     )
+
+
+def find_model(arguments: argparse.Namespace) -> tuple[str, int]:
+    """(prefix, epoch) of --model and --epoch. Raises InputError that names --model if there is no such model."""
+    try:
+        stored = bundle.find_model(arguments.model, arguments.epoch)
+    except InputError as error:
+        raise error.within("--model") from None
+    return stored.prefix, stored.epoch
 
 
 def _epoch(text: str) -> Epoch:

@@ -1,10 +1,12 @@
 """How every command starts and ends: its arguments, its errors, its log."""
 
+import argparse
 import codecs
 import errno
 import io
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -18,23 +20,32 @@ BROKEN_PIPE = 141  # 128 + SIGPIPE
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 ENCODE_ERRORS = "ctc_ocr.encode_errors"  # an error handler of codecs
 IMPORT = "--import"
+FIELD = re.compile(r"(?:hyperparameters: )?(?:(?:data|network|training|augmentation)\.)?(?P<name>\w+)(?=$|:| )")
 
 
-def run(prog: str, body: Callable[[list[str]], int | None], argv: list[str] | None) -> int:
+def run(
+    prog: str,
+    body: Callable[[list[str]], int | None],
+    argv: list[str] | None,
+    make_parser: Callable[[], argparse.ArgumentParser] | None = None,
+) -> int:
     """Run a command's body on argv (None: the process's own) and return the exit status.
 
     A UserError or an OSError becomes one message on stderr, Ctrl-C one line; a closed pipe at stdout ends the command
-    silently. The exit of argparse (status 2, or 0 after --help) passes through as SystemExit.
+    silently. With `make_parser`, an error about a field names its flag. The exit of argparse (status 2, or 0 after
+    --help) passes through as SystemExit.
     """
     tolerate_any_text()
+    arguments = with_underscores(sys.argv[1:] if argv is None else argv)
     try:
-        arguments = with_underscores(sys.argv[1:] if argv is None else argv)
         import_named_modules(arguments)
         status = body(arguments) or 0
         if sys.stdout is not None:  # as after `>&-`
             sys.stdout.flush()
         return status
     except UserError as error:
+        if make_parser:
+            error = type(error)(error.reason, _as_flag(error.where, make_parser(), arguments))
         print(f"{prog}: error: {error}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
@@ -84,6 +95,19 @@ def _import(module: str) -> None:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{Path(frame.filename).name}, line {frame.lineno}"
         raise InputError(f"{type(error).__name__}: {error} ({place})", f"{IMPORT} {module}") from None
+
+
+def _as_flag(where: str, parser: argparse.ArgumentParser, argv: list[str]) -> str:
+    """A place that begins with a field, as in `max_invalid` or `hyperparameters: data.width`, with its flag instead.
+
+    What was typed on the command line, such as a path, is not taken for a field.
+    """
+    match = FIELD.match(where)
+    if not match or match["name"] in argv:
+        return where
+    flags = {each.dest: each.option_strings[0] for each in reversed(parser._actions) if each.option_strings}
+    name = flags.get(match["name"])
+    return name + where[match.end() :] if name else where
 
 
 def _explain(error: OSError) -> UserError:

@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 from ctc_ocr.cli.arguments import (
+    MAX_PROCESSES,
     MAX_THREADS,
     Parser,
     add_hyperparameters,
@@ -37,14 +38,13 @@ OF_CAPTCHAS = ("min_length", "max_length", "renderer", "draw_width", "draw_heigh
 OF_LABELLED = (
     "validation", "validation_fraction", "lookup", "max_units", "only_alphabet", "max_invalid", *LABEL_OPTIONS
 )  # fmt: skip
-MAX_PROCESSES = 1024
 
 log = logging.getLogger(__name__)
 
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return run(PROG, _train, argv)
+    return run(PROG, _train, argv, parser)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -164,7 +164,6 @@ def _session(arguments: argparse.Namespace) -> TrainingSession:
 
 def _data(arguments: argparse.Namespace) -> Captchas | LabelledImages:
     if arguments.data is None:
-        log.info("No --data: training on generated captchas")
         return Captchas(arguments.font)
     return LabelledImages(
         source=arguments.data,

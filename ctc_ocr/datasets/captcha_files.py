@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import pad_labels
 from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.registries import RENDERERS
+from ctc_ocr.config.renderers import BatchRenderer
 from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.labels_csv import LABELS_FILE, write_labels
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.generation.pool import Arrays, ArraySpec, BatchPool
 from ctc_ocr.generation.seeds import FILES, sample_generator
-from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
+from ctc_ocr.rendering.factory import KINDS as BUILT_IN
 from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
 from ctc_ocr.rendering.text import random_text
 from ctc_ocr.runtime.progress import Progress
@@ -33,6 +35,20 @@ class TextRenderer(Protocol):
 
 
 @dataclass(frozen=True)
+class OneByOne:
+    """Images as a network would read them in training: of a renderer of batches, which may have nothing else."""
+
+    renderer: BatchRenderer
+    data: Data
+
+    def render(self, text: str, generator: np.random.Generator) -> NDArray[np.uint8]:
+        """One image, (height, width) uint8; takes one seed from the generator."""
+        image = np.empty((1, self.data.height, self.data.width), np.uint8)
+        self.renderer.render_batch([text], generator.integers(0, 2**64, size=1, dtype=np.uint64), image)
+        return np.asarray(image[0], np.uint8)
+
+
+@dataclass(frozen=True)
 class CaptchaWriter:
     """Writes captchas; captcha `index` depends on the writer's fields and on the index alone."""
 
@@ -41,14 +57,20 @@ class CaptchaWriter:
     seed: int
 
     @classmethod
-    def create(cls, data: Data, seed: int, font: str | Path | None = None) -> "CaptchaWriter":
-        """A writer with the captcha library's renderer. `font`: a file or a folder of fonts (None: the captcha
-        package's font). Raises InputError for values or fonts that cannot be used."""
+    def create(
+        cls, data: Data, seed: int, font: str | Path | None = None, renderer: str = "captcha"
+    ) -> "CaptchaWriter":
+        """A writer of captchas of `data.width` and `data.height`. `font`: a file or a folder of fonts (None: the
+        captcha package's font). `renderer`: "captcha" for the captcha library's, "fast", or a registered one's name.
+
+        Raises InputError for values, names or fonts that cannot be used."""
         Hyperparameters(data=data)  # checks the values
         fonts = find_fonts(font)
+        made = RENDERERS.get(renderer)(fonts, data)
+        if renderer not in BUILT_IN:
+            return cls(OneByOne(made, data), data, seed)
         check_glyphs(fonts, data.alphabet)
-        sizes = (data.draw_width, data.draw_height, data.width, data.height)
-        return cls(CaptchaLibraryRenderer(fonts, *sizes), data, seed)
+        return cls(made, data, seed)
 
     def write(self, path: str | Path, text: str | None = None, index: int = 0) -> str:
         """Write an image file and return its text, which is random if none is given. Raises InputError for a name that

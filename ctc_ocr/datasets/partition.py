@@ -60,7 +60,7 @@ def partition(groups: Sequence[Indices], counts: Sequence[int], generator: np.ra
         parts[part] += group
         missing[part] -= len(group)
     if sum(counts) < total and missing.any():
-        raise InputError("duplicates stay together, so these counts cannot be met: use smaller ones", "--counts")
+        raise InputError("duplicates stay together, so these counts cannot be met: use smaller ones", "counts")
     return [sorted(part) for part in parts]
 
 

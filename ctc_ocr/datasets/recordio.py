@@ -18,6 +18,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
+from ctc_ocr.errors import InputError
+from ctc_ocr.images.limits import MAX_FILE_BYTES
+from ctc_ocr.runtime.input_files import MIB
+from ctc_ocr.runtime.text_files import read_text
+
+MAX_RECORD_BYTES = MAX_FILE_BYTES + MIB  # an image file, its header and labels
+MAX_LABELS = 100_000  # of one image
 MAGIC = struct.pack("<I", 0xCED7230A)
 WHOLE, FIRST, MIDDLE, LAST = range(4)
 LENGTH_BITS = 29
@@ -60,10 +67,13 @@ def _part(buffer: Buffer, offset: int) -> tuple[int, int, int]:
 
 
 def read_record(buffer: Buffer, offset: int) -> bytes:
-    """The record at an offset. Raises ValueError if it is incomplete."""
-    pieces = []
+    """The record at an offset. Raises ValueError if it is incomplete, or longer than MAX_RECORD_BYTES."""
+    pieces, size = [], 0
     while True:
         kind, start, end = _part(buffer, offset)
+        size += end - start
+        if size > MAX_RECORD_BYTES:
+            raise ValueError(f"damaged pack: a record of more than {MAX_RECORD_BYTES} bytes at byte {offset}")
         pieces.append(buffer[start:end])
         if kind in (WHOLE, LAST):
             return MAGIC.join(pieces)
@@ -92,6 +102,8 @@ def _labels(buffer: Buffer, start: int, end: int) -> tuple[tuple[float, ...], in
         raise ValueError("damaged pack: a record without a header")
     count, single, _, _ = HEADER.unpack_from(buffer, start)
     after = start + HEADER.size + 4 * count
+    if count > MAX_LABELS:
+        raise ValueError(f"damaged pack: a record with {count} labels; the maximum is {MAX_LABELS}")
     if after > end:
         raise ValueError("damaged pack: a record that is shorter than its labels")
     if count == 0:
@@ -104,9 +116,13 @@ def index_path(rec: str | Path) -> Path:
 
 
 def read_index(rec: str | Path) -> dict[int, int]:
-    """{key: offset} of the .idx file beside a .rec file. Raises OSError, and ValueError for a bad line."""
+    """{key: offset} of the .idx file beside a .rec file. Raises ValueError if it cannot be read, and for a bad line."""
     offsets = {}
-    for number, line in enumerate(index_path(rec).read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        text = read_text(index_path(rec))
+    except InputError as error:
+        raise ValueError(error.reason) from None
+    for number, line in enumerate(text.splitlines(), start=1):
         try:
             key, offset = line.split("\t")
             offsets[int(key)] = int(offset)

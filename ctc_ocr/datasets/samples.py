@@ -1,7 +1,6 @@
 """What every source gives: labelled images, and problems in place of rows that give none."""
 
 import os
-import stat
 import unicodedata
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from pathlib import Path
 
 from ctc_ocr.datasets import recordio
 from ctc_ocr.errors import InputError
+from ctc_ocr.images.limits import MAX_FILE_BYTES
+from ctc_ocr.runtime.input_files import read_bytes
 
 
 @dataclass(frozen=True)
@@ -50,20 +51,14 @@ class Sample:
         """The encoded image. Raises InputError with `place`."""
         try:
             if self.record is None:
-                return _read_file(Path(self.image))
+                return read_bytes(self.image, MAX_FILE_BYTES, pipes=False)
             return recordio.unpack(recordio.read_key(self.image, self.record))[1]
+        except InputError as error:
+            raise InputError(error.reason, self.place) from None
         except OSError as error:
             raise InputError(error.strerror or str(error), self.place) from None
-        except ValueError as error:  # a NUL in the path, or a damaged pack
+        except ValueError as error:  # a damaged pack
             raise InputError(str(error), self.place) from None
-
-
-def _read_file(path: Path) -> bytes:
-    """Raises OSError, and ValueError for a device or a pipe, which could block forever."""
-    mode = path.stat().st_mode
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise ValueError("a device or a pipe; expected a file")
-    return path.read_bytes()
 
 
 @dataclass(frozen=True)

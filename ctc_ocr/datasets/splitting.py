@@ -42,7 +42,7 @@ class SplitOptions:
     def __post_init__(self) -> None:
         fractions = self.fractions
         if len(fractions) != len(PARTS) or not all(each >= 0 for each in fractions) or abs(sum(fractions) - 1) > 1e-6:
-            raise InputError(f"expected {len(PARTS)} fractions with the sum 1, got {fractions}", "--fractions")
+            raise InputError(f"expected {len(PARTS)} fractions with the sum 1, got {fractions}", "fractions")
         if self.named_groups and self.group is None:
             raise InputError("--validation_groups and --test_groups need --group, which defines the groups")
         if both := sorted(set(self.validation_groups) & set(self.test_groups)):
@@ -50,9 +50,9 @@ class SplitOptions:
         if self.counts is None:
             return
         if self.group is not None:
-            raise InputError("groups stay together, so counts cannot be met: use --fractions", "--counts")
+            raise InputError("groups stay together, so counts cannot be met: use --fractions", "counts")
         if len(self.counts) != len(PARTS) or min(self.counts) < 0:
-            raise InputError(f"expected {len(PARTS)} numbers, for {', '.join(PARTS)}", "--counts")
+            raise InputError(f"expected {len(PARTS)} numbers, for {', '.join(PARTS)}", "counts")
 
     @property
     def named_groups(self) -> dict[str, int]:
@@ -133,13 +133,13 @@ def _groups(result: CheckResult, pattern: str) -> list[str]:
     try:
         find = finder(pattern, "group")
     except InputError as error:
-        raise error.within("--group") from None
+        raise error.within("group") from None
     groups = []
     for each in result.samples:
         path = Path(each.sample.image)
         group = find(path.as_posix() if "/" in pattern else path.name)
         if group is None:
-            raise InputError(f"does not match the name of {path}", f"--group {pattern!r}")
+            raise InputError(f"does not match the name of {path}", f"group {pattern!r}")
         groups.append(group)
     return groups
 
@@ -153,7 +153,7 @@ def split_indices(
         return _with_named_groups(digests, options, groups, generator)
     counts = options.counts or counts_of_fractions(options.fractions, len(digests))
     if sum(counts) > len(digests):
-        raise InputError(f"{sum(counts)} in total, but there are {len(digests)} valid samples", "--counts")
+        raise InputError(f"{sum(counts)} in total, but there are {len(digests)} valid samples", "counts")
     return partition(clusters(digests, *([groups] if groups else [])), counts, generator)
 
 
@@ -171,7 +171,7 @@ def _with_named_groups(
     taken = set(named.values())
     fractions = [0.0 if part in taken else fraction for part, fraction in enumerate(options.fractions)]
     if not sum(fractions):
-        raise InputError("nothing is left for the groups that are not named", "--fractions")
+        raise InputError("nothing is left for the groups that are not named", "fractions")
     clustered = [[rest[each] for each in cluster] for cluster in clusters([digests[index] for index in rest])]
     others = partition(clustered, counts_of_fractions(fractions, len(rest)), generator)
     return [sorted(part + more) for part, more in zip(parts, others, strict=True)]

@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ctc_ocr.errors import InputError
+from ctc_ocr.images.limits import MAX_FILE_BYTES, MAX_PIXELS, check_costs
 from ctc_ocr.images.pixels import Pixels
-from ctc_ocr.runtime.text_files import read_bytes
+from ctc_ocr.runtime.input_files import read_bytes, too_large
 
 FORMATS = {
     "BMP": (".bmp",),
@@ -26,7 +27,6 @@ FORMATS = {
     "WEBP": (".webp",),
 }
 SUFFIXES = tuple(suffix for suffixes in FORMATS.values() for suffix in suffixes)
-MAX_PIXELS = 50_000_000
 PREFIX_BYTES = 16  # by which Pillow's plugins recognise their format
 # Modules that warn of damaged metadata (EXIF and TIFF tags, animation chunks), which says nothing about the pixels.
 METADATA_MODULES = re.compile(r"PIL\.(Jpeg|Png|Tiff)ImagePlugin")
@@ -40,7 +40,7 @@ def read_image(source: str | os.PathLike[str] | Encoded, name: str | None = None
 
     Colours are weighted as in ITU-R BT.601, alpha lies on white paper, 16-bit grey is scaled to 8. Raises InputError
     with `name` (default: the path) as its place if the file is missing or empty, of another format, truncated, or
-    larger than MAX_PIXELS.
+    beyond the limits of `ctc_ocr.images.limits`: a file of any size takes no more memory than those allow.
     """
     if isinstance(source, Encoded):
         name, encoded = name or "image", bytes(source)
@@ -51,15 +51,15 @@ def read_image(source: str | os.PathLike[str] | Encoded, name: str | None = None
         return _decode(encoded, channels)
     except InputError as error:
         raise error.within(name) from None
-    except Image.DecompressionBombError as error:  # from plugins that check the size themselves
-        raise InputError(f"too large: {error}", name) from None
+    except Image.DecompressionBombError:  # from plugins that check the size themselves
+        raise InputError(f"too large; the maximum is {MAX_PIXELS} pixels", name) from None
     except Exception as error:  # Pillow's decoders raise nearly anything on broken files
         raise InputError(f"broken image: {error}", name) from None
 
 
 def _read_file(path: str | os.PathLike[str], name: str) -> bytes:
     try:
-        return read_bytes(Path(path))
+        return read_bytes(Path(path), MAX_FILE_BYTES)
     except InputError as error:
         raise InputError(error.reason, name) from None
 
@@ -67,10 +67,11 @@ def _read_file(path: str | os.PathLike[str], name: str) -> bytes:
 def _decode(encoded: bytes, channels: int) -> Pixels:
     if not encoded:
         raise InputError("the file is empty")
+    if len(encoded) > MAX_FILE_BYTES:
+        raise InputError(too_large(len(encoded), MAX_FILE_BYTES))
     _ignore_metadata_warnings()
     image = _open(encoded)
-    if image.width * image.height > MAX_PIXELS:
-        raise InputError(f"too large: {image.width} x {image.height} pixels; the maximum is {MAX_PIXELS} pixels")
+    check_costs(image, encoded)
     image.load()
     return _to_pixels(ImageOps.exif_transpose(image), channels)
 
@@ -116,6 +117,7 @@ def _to_pixels(image: Image.Image, channels: int) -> Pixels:
         coloured = image.convert("RGBA")
         paper = Image.new("RGBA", coloured.size, "white")
         image = Image.alpha_composite(paper, coloured)
-    if image.mode not in ("1", "L"):
+    if image.mode not in ("1", "L", "RGB"):
         image = image.convert("RGB")
-    return np.array(image.convert("L" if channels == 1 else "RGB"))
+    mode = "L" if channels == 1 else "RGB"
+    return np.array(image if image.mode == mode else image.convert(mode))

@@ -8,8 +8,10 @@ from fontTools.ttLib import TTFont
 from PIL import ImageFont
 
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.input_files import MIB, check_size
 
 SUFFIXES = (".ttf", ".otf")
+MAX_FONT_BYTES = 256 * MIB  # a font of all Chinese characters has some tens
 
 
 def find_fonts(path: str | Path | None) -> tuple[str, ...]:
@@ -34,6 +36,7 @@ def find_fonts(path: str | Path | None) -> tuple[str, ...]:
 
 
 def _check_font(path: Path) -> None:
+    check_size(path, MAX_FONT_BYTES)  # FreeType reads the whole file
     try:
         ImageFont.truetype(str(path), 10).getmask("0")
     except (OSError, ValueError) as error:

@@ -5,21 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.input_files import MAX_JSON_BYTES, MAX_TEXT_BYTES
+from ctc_ocr.runtime.input_files import read_bytes as read_bytes
 
 
-def read_bytes(path: str | Path) -> bytes:
-    """The file's bytes. Raises InputError that names the file."""
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(error.strerror or str(error), path) from None
-    except ValueError as error:  # a path that no system call accepts, with a NUL in it
-        raise InputError(str(error), path) from None
-
-
-def read_text(path: str | Path) -> str:
+def read_text(path: str | Path, max_bytes: int = MAX_TEXT_BYTES) -> str:
     """The text of a UTF-8 file; a byte order mark is skipped. Raises InputError that names the file."""
-    return parse_text(read_bytes(path), path)
+    return parse_text(read_bytes(path, max_bytes), path)
 
 
 def parse_text(content: bytes, where: str | Path) -> str:
@@ -32,7 +24,7 @@ def parse_text(content: bytes, where: str | Path) -> str:
 
 def read_json(path: str | Path) -> Any:
     """The value of a JSON file in UTF-8. Raises InputError that names the file."""
-    return parse_json(read_bytes(path), path)
+    return parse_json(read_bytes(path, MAX_JSON_BYTES), path)
 
 
 def parse_json(content: bytes, where: str | Path) -> Any:

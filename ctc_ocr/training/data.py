@@ -75,6 +75,7 @@ def _generated(settings: Hyperparameters, captchas: Captchas) -> TrainingData:
     _refuse_settings_of_labelled_images(settings)
     settings.check_generated()
     train, validation = _renderers(settings, captchas)
+    log.info("No labelled images: training on generated captchas")
     return TrainingData(
         alphabet=Alphabet(tuple(data.alphabet)),
         train=GeneratedSource(train, data, training.batch_size, training.seed, TRAIN),
@@ -176,17 +177,15 @@ def _checked(settings: Hyperparameters, data: LabelledImages, sources: Sequence[
     checked.require_valid(source)
     if checked.invalid_fraction > data.max_invalid:
         raise RunError(
-            f"{checked.invalid_fraction:.1%} of its samples are invalid, more than the accepted "
-            f"{data.max_invalid:.1%} (--max_invalid)",
-            source,
+            f"{source}: {checked.invalid_fraction:.1%} of its samples are invalid, more than the accepted "
+            f"{data.max_invalid:.1%}",
+            "max_invalid",
         )
     return checked
 
 
 def _split(checked: CheckResult, fraction: float, before: KnownImages | None) -> tuple[CheckResult, CheckResult]:
     """Training and validation part."""
-    if not 0 < fraction < 1:
-        raise InputError(f"{fraction:g}: expected a number between 0 and 1, both excluded", "--validation_fraction")
     if len(set(checked.digests)) < 2:
         raise RunError("too few images to hold out any for validation: expected at least two that differ")
     parts = split_held_out(checked.digests, fraction, *([before.part] if before else []))

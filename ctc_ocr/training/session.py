@@ -115,7 +115,7 @@ class TrainingSession:
             raise InputError(f"{batch_size} cannot be divided by {gpus} GPUs", "batch_size")
         if self.options.resume and (self.options.init_from or self.options.overwrite):
             other = "init_from" if self.options.init_from else "overwrite"
-            raise InputError("has no effect with --resume, which continues a run with its own weights", f"--{other}")
+            raise InputError("has no effect on a run that is resumed: it has its own weights", other)
 
     def run(self) -> TrainingResult:
         """Train; see `train`."""
@@ -179,7 +179,10 @@ class TrainingSession:
             return None
         from ctc_ocr.checkpoint.model_files import load_stored
 
-        return load_stored(find_model(self.options.init_from))
+        try:
+            return load_stored(find_model(self.options.init_from))
+        except InputError as error:
+            raise error.within("init_from") from None
 
     def _images_before(self) -> KnownImages | None:
         """Those of the run that is resumed or, for a new run, of the model that it starts from."""
@@ -282,9 +285,9 @@ def usable_prefix(prefix: str) -> Iterator[None]:
     """
     if not prefix or prefix.endswith("/") or Path(prefix).is_dir():
         hint = f"it is a folder; {prefix.rstrip('/')}/ocr would be in it; " if prefix else ""
-        raise InputError(f"{hint}expected the beginning of file names, such as models/ocr", f"--prefix {prefix!r}")
+        raise InputError(f"{hint}expected the beginning of file names, such as models/ocr", f"prefix {prefix!r}")
     if prefix != prefix.encode("utf-8", "replace").decode("utf-8"):
-        raise InputError("MXNet accepts only file names in UTF-8", f"--prefix {prefix!r}")
+        raise InputError("MXNet accepts only file names in UTF-8", f"prefix {prefix!r}")
     folder = Path(f"{prefix}-").parent
     made = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
@@ -292,7 +295,7 @@ def usable_prefix(prefix: str) -> Iterator[None]:
         with tempfile.NamedTemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise InputError(f"{folder} cannot be written to: {error.strerror}", f"--prefix {prefix}") from None
+        raise InputError(f"{folder} cannot be written to: {error.strerror}", f"prefix {prefix}") from None
     try:
         yield
     except BaseException:

@@ -38,7 +38,7 @@ class LabelledImages:
     `ctc_ocr.datasets.held_out`.
     `alphabet` None: the units of all labels. `max_units`: longest label, 0 for any. Training fails if a larger fraction
     of the samples than `max_invalid` is invalid. `only_alphabet`: skip samples with other units than the alphabet's, in
-    place of counting them as invalid.
+    place of counting them as invalid. Raises InputError for fractions that are out of range, and for no source.
     """
 
     source: str | Path | Sequence[str | Path]
@@ -54,6 +54,13 @@ class LabelledImages:
         for name in ("source", "validation"):
             if isinstance(getattr(self, name), Sequence) and not getattr(self, name):
                 raise InputError("expected at least one source, got none", name)
+        fraction = self.validation_fraction
+        if self.validation is None and not 0 < fraction < 1:
+            raise InputError(
+                f"expected a number between 0 and 1, both excluded, got {fraction:g}", "validation_fraction"
+            )
+        if not 0 <= self.max_invalid <= 1:
+            raise InputError(f"expected a number from 0 to 1, got {self.max_invalid:g}", "max_invalid")
 
     @property
     def sources(self) -> tuple[str, ...]:

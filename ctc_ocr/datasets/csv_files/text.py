@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.input_files import MAX_LINE_BYTES
 
 UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 SPREADSHEETS = {
@@ -68,8 +69,12 @@ def read_lines(path: Path, encoding: str) -> Iterator[str]:
     """
     try:
         with path.open(encoding=encoding, errors=MARK_UNDECODED) as file:
-            for number, line in enumerate(file):
+            number = 0
+            while line := file.readline(MAX_LINE_BYTES + 1):
+                if len(line) > MAX_LINE_BYTES:
+                    raise InputError(f"a row of more than {MAX_LINE_BYTES:,} characters; expected a text file", path)
                 yield (line if number else line.removeprefix("\ufeff")).removesuffix("\n")
+                number += 1
     except OSError as error:
         raise InputError(str(error.strerror), path) from None
     except UnicodeError as error:  # of an encoding that cannot go on after an error

@@ -43,7 +43,10 @@ def read_names(folder: Folder, options: SourceOptions) -> Rows:
     """
     images = folder.require_images()
     pattern = DEFAULT_PATTERN if options.pattern is None else options.pattern
-    find = finder(pattern, "label")
+    try:
+        find = finder(pattern, "label")
+    except InputError as error:
+        raise error.within("pattern") from None
     notes = list(_copies(images))
     if options.pattern is None:
         notes += _refuse_other_names(folder.path, images, [find(path.stem) or "" for path in images])

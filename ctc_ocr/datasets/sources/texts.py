@@ -6,6 +6,8 @@ from pathlib import Path
 
 from ctc_ocr.datasets.samples import Problem, Rows, Sample, characters
 from ctc_ocr.datasets.sources.folders import Folder
+from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.input_files import read_bytes
 
 TEXT_SUFFIX = ".txt"
 GT_SUFFIX = ".gt.txt"
@@ -52,22 +54,17 @@ def _read(folder: Folder, suffix: str, texts_of: TextsOf, unicode_form: str) -> 
 def _with_text(image: Path, text: Path, unicode_form: str) -> Sample | Problem:
     try:
         return Sample(str(image), characters(_read_line(text), unicode_form), str(image))
-    except FileNotFoundError:
-        return Problem(str(image), f"there is no {text.name} beside it")
+    except InputError as error:
+        return Problem.of(error) if text.exists() else Problem(str(image), f"there is no {text.name} beside it")
     except UnicodeDecodeError as error:
         return Problem(str(text), f"not UTF-8: byte {error.object[error.start]:#04x}")
-    except OSError as error:
-        return Problem(str(text), str(error.strerror))
     except ValueError as error:
         return Problem(str(text), str(error))
 
 
 def _read_line(path: Path) -> str:
     """The only line of a text file, without its end."""
-    with path.open("rb") as file:
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise ValueError(f"more than {MAX_BYTES} bytes; expected one line of text")
+    content = read_bytes(path, MAX_BYTES, pipes=False)
     lines = content.decode("utf-8-sig").replace("\r\n", "\n").rstrip("\n").split("\n")
     if len(lines) > 1:
         raise ValueError(f"{len(lines)} lines of text; expected one")
