@@ -119,12 +119,12 @@ def test_a_folder_with_one_bundle_names_it_and_a_run_comes_first(prefix, tmp_pat
 
 
 def test_commands_take_a_bundle_wherever_they_take_a_model(prefix, tmp_path, capsys, ubuntu_font):
-    assert main([str(prefix), str(tmp_path / "a.zip")]) == 0
+    assert main(["--model", str(prefix), str(tmp_path / "a.zip")]) == 0
     size = (tmp_path / "a.zip").stat().st_size
     assert capsys.readouterr().out == f"{tmp_path / 'a.zip'}: epoch 1, {size:,} bytes\n"
-    assert main([str(prefix), str(tmp_path / "a.zip")]) == 2
+    assert main(["--model", str(prefix), str(tmp_path / "a.zip")]) == 2
     assert "a.zip: exists already: replace it with --overwrite" in capsys.readouterr().err
-    assert main([str(prefix), str(tmp_path / "a.zip"), "--epoch=2", "--overwrite"]) == 0
+    assert main(["--model", str(prefix), str(tmp_path / "a.zip"), "--epoch=2", "--overwrite"]) == 0
     assert ": epoch 2, " in capsys.readouterr().out
     from ctc_ocr.cli.generate import main as generate
 

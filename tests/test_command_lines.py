@@ -58,7 +58,7 @@ MEANT = {
 
 # Errors that are about the line alone, and some that are about files.
 WRONG = {
-    "nothing": "no command 'nothing'; expected one of train, infer, generate, data, evaluate, info",
+    "nothing": "no command 'nothing'; expected one of train, infer, generate, data, evaluate, bundle, info",
     "train --num_epoch many": "--num_epoch: expected an integer, got 'many'",
     "train --num_epoch 0": "--num_epoch: 0 is less than 1",
     "train --learning_rate fast": "--learning_rate: expected a number, got 'fast'",
@@ -85,7 +85,7 @@ WRONG = {
     "evaluate images": "--model: ocr: no model under this prefix: expected ocr-0001.params or a later epoch",
     "evaluate nothing images": "--model: nothing: no model under this prefix: expected nothing-0001.params",
     "evaluate --model nothing images": "--model: nothing: no model under this prefix: expected nothing-0001.params",
-    "evaluate --model a b images": "--model a and b: expected one SOURCE beside --model",
+    "evaluate --model a b images": "--model: a: no model under this prefix",
     "evaluate --min_confidence 2 images": "--min_confidence: expected a number from 0 to 1, got '2'",
     "generate": "expected FONT and OUTPUT, or --count N --output_dir DIR",
     "generate --output_dir d": "--output_dir needs --count N; see",
@@ -97,7 +97,9 @@ WRONG = {
     "data --json": "no command '--json'; expected one of check, split, pack, preview",
     "data check": "the following arguments are required: SOURCE",
     "data check nothing": "nothing: No such file or directory",
-    "data check images more": "unrecognized arguments: more",
+    "data check images more": "more: No such file or directory",
+    "data split images out more": "unrecognized arguments: more",
+    "bundle": "the following arguments are required: OUT.zip",
     "data check images --max_units -1": "--max_units: -1 is less than 0",
     "data split images out --counts 1,2": "--counts: expected 3 numbers, for train, validation, test",
     "data split images out --group ^x(.)": "--group '^x(.)': does not match the name of",
@@ -200,7 +202,7 @@ def test_old_and_new_form_of_evaluate_are_parsed_alike() -> None:
 
     for line in ("models/x images", "--model models/x images", "models/x --epoch 3 images", "images --model=models/x"):
         arguments = _parse(line.split())
-        assert (arguments.model, arguments.source) == ("models/x", "images")
+        assert (arguments.model, arguments.source) == ("models/x", ["images"])
     assert _parse(["images"]).model == "ocr"
 
 
