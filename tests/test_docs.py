@@ -87,7 +87,15 @@ def test_links_within_the_site_lead_somewhere(site: Path, pages: dict[Path, Html
 def test_every_flag_that_help_shows_is_on_the_page_of_the_command_line(site: Path) -> None:
     page = (site / "reference" / "cli.html").read_text(encoding="utf-8")
     sections = dict(re.findall(r'<h2 id="[^"]*">(ctc-ocr [\w ]+)<.*?</h2>(.*?)(?=<h2 |</article>)', page, re.DOTALL))
-    commands = ["train", "infer", "generate", "evaluate", "info", *(f"data {each}" for each in subcommands("data"))]
+    commands = [
+        "train",
+        "infer",
+        "generate",
+        "evaluate",
+        "bundle",
+        "info",
+        *(f"data {each}" for each in subcommands("data")),
+    ]
     assert set(sections) == {f"ctc-ocr {command}" for command in commands}
     for command in commands:
         shown = set(re.findall(r"^ +(?:-\w(?: [A-Z]\w*)?, )?(--\w+)", help_of(command), re.MULTILINE))
