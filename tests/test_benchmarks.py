@@ -24,6 +24,7 @@ from benchmarks import (
     reading,
     rendering,
     rendering_equality,
+    threads,
     training,
     unrolled,
 )
@@ -130,6 +131,14 @@ def test_both_readers_find_the_same_texts() -> None:
     predictions = [each.codes for each in predictor.predict(images)]
     assert [reader.read(image) for image in images] == predictions
     assert any(predictions)
+
+
+def test_threads_read_what_one_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "THREADS", (1, 8))
+    measured = threads.measure(40, 1, 64)
+    assert measured["other texts"] == [0]
+    assert {count: len(speeds) for count, speeds in measured.items()} == {"other texts": 1, "1": 1, "8": 1}
+    assert [line.split(" | ")[0] for line in threads.table(measured)[2:4]] == ["| 1", "| 8"]
 
 
 def test_the_baselines_samples() -> None:
