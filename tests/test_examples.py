@@ -241,7 +241,8 @@ def test_a_source_and_a_callback_of_the_user_on_the_command_line(
     assert "epoch 1: " in done.stdout
     assert (tmp_path / "mistakes.csv").is_file()
     done = command(tmp_path, "evaluate", "ocr", source, "--import=own_source.py")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"ctc-ocr evaluate: \d+ of 40 images are images that the model was trained on: .*\n", done.stderr)
     monkeypatch.chdir(tmp_path)
     assert evaluate(["ocr", source]) == 2
     assert "nor a registered source 'jsonl'" in capsys.readouterr().err

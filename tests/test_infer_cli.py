@@ -203,8 +203,8 @@ def test_bad_arguments_end_with_status_2(prefix, folder, tmp_path, capsys):
         ("--model", prefix, str(tmp_path / "no.png")): "no.png: No such file",
         ("--prefix", prefix, str(tmp_path / "text.png")): "text.png: not an image",
         ("--prefix", prefix, str(empty)): "no image files in this folder",
-        ("--prefix", str(tmp_path / "nothing"), image): f"--model {tmp_path / 'nothing'}: no model under this prefix",
-        (image,): "error: --model ocr: no model under this prefix: expected ocr-0001.params or a later epoch",
+        ("--prefix", str(tmp_path / "nothing"), image): f"--model: {tmp_path / 'nothing'}: no model under this prefix",
+        (image,): "error: --model: ocr: no model under this prefix: expected ocr-0001.params or a later epoch",
         ("--prefix", prefix, "--epoch", "3", image): "no epoch 3 under this prefix",
         (
             "--prefix",
@@ -305,8 +305,8 @@ def test_invalid_rows_of_labels_are_told_and_the_others_used(prefix, folder, tmp
 def test_labels_are_those_of_any_source(prefix, folder, tmp_path, capsys):
     """As evaluate takes them: names, .txt files, a table with other columns, options; a pack has no image files."""
     (folder / "sub").mkdir()
-    for name in ("00.png", "01.png"):
-        (folder / name).rename(folder / "sub" / f"7_{name}")
+    for name, label in (("00.png", 7), ("01.png", 8)):
+        (folder / name).rename(folder / "sub" / f"{label}_{name}")
     (tmp_path / "table.csv").write_bytes("sep=;\nnr;text;file\n1;\xe9;images\\sub\\7_00.png\n".encode("cp1252"))
     write_pack(tmp_path / "pack", [Sample(str(folder / "02.png"), ("1",), "")], Alphabet(("1",)))
 
@@ -314,7 +314,7 @@ def test_labels_are_those_of_any_source(prefix, folder, tmp_path, capsys):
         assert main(["--prefix", prefix, str(folder / "sub"), "--labels", *map(str, arguments)]) == status
         return [line.split("\t")[2] for line in capsys.readouterr().out.splitlines()[:2] if line.count("\t") == 3]
 
-    assert labels(folder / "sub") == ["7", "7"]
+    assert labels(folder / "sub") == ["7", "8"]
     assert labels(folder / "sub", "--pattern", "_(.*)") == ["00", "01"]
     assert labels(tmp_path / "table.csv", "--encoding", "cp1252") == ["\xe9"]
     assert labels(tmp_path / "table.csv", "--encoding", "cp1252", "--label_column", "nr") == ["1"]

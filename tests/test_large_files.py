@@ -122,15 +122,15 @@ def test_predicting_and_evaluating(folder: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("data check large.csv", "a row of more than 1,048,576 bytes; expected a text file"),
+        ("data check large.csv", "a row of more than 1,048,576 characters; expected a text file"),
         ("data check images --lookup large.json", "large.json: too large: 4,096.0 MiB; the maximum is 64 MiB"),
         ("data check images --config large.json", "large.json: too large: 4,096.0 MiB; the maximum is 64 MiB"),
         ("data check labelled", "labelled/1.txt: too large: 4,096.0 MiB; the maximum is 1 MiB"),
         ("data check pack.rec", "pack.idx: too large: 4,096.0 MiB; the maximum is 256 MiB"),
         ("data preview images p.png --font large.ttf", f"large.ttf: {TOO_LARGE}"),
         ("generate large.ttf a.png", f"large.ttf: {TOO_LARGE}"),
-        ("infer --csv large.csv", "a row of more than 1,048,576 bytes; expected a text file"),
-        ("infer --labels large.csv images", f"large.csv: {TOO_LARGE}"),
+        ("infer --csv large.csv", "a row of more than 1,048,576 characters; expected a text file"),
+        ("infer --labels large.csv images", "a row of more than 1,048,576 characters; expected a text file"),
     ],
 )
 def test_other_files(arguments: str, said: str, folder: Path) -> None:

@@ -141,8 +141,8 @@ def test_variants_of_an_image_share_its_text_and_other_files_are_counted(tmp_pat
     assert open_source(tmp_path).form == "the .gt.txt files beside the images; not read: 30 .txt"
     (tmp_path / "word_001.gt.txt").unlink()
     assert "there is no word_001.gt.txt beside it" in {problem.reason for problem in read_source(tmp_path)[1]}
-    (tmp_path / "word_002.gt.txt").write_text("x" * 70_000)
-    assert "more than 65536 bytes; expected one line of text" in {each.reason for each in read_source(tmp_path)[1]}
+    (tmp_path / "word_002.gt.txt").write_text("x" * 2_097_152)
+    assert "too large: 2.0 MiB; the maximum is 1 MiB" in {each.reason for each in read_source(tmp_path)[1]}
 
 
 def test_rows_of_lists(tmp_path: Path, ubuntu_font: str) -> None:

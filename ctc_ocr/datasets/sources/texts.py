@@ -7,11 +7,10 @@ from pathlib import Path
 from ctc_ocr.datasets.samples import Problem, Rows, Sample, characters
 from ctc_ocr.datasets.sources.folders import Folder
 from ctc_ocr.errors import InputError
-from ctc_ocr.runtime.input_files import read_bytes
+from ctc_ocr.runtime.input_files import MAX_LINE_BYTES, read_bytes
 
 TEXT_SUFFIX = ".txt"
 GT_SUFFIX = ".gt.txt"
-MAX_BYTES = 1 << 16  # of a text file
 
 TextsOf = Callable[[Path], tuple[Path, ...]]  # where the text of an image may be, the likeliest place first
 
@@ -64,7 +63,7 @@ def _with_text(image: Path, text: Path, unicode_form: str) -> Sample | Problem:
 
 def _read_line(path: Path) -> str:
     """The only line of a text file, without its end."""
-    content = read_bytes(path, MAX_BYTES, pipes=False)
+    content = read_bytes(path, MAX_LINE_BYTES, pipes=False)
     lines = content.decode("utf-8-sig").replace("\r\n", "\n").rstrip("\n").split("\n")
     if len(lines) > 1:
         raise ValueError(f"{len(lines)} lines of text; expected one")
