@@ -118,7 +118,7 @@ def _draw(dice: Dice, text: str, glyphs: GlyphCache, data: Data) -> Image:
         wild_ink.cells(dice, image, layout.boxes, colours)
     elif chosen.kind == "plate":
         clutter.frame(dice, image, lambda: colours.ink(dice), 2)
-    thickest = max(1, round(layout.size * dice.pick((0.03, 0.05, 0.08))))
+    thickest = max(1, round(layout.size * dice.pick((0.02, 0.03, 0.04, 0.05, 0.08))))
     whole = not chosen.distortions or dice.chance(0.5)  # the paper is distorted with the text
     for each in chosen.below:
         clutter.KINDS[each](dice, image, lambda: _quiet(dice, colours), thickest)
@@ -135,10 +135,18 @@ def _draw(dice: Dice, text: str, glyphs: GlyphCache, data: Data) -> Image:
     if chosen.distortions and whole:
         border = dice.pick((cv2.BORDER_REPLICATE, cv2.BORDER_REFLECT_101))
         image = distortions.sampled(image, points, border).reshape(image.shape)
-    paper, ink = level(colours.paper), level(inks[0])
-    for each in chosen.degrading:
-        image = degrading.degrade(dice, image, each, abs(paper - ink), (paper + ink) / 2)
+    paper, levels = level(colours.paper), [level(each) for each in inks]
+    weakest = max(levels) if paper > levels[0] else min(levels)
+    for each in _bearable(chosen, abs(paper - weakest)):
+        image = degrading.degrade(dice, image, each, abs(paper - weakest), (paper + weakest) / 2)
     return image
+
+
+def _bearable(chosen: Plan, contrast: float) -> Sequence[str]:
+    """The kinds of degrading that leave the text readable: with little contrast fewer, and two levels only for ink
+    that is darker than all else."""
+    kinds = [each for each in chosen.degrading if each != "binary" or (contrast > 90 and chosen.effect == "plain")]
+    return kinds if contrast > 80 else [each for each in kinds if each != "salt"][:1]
 
 
 def _inks(dice: Dice, colours: Colours, count: int, calm: bool) -> list[Colour]:

@@ -17,7 +17,7 @@ SHIFT = 4  # bits of a pixel's fraction in OpenCV's coordinates
 def lines(dice: Dice, image: Image, colour: Callable[[], Colour], thickest: int) -> None:
     """Straight lines, most of them across the image. thickest: pixels."""
     height, width = image.shape[:2]
-    for _ in range(dice.whole(1, 6)):
+    for _ in range(_count(dice, image, 1, 6)):
         if dice.chance(0.6):
             start, end = (0, dice.whole(0, height)), (width, dice.whole(0, height))
         else:
@@ -29,7 +29,7 @@ def lines(dice: Dice, image: Image, colour: Callable[[], Colour], thickest: int)
 def curves(dice: Dice, image: Image, colour: Callable[[], Colour], thickest: int) -> None:
     """Sine curves and cubic Bezier curves from side to side."""
     height, width = image.shape[:2]
-    for _ in range(dice.whole(1, 3)):
+    for _ in range(_count(dice, image, 1, 3)):
         share = np.linspace(0, 1, 24)
         if dice.chance(0.5):
             xs = share * width
@@ -47,7 +47,7 @@ def curves(dice: Dice, image: Image, colour: Callable[[], Colour], thickest: int
 def arcs(dice: Dice, image: Image, colour: Callable[[], Colour], thickest: int) -> None:
     """Arcs and ellipses."""
     height, width = image.shape[:2]
-    for _ in range(dice.whole(1, 4)):
+    for _ in range(_count(dice, image, 1, 4)):
         centre = (dice.whole(0, width), dice.whole(0, height))
         axes = (dice.whole(4, max(5, width // 2)), dice.whole(4, height))
         start = dice.whole(0, 360)
@@ -70,7 +70,7 @@ def crosses(dice: Dice, image: Image, colour: Callable[[], Colour], thickest: in
     """Small crosses, stars and short strokes."""
     height, width = image.shape[:2]
     marker = dice.pick((cv2.MARKER_CROSS, cv2.MARKER_TILTED_CROSS, cv2.MARKER_STAR, cv2.MARKER_SQUARE))
-    for _ in range(dice.whole(2, 14)):
+    for _ in range(_count(dice, image, 2, 14)):
         centre = (dice.whole(0, width), dice.whole(0, height))
         cv2.drawMarker(image, centre, colour(), marker, dice.whole(3, 8), 1)
 
@@ -78,7 +78,7 @@ def crosses(dice: Dice, image: Image, colour: Callable[[], Colour], thickest: in
 def letters(dice: Dice, image: Image, colour: Callable[[], Colour], thickest: int) -> None:
     """Small characters, far smaller than those of the text."""
     height, width = image.shape[:2]
-    for _ in range(dice.whole(3, 16)):
+    for _ in range(_count(dice, image, 3, 16)):
         place = (dice.whole(-3, width), dice.whole(0, height + 3))
         character = chr(dice.pick((dice.whole(48, 57), dice.whole(65, 90), dice.whole(97, 122))))
         font = dice.pick((cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_PLAIN, cv2.FONT_HERSHEY_COMPLEX_SMALL))
@@ -88,7 +88,7 @@ def letters(dice: Dice, image: Image, colour: Callable[[], Colour], thickest: in
 def rectangles(dice: Dice, image: Image, colour: Callable[[], Colour], thickest: int) -> None:
     """Outlines of rectangles."""
     height, width = image.shape[:2]
-    for _ in range(dice.whole(1, 5)):
+    for _ in range(_count(dice, image, 1, 5)):
         left, top = dice.whole(-5, width), dice.whole(-5, height)
         corner = (left + dice.whole(4, max(5, width // 2)), top + dice.whole(4, height))
         cv2.rectangle(image, (left, top), corner, colour(), dice.whole(1, min(2, thickest)))
@@ -97,7 +97,7 @@ def rectangles(dice: Dice, image: Image, colour: Callable[[], Colour], thickest:
 def scratches(dice: Dice, image: Image, colour: Callable[[], Colour], thickest: int) -> None:
     """Many short, thin strokes in about one direction."""
     height, width = image.shape[:2]
-    angle, count = dice.between(0, math.pi), dice.whole(4, 30)
+    angle, count = dice.between(0, math.pi), _count(dice, image, 4, 24)
     for _ in range(count):
         x, y, length = dice.whole(0, width), dice.whole(0, height), dice.between(3, height / 2)
         turned = angle + dice.around(0.4)
@@ -110,6 +110,12 @@ def frame(dice: Dice, image: Image, colour: Callable[[], Colour], thickest: int)
     height, width = image.shape[:2]
     inset = dice.whole(0, 2)
     cv2.rectangle(image, (inset, inset), (width - 1 - inset, height - 1 - inset), colour(), dice.whole(1, 2))
+
+
+def _count(dice: Dice, image: Image, low: int, high: int) -> int:
+    """How many: `high` is for an image of a word. A narrow one of a single character has fewer."""
+    height, width = image.shape[:2]
+    return dice.whole(low, max(low, round(high * min(1.0, width / (3 * height)))))
 
 
 KINDS = {

@@ -35,7 +35,7 @@ def degrade(dice: Dice, image: Image, kind: str, contrast: float, threshold: flo
         )
         changed = cv2.add(image, noise.reshape(image.shape), dtype=cv2.CV_8U)
     elif kind == "salt":
-        field, share = piece(dice, 0, height, width), dice.between(1.6, 2.6)
+        field, share = piece(dice, 0, height, width), dice.between(1.9, 2.8)
         image[field > share] = 255
         image[field < -share] = 0
         changed = image

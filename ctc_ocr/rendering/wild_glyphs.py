@@ -15,6 +15,8 @@ EM = 64  # pixels: the size at which glyphs are drawn
 MARGIN = 4  # pixels around a glyph, for the weights that are larger
 STYLES = ("plain", "bold", "thin", "hollow")
 MIN_THIN = 0.55  # of the plain ink that must be left of a thin glyph
+TELLING = "abeghr"  # letters whose two cases have different shapes
+MAX_DIFFERENCE = 0.14  # between drawings of one shape, on average
 _START_PIXELS = 1 << 18
 
 
@@ -38,7 +40,7 @@ class GlyphCache:
     def __init__(self, fonts: Sequence[str], limit: int = 1 << 27) -> None:
         self._paths = fonts
         self._limit = limit  # bytes of pixels
-        self._known = [characters(path) for path in fonts]
+        self._known: dict[int, frozenset[int]] = {}
         self._loaded: dict[int, ImageFont.FreeTypeFont] = {}
         self._choices: dict[frozenset[str], tuple[int, ...]] = {}
         self.clear()
@@ -57,7 +59,8 @@ class GlyphCache:
         wanted = frozenset(text)
         found = self._choices.get(wanted)
         if found is None:
-            found = tuple(n for n, known in enumerate(self._known) if all(ord(char) in known for char in wanted))
+            codes = set(map(ord, wanted))
+            found = tuple(n for n in range(len(self._paths)) if codes <= self._characters(n))
             if len(self._choices) < 1 << 16:
                 self._choices[wanted] = found
         return found
@@ -91,6 +94,26 @@ class GlyphCache:
             (offset[1] + top) / EM,
             advance,
         )
+
+    def _characters(self, number: int) -> frozenset[int]:
+        """Code points of a font. One whose small letters look like capitals has no small letters: whoever reads such an
+        image could not tell which they are."""
+        known = self._known.get(number)
+        if known is None:
+            known = characters(self._paths[number])
+            if known >= {ord(letter) for each in TELLING for letter in (each, each.upper())} and (
+                sum(self._case_difference(number, each) for each in TELLING) < MAX_DIFFERENCE * len(TELLING)
+            ):
+                known = frozenset(code for code in known if not chr(code).islower())
+            self._known[number] = known
+        return known
+
+    def _case_difference(self, number: int, letter: str) -> float:
+        """Between a small letter and its capital, each stretched to the same box: 0 for equal shapes, 1 for ink nowhere
+        in common."""
+        drawn = (self._font(number).getmask(each, mode="L") for each in (letter, letter.upper()))
+        small, capital = (cv2.resize(np.array(each, np.float32).reshape(each.size[::-1]), (24, 24)) for each in drawn)
+        return float(np.abs(small - capital).sum() / max(1.0, (small + capital).sum()))
 
     def _font(self, number: int) -> ImageFont.FreeTypeFont:
         if number not in self._loaded:

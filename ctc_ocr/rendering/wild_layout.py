@@ -10,6 +10,7 @@ from ctc_ocr.rendering.wild_dice import Dice
 from ctc_ocr.rendering.wild_glyphs import EM, MARGIN, STYLES, Glyph, GlyphCache
 
 MIN_HEIGHT, MAX_HEIGHT = 26, 64  # of an image, in pixels
+MIN_SIZE = 19  # of the font, in pixels
 MAX_RATIO = 30  # of an image's width to its height
 STYLE_WEIGHTS = ("plain",) * 6 + ("bold",) * 2 + ("thin", "hollow")
 
@@ -115,7 +116,9 @@ def lay_out(dice: Dice, text: str, look: Look, cache: GlyphCache, margins: tuple
     if dice.chance(0.06):  # the text fills only a part of a wide picture
         before, after = before + dice.between(0, 2), after + dice.between(0, 2)
     height = dice.whole(MIN_HEIGHT, MAX_HEIGHT) if dice.chance(0.4) else dice.whole(36, 50)
-    size = height / (bottom - top + above + below)
+    tall = bottom - top + above + below
+    height = max(height, min(math.ceil(MIN_SIZE * tall), 2 * MAX_HEIGHT))
+    size = height / tall
     width = max(8, min(math.ceil((right - left + before + after) * size), MAX_RATIO * height))
     origin_x, origin_y = before - left, above - top
     drawn = [each for each in places if each.glyph.full[1]]
