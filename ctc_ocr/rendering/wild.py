@@ -23,7 +23,7 @@ from ctc_ocr.rendering.renderer import Renderer
 from ctc_ocr.rendering.wild_colours import Colour, Colours, choose_colours, level
 from ctc_ocr.rendering.wild_dice import Dice
 from ctc_ocr.rendering.wild_glyphs import GlyphCache
-from ctc_ocr.rendering.wild_layout import lay_out, random_look
+from ctc_ocr.rendering.wild_layout import random_layout
 
 Image = NDArray[np.uint8]
 LIGHT_INK = {"dark": 0.05, "light": 0.95, "auto": 0.35}  # probability of light ink on dark paper
@@ -48,7 +48,10 @@ class WildRenderer(Renderer):
 
     def render(self, text: str, generator: np.random.Generator) -> Image:
         """One image of a text, not empty; takes one 64-bit seed from the generator."""
-        seed = int(generator.integers(0, 2**64, dtype=np.uint64))
+        return self.render_seeded(text, int(generator.integers(0, 2**64, dtype=np.uint64)))
+
+    def render_seeded(self, text: str, seed: int) -> Image:
+        """The image of a 64-bit seed."""
         cached = _cache(self.fonts)
         with cached.lock:
             if cached.glyphs.full():
@@ -109,11 +112,10 @@ def _draw(dice: Dice, text: str, glyphs: GlyphCache, data: Data) -> Image:
     """(H, W, channels)."""
     chosen = plan(dice)
     colours = choose_colours(dice, data.channels, dice.chance(LIGHT_INK[data.ink]), chosen.kind == "print")
-    look = random_look(dice, text, glyphs, chosen.calm)
     margin = 0.1 * len(chosen.distortions) + (0.12 if chosen.kind in ("plate", "meter") else 0.0)
-    layout = lay_out(dice, text, look, glyphs, (margin, margin))
+    layout = random_layout(dice, text, glyphs, chosen.calm, margin)
     image = wild_paper.draw_paper(dice, colours, layout.height, layout.width, chosen.paper)
-    inks = _inks(dice, colours, len(layout.boxes), chosen.calm)
+    inks = _inks(dice, colours, len(text), chosen.calm)
     if chosen.kind == "meter":
         wild_ink.cells(dice, image, layout.boxes, colours)
     elif chosen.kind == "plate":

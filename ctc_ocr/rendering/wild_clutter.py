@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ctc_ocr.rendering.wild_colours import Colour
 from ctc_ocr.rendering.wild_dice import Dice
+from ctc_ocr.rendering.wild_kernels import scatter
 
 Image = NDArray[np.uint8]
 SHIFT = 4  # bits of a pixel's fraction in OpenCV's coordinates
@@ -59,11 +60,9 @@ def dots(dice: Dice, image: Image, colour: Callable[[], Colour], thickest: int) 
     """Dots of up to two pixels' radius, a few to a hundred."""
     height, width = image.shape[:2]
     count = int(height * width / 100 * dice.between(0.1, 1.5) ** 2)
-    shades = [colour() for _ in range(4)]
+    shades = np.array([colour() for _ in range(4)]).astype(np.uint8)
     largest = dice.whole(0, min(2, thickest))
-    for _ in range(min(count, 100)):
-        centre = (dice.whole(0, width), dice.whole(0, height))
-        cv2.circle(image, centre, dice.whole(0, largest), dice.pick(shades), -1)
+    scatter(image, np.uint64(dice.word()), min(count, 100), largest, shades)
 
 
 def crosses(dice: Dice, image: Image, colour: Callable[[], Colour], thickest: int) -> None:

@@ -36,3 +36,7 @@ class Dice:
     def sign(self) -> int:
         """-1 or 1."""
         return 1 if self.unit() < 0.5 else -1
+
+    def word(self) -> int:
+        """A seed of 53 bits, for random numbers of compiled code."""
+        return int(self.unit() * (1 << 53))

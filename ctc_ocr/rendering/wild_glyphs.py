@@ -1,7 +1,6 @@
 """Glyphs of many fonts in several weights, drawn once by Pillow and cached for the wild renderer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -10,6 +9,7 @@ from PIL import ImageFont
 
 from ctc_ocr.errors import InputError
 from ctc_ocr.rendering.fonts import characters
+from ctc_ocr.rendering.wild_kernels import GLYPH
 
 EM = 64  # pixels: the size at which glyphs are drawn
 MARGIN = 4  # pixels around a glyph, for the weights that are larger
@@ -17,21 +17,8 @@ STYLES = ("plain", "bold", "thin", "hollow")
 MIN_THIN = 0.55  # of the plain ink that must be left of a thin glyph
 TELLING = "abeghr"  # letters whose two cases have different shapes
 MAX_DIFFERENCE = 0.14  # between drawings of one shape, on average
+_START_GLYPHS = 256
 _START_PIXELS = 1 << 18
-
-
-@dataclass(frozen=True, slots=True)
-class Glyph:
-    """A bitmap in the cache, at EM and at half of it: (first pixel, width, height) of each. In units of the font's
-    size: its ink's width and height, its ink's left and top relative to the origin on the baseline, and its advance."""
-
-    full: tuple[int, int, int]
-    half: tuple[int, int, int]
-    width: float
-    height: float
-    left: float
-    top: float
-    advance: float
 
 
 class GlyphCache:
@@ -48,7 +35,8 @@ class GlyphCache:
     def clear(self) -> None:
         self.pixels: NDArray[np.uint8] = np.empty(_START_PIXELS, np.uint8)
         self._used = 0
-        self._glyphs: dict[tuple[int, str, str], Glyph] = {}
+        self.table: NDArray[np.void] = np.zeros(_START_GLYPHS, GLYPH)
+        self._indices: dict[tuple[int, str, str], int] = {}
 
     def full(self) -> bool:
         """Whether its owner must clear it before the next image."""
@@ -65,35 +53,33 @@ class GlyphCache:
                 self._choices[wanted] = found
         return found
 
-    def find(self, font: int, character: str, style: str) -> Glyph:
-        """A glyph, drawn if it is not in the cache."""
+    def find(self, font: int, character: str, style: str) -> int:
+        """The index in `table` of a glyph, drawn if it is not in the cache."""
         key = (font, character, style)
-        glyph = self._glyphs.get(key)
-        if glyph is None:
-            glyph = self._glyphs[key] = self._draw(font, character, style)
-        return glyph
+        index = self._indices.get(key)
+        if index is None:
+            glyph = self._draw(font, character, style)
+            index = self._indices[key] = len(self._indices)
+            if index == len(self.table):
+                self.table = np.concatenate([self.table, np.zeros_like(self.table)])
+            self.table[index] = glyph
+        return index
 
-    def _draw(self, number: int, character: str, style: str) -> Glyph:
+    def _draw(self, number: int, character: str, style: str) -> tuple[float, ...]:
+        """The fields of GLYPH."""
         font = self._font(number)
         mask, offset = font.getmask2(character, mode="L", anchor="ls")
         plain = np.array(mask, np.uint8).reshape(mask.size[1], mask.size[0])
         advance = font.getlength(character) / EM
         if not plain.any():  # a space
-            return Glyph((0, 0, 0), (0, 0, 0), 0.0, 0.0, 0.0, 0.0, advance)
+            return (0,) * 9 + (advance,)
         left, top, width, height = cv2.boundingRect(plain)
         bitmap = _styled(np.pad(plain[top : top + height, left : left + width], MARGIN), style)
         rows, columns = bitmap.shape
         even = np.pad(bitmap, ((0, rows % 2), (0, columns % 2)))
         half = cv2.resize(even, (even.shape[1] // 2, even.shape[0] // 2), interpolation=cv2.INTER_AREA)
-        return Glyph(
-            self._store(bitmap),
-            self._store(half),
-            width / EM,
-            height / EM,
-            (offset[0] + left) / EM,
-            (offset[1] + top) / EM,
-            advance,
-        )
+        drawn = (*self._store(bitmap), *self._store(np.asarray(half, np.uint8)))
+        return (*drawn, width / EM, height / EM, (offset[1] + top) / EM, advance)
 
     def _characters(self, number: int) -> frozenset[int]:
         """Code points of a font. One whose small letters look like capitals has no small letters: whoever reads such an

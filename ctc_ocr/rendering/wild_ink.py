@@ -32,7 +32,7 @@ class Layer:
         """The characters at their places. With more than 256, colours repeat."""
         ink = np.zeros((layout.height, layout.width), np.uint8)
         owner = np.zeros((layout.height, layout.width), np.uint8)
-        wild_kernels.draw_glyphs(glyphs.pixels, layout.glyphs, layout.maps, ink, owner)
+        wild_kernels.draw_glyphs(glyphs.pixels, layout.bitmaps, layout.maps, ink, owner)
         return cls(ink, owner)
 
     def distorted(self, points: tuple[Shift, Shift]) -> "Layer":
@@ -54,7 +54,7 @@ def paint(
     dice: Dice, image: Image, layer: Layer, inks: Sequence[Colour], colours: Colours, effect: str, size: float
 ) -> Image:
     """The image (H, W, C) with the layer painted on it, in one of EFFECTS or "plain". inks: a colour per character."""
-    table = _per_owner(inks)
+    table = as_array(*inks[:256])
     if effect == "shadow":
         reach = max(1, round(size * dice.between(0.03, 0.1)))
         shadow = layer.shifted(dice.pick((-reach, reach)), dice.pick((-reach, 0, reach)))
@@ -75,23 +75,16 @@ def paint(
     return image
 
 
-def cells(dice: Dice, image: Image, boxes: Sequence[tuple[float, float, float, float]], colours: Colours) -> None:
+def cells(dice: Dice, image: Image, boxes: NDArray[np.float64], colours: Colours) -> None:
     """A frame about each character, as a meter's digits have."""
-    if not boxes:
-        return
-    top, bottom = (int(edge(box[place] for box in boxes)) for edge, place in ((min, 1), (max, 3)))
+    top, bottom = int(boxes[:, 1].min()), int(boxes[:, 3].max())
     colour, thickness = colours.ink(dice, 30), dice.whole(1, 2)
-    for left, _, right, _ in boxes:
+    for left, _, right, _ in boxes.tolist():
         cv2.rectangle(image, (int(left) - 2, top - 3), (int(right) + 2, bottom + 3), colour, thickness)
 
 
 def _blend_one(image: Image, ink: Image, colour: Colour, opacity: float) -> None:
     wild_kernels.blend(image, ink, np.zeros_like(ink), as_array(colour), np.float32(opacity) * OPAQUE)
-
-
-def _per_owner(inks: Sequence[Colour]) -> NDArray[np.float32]:
-    """(256, C): all numbers that an owner can have."""
-    return np.resize(as_array(*inks), (256, len(inks[0])))
 
 
 def _picture(dice: Dice, shape: tuple[int, ...], ink: Colour, colours: Colours, effect: str) -> Image:
