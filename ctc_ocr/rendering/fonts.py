@@ -55,7 +55,8 @@ def check_glyphs(fonts: Iterable[str], alphabet: str) -> None:
 def characters(font: str) -> frozenset[int]:
     """Code points with a glyph. Raises InputError for a damaged font."""
     try:
-        with TTFont(font, fontNumber=0, lazy=True) as opened:
+        # Opened here: fontTools does not close what is not a font.
+        with Path(font).open("rb") as file, TTFont(file, fontNumber=0, lazy=True) as opened:
             return frozenset(opened.getBestCmap() or ())
     except Exception as error:  # fontTools raises many kinds for a damaged table
         raise InputError(f"cannot read its character table ({error})", font) from None
