@@ -73,7 +73,7 @@ def held_out(path: Path = TABLE) -> list[str]:
 
 
 def fetch(
-    folder: Path, families: Sequence[Family], download: Download, progress: Callable[[int, int], None] | None = None
+    folder: Path, families: Sequence[Family], download: Download, progress: Callable[[int, int], object] | None = None
 ) -> int:
     """Put the families' font files into a folder; returns how many were not there. `download` gives what is at a
     path of the registry. Raises RunError for a package that is not the one of the table."""
