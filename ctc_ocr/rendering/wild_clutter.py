@@ -18,7 +18,7 @@ SHIFT = 4  # bits of a pixel's fraction in OpenCV's coordinates
 def lines(dice: Dice, image: Image, colour: Callable[[], Colour], thickest: int) -> None:
     """Straight lines, most of them across the image. thickest: pixels."""
     height, width = image.shape[:2]
-    for _ in range(_count(dice, image, 1, 6)):
+    for _ in range(_count(dice, image, 1, 6 if thickest < 3 else 3)):
         if dice.chance(0.6):
             start, end = (0, dice.whole(0, height)), (width, dice.whole(0, height))
         else:
@@ -30,7 +30,7 @@ def lines(dice: Dice, image: Image, colour: Callable[[], Colour], thickest: int)
 def curves(dice: Dice, image: Image, colour: Callable[[], Colour], thickest: int) -> None:
     """Sine curves and cubic Bezier curves from side to side."""
     height, width = image.shape[:2]
-    for _ in range(_count(dice, image, 1, 3)):
+    for _ in range(_count(dice, image, 1, 3 if thickest < 3 else 2)):
         share = np.linspace(0, 1, 24)
         if dice.chance(0.5):
             xs = share * width
