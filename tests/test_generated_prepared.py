@@ -1,6 +1,7 @@
 """Generated images of any size as a network's input: prepared, padded, alignable, the same from any batch size."""
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from ctc_ocr.alphabet import required_steps
 from ctc_ocr.cli.train import main as train
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.presets import preset
-from ctc_ocr.datasets.generated_prepared import PreparedSource
+from ctc_ocr.datasets.generated_prepared import WINDOW, PreparedSource
 from ctc_ocr.generation.seeds import TRAIN, VALIDATION
 from ctc_ocr.images.preparation import prepare
 from ctc_ocr.rendering.fonts import find_fonts
@@ -30,8 +31,8 @@ def settings(batch_size: int = 4, augment: bool = False, **data: Any) -> Hyperpa
     )
 
 
-def source(fonts: Path, given: Hyperparameters, stream: int = TRAIN, augmented: bool = False) -> PreparedSource:
-    return PreparedSource(WildRenderer(find_fonts(fonts), given.data), given, 3, stream, augmented)
+def source(fonts: Path, given: Hyperparameters, stream: int = TRAIN, training: bool = False) -> PreparedSource:
+    return PreparedSource(WildRenderer(find_fonts(fonts), given.data), given, 3, stream, training)
 
 
 def batch(made: PreparedSource, number: int) -> dict[str, np.ndarray[Any, Any]]:
@@ -48,13 +49,27 @@ def samples(made: PreparedSource, batches: int) -> list[tuple[bytes, bytes, floa
     return found
 
 
-@pytest.mark.parametrize("augmented", [False, True])
-def test_samples_are_the_same_from_any_batch_size(fonts_folder: Path, augmented: bool) -> None:
-    small = samples(source(fonts_folder, settings(4, augmented), TRAIN, augmented), 6)
-    large = samples(source(fonts_folder, settings(8, augmented), TRAIN, augmented), 3)
-    assert small == large
-    assert len(set(small)) == 24
-    assert set(small).isdisjoint(samples(source(fonts_folder, settings(4), VALIDATION), 6))
+@pytest.mark.parametrize("training", [False, True])
+def test_samples_are_the_same_from_any_batch_size(fonts_folder: Path, training: bool) -> None:
+    small = samples(source(fonts_folder, settings(4, training), TRAIN, training), 16)
+    large = samples(source(fonts_folder, settings(8, training), TRAIN, training), 8)
+    assert set(small) == set(large)
+    assert (small == large) == (not training)  # in training, those of one window are sorted by width
+    assert len(set(small)) == 64
+    assert set(small).isdisjoint(samples(source(fonts_folder, settings(4), VALIDATION), 16))
+
+
+def test_batches_of_a_window_have_similar_widths_and_depend_on_their_number_alone(fonts_folder: Path) -> None:
+    given = settings(16, augment=False)
+    made = source(fonts_folder, given, training=True)
+    found = [batch(made, number) for number in range(3 * WINDOW)]
+    plain = [batch(source(fonts_folder, given), number) for number in range(3 * WINDOW)]
+    assert np.mean([arrays["width"] for arrays in found]) < np.mean([arrays["width"] for arrays in plain]) - 10
+    for number in (7, 2, 8):  # as another process asks for them
+        again = batch(pickle.loads(pickle.dumps(made)), number)
+        assert all(np.array_equal(again[name], found[number][name]) for name in again)
+    orders = [tuple(int(each["steps"].max()) for each in found[n : n + WINDOW]) for n in range(0, 3 * WINDOW, WINDOW)]
+    assert any(list(order) != sorted(order) for order in orders)
 
 
 def test_images_are_prepared_as_labelled_images_are(fonts_folder: Path) -> None:
@@ -104,7 +119,7 @@ def test_sources_that_a_run_gets(fonts_folder: Path) -> None:
     train_source, validation = found.train, found.validation
     assert isinstance(train_source, PreparedSource)
     assert isinstance(validation, PreparedSource)
-    assert (train_source.augmented, validation.augmented) == (True, False)
+    assert (train_source.training, validation.training) == (True, False)
     assert (train_source.stream, validation.stream) == (TRAIN, VALIDATION)
     assert found.samples_per_epoch == 15_000
     own = training_data(settings(4, alphabet="ab"), Captchas(renderer=Narrow()))

@@ -1,10 +1,12 @@
 """Generated images of any size, prepared and augmented as labelled images are."""
 
+import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import required_steps
 from ctc_ocr.config.hyperparameters import Hyperparameters
@@ -15,21 +17,30 @@ from ctc_ocr.images.pixels import Pixels, grey, resize
 from ctc_ocr.images.preparation import fit, paste, prepare
 from ctc_ocr.rendering.renderer import Renderer
 
+# Batches that are sorted by width together. An image process renders a whole window for each of its batches that it
+# fills: more would save little padding, and leave little to gain from many processes.
+WINDOW = 4
+Window = tuple[list[Pixels], NDArray[np.float32], NDArray[np.intp]]  # images, labels, indices (WINDOW, N)
+
 
 @dataclass(frozen=True)
 class PreparedSource:
     """Endless batches of images that a renderer draws in sizes of its own, brought to the form of the network's input.
 
     Texts and seeds are those of GeneratedSource: sample i depends on seed, stream and i alone. A batch has the arrays
-    of LabelledBatches, with `steps` and `width` where the hyperparameters keep the aspect ratio. With `augmented`,
-    images are augmented as the hyperparameters demand. An image too narrow for its label is widened.
+    of LabelledBatches, with `steps` and `width` where the hyperparameters keep the aspect ratio. An image that is too
+    narrow for its label is widened.
+
+    With `training`, images are augmented as the hyperparameters demand, and of WINDOW batches at a time the samples are
+    sorted by width, so that less padding is computed; the batches then come in a random order.
     """
 
     renderer: Renderer
     hyperparameters: Hyperparameters
     seed: int
     stream: int
-    augmented: bool
+    training: bool
+    _window: dict[int, Window] = field(default_factory=dict, compare=False, repr=False)  # the newest, by its number
 
     def specs(self) -> Mapping[str, ArraySpec]:
         """Shapes and dtypes of a batch."""
@@ -47,18 +58,41 @@ class PreparedSource:
     def fill(self, number: int, arrays: Arrays) -> None:
         """Render, prepare and augment the images of batch `number`."""
         settings = self.hyperparameters
-        texts, seeds = random_texts(settings.data, self.seed, self.stream, number, arrays["labels"])
-        images = [self._image(text, seed) for text, seed in zip(texts, seeds.tolist(), strict=True)]
+        images, arrays["labels"][:] = self._sorted(number) if self._sorts else self._drawn(number)
         paste(images, arrays["images"], settings.network.input_mean)
         if "steps" in arrays:
             arrays["steps"][:] = [settings.geometry.steps_of(image.shape[1], image.shape[0]) for image in images]
             arrays["width"][:] = settings.geometry.batch_width(max(image.shape[1] for image in images))
 
+    @property
+    def _sorts(self) -> bool:
+        return self.training and self.hyperparameters.data.keep_ratio
+
+    def _drawn(self, number: int) -> tuple[list[Pixels], NDArray[np.float32]]:
+        """Images and labels of batch `number` in the order of the samples."""
+        data = self.hyperparameters.data
+        labels = np.empty((self.hyperparameters.training.batch_size, data.max_length), np.float32)
+        texts, seeds = random_texts(data, self.seed, self.stream, number, labels)
+        return [self._image(text, seed) for text, seed in zip(texts, seeds.tolist(), strict=True)], labels
+
+    def _sorted(self, number: int) -> tuple[list[Pixels], NDArray[np.float32]]:
+        """Images and labels of a batch of similar widths."""
+        window, place = divmod(number, WINDOW)
+        if window not in self._window:
+            self._window.clear()
+            parts = [self._drawn(window * WINDOW + each) for each in range(WINDOW)]
+            images = list(itertools.chain.from_iterable(part[0] for part in parts))
+            by_width = np.argsort([image.shape[1] for image in images], kind="stable").reshape(WINDOW, -1)
+            shuffled = np.random.default_rng([self.seed, self.stream, window]).permutation(WINDOW)
+            self._window[window] = images, np.concatenate([part[1] for part in parts]), by_width[shuffled]
+        images, labels, order = self._window[window]
+        return [images[index] for index in order[place]], labels[order[place]]
+
     def _image(self, text: str, seed: int) -> Pixels:
         settings = self.hyperparameters
         drawn = self._in_channels(self.renderer.render_seeded(text, seed))
         image = self._widened(prepare(drawn, settings), text)
-        if not (self.augmented and settings.augmentation.augment):
+        if not (self.training and settings.augmentation.augment):
             return image
         # Another key than that of the renderer's random numbers.
         generator = np.random.Generator(np.random.Philox(key=(1 << 64) | seed))
@@ -81,4 +115,4 @@ class PreparedSource:
     def __getstate__(self) -> dict[str, Any]:
         # Found here once: an image process does not know the architectures that a user has registered.
         _ = self.hyperparameters.geometry.columns_per_step
-        return self.__dict__
+        return {**self.__dict__, "_window": {}}

@@ -92,7 +92,7 @@ def _generated_source(settings: Hyperparameters, renderer: BatchRenderer, stream
     """Images of one size are rendered as the network reads them; others are prepared as labelled images are."""
     data, training = settings.data, settings.training
     if isinstance(renderer, Renderer) and _of_labelled_images(settings):
-        return PreparedSource(renderer, settings, training.seed, stream, augmented=stream == TRAIN)
+        return PreparedSource(renderer, settings, training.seed, stream, training=stream == TRAIN)
     return GeneratedSource(renderer, data, training.batch_size, training.seed, stream)
 
 
