@@ -78,7 +78,7 @@ def paint(
 def cells(dice: Dice, image: Image, boxes: NDArray[np.float64], colours: Colours) -> None:
     """A frame about each character, as a meter's digits have."""
     top, bottom = int(boxes[:, 1].min()), int(boxes[:, 3].max())
-    colour, thickness = colours.ink(dice, 30), dice.whole(1, 2)
+    colour, thickness = colours.ink(dice, 30), dice.whole(1, 2) if bottom - top > 24 else 1
     for left, _, right, _ in boxes.tolist():
         cv2.rectangle(image, (int(left) - 2, top - 3), (int(right) + 2, bottom + 3), colour, thickness)
 
