@@ -20,7 +20,7 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import FORMATS, read_image
 from ctc_ocr.images.folders import find_images
 from ctc_ocr.images.limits import MAX_PIXELS
-from ctc_ocr.images.pixels import grey, has_light_ink, invert, resize, stretch_contrast
+from ctc_ocr.images.pixels import grey, has_light_ink, invert, percentiles, resize, stretch_contrast
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, size=(30, 80), dtype=np.uint8)
@@ -333,3 +333,13 @@ def test_stretched_contrast_has_the_levels_of_paper_and_ink():
     assert (found[1:] == 225).all()
     image[0] = 99  # a contrast of 1 becomes one of 10
     assert stretch_contrast(image)[0].tolist() == [215] * 10
+
+
+def test_percentiles_are_those_of_numpy() -> None:
+    generator = np.random.default_rng(0)
+    percents = (0, 1, 2, 33.3, 50, 90, 99, 100)
+    for size in (1, 2, 3, 7, 100, 40 * 160):
+        for highest in (1, 4, 256):
+            for _ in range(20):
+                image = generator.integers(0, highest, size, dtype=np.uint8)
+                assert percentiles(image, percents) == np.percentile(image, percents).tolist()

@@ -32,11 +32,11 @@ class Data:
     )
     height: int = option(30, "height of the network's input", minimum=1, maximum=MAX_SIZE)
     keep_ratio: bool = option(
-        False, "resize labelled images to the height and keep their aspect ratio; those wider than width are squeezed"
+        False, "resize images (labelled or wild) to the height, keep their aspect ratio; squeeze those wider than width"
     )
-    channels: int = option(1, "1: grey, 3: colour (labelled images only)", choices=(1, 3))
+    channels: int = option(1, "1: grey, 3: colour (labelled or wild images)", choices=(1, 3))
     ink: str = option(
-        "dark", "dark or light ink in the labelled images (light images are inverted), or auto: decided per image",
+        "dark", "dark or light ink in labelled or wild images (light images are inverted), or auto: decided per image",
         choices=("dark", "light", "auto"),
     )  # fmt: skip
     normalise: str = option(
@@ -82,7 +82,9 @@ class Training:
     loss: str = option("ctc", "CTC loss: MXNet's operator, or Baidu's warp-ctc", choices=("ctc", "warpctc"))
     batch_size: int = option(32, "samples per batch", minimum=1, maximum=MAX_SIZE)
     num_epoch: int = option(12, "maximum number of epochs", minimum=1)
-    samples_per_epoch: int = option(15_000, "samples per epoch; 0: the number of labelled images", minimum=0)
+    samples_per_epoch: int = option(
+        15_000, "samples per epoch; 0: the number of labelled images, or 15000 wild ones", minimum=0
+    )
     validation_samples: int = option(3_000, "generated images for validation, the same in every epoch", minimum=1)
     optimizer: str = option("adam", "optimizer", choices=("adam", "sgd", "rmsprop"))
     learning_rate: float = option(4e-3, "peak learning rate", minimum=0.0)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ctc_ocr.config.renderers import BatchRenderer
 from ctc_ocr.config.sections import Data
@@ -34,12 +35,22 @@ class GeneratedSource:
 
     def fill(self, number: int, arrays: Arrays) -> None:
         """Render batch `number`: the samples from number * batch_size on."""
-        data, first = self.data, number * self.batch_size
-        # A word for the length, one for the image, one per unit. With 64 bits the bias of % is negligible.
-        words = sample_words(self.seed, self.stream, first, self.batch_size, 2 + data.max_length)
-        lengths = data.min_length + (words[:, 0] % np.uint64(data.max_length - data.min_length + 1)).astype(np.intp)
-        units = (words[:, 2:] % np.uint64(len(data.alphabet))).astype(np.intp)
-        arrays["labels"][:] = np.where(np.arange(data.max_length) < lengths[:, None], units + 1, 0)
-        rows = zip(units.tolist(), lengths.tolist(), strict=True)
-        texts = ["".join(data.alphabet[unit] for unit in row[:length]) for row, length in rows]
-        self.renderer.render_batch(texts, words[:, 1], arrays["images"])
+        texts, seeds = random_texts(self.data, self.seed, self.stream, number, arrays["labels"])
+        self.renderer.render_batch(texts, seeds, arrays["images"])
+
+
+def random_texts(
+    data: Data, seed: int, stream: int, number: int, labels: NDArray[np.float32]
+) -> tuple[list[str], NDArray[np.uint64]]:
+    """The texts of batch `number`, and the seeds (N,) of their images; writes the codes into labels, (N, max_length).
+
+    Batch n has the samples from n * N on.
+    """
+    count = len(labels)
+    # A word for the length, one for the image, one per unit. With 64 bits the bias of % is negligible.
+    words = sample_words(seed, stream, number * count, count, 2 + data.max_length)
+    lengths = data.min_length + (words[:, 0] % np.uint64(data.max_length - data.min_length + 1)).astype(np.intp)
+    units = (words[:, 2:] % np.uint64(len(data.alphabet))).astype(np.intp)
+    labels[:] = np.where(np.arange(data.max_length) < lengths[:, None], units + 1, 0)
+    rows = zip(units.tolist(), lengths.tolist(), strict=True)
+    return ["".join(data.alphabet[unit] for unit in row[:length]) for row, length in rows], words[:, 1]

@@ -1,5 +1,7 @@
 """Operations on the pixels of whole images. Images are (H, W) uint8 grey or (H, W, 3) uint8 RGB."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -42,14 +44,29 @@ def has_light_ink(image: Pixels) -> bool:
     The paper covers most of an image, so its level is the median: it is nearer to the 1st or to the 99th percentile. An
     image of one level is judged by that level.
     """
-    dark, paper, light = np.percentile(image, (1, 50, 99))
+    dark, paper, light = percentiles(image, (1, 50, 99))
     return bool(paper < (dark + light) / 2 if light - dark >= MIN_CONTRAST else paper < 128)
+
+
+def percentiles(image: Pixels, percents: Sequence[float]) -> list[float]:
+    """What np.percentile gives, from a histogram: many times faster. The image has any shape, at least one pixel."""
+    ranks = np.cumsum(np.bincount(image.ravel(), minlength=256))
+    found = []
+    for percent in percents:
+        place = percent / 100 * (image.size - 1)
+        below = int(place)
+        levels = ranks.searchsorted((below, min(below + 1, image.size - 1)), side="right").tolist()
+        share, difference = place - below, levels[1] - levels[0]
+        # From the nearer level, as NumPy does, so that rounding is the same.
+        nearer = levels[0] + difference * share if share < 0.5 else levels[1] - difference * (1 - share)
+        found.append(float(nearer))
+    return found
 
 
 def stretch_contrast(image: Pixels) -> Pixels:
     """Levels mapped linearly, so that the paper (the 90th percentile) becomes PAPER_LEVEL and the ink (the 2nd)
     INK_LEVEL. Contrast is multiplied by no more than 10."""
-    ink, paper = np.percentile(image, (INK_PERCENTILE, PAPER_PERCENTILE))
+    ink, paper = percentiles(image, (INK_PERCENTILE, PAPER_PERCENTILE))
     scale = (PAPER_LEVEL - INK_LEVEL) / max(paper - ink, (PAPER_LEVEL - INK_LEVEL) / 10)
     table = np.clip((np.arange(256) - paper) * scale + PAPER_LEVEL, 0, 255).round().astype(np.uint8)
     stretched: Pixels = table[image]

@@ -49,16 +49,17 @@ def check_glyphs(fonts: Iterable[str], alphabet: str) -> None:
     A space needs a glyph too: the captcha library puts spaces between the characters.
     """
     wanted = sorted({*alphabet, " "})
-    missing = {font: [char for char in wanted if ord(char) not in _characters(font)] for font in fonts}
+    missing = {font: [char for char in wanted if ord(char) not in characters(font)] for font in fonts}
     lines = [f"{font}: no glyph for {', '.join(map(repr, chars))}" for font, chars in missing.items() if chars]
     if lines:
         raise InputError("\n".join(lines))
 
 
-def _characters(font: str) -> frozenset[int]:
-    """Code points with a glyph."""
+def characters(font: str) -> frozenset[int]:
+    """Code points with a glyph. Raises InputError for a damaged font."""
     try:
-        with TTFont(font, fontNumber=0, lazy=True) as opened:
+        # Opened here: fontTools does not close what is not a font.
+        with Path(font).open("rb") as file, TTFont(file, fontNumber=0, lazy=True) as opened:
             return frozenset(opened.getBestCmap() or ())
     except Exception as error:  # fontTools raises many kinds for a damaged table
         raise InputError(f"cannot read its character table ({error})", font) from None

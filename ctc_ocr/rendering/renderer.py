@@ -35,10 +35,15 @@ class Renderer(ABC):
         """Render texts[n] with seeds[n] into out[n], (N, height, width) uint8, resized to its size."""
         height, width = out.shape[1:3]
         for text, seed, target in zip(texts, seeds.tolist(), out, strict=True):
-            image: Any = self.render(text, np.random.Generator(np.random.Philox(key=seed)))
-            if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim not in (2, 3):
-                given = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-                raise InputError(
-                    f"expected an image (H, W) or (H, W, 3) uint8, got {given}", f"{type(self).__name__}.render"
-                )
-            target[:] = resize(grey(image), width, height)
+            target[:] = resize(grey(self.render_seeded(text, seed)), width, height)
+
+    def render_seeded(self, text: str, seed: int) -> NDArray[np.uint8]:
+        """The image of a 64-bit seed, of the size and channels that `render` gives. Raises InputError for what is not
+        an image."""
+        image: Any = self.render(text, np.random.Generator(np.random.Philox(key=seed)))
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim not in (2, 3):
+            given = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+            raise InputError(
+                f"expected an image (H, W) or (H, W, 3) uint8, got {given}", f"{type(self).__name__}.render"
+            )
+        return image

@@ -11,8 +11,10 @@ from ctc_ocr.checkpoint.known_images import KnownImages
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.registries import RENDERERS
 from ctc_ocr.config.renderers import BatchRenderer
+from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.checking import CheckResult, check_sources
 from ctc_ocr.datasets.generated import GeneratedSource
+from ctc_ocr.datasets.generated_prepared import PreparedSource
 from ctc_ocr.datasets.held_out import split_held_out
 from ctc_ocr.datasets.labelled import LabelledBatches, LabelledImage
 from ctc_ocr.datasets.samples import Sample
@@ -23,6 +25,7 @@ from ctc_ocr.generation.seeds import TRAIN, VALIDATION
 from ctc_ocr.images.files import SUFFIXES as IMAGE_SUFFIXES
 from ctc_ocr.rendering.fonts import SUFFIXES as FONT_SUFFIXES
 from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
+from ctc_ocr.rendering.renderer import Renderer
 from ctc_ocr.runtime.progress import shown_progress
 from ctc_ocr.training.settings import Captchas, LabelledImages
 
@@ -71,18 +74,27 @@ def training_data(
 
 
 def _generated(settings: Hyperparameters, captchas: Captchas) -> TrainingData:
-    data, training = settings.data, settings.training
-    _refuse_settings_of_labelled_images(settings)
+    training = settings.training
     settings.check_generated()
     train, validation = _renderers(settings, captchas)
+    if not isinstance(train, Renderer):
+        _refuse_settings_of_labelled_images(settings)
     log.info("No labelled images: training on generated captchas")
     return TrainingData(
-        alphabet=Alphabet(tuple(data.alphabet)),
-        train=GeneratedSource(train, data, training.batch_size, training.seed, TRAIN),
-        samples_per_epoch=training.samples_per_epoch,
-        validation=GeneratedSource(validation, data, training.batch_size, training.seed, VALIDATION),
+        alphabet=Alphabet(tuple(settings.data.alphabet)),
+        train=_generated_source(settings, train, TRAIN),
+        samples_per_epoch=training.samples_per_epoch or Training().samples_per_epoch,
+        validation=_generated_source(settings, validation, VALIDATION),
         num_validation=training.validation_samples,
     )
+
+
+def _generated_source(settings: Hyperparameters, renderer: BatchRenderer, stream: int) -> BatchSource:
+    """Images of one size are rendered as the network reads them; others are prepared as labelled images are."""
+    data, training = settings.data, settings.training
+    if isinstance(renderer, Renderer) and _of_labelled_images(settings):
+        return PreparedSource(renderer, settings, training.seed, stream, training=stream == TRAIN)
+    return GeneratedSource(renderer, data, training.batch_size, training.seed, stream)
 
 
 def _renderers(settings: Hyperparameters, captchas: Captchas) -> tuple[BatchRenderer, BatchRenderer]:
@@ -101,6 +113,18 @@ def _renderers(settings: Hyperparameters, captchas: Captchas) -> tuple[BatchRend
 
 
 def _refuse_settings_of_labelled_images(settings: Hyperparameters) -> None:
+    given = _of_labelled_images(settings)
+    if not settings.training.samples_per_epoch:
+        given.append("samples_per_epoch 0")
+    if given:
+        raise InputError(
+            f"{', '.join(given)}: for labelled images only, or images of any size (--renderer wild), and these are "
+            "captchas of one size; --data names labelled images"
+        )
+
+
+def _of_labelled_images(settings: Hyperparameters) -> list[str]:
+    """The settings that change how images are prepared; captchas of one size are rendered as the network reads them."""
     data = settings.data
     given = {
         "keep_ratio": data.keep_ratio,
@@ -108,11 +132,8 @@ def _refuse_settings_of_labelled_images(settings: Hyperparameters) -> None:
         f"ink {data.ink}": data.ink != "dark",
         f"normalise {data.normalise}": data.normalise != "fixed",
         "augment": settings.augmentation.augment,
-        "samples_per_epoch 0": not settings.training.samples_per_epoch,
     }
-    if any(given.values()):
-        names = ", ".join(name for name, is_given in given.items() if is_given)
-        raise InputError(f"{names}: for labelled images only, and these are captchas; --data names labelled images")
+    return [name for name, is_given in given.items() if is_given]
 
 
 def _refuse_images(font: str | Path | None) -> None:
