@@ -42,7 +42,9 @@ def _install_pypi(generator: Generator, folder: Path) -> None:
 
 
 def _pypi(generator: Generator, folder: Path) -> Driver:
-    return _driver(generator, folder, (str(folder / "venv/bin/python"), str(DRIVERS / "pypi.py")), {})
+    # Some draw from a set of characters, whose order is otherwise another in each process.
+    variables = {"PYTHONHASHSEED": "0"}
+    return _driver(generator, folder, (str(folder / "venv/bin/python"), str(DRIVERS / "pypi.py")), variables)
 
 
 def _install_npm(generator: Generator, folder: Path) -> None:

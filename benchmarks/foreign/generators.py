@@ -53,8 +53,8 @@ DEVELOPMENT = (
     ),
     Generator(
         "easy-captcha-python", "PyPI", ("easy-captcha-python==1.0.0", PILLOW), "Apache-2.0",
-        alphabet="23456789ABCDEFGHJKMNPQRSTUVWXYZabcdefghjkmnpqrstuvwxyz", lengths=(5, 5), size=(130, 48), colour=True,
-        look="letters in colours, a curve and circles across", part="development",
+        alphabet="23456789ABCDEFGHJKMNPQRSTUVWXYZ", lengths=(5, 5), size=(130, 48), colour=True,
+        look="outlined capitals in colours, a curve and circles across", part="development",
     ),
     Generator(
         "gregwar-captcha", "Debian", ("php-gregwar-captcha=1.1.9+ds-2", "php-cli", "php-gd", "php-mbstring"), "MIT",

@@ -58,9 +58,7 @@ def untrained(model: str, images: Path, folder: Path) -> Measured:
 def evaluated(model: str, images: Path, folder: Path, *options: str) -> dict[str, Any]:
     """The report of `ctc-ocr evaluate`. Labels with characters that the model does not know count as incorrect."""
     path = folder / "report.json"
-    _command(
-        folder, "evaluate", model, str(images / "test.csv"), "--epoch", "best", "--report", str(path), "--cpu", "1"
-    )
+    _command(folder, "evaluate", model, str(images / "test.csv"), "--report", str(path), "--cpu", "1", *options)
     report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return report
 

@@ -62,7 +62,7 @@ def easy_captcha_python(environment):
         if not captcha.out(stream):
             raise RuntimeError("not drawn")
         Path(path).write_bytes(stream.getvalue())
-        return captcha.text()
+        return captcha.text().upper()  # its texts are of both cases, and its font has capitals alone
 
     return make
 
