@@ -143,6 +143,16 @@ def test_make_goes_on_after_a_failure_and_makes_nothing_twice(tmp_path, environm
     assert image.stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize(
+    ("arguments", "reason"), [(("--count=4",), "--count: 5 or more"), (("--only", "x"), "unknown generator 'x'")]
+)
+def test_bad_arguments_of_make_end_with_2(tmp_path, arguments, reason):
+    done = run_here(make.main, tmp_path, "made", *arguments)
+    assert done.returncode == 2
+    assert reason in done.stderr
+    assert not (tmp_path / "made").exists()
+
+
 def test_generators_are_chosen_by_name_and_by_part():
     assert chosen(["development"]) == list(DEVELOPMENT)
     assert chosen(["held_out", "svg-captcha"]) == [GENERATORS["svg-captcha"], *HELD_OUT]
@@ -242,6 +252,7 @@ def test_a_model_is_tested_as_it_is_and_labels_it_does_not_know_count(made):
     (found,) = results.read(made / "rows.csv")
     assert (found.generator, found.labels, found.epoch, found.accuracy) == ("easy-captcha-python", 0, 0, 0.0)
     assert "| easy-captcha-python | 0.000 |" in done.stdout
+    assert len(list((made / "rows-runs").glob("easy-captcha-python-*/report.json"))) == 1
     with (made / "made" / "easy-captcha-python" / "test.csv").open() as file:
         assert any(set(each["label"]) - set("23") for each in csv.DictReader(file))
     assert run_here(measure.main, made, *command).returncode == 0
@@ -254,6 +265,8 @@ def test_a_model_is_tested_as_it_is_and_labels_it_does_not_know_count(made):
         (("--model_only",), "--model_only needs a model"),
         (("--generators", "captcha"), "unknown generator 'captcha'"),
         (("--generators", "gvcode"), "no images of gvcode: run benchmarks.foreign.make first"),
+        (("--labels", "1", "100"), "--labels: 2 or more"),
+        (("--out", "nowhere/rows.csv"), "nowhere/rows.csv: --out: its folder does not exist"),
     ],
 )
 def test_bad_arguments_end_with_2_before_anything_runs(made, arguments, reason):

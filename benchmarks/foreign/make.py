@@ -14,12 +14,16 @@ from benchmarks.foreign.images import write_images
 from benchmarks.foreign.splits import is_split, write_splits
 from ctc_ocr.errors import InputError, UserError
 
+MIN_COUNT = 5
+
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status: 1 if a generator failed."""
     arguments = parser().parse_args(argv)
     try:
         generators = chosen(arguments.only or ["all"])
+        if arguments.count < MIN_COUNT:
+            raise InputError(f"--count: {MIN_COUNT} or more, so that each part has an image")
     except InputError as error:
         parser().error(str(error))
     failed = 0

@@ -2,7 +2,7 @@
 
 DIR is that of `benchmarks.foreign.make`. A run's row is added to the file when it is finished, and a run whose row is
 there is skipped: what was stopped goes on with the same command. Take another file for another commit. The runs' own
-files are in a folder beside it.
+files are in FILE-runs beside it.
 """
 
 import argparse
@@ -67,6 +67,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _check(arguments: argparse.Namespace, generators: list[Generator]) -> None:
+    if not arguments.out.resolve().parent.is_dir():
+        raise InputError("--out: its folder does not exist", arguments.out)
+    if min(arguments.labels) < 2:
+        raise InputError("--labels: 2 or more, of which one is held out for validation")
     if arguments.model_only and arguments.init_from == NONE:
         raise InputError("--model_only needs a model: --init_from MODEL")
     missing = [each.name for each in generators if not is_split(arguments.folder / each.name)]
@@ -87,7 +91,8 @@ def _planned(arguments: argparse.Namespace, generators: list[Generator]) -> Iter
 def _measured(arguments: argparse.Namespace, run: Run) -> Row:
     name, labels, seed, model = run
     images, begin = arguments.folder.resolve() / name, None if model == NONE else model
-    folder = arguments.out.with_suffix("").resolve() / _name(run).replace(" ", "").replace(",", "-").replace("/", "_")
+    own = _name(run).replace(" ", "").replace(",", "-").replace("/", "_")
+    folder = arguments.out.resolve().with_name(f"{arguments.out.stem}-runs") / own
     if arguments.model_only:
         measured = runs.untrained(model, images, folder)
     else:
