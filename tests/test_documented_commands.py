@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.foreign import measure
 from benchmarks.own_images import common
 from ctc_ocr.cli import data, evaluate, infer, train
 from tests.documented_page import COMMANDS, SHORT_RUN, steps
@@ -70,8 +71,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def options() -> dict[str, argparse.Action]:
-    """The flags of all commands that read images or are trained on them, and of the benchmarks of labelled images."""
-    parsers = [train.parser(), infer.parser(), evaluate.parser(), data.parser(), common.parser("")]
+    """The flags of all commands that read images or are trained on them, and of their benchmarks."""
+    parsers = [train.parser(), infer.parser(), evaluate.parser(), data.parser(), common.parser(""), measure.parser()]
     found: dict[str, argparse.Action] = {}
     for parser in parsers:
         for action in parser._actions:

@@ -1,0 +1,110 @@
+"""Train on few labelled images of each generator: `python -m benchmarks.foreign.measure DIR --out FILE.csv`.
+
+DIR is that of `benchmarks.foreign.make`. A run's row is added to the file when it is finished, and a run whose row is
+there is skipped: what was stopped goes on with the same command. Take another file for another commit. The runs' own
+files are in FILE-runs beside it.
+"""
+
+import argparse
+import itertools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.foreign import results, runs
+from benchmarks.foreign.generators import Generator, chosen
+from benchmarks.foreign.results import Row
+from benchmarks.foreign.splits import is_split
+from ctc_ocr.errors import InputError, UserError
+
+NONE = "none"
+Run = tuple[str, int, int, str]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; returns its exit status: 1 if a run failed."""
+    arguments = parser().parse_args(argv)
+    try:
+        generators = chosen(arguments.generators)
+        _check(arguments, generators)
+        rows = results.read(arguments.out)
+    except InputError as error:
+        parser().error(str(error))
+    planned = list(_planned(arguments, generators))
+    failed = 0
+    for number, run in enumerate(planned, 1):
+        if run in {row.run for row in rows}:
+            continue
+        try:
+            row = _measured(arguments, run)
+        except UserError as error:
+            failed += 1
+            print(f"{_name(run)}: failed: {error}", file=sys.stderr, flush=True)
+            continue
+        results.append(arguments.out, row)
+        rows.append(row)
+        figures = f"accuracy {row.accuracy:.3f}, {row.minutes:.1f} minutes"
+        print(f"{number} of {len(planned)}: {_name(run)}: {figures}", flush=True)
+    print(f"\n{results.summary(rows)}" if rows else "no figures")
+    return 1 if failed else 0
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="python -m benchmarks.foreign.measure", description="Train on a few images of each generator, and test."
+    )
+    made.add_argument("folder", type=Path, metavar="DIR", help="folder that benchmarks.foreign.make filled")
+    made.add_argument("--out", type=Path, required=True, metavar="FILE.csv", help="file for the rows; it is continued")
+    made.add_argument("--labels", type=int, nargs="+", default=[100, 500], help="labelled images (default: 100 500)")
+    made.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of images and training (default: 0 1 2)")
+    made.add_argument(
+        "--generators", nargs="+", default=["development"], metavar="NAME",
+        help="names, development, held_out or all (default: development)",
+    )  # fmt: skip
+    made.add_argument("--init_from", default=NONE, metavar="MODEL", help=f"model to begin with (default: {NONE})")
+    made.add_argument("--model_only", action="store_true", help="only test that model, without training")
+    return made
+
+
+def _check(arguments: argparse.Namespace, generators: list[Generator]) -> None:
+    if not arguments.out.resolve().parent.is_dir():
+        raise InputError("--out: its folder does not exist", arguments.out)
+    if min(arguments.labels) < 2:
+        raise InputError("--labels: 2 or more, of which one is held out for validation")
+    if arguments.model_only and arguments.init_from == NONE:
+        raise InputError("--model_only needs a model: --init_from MODEL")
+    missing = [each.name for each in generators if not is_split(arguments.folder / each.name)]
+    if missing:
+        raise InputError(f"no images of {', '.join(missing)}: run benchmarks.foreign.make first", arguments.folder)
+
+
+def _planned(arguments: argparse.Namespace, generators: list[Generator]) -> Iterator[Run]:
+    """Every generator with the first seed before any with the next, so that what is stopped has something of each."""
+    model = arguments.init_from
+    if arguments.model_only:
+        yield from ((each.name, 0, 0, model) for each in generators)
+        return
+    for seed, labels, each in itertools.product(arguments.seeds, arguments.labels, generators):
+        yield each.name, labels, seed, model
+
+
+def _measured(arguments: argparse.Namespace, run: Run) -> Row:
+    name, labels, seed, model = run
+    images, begin = arguments.folder.resolve() / name, None if model == NONE else model
+    own = _name(run).replace(" ", "").replace(",", "-").replace("/", "_")
+    folder = arguments.out.resolve().with_name(f"{arguments.out.stem}-runs") / own
+    if arguments.model_only:
+        measured = runs.untrained(model, images, folder)
+    else:
+        measured = runs.trained(images, folder, labels, seed, begin)
+    found = (measured.accuracy, measured.cer, round(measured.minutes, 2), measured.epoch)
+    return Row(name, labels, seed, model, *found, runs.commit())
+
+
+def _name(run: Run) -> str:
+    name, labels, seed, model = run
+    return f"{name}, {labels} labels, seed {seed}, {model}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
