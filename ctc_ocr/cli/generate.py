@@ -68,8 +68,8 @@ def parser() -> argparse.ArgumentParser:
     add_hyperparameters(images, DATA_OPTIONS)
     images.add_argument(
         "--renderer", choices=RENDERERS.names(), default="captcha",
-        help="what draws the images: the captcha package, the fast renderer of its distribution, or one of your own "
-        "(default: captcha)",
+        help="what draws the images: the captcha package, the fast renderer of its distribution, text of any look in "
+        "sizes of its own (wild), or one of your own (default: captcha)",
     )  # fmt: skip
     images.add_argument(
         "--seed", type=any_integer, help="the same seed gives the same images (default: a new one, which is printed)"

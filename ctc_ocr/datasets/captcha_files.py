@@ -21,6 +21,7 @@ from ctc_ocr.generation.pool import Arrays, ArraySpec, BatchPool
 from ctc_ocr.generation.seeds import FILES, sample_generator
 from ctc_ocr.rendering.factory import KINDS as BUILT_IN
 from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
+from ctc_ocr.rendering.renderer import Renderer
 from ctc_ocr.rendering.text import random_text
 from ctc_ocr.runtime.progress import Progress
 
@@ -61,12 +62,15 @@ class CaptchaWriter:
         cls, data: Data, seed: int, font: str | Path | None = None, renderer: str = "captcha"
     ) -> "CaptchaWriter":
         """A writer of captchas of `data.width` and `data.height`. `font`: a file or a folder of fonts (None: the
-        captcha package's font). `renderer`: "captcha" for the captcha library's, "fast", or a registered one's name.
+        captcha package's font). `renderer`: "captcha" for the captcha library's, "fast", "wild", or a registered one's
+        name. Images of "wild" and of classes derived from `ctc_ocr.Renderer` keep the sizes that they are drawn in.
 
         Raises InputError for values, names or fonts that cannot be used."""
         Hyperparameters(data=data)  # checks the values
         fonts = find_fonts(font)
         made = RENDERERS.get(renderer)(fonts, data)
+        if isinstance(made, Renderer):
+            return cls(made, data, seed)
         if renderer not in BUILT_IN:
             return cls(OneByOne(made, data), data, seed)
         check_glyphs(fonts, data.alphabet)
