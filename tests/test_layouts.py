@@ -13,7 +13,7 @@ from ctc_ocr.datasets.labels_csv import write_labels
 from ctc_ocr.datasets.samples import SourceOptions
 from ctc_ocr.datasets.sources import open_source, read_source
 from ctc_ocr.datasets.sources.folders import scan_folder
-from ctc_ocr.datasets.sources.names import DEFAULT_PATTERN, read_names
+from ctc_ocr.datasets.sources.names import DEFAULT_PATTERN, WITHOUT_COPY, read_names
 from ctc_ocr.errors import InputError
 from tests.layouts import COUNT, images, write_json, write_list, write_texts
 
@@ -349,11 +349,14 @@ def test_names_that_end_like_a_copys_are_noted(end: str, tmp_path: Path, ubuntu_
     first = next(iter(found))
     copied = tmp_path / f"{Path(first).stem}{end}.png"
     shutil.copy(tmp_path / first, copied)
-    for pattern in (None, DEFAULT_PATTERN):
-        (note,) = (
-            each for each in check_source(tmp_path, SourceOptions(pattern=pattern)).notes if "copy?" in each.reason
-        )
-        assert (note.where, f"ends in {end!r}" in note.reason) == (str(copied), True)
+    (note,) = (each for each in check_source(tmp_path).notes if "copy's" in each.reason)
+    assert (note.where, f"1 ({copied.stem})" in note.reason) == (str(tmp_path), True)
+    # The pattern that the note names leaves it out, and then there is no note.
+    assert repr(WITHOUT_COPY) in note.reason
+    checked = check_source(tmp_path, SourceOptions(pattern=WITHOUT_COPY))
+    labels = {Path(each.sample.image).name: each.sample.label for each in checked.samples}
+    assert labels == {name: Path(name).stem.partition("_")[0] for name in found} | {copied.name: "ab0c"}
+    assert not [each for each in checked.notes if "copy's" in each.reason]
 
 
 def test_units_that_occur_once_are_noted_together(tmp_path: Path, ubuntu_font: str) -> None:

@@ -3,7 +3,7 @@
 import argparse
 import itertools
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ctc_ocr.alphabet import Alphabet, read_lookups
@@ -120,9 +120,11 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--preset", choices=presets.PRESETS, help="hyperparameters to start from")
 
 
-def hyperparameters(arguments: argparse.Namespace) -> Hyperparameters:
-    """From the flags that were given, or else --config, --preset, the defaults."""
-    config = read_sections(arguments.config) if arguments.config else {}
+def hyperparameters(
+    arguments: argparse.Namespace, start: Mapping[str, Mapping[str, Any]] | None = None
+) -> Hyperparameters:
+    """From the flags that were given, or else --config or `start`, --preset, the defaults."""
+    config = read_sections(arguments.config) if arguments.config else dict(start or {})
     if getattr(arguments, "data", None):
         # The number that a preset has for captchas, which are endless, does not suit labelled images.
         config = {**config, "training": {"samples_per_epoch": 0, **config.get("training", {})}}

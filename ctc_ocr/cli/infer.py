@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ctc_ocr.checkpoint.run_files import epochs
 from ctc_ocr.cli.arguments import Parser, add_device_options, add_import, add_version, fraction
 from ctc_ocr.cli.data_options import (
     LABEL_OPTIONS,
@@ -116,10 +117,20 @@ def _images(arguments: argparse.Namespace) -> list[ListedImage]:
     if arguments.csv:
         images = read_image_list(arguments.csv, source_options(arguments))
     else:
+        _refuse_models(arguments.images)
         images = [ListedImage(str(path), path) for path in find_images(arguments.images)]
     if arguments.txt:
         check_text_files((each.path for each in images if not each.problem), arguments.overwrite)
     return images
+
+
+def _refuse_models(paths: Sequence[str]) -> None:
+    """A model or a CSV file in place of an image."""
+    for path in paths:
+        if epochs(path):
+            raise InputError(f"a model; expected images, and --model {path}", path)
+        if path.lower().endswith((".csv", ".tsv")):
+            raise InputError(f"not an image; --csv {path} reads the images that it lists", path)
 
 
 def _refuse_label_options(arguments: argparse.Namespace) -> None:
@@ -164,12 +175,14 @@ def _is_single(arguments: argparse.Namespace) -> bool:
 def _give_all(results: Results, labels: ImageLabels | None, arguments: argparse.Namespace) -> int:
     """What is asked for of each image: a line on stdout, or a row in the file --out, or a .txt file; then, with labels,
     how many are correct. Returns the number of images that cannot be read, each of which is reported on stderr."""
-    tally, num_rejected, failures = Tally(), 0, 0
+    tally, num_rejected, failures, num_empty, count = Tally(), 0, 0, 0, 0
     with ExitStack() as stack:
         give = writer(arguments, stack) if arguments.out or arguments.txt else printer(arguments)
         for image, result in results:
             label = labels.of(image.path) if labels else None
             give(image, result, label)
+            count += 1
+            num_empty += not isinstance(result, InputError) and not result.text
             if isinstance(result, InputError):
                 failures += 1
                 tqdm.write(f"{PROG}: {result}", file=sys.stderr)
@@ -179,6 +192,8 @@ def _give_all(results: Results, labels: ImageLabels | None, arguments: argparse.
                 tally.add([result.text], [label])
     if (tally.count or num_rejected) and not arguments.json:
         print(_summary(tally, num_rejected))
+    if 2 * num_empty > count > 1:
+        print(f"{PROG}: {num_empty} of {count} texts are empty; see docs/guide/troubleshooting.md", file=sys.stderr)
     return failures
 
 

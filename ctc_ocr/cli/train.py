@@ -31,6 +31,7 @@ from ctc_ocr.runtime.threads import available_cores
 from ctc_ocr.training.events import make_callback
 from ctc_ocr.training.session import TrainingSession
 from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions
+from ctc_ocr.training.start import network_of
 
 PROG = "ctc-ocr train"
 # Hyperparameters and options that have no effect on labelled images, and on captchas.
@@ -143,10 +144,12 @@ def _session(arguments: argparse.Namespace) -> TrainingSession:
     description = Path(f"{arguments.prefix}.json")
     if arguments.resume and not arguments.config and description.is_file():
         arguments.config = str(description)  # all of the run's own settings, except for the flags that are given
+    names_network = arguments.config or arguments.preset or arguments.resume
     arguments.preset = arguments.preset or ("word" if arguments.data else "lstm")
     _refuse_without_effect(arguments)
+    start = network_of(arguments.init_from) if arguments.init_from and not names_network else None
     return TrainingSession(
-        hyperparameters(arguments),
+        hyperparameters(arguments, start),
         _data(arguments),
         RunOptions(
             prefix=arguments.prefix,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.hyperparameters import Hyperparameters, options
 from ctc_ocr.errors import InputError
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
@@ -49,5 +49,15 @@ def preset(name: str, *changes: Mapping[str, Mapping[str, Any]], **sections: Map
     values: dict[str, dict[str, Any]] = {}
     for layer in (PRESETS[name], *changes, sections):
         for section, named in layer.items():
+            if not isinstance(named, Mapping):
+                raise InputError(_misplaced(section, named))
             values[section] = {**values.get(section, {}), **named}
     return Hyperparameters.from_dict(values)
+
+
+def _misplaced(name: str, value: Any) -> str:
+    """Why a keyword of `preset` that is no section with values cannot be used."""
+    option = options().get(name)
+    if option is not None:
+        return f"{name} belongs to a section: {option.section}={{{name!r}: {value!r}}}"
+    return f"{name}: expected a section, as in training={{'num_epoch': 3}}, got {value!r}"

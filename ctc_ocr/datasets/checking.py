@@ -21,6 +21,7 @@ from ctc_ocr.images.pixels import grey, has_light_ink
 from ctc_ocr.runtime.progress import Progress
 from ctc_ocr.runtime.threads import available_cores
 
+LONG_LABEL = "the label is too long for its image"  # beginning of the reason
 StepsOf = Callable[[int, int], int]  # time steps of an image of a width and height
 
 
@@ -218,7 +219,7 @@ def _steps_reason(units: Sequence[str], size: tuple[int, int], steps_of: StepsOf
     blanks = needed - len(units)
     between = f" and {blanks} blanks between equal neighbours" if blanks else ""
     return (
-        f"the label is too long for its image of {size[0]}x{size[1]}: it needs {needed} time steps "
+        f"{LONG_LABEL} of {size[0]}x{size[1]}: it needs {needed} time steps "
         f"({len(units)} units{between}), and the network makes {steps_of(*size)}"
     )
 

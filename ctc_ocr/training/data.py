@@ -12,7 +12,7 @@ from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.registries import RENDERERS
 from ctc_ocr.config.renderers import BatchRenderer
 from ctc_ocr.config.sections import Training
-from ctc_ocr.datasets.checking import CheckResult, check_sources
+from ctc_ocr.datasets.checking import LONG_LABEL, CheckResult, check_sources
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.generated_prepared import PreparedSource
 from ctc_ocr.datasets.held_out import split_held_out
@@ -195,6 +195,7 @@ def _checked(settings: Hyperparameters, data: LabelledImages, sources: Sequence[
             log.warning("%s: %s", kind, problem)
         if len(listed) > MAX_LISTED:
             log.warning("%s: %d more; `ctc-ocr data check` lists all", kind, len(listed) - MAX_LISTED)
+    _warn_of_long_labels(checked)
     checked.require_valid(source)
     if checked.invalid_fraction > data.max_invalid:
         raise RunError(
@@ -224,6 +225,17 @@ def _alphabet_of(train: CheckResult, validation: CheckResult) -> Alphabet:
             len(unlearned), " ".join(map(repr, unlearned[:MAX_LISTED])),
         )  # fmt: skip
     return alphabet
+
+
+def _warn_of_long_labels(checked: CheckResult) -> None:
+    """Lines of text in a network for words: it is told once what helps."""
+    count = sum(problem.reason.startswith(LONG_LABEL) for problem in checked.invalid)
+    if 2 * count > len(checked.invalid):
+        log.warning(
+            "%d labels need more time steps than the network makes: use --preset line for lines of text, or a larger "
+            "--width",
+            count,
+        )
 
 
 def _warn_of_ink(checked: CheckResult, ink: str) -> None:

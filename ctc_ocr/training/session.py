@@ -28,6 +28,7 @@ from ctc_ocr.runtime.types import Context
 from ctc_ocr.training.data import TrainingData, training_data
 from ctc_ocr.training.events import Callback
 from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions
+from ctc_ocr.training.start import network_of
 
 if TYPE_CHECKING:
     from ctc_ocr.checkpoint.model_files import Checkpoint
@@ -80,7 +81,8 @@ def train(
 ) -> TrainingResult:
     """Train a network and write its checkpoints under `prefix`. Returns what the run ended with.
 
-    `hyperparameters`: see `preset`; by default `lstm` for captchas and `word` for labelled images. `data`: captchas to
+    `hyperparameters`: see `preset`; by default `lstm` for captchas and `word` for labelled images, but with `init_from`
+    the network and the size of the images are those of that model. `data`: captchas to
     generate, labelled images, or the path of labelled images; None: captchas in the captcha package's font. `callbacks`
     get the events of `ctc_ocr.training.events`. `options` are the other fields of RunOptions: resume, overwrite,
     init_from, num_proc, cpu, gpu, tensorboard, progress.
@@ -105,8 +107,8 @@ class TrainingSession:
         callbacks: Sequence[Callback] = (),
     ) -> None:
         self.data = LabelledImages(data) if isinstance(data, (str, Path)) else data or Captchas()
-        self.hyperparameters = hyperparameters or preset("lstm" if isinstance(self.data, Captchas) else "word")
         self.options = options or RunOptions()
+        self.hyperparameters = hyperparameters or _default(self.data, self.options)
         _check_kinds(self.hyperparameters, self.data, callbacks)
         self.callbacks = tuple(callbacks)
         self._num_proc = self.options.num_proc or max(1, available_cores() // 2)
@@ -275,7 +277,7 @@ class TrainingSession:
             if epochs and validation is not None:
                 calibrate_unless_interrupted(prefix, epochs[:1], validation, context)
             else:
-                log.info("Not calibrated, as no epoch was completed: a run that ends is")
+                log.info("Not calibrated: no epoch was completed. A run that reaches its end is calibrated")
 
 
 @contextmanager
@@ -303,6 +305,12 @@ def usable_prefix(prefix: str) -> Iterator[None]:
             with suppress(OSError):  # not empty: something was written
                 each.rmdir()
         raise
+
+
+def _default(data: Captchas | LabelledImages, options: RunOptions) -> Hyperparameters:
+    """What is used where no hyperparameters are given."""
+    start = network_of(options.init_from) if options.init_from is not None and not options.resume else {}
+    return preset("lstm" if isinstance(data, Captchas) else "word", start)
 
 
 def _check_kinds(hyperparameters: object, data: object, callbacks: object) -> None:

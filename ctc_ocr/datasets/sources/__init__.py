@@ -16,6 +16,7 @@ from ctc_ocr.datasets.sources.packs import read_pack
 from ctc_ocr.datasets.sources.registered import SOURCES, open_registered, register_source, split_name
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import SUFFIXES
+from ctc_ocr.rendering.fonts import SUFFIXES as FONT_SUFFIXES
 
 __all__ = ["SOURCES", "open_source", "read_source", "register_source", "samples_and_problems"]
 
@@ -60,6 +61,8 @@ def _open(path: str | Path, options: SourceOptions) -> Rows:
     if path.suffix == ".rec":
         refuse_options(path, "a pack", options, *CSV_OPTIONS, "pattern")
         return read_pack(path, options.unicode_form)
+    if path.suffix.lower() in FONT_SUFFIXES:
+        raise InputError("a font; accepted: labelled images. Captchas in this font are rendered without a source", path)
     if path.suffix.lower() in SUFFIXES:
         raise InputError("an image; accepted: a folder of images, a file with labels, or a RecordIO pack (.rec)", path)
     return open_file(path, options)

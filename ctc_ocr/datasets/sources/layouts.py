@@ -69,13 +69,12 @@ def _refuse_labels_beside(folder: Folder) -> None:
         beside = sorted(path for path in place.parent.iterdir() if path.is_file() and is_labels_file(path))
     except OSError:
         return
-    for table in beside:
-        if _names_images_of(table, place):
-            raise InputError(
-                f"are its labels in {table}, or in the names of its images? Use that file as the source, or "
-                f"{PATTERN_HINT}",
-                folder.path,
-            )
+    if tables := [str(table) for table in beside if _names_images_of(table, place)]:
+        raise InputError(
+            f"are its labels in {' or '.join(tables)}, or in the names of its images? Use such a file as the source, "
+            f"or {PATTERN_HINT}",
+            folder.path,
+        )
 
 
 def _names_images_of(table: Path, folder: Path) -> bool:

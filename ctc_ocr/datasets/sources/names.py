@@ -28,6 +28,7 @@ DEVICE = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 COPY = re.compile(r"(?: - (?:kopie|copy|copie|copia)(?: \(\d+\))?| copy(?: \d+)?| ?\(\d+\))$", re.IGNORECASE)
+WITHOUT_COPY = r"^(?P<label>.*?)(_[^_]*)?( - [Kk]opie.*| - [Cc]op.*| copy.*| ?\(\d+\))?$"
 NUMBERED = re.compile(r"(.*?)([0-9]+)", re.DOTALL)
 MAX_OF_DEVICES = 0.1  # larger fractions of names that devices gave are refused
 MIN_ALIKE = 0.95  # fraction of equal labels that is refused
@@ -47,8 +48,9 @@ def read_names(folder: Folder, options: SourceOptions) -> Rows:
         find = finder(pattern, "label")
     except InputError as error:
         raise error.within("pattern") from None
-    notes = list(_copies(images))
+    notes = list[Problem]()
     if options.pattern is None:
+        notes += _copies(folder.path, images)
         notes += _refuse_other_names(folder.path, images, [find(path.stem) or "" for path in images])
 
     def sample(path: Path) -> Sample | Problem:
@@ -68,10 +70,15 @@ def is_text(text: str) -> bool:
     return not any(0xD800 <= ord(character) <= 0xDFFF for character in text)
 
 
-def _copies(images: Sequence[Path]) -> Iterator[Problem]:
-    for path in images:
-        if match := COPY.search(path.stem):
-            yield Problem(str(path), f"its name ends in {match[0]!r}: a copy? The label in such a name may be wrong")
+def _copies(folder: Path, images: Sequence[Path]) -> Iterator[Problem]:
+    """One note on all names that end like a copy's, with the pattern that leaves these ends out."""
+    found = [path.stem for path in images if COPY.search(path.stem)]
+    if found:
+        yield Problem(
+            str(folder),
+            f"names that end like a copy's, which is in their labels: {len(found)} ({_shown(found)}). --pattern "
+            f"{WITHOUT_COPY!r} leaves it out",
+        )
 
 
 def _refuse_other_names(folder: Path, images: Sequence[Path], labels: Sequence[str]) -> list[Problem]:
