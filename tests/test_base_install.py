@@ -15,13 +15,13 @@ SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "ctc_ocr")
 DECODING = """
 import math
 import numpy as np
-from ctc_ocr.decoding.beam_search import BeamSearch
-from ctc_ocr.decoding.decoder import Decoder
+from ctc_ocr import Alphabet, Decoder
 from ctc_ocr.evaluation.metrics import Tally
 
 # Two time steps, one image, the blank and one unit: the best path is empty, the most probable text is the unit.
 log_probs = np.log([[[0.6, 0.4]], [[0.6, 0.4]]])
-greedy, beam = (decoder.read(log_probs)[0][0] for decoder in (Decoder(), Decoder(BeamSearch(width=4))))
+decoders = [decoder.bind(Alphabet(("a",))) for decoder in (Decoder(), Decoder(beam_width=4))]
+greedy, beam = (decoder.decode(log_probs, None, True)[0][0] for decoder in decoders)
 assert (greedy.codes, beam.codes) == ([], [1])
 assert math.isclose(math.exp(greedy.log_probability), 0.36)
 assert math.isclose(math.exp(beam.log_probability), 0.64)
