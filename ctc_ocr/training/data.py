@@ -76,10 +76,11 @@ def training_data(
 def _generated(settings: Hyperparameters, captchas: Captchas) -> TrainingData:
     training = settings.training
     settings.check_generated()
+    if captchas.renderer is None and settings.data.renderer in BUILT_IN_RENDERERS:
+        _refuse_settings_of_labelled_images(settings)
     train, validation = _renderers(settings, captchas)
     if not isinstance(train, Renderer):
         _refuse_settings_of_labelled_images(settings)
-    log.info("No labelled images: training on generated captchas")
     return TrainingData(
         alphabet=Alphabet(tuple(settings.data.alphabet)),
         train=_generated_source(settings, train, TRAIN),
@@ -101,15 +102,19 @@ def _renderers(settings: Hyperparameters, captchas: Captchas) -> tuple[BatchRend
     """Those of training and of validation. Whichever of the built-in ones is used for training, validation uses the
     captcha library: what counts is how its images are read."""
     data = settings.data
+    started = "No labelled images: training on generated captchas"
     if captchas.renderer is not None:
+        log.info(started)
         return captchas.renderer, captchas.renderer
     _refuse_images(captchas.font)
     fonts = find_fonts(captchas.font)
-    renderer = RENDERERS.get(data.renderer)(fonts, data)
     if data.renderer not in BUILT_IN_RENDERERS:
+        renderer = RENDERERS.get(data.renderer)(fonts, data)
+        log.info(started)
         return renderer, renderer
     check_glyphs(fonts, data.alphabet)
-    return renderer, RENDERERS.get("captcha")(fonts, data)
+    log.info(started)  # before the renderers: importing what compiles them takes seconds
+    return RENDERERS.get(data.renderer)(fonts, data), RENDERERS.get("captcha")(fonts, data)
 
 
 def _refuse_settings_of_labelled_images(settings: Hyperparameters) -> None:

@@ -195,8 +195,6 @@ class TrainingSession:
         return stored_known_images(find_model(self.options.init_from))
 
     def _run(self, replaced: list[Path]) -> TrainingResult:
-        from ctc_ocr.datasets.iterator import cached_batches
-
         prefix, settings = self.options.prefix, self.hyperparameters
         self._fix_threads()
         devices = self._devices() if self.options.gpu else []
@@ -222,6 +220,8 @@ class TrainingSession:
                 if all(has_been_chosen(prefix, epoch) for epoch in _epochs_to_calibrate(prefix)):
                     return _result(prefix, finished=True)
             callbacks += self._make_callbacks(data, trainer, replaced, stack)
+            from ctc_ocr.datasets.iterator import cached_batches  # imports MXNet: not before the processes start
+
             validation = stack.enter_context(cached_batches(data.validation, data.num_validation, self._num_proc))
             epochs_before = trainer.epochs_done
             finished = done or trainer.fit(iterator, validation, prefix, lambda: pool.seconds_waited)
