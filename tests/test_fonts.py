@@ -5,26 +5,16 @@ import string
 from pathlib import Path
 
 import pytest
-from fontTools import subset
-from fontTools.ttLib import TTFont
 
 from ctc_ocr.errors import InputError
 from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
+from tests.fonts import font_with
 
 
 @pytest.fixture
 def digits_font(tmp_path: Path, ubuntu_font: str) -> str:
     """A real font with only digits and a space."""
-    return _subset(ubuntu_font, tmp_path / "digits.ttf", string.digits + " ")
-
-
-def _subset(font: str, path: Path, characters: str) -> str:
-    opened = TTFont(font)
-    worker = subset.Subsetter()
-    worker.populate(text=characters)
-    worker.subset(opened)
-    opened.save(path)
-    return str(path)
+    return font_with(string.digits + " ", ubuntu_font, tmp_path / "digits.ttf")
 
 
 def test_a_file_a_folder_and_the_default(fonts_folder: Path, ubuntu_font: str) -> None:
@@ -83,6 +73,6 @@ def test_missing_glyphs_are_listed_per_font(digits_font: str, ubuntu_font: str) 
 
 
 def test_a_space_needs_a_glyph_too(tmp_path: Path, ubuntu_font: str) -> None:
-    font = _subset(ubuntu_font, tmp_path / "spaceless.ttf", string.digits)
+    font = font_with(string.digits, ubuntu_font, tmp_path / "spaceless.ttf")
     with pytest.raises(InputError, match="no glyph for ' '"):
         check_glyphs([font], string.digits)

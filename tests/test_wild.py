@@ -9,7 +9,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from fontTools import subset
 from fontTools.ttLib import TTFont
 
 from ctc_ocr.config.sections import Data
@@ -24,6 +23,7 @@ from ctc_ocr.rendering.wild_fields import HEIGHT, WIDTH, piece
 from ctc_ocr.rendering.wild_glyphs import STYLES, GlyphCache
 from ctc_ocr.rendering.wild_kernels import draw_glyphs
 from ctc_ocr.rendering.wild_layout import random_layout
+from tests.fonts import font_with
 
 LETTERS = string.digits + string.ascii_letters
 
@@ -97,18 +97,9 @@ def test_ink_stands_out_from_paper() -> None:
 # --- fonts ------------------------------------------------------------------------------------------------------------
 
 
-def _subset(font: str, path: Path, characters: str) -> str:
-    opened = TTFont(font)
-    worker = subset.Subsetter()
-    worker.populate(text=characters)
-    worker.subset(opened)
-    opened.save(path)
-    return str(path)
-
-
 def test_characters_are_drawn_in_fonts_that_have_them(tmp_path: Path, ubuntu_font: str) -> None:
-    digits = _subset(ubuntu_font, tmp_path / "digits.ttf", string.digits)
-    letters = _subset(ubuntu_font, tmp_path / "letters.ttf", string.ascii_letters)
+    digits = font_with(string.digits, ubuntu_font, tmp_path / "digits.ttf")
+    letters = font_with(string.ascii_letters, ubuntu_font, tmp_path / "letters.ttf")
     cache = GlyphCache((digits, letters))
     assert (cache.fonts_with("12"), cache.fonts_with("ab"), cache.fonts_with("a1")) == ((0,), (1,), ())
     made = WildRenderer((digits, letters), Data(alphabet=LETTERS))
