@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.common import FONT, Row, row
 from ctc_ocr.config.presets import preset as settings
 
-VALIDATED = re.compile(r"Epoch\[(\d+)\] Validation-accuracy=([0-9.]+)")
+VALIDATED = re.compile(r"Epoch (\d+): ([0-9,]+) of ([0-9,]+) read")
 SAMPLES_ACCURACY = 0.95
 
 
@@ -57,8 +57,9 @@ def train(preset: str, target: float, report: Callable[[str], None], options: tu
             for line in process.stderr:
                 lines.append(line)
                 if match := VALIDATED.search(line):
-                    samples = (int(match[1]) + 1) * samples_per_epoch
-                    found.append(Validation(samples, float(match[2]), time.perf_counter() - started))
+                    read, count = (int(number.replace(",", "")) for number in match.groups()[1:])
+                    samples = int(match[1]) * samples_per_epoch
+                    found.append(Validation(samples, read / count, time.perf_counter() - started))
                     report(f"  {found[-1].seconds:.0f} s, {samples:,} samples: {found[-1].accuracy:.4f}")
         if process.returncode:
             raise RuntimeError(f"{' '.join(command)} failed:\n{''.join(lines[-20:])}")

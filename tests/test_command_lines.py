@@ -76,13 +76,12 @@ WRONG = {
     "train --init_from nothing": "--init_from: nothing: no model under this prefix",
     "train --resume --overwrite": "--overwrite: not allowed with argument --resume",
     "infer": "give either images (files or folders) or --csv with a file that lists them",
-    "infer images": "--model: ocr: no model under this prefix: expected ocr-0001.params or a later epoch",
+    "infer --model ocr images": "--model: ocr: no model under this prefix: expected ocr-0001.params or a later epoch",
     "infer --model nothing images": "--model: nothing: no model under this prefix: expected nothing-0001.params",
     "infer --model images images": "--model: images: 0 models in this folder; expected one",
     "infer --epoch bset images": "--epoch: 'bset' is not a whole number, best or newest",
     "infer --lm_weight 1 images": "--lm_weight: has no effect without --language_model",
     "evaluate": "the following arguments are required: SOURCE",
-    "evaluate images": "--model: ocr: no model under this prefix: expected ocr-0001.params or a later epoch",
     "evaluate nothing images": "--model: nothing: no model under this prefix: expected nothing-0001.params",
     "evaluate --model nothing images": "--model: nothing: no model under this prefix: expected nothing-0001.params",
     "evaluate --model a b images": "--model: a: no model under this prefix",
@@ -203,7 +202,7 @@ def test_old_and_new_form_of_evaluate_are_parsed_alike() -> None:
     for line in ("models/x images", "--model models/x images", "models/x --epoch 3 images", "images --model=models/x"):
         arguments = _parse(line.split())
         assert (arguments.model, arguments.source) == ("models/x", ["images"])
-    assert _parse(["images"]).model == "ocr"
+    assert _parse(["images"]).model is None
 
 
 def test_a_closed_pipe_ends_the_count_of_imports_quietly() -> None:

@@ -220,7 +220,7 @@ def test_an_architecture_that_ignores_steps_is_refused_where_it_needs_them(tmp_p
     done = command(tmp_path, "train", *flags, "--cpu=1", "--num-proc=2")
     assert done.returncode == 2, done.stderr
     assert "architecture convolutions: does not use steps" in done.stderr
-    assert "Epoch[0]" not in done.stderr
+    assert "Epoch 1: " not in done.stderr
     done = command(tmp_path, "train", *flags, "--keep-ratio=false", "--cpu=1", "--num-proc=2")
     assert done.returncode == 0, done.stderr
 
@@ -281,7 +281,7 @@ def test_log_lines_are_printed_once(tmp_path: Path) -> None:
         script = f"import logging; {configured}\n{RENDERER}\n{TRAIN}"
         done = python(tmp_path, "-c", script)
         assert done.returncode == 0, done.stderr
-        assert done.stderr.count("Epoch[0] Train-accuracy") == number, done.stderr
+        assert done.stderr.count("Epoch 1: ") == number, done.stderr
 
 
 def test_what_a_callback_and_a_renderer_raise(tmp_path: Path) -> None:

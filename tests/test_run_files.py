@@ -184,7 +184,7 @@ def events_of(folder: Path) -> list[Event]:
 def test_tensorboard_shows_epochs_and_batches(tmp_path: Path) -> None:
     prefix = str(tmp_path / "ocr")
     with TensorBoard(prefix) as board:
-        board(Progress(0, 50, 50, 100.0, 0.004, 3.5, 0.25, 0.5))
+        board(Progress(0, 50, 300, 50, 100.0, 0.004, 3.5, 0.25, 0.5))
         board(epoch_end(epoch=6))
     found = {
         (value.tag, event.step): value.simple_value

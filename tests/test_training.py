@@ -18,8 +18,8 @@ from ctc_ocr.datasets.iterator import BatchIter
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.runtime.mxnet import mx
-from ctc_ocr.training.callbacks import log_lines
-from ctc_ocr.training.events import BatchEnd, EpochEnd
+from ctc_ocr.training.callbacks import LogLines, epoch_line
+from ctc_ocr.training.events import BatchEnd, EpochEnd, Progress, ValidationPrediction
 from ctc_ocr.training.initialisation import initial_parameters
 from ctc_ocr.training.optimizer import clip_global_norm
 from ctc_ocr.training.resume import newest
@@ -205,16 +205,30 @@ def test_gradients_are_clipped_to_their_joint_norm(largest: float) -> None:
 
 
 def test_the_plateau_is_called_by_its_name(caplog: pytest.LogCaptureFixture) -> None:
+    lines = LogLines()
     with caplog.at_level(logging.INFO, logger="ctc_ocr"):
-        log_lines(epoch_end(empty_fraction=0.95))
-        on = caplog.text
-        caplog.clear()
-        log_lines(epoch_end(empty_fraction=0.5))
-    assert "all-blank plateau: 95 % of the predictions are empty" in on
-    assert "Blanks: 99.0 % of the time steps. Predictions: 12 -> (empty), 34 -> 34" in on
-    assert "plateau" not in caplog.text
-    assert "Epoch[0] Validation-accuracy=0.500000 Validation-lcs=0.200000 Validation-cer=0.400000" in on
-    assert "Train-accuracy=0.000000 Train-cer=0.750000 Train-loss=9.0000 Learning-rate=0.003" in on
+        for empty in (0.95, 0.95, 0.5):
+            lines(epoch_end(empty_fraction=empty))
+    first, plateau, second, third = caplog.messages
+    assert first == second == "Epoch 1: nothing read yet, loss 8.500, best 1, 2 s, 2 min left"
+    assert "all-blank plateau: 95 % of the predictions are empty" in plateau
+    assert third == "Epoch 1: 1 of 2 read, CER 0.4000, best 1, 2 s, 2 min left"
+
+
+def test_batches_are_shown_in_long_epochs_only(caplog: pytest.LogCaptureFixture) -> None:
+    lines = LogLines()
+    with caplog.at_level(logging.INFO, logger="ctc_ocr"):
+        lines(Progress(1, 50, 100, 150, 812.4, 0.003, 1.5, 0.25, 0.1))
+        lines(Progress(1, 50, 400, 450, 812.4, 0.003, 1.5, 0.25, 0.1))
+    assert caplog.messages == ["Epoch 2, batch 50 of 400: 812 samples/s, accuracy 0.2500, loss 1.5000"]
+
+
+def test_the_line_of_an_epoch_fits_80_columns() -> None:
+    end = replace(epoch_end(epoch=998, best_epoch=990, empty_fraction=0.0), seconds=1234.0, seconds_left=123456.0)
+    predictions = (ValidationPrediction("a", "a", 0),) * 1999 + (ValidationPrediction("a", "b", 1),)
+    line = epoch_line(replace(end, predictions=predictions))
+    assert line == "Epoch 999: 1,999 of 2,000 read, CER 0.4000, best 990, 1234 s, 34 h left"
+    assert len("02:18:05 ") + len(line) <= 80
 
 
 def test_both_losses_follow_the_same_curve(source: GeneratedSource) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ctc_ocr.checkpoint.archive import Archive, archive_content
 from ctc_ocr.checkpoint.run_files import BUNDLE_SUFFIX, Epoch, is_bundle, resolve_model, select_checkpoint
+from ctc_ocr.checkpoint.starter import STARTER, starter_path
 from ctc_ocr.checkpoint.stored_model import MIB, PARTS, Part, StoredModel, StoredRun
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.text_files import parse_json
@@ -48,7 +49,10 @@ class Bundle:
 
 
 def find_model(path: str | Path, epoch: Epoch | None = None) -> StoredModel:
-    """The model that a path and an epoch stand for: a bundle, or see `select_checkpoint`. Raises InputError."""
+    """The model that a path and an epoch stand for: STARTER is the one that comes with the package, others are a
+    bundle, or see `select_checkpoint`. Raises InputError."""
+    if str(path) == STARTER:
+        return Bundle.open(starter_path(), epoch)
     found, _ = resolve_model(path)
     if not is_bundle(found):
         return StoredRun(*select_checkpoint(path, epoch))

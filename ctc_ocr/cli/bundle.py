@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from ctc_ocr.cli.arguments import Parser, add_import, add_version
-from ctc_ocr.cli.model_options import add_model, find_model
+from ctc_ocr.cli.model_options import DEFAULT_MODEL, add_model, find_model
 from ctc_ocr.cli.running import run
 from ctc_ocr.runtime.threads import set_threads
 
@@ -32,6 +32,7 @@ def _bundle(argv: list[str]) -> None:
     # MXNet reads the number of threads when it is imported, so not above.
     from ctc_ocr.checkpoint.bundling import bundle_model
 
-    model, epoch = find_model(arguments)
+    arguments.model = arguments.model or DEFAULT_MODEL  # the starter need not be bundled
+    model, epoch = find_model(arguments, PROG)
     bundle_model(model, arguments.out, epoch, arguments.overwrite)
     print(f"{arguments.out}: epoch {epoch}, {arguments.out.stat().st_size:,} bytes")

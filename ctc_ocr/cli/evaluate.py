@@ -111,7 +111,7 @@ def _evaluation(arguments: argparse.Namespace, how: Decoder) -> "Evaluation":
     from ctc_ocr.runtime.devices import contexts
 
     batch_size, context = arguments.batch_size or BATCH_SIZE, contexts(arguments.gpu)[0]
-    predictor = Predictor(*find_model(arguments), batch_size, context, how, arguments.ink)
+    predictor = Predictor(*find_model(arguments, PROG), batch_size, context, how, arguments.ink)
     warn_of_skipped_words(predictor.decoder, arguments, PROG)
     with progress_bar(0) as bar:
 

@@ -86,7 +86,7 @@ def _infer(argv: list[str]) -> int:
     from ctc_ocr.runtime.devices import contexts
 
     batch_size, context = arguments.batch_size or BATCH_SIZE, contexts(arguments.gpu)[0]
-    predictor = Predictor(*find_model(arguments), batch_size, context, how, arguments.ink)
+    predictor = Predictor(*find_model(arguments, PROG), batch_size, context, how, arguments.ink)
     warn_of_skipped_words(predictor.decoder, arguments, PROG)
     ink = InkCheck(predictor.hyperparameters.data.ink)
     # Confidences that are not shown are not computed: they take longer than the rest.

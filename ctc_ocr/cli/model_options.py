@@ -4,7 +4,8 @@ import argparse
 import sys
 
 from ctc_ocr.checkpoint import bundle
-from ctc_ocr.checkpoint.run_files import BEST, DEFAULT_EPOCH, NEWEST, Epoch
+from ctc_ocr.checkpoint.run_files import BEST, DEFAULT_EPOCH, NEWEST, Epoch, existing_files
+from ctc_ocr.checkpoint.starter import STARTER
 from ctc_ocr.errors import InputError
 
 MODEL_HELP = "prefix of the model's files, one of its .params, a bundle, or a folder with one model"
@@ -17,8 +18,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         metavar="MODEL",
-        default=DEFAULT_MODEL,
-        help=f"{MODEL_HELP} (default: {DEFAULT_MODEL})",
+        help=f"{MODEL_HELP}, or {STARTER}: the one that comes with the package (default: {DEFAULT_MODEL} if it is "
+        f"here, else {STARTER})",
     )
     parser.add_argument(
         "--epoch",
@@ -37,10 +38,17 @@ def add_ink(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def find_model(arguments: argparse.Namespace) -> tuple[str, int]:
-    """(prefix, epoch) of --model and --epoch. Raises InputError that names --model if there is no such model."""
+def find_model(arguments: argparse.Namespace, prog: str) -> tuple[str, int]:
+    """(prefix, epoch) of --model and --epoch; without --model, of the model `ocr` here or of the starter, and a line on
+    stderr says so. Raises InputError that names --model if there is no such model.
+    """
+    name = arguments.model
+    if name is None:
+        name = DEFAULT_MODEL if existing_files(DEFAULT_MODEL) else STARTER
+        if name == STARTER:
+            print(f"{prog}: no model {DEFAULT_MODEL!r} here: reading with the starter model", file=sys.stderr)
     try:
-        stored = bundle.find_model(arguments.model, arguments.epoch)
+        stored = bundle.find_model(name, arguments.epoch)
     except InputError as error:
         raise error.within("--model") from None
     return stored.prefix, stored.epoch

@@ -157,7 +157,7 @@ def refuse_inputs(flag: str, path: Path, inputs: Mapping[str, str | Path | None]
 def set_up_logging(level: int = logging.INFO) -> None:
     """Log lines of ctc_ocr on stderr, with the time of day and milliseconds: `05:58:36,128 text`."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s,%(msecs)03d %(message)s", datefmt="%H:%M:%S"))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
     logger = logging.getLogger("ctc_ocr")
     logger.handlers[:] = [handler]
     logger.setLevel(level)

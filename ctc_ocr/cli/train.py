@@ -4,6 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
+from ctc_ocr.checkpoint.starter import NO_MODEL
 from ctc_ocr.cli.arguments import (
     MAX_PROCESSES,
     MAX_THREADS,
@@ -68,7 +69,8 @@ def parser() -> argparse.ArgumentParser:
         "--init_from",
         type=non_empty,
         metavar="MODEL",
-        help="start from the weights of this model, as far as they fit: a prefix (its best epoch), .params or bundle",
+        help="start from the weights of this model, as far as they fit: a prefix (its best epoch), .params or bundle; "
+        "none: from nothing (default: for labelled images that it fits, the starter model)",
     )
     made.add_argument(
         "--tensorboard", action="store_true", help="write PREFIX-tensorboard for TensorBoard (extra [tensorboard])"
@@ -105,8 +107,9 @@ def _add_labelled(group: argparse._ArgumentGroup) -> None:
         help="images for validation; may be repeated (default: a part of --data)",
     )  # fmt: skip
     held_out.add_argument(
-        "--validation_fraction", type=fraction, default=0.1, metavar="P",
-        help="about this fraction of --data is held out for validation, chosen by the pixels (default: 0.1)",
+        "--validation_fraction", type=fraction, metavar="P",
+        help="about this fraction of --data is held out for validation, chosen by the pixels (default: 0.1, but at "
+        "most about 1000 images)",
     )  # fmt: skip
     held_out.add_argument("--validation_share", dest="validation_fraction", type=fraction, help=argparse.SUPPRESS)
     add_taken(group)
@@ -147,7 +150,8 @@ def _session(arguments: argparse.Namespace) -> TrainingSession:
     names_network = arguments.config or arguments.preset or arguments.resume
     arguments.preset = arguments.preset or ("word" if arguments.data else "lstm")
     _refuse_without_effect(arguments)
-    start = network_of(arguments.init_from) if arguments.init_from and not names_network else None
+    named = arguments.init_from and arguments.init_from != NO_MODEL
+    start = network_of(arguments.init_from) if named and not names_network else None
     return TrainingSession(
         hyperparameters(arguments, start),
         _data(arguments),

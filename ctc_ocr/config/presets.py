@@ -6,6 +6,9 @@ from typing import Any
 from ctc_ocr.config.hyperparameters import Hyperparameters, options
 from ctc_ocr.errors import InputError
 
+# Until validation stands still; the number of epochs is a bound that few runs meet.
+STOPS_BY_ITSELF = {"schedule": "wsd", "stop_patience": 4, "num_epoch": 1000}
+
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     # The network of MXNet's example: the defaults.
     "lstm": {},
@@ -14,11 +17,22 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "network": {"architecture": "crnn", "num_layers": 1, "num_hidden": 64},
         "training": {"learning_rate": 3e-3, "warmup_updates": 100, "samples_per_epoch": 10_000, "num_epoch": 6},
     },
-    # Labelled images of one word or number: captchas, plates, meters.
+    # Labelled images of one word or number: captchas, plates, meters. The starter model has this network.
     "word": {
-        "data": {"height": 40, "width": 160, "keep_ratio": True, "normalise": "image"},
-        "network": {"architecture": "crnn", "num_layers": 1, "num_hidden": 96, "dropout": 0.2, "input_scale": 60.0},
-        "training": {"learning_rate": 3e-3, "num_epoch": 50, "samples_per_epoch": 0, "keep": 3},
+        "data": {"height": 40, "width": 192, "keep_ratio": True, "normalise": "image"},
+        "network": {
+            "architecture": "crnn",
+            "features": (16, 32, 48, 64, 128),
+            "kernels": (3, 3, 3, 3, 3),
+            "strides": (1, 1, 1, 1, 1),
+            "pool_heights": (2, 2, 1, 2, 2),
+            "pool_widths": (2, 2, 1, 1, 1),
+            "num_layers": 1,
+            "num_hidden": 96,
+            "dropout": 0.2,
+            "input_scale": 60.0,
+        },
+        "training": {"learning_rate": 3e-3, "samples_per_epoch": 0, "keep": 3, **STOPS_BY_ITSELF},
         "augmentation": {"augment": True},
     },
     # Labelled lines of text.
@@ -32,7 +46,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "dropout": 0.3,
             "input_scale": 80.0,
         },
-        "training": {"batch_size": 16, "learning_rate": 3e-3, "num_epoch": 80, "samples_per_epoch": 0, "keep": 3},
+        "training": {"batch_size": 16, "learning_rate": 3e-3, "samples_per_epoch": 0, "keep": 3, **STOPS_BY_ITSELF},
         "augmentation": {"augment": True},
     },
 }

@@ -77,13 +77,13 @@ class Network:
 
 @dataclass(frozen=True)
 class Training:
-    """How the network is trained. An epoch is samples_per_epoch generated images, or all labelled ones."""
+    """How the network is trained. After each epoch, of samples_per_epoch images, it is validated and saved."""
 
     loss: str = option("ctc", "CTC loss: MXNet's operator, or Baidu's warp-ctc", choices=("ctc", "warpctc"))
     batch_size: int = option(32, "samples per batch", minimum=1, maximum=MAX_SIZE)
     num_epoch: int = option(12, "maximum number of epochs", minimum=1)
     samples_per_epoch: int = option(
-        15_000, "samples per epoch; 0: the number of labelled images, or 15000 wild ones", minimum=0
+        15_000, "samples per epoch; 0: 100 updates of labelled images, or 15000 wild images", minimum=0
     )
     validation_samples: int = option(3_000, "generated images for validation, the same in every epoch", minimum=1)
     optimizer: str = option("adam", "optimizer", choices=("adam", "sgd", "rmsprop"))
@@ -92,11 +92,12 @@ class Training:
     weight_decay: float = option(0.0, "weight decay", minimum=0.0)
     warmup_updates: int = option(
         200, "updates in which the learning rate rises from 0 to its peak", minimum=0,
-        requires={"schedule": ("cosine", "constant", "plateau")},
+        requires={"schedule": ("cosine", "constant", "plateau", "wsd")},
     )  # fmt: skip
     schedule: str = option(
-        "cosine", "learning rate schedule; one_cycle has its own warm-up, plateau reduces it when validation stalls",
-        choices=("cosine", "constant", "one_cycle", "plateau"),
+        "cosine", "learning rate schedule; one_cycle has its own warm-up, plateau reduces it when validation stalls, "
+        "wsd (warm-up, stable, decay) lets it fall to 0 then, and the run ends",
+        choices=("cosine", "constant", "one_cycle", "plateau", "wsd"),
     )  # fmt: skip
     plateau_patience: int = option(
         5, "epochs without improvement before the rate is reduced", minimum=1, requires={"schedule": ("plateau",)}
@@ -104,7 +105,18 @@ class Training:
     plateau_factor: float = option(
         0.5, "factor by which the rate is reduced", minimum=0.0, maximum=1.0, requires={"schedule": ("plateau",)}
     )
-    stop_patience: int = option(0, "early stopping after this many epochs without improvement; 0: never", minimum=0)
+    decay_fraction: float = option(
+        0.25, "length of wsd's decay as a fraction of the epochs before it", minimum=0.0, maximum=10.0,
+        requires={"schedule": ("wsd",)},
+    )  # fmt: skip
+    stop_patience: int = option(
+        0, "early stopping after this many epochs without improvement; wsd begins to decay after them, and waits "
+        "longer in a long run and on the all-blank plateau; 0: never",
+        minimum=0,
+    )  # fmt: skip
+    max_minutes: float = option(
+        0.0, "end with the last epoch that fits into so many minutes; the schedule follows; 0: no limit", minimum=0.0
+    )
     keep: int = option(0, "number of newest checkpoints to keep, in addition to the best; 0: all", minimum=0)
     clip_gradient: float = option(1.0, "maximum norm of the gradient; 0: no clipping", minimum=0.0)
     seed: int = option(0, "seed of images, initial weights and order", minimum=0, maximum=2**64 - 1)
@@ -138,6 +150,12 @@ class Augmentation:
     max_warp: float = option(
         0.0, "elastic warp: displacement as a fraction of the height", minimum=0.0, maximum=0.1, requires=AUGMENT
     )
+    max_lines: int = option(0, "curves that are drawn over the image", minimum=0, maximum=20, requires=AUGMENT)
+    max_dots: int = option(0, "dots that are drawn over the image", minimum=0, maximum=200, requires=AUGMENT)
+    max_erase: float = option(
+        0.0, "sides of a rectangle that is replaced by paper, as a fraction of the height",
+        minimum=0.0, maximum=1.0, requires=AUGMENT,
+    )  # fmt: skip
     max_brightness: float = option(
         0.1, "brightness, as a fraction of the full range", minimum=0.0, maximum=1.0, requires=AUGMENT
     )

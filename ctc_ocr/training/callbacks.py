@@ -10,46 +10,47 @@ from tqdm import tqdm
 from ctc_ocr.training.events import BatchEnd, EpochEnd, Progress, Saved
 
 PLATEAU = 0.9  # fraction of images with an empty prediction
-NUM_PREDICTIONS = 4
+LONG_EPOCH = 200  # batches
 
 log = logging.getLogger(__name__)
 
 
-def log_lines(event: Any) -> None:
-    """Speed and accuracy every few batches; accuracy, time, blanks and a few predictions every epoch."""
-    if isinstance(event, Progress):
-        log.info(
-            "Epoch[%d] Batch [%d] Speed: %.2f samples/sec accuracy=%.6f loss=%.4f",
-            event.epoch, event.batch, event.speed, event.accuracy, event.loss,
-        )  # fmt: skip
-    elif isinstance(event, Saved):
-        log.info('Saved checkpoint to "%s"', event.path)
-    elif isinstance(event, EpochEnd):
-        _log_epoch(event)
+class LogLines:
+    """A line per epoch, and in long epochs one every 50 batches. The all-blank plateau is told once."""
+
+    def __init__(self) -> None:
+        self._told_plateau = False
+
+    def __call__(self, event: Any) -> None:
+        if isinstance(event, Progress) and event.num_batches >= LONG_EPOCH:
+            log.info(
+                "Epoch %d, batch %d of %d: %.0f samples/s, accuracy %.4f, loss %.4f",
+                event.epoch + 1, event.batch, event.num_batches, event.speed, event.accuracy, event.loss,
+            )  # fmt: skip
+        elif isinstance(event, EpochEnd):
+            log.info("%s", epoch_line(event))
+            if event.empty_fraction > PLATEAU and not self._told_plateau:
+                self._told_plateau = True
+                log.info(
+                    "On the all-blank plateau: %.0f %% of the predictions are empty. Every network starts like this",
+                    100 * event.empty_fraction,
+                )
 
 
-def _log_epoch(end: EpochEnd) -> None:
-    head = f"Epoch[{end.epoch}]"
-    log.info(
-        "%s Train-accuracy=%.6f Train-cer=%.6f Train-loss=%.4f Learning-rate=%.3g",
-        head, end.train_accuracy, end.train_cer, end.train_loss, end.learning_rate,
-    )  # fmt: skip
-    log.info(
-        "%s Time cost=%.3f (%.0f samples/sec, %.0f %% of the time waiting for data)",
-        head, end.seconds, end.speed, 100 * end.waiting,
-    )  # fmt: skip
-    log.info(
-        "%s Validation-accuracy=%.6f Validation-lcs=%.6f Validation-cer=%.6f Validation-loss=%.4f",
-        head, end.validation_accuracy, end.validation_lcs_ratio, end.validation_cer, end.validation_loss,
-    )  # fmt: skip
-    shown = ", ".join(f"{each.label} -> {each.text or '(empty)'}" for each in end.predictions[:NUM_PREDICTIONS])
-    log.info("%s Blanks: %.1f %% of the time steps. Predictions: %s", head, 100 * end.blank_fraction, shown)
+def epoch_line(end: EpochEnd) -> str:
+    """An epoch's validation, on its checkpoint's number; with the time of a log line before it, at most 80 columns."""
+    read = sum(not each.edits for each in end.predictions)
+    result = f"{read:,} of {len(end.predictions):,} read, CER {end.validation_cer:.4f}"
     if end.empty_fraction > PLATEAU:
-        log.info(
-            "%s On the all-blank plateau: %.0f %% of the predictions are empty. Every CTC network starts like this; if "
-            "it does not end, check whether --overfit_batch succeeds, and lower --learning_rate",
-            head, 100 * end.empty_fraction,
-        )  # fmt: skip
+        result = f"nothing read yet, loss {end.validation_loss:.3f}"
+    return f"Epoch {end.epoch + 1}: {result}, best {end.best_epoch}, {end.seconds:.0f} s, {_left(end.seconds_left)}"
+
+
+def _left(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s left"
+    minutes = round(seconds / 60)
+    return f"{minutes} min left" if minutes < 100 else f"{minutes / 60:.0f} h left"
 
 
 def _console_loggers() -> list[logging.Logger]:
@@ -89,7 +90,7 @@ class ProgressBar:
                 total = event.num_batches * event.num_samples
                 self._bar = tqdm(
                     total=total, initial=(event.batch - 1) * event.num_samples, unit=" samples", leave=False,
-                    desc=f"Epoch[{event.epoch}]", disable=not sys.stderr.isatty(),
+                    desc=f"Epoch {event.epoch + 1}", disable=not sys.stderr.isatty(),
                 )  # fmt: skip
             self._bar.update(event.num_samples)
         elif isinstance(event, (EpochEnd, Saved)):

@@ -1,6 +1,7 @@
 """The images of a run: generated captchas or labelled images, for training and for validation."""
 
 import logging
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -27,8 +28,11 @@ from ctc_ocr.rendering.fonts import SUFFIXES as FONT_SUFFIXES
 from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
 from ctc_ocr.rendering.renderer import Renderer
 from ctc_ocr.runtime.progress import shown_progress
+from ctc_ocr.training.budget import EPOCH_UPDATES
 from ctc_ocr.training.settings import Captchas, LabelledImages
+from ctc_ocr.training.verdict import Facts
 
+HELD_OUT, MAX_HELD_OUT = 0.1, 1000  # a fraction of the images, and a number: each epoch reads them all
 MAX_LISTED = 10  # invalid samples in the log
 BUILT_IN_RENDERERS = ("fast", "captcha")
 
@@ -50,6 +54,7 @@ class TrainingData:
     validation_names: Sequence[str] | None = None
     fingerprint: str = ""
     known: KnownImages | None = None
+    facts: Facts | None = None  # of labelled training images
 
 
 def training_data(
@@ -162,7 +167,8 @@ def _labelled(
         validation = _checked(settings, data, data.validation_sources, progress)
         _warn_of_shared_images(train, validation)
     else:
-        train, validation = _split(train, data.validation_fraction, before)
+        fraction = data.validation_fraction or min(HELD_OUT, MAX_HELD_OUT / max(len(train.samples), 1))
+        train, validation = _split(train, fraction, before)
     known = KnownImages.of(train.digests, validation.digests)
     if before is not None:
         _warn_of_changed_parts(train, validation, before)
@@ -177,13 +183,19 @@ def _labelled(
     return TrainingData(
         alphabet=alphabet,
         train=_source(train, alphabet, settings, max_length, shuffle=True),
-        samples_per_epoch=settings.training.samples_per_epoch or len(train.samples),
+        samples_per_epoch=settings.training.samples_per_epoch or EPOCH_UPDATES * settings.training.batch_size,
         validation=held_out,
         num_validation=len(validation.samples),
         validation_names=[_name(validation.samples[index].sample) for index in held_out.order],
         fingerprint=_fingerprint(train, validation),
         known=known,
+        facts=_facts(train, settings),
     )
+
+
+def _facts(train: CheckResult, settings: Hyperparameters) -> Facts:
+    ratios = [settings.geometry.steps_of(*each.size) / len(each.units) for each in train.samples]
+    return Facts(len(train.samples), train.frequencies(), statistics.median(ratios))
 
 
 def _checked(settings: Hyperparameters, data: LabelledImages, sources: Sequence[str], progress: bool) -> CheckResult:

@@ -32,6 +32,7 @@ class Progress:
 
     epoch: int
     batch: int
+    num_batches: int  # of this epoch
     update: int  # since the run began
     speed: float
     learning_rate: float
@@ -65,6 +66,7 @@ class EpochEnd:
     blank_fraction: float  # of all time steps of all validation images
     empty_fraction: float  # of the validation images: the predicted text is empty
     best_epoch: int  # number of the checkpoint with the best validation
+    seconds_left: float  # until the run ends, if validation does not improve any more
     predictions: tuple[ValidationPrediction, ...]  # of all validation images, in their order
 
 

@@ -12,6 +12,7 @@ from ctc_ocr.checkpoint.run_files import description_path, epochs, state_path
 from ctc_ocr.checkpoint.training_state import checksum, load_training_state
 from ctc_ocr.errors import InputError
 from ctc_ocr.training.best import Best
+from ctc_ocr.training.budget import Budget
 
 # Hyperparameters that change only how the run goes on, and not what its files mean.
 MAY_CHANGE = ("renderer", "lstm_graph", "dropout")
@@ -32,6 +33,7 @@ class ResumePoint:
     num_batches: int  # per epoch
     reductions: int  # of the learning rate, by the schedule `plateau`
     best: Best
+    budget: Budget
     fingerprint: str  # of the images
 
     @property
@@ -57,7 +59,8 @@ def newest(prefix: str) -> ResumePoint:
             progress = {name: int(values[name]) for name in ("epochs_done", "batches_done", "num_batches")}
             point = ResumePoint(
                 prefix, checkpoint, checkpoint.model, arrays, **progress,
-                reductions=int(values["falls"]), best=Best(**values["best"]), fingerprint=str(values["data"]),
+                reductions=int(values["falls"]), best=Best(**values["best"]),
+                budget=Budget.from_values(values["budget"]), fingerprint=str(values["data"]),
             )  # fmt: skip
             expected = int(values["checksum"])
         except (KeyError, TypeError, ValueError):

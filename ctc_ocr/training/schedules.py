@@ -1,4 +1,4 @@
-"""The learning rate as a function of the update, and for `plateau` of how often validation stalled."""
+"""The learning rate as a function of the update; for `plateau` and `wsd` also of how validation went."""
 
 import math
 
@@ -12,27 +12,31 @@ START, END = 1 / 25, 1e-4  # where one_cycle starts and ends, as fractions of th
 class Schedule:
     """MXNet's optimizer calls it with the number of the update, from 1; after `num_updates` the rate stays.
 
-    `reductions` is how often validation stalled for plateau_patience epochs; only `plateau` uses it.
+    All but the first argument may be set while it is in use. `reductions` is how often validation stalled for
+    plateau_patience epochs; only `plateau` uses it. `decay_from` is the update after which `wsd` falls to 0.
     """
 
-    def __init__(self, training: Training, num_updates: int, reductions: int = 0) -> None:
+    def __init__(self, training: Training, num_updates: int, reductions: int = 0, decay_from: int = 0) -> None:
         self.base_lr = training.learning_rate  # the name under which MXNet looks for the peak
+        self.num_updates = num_updates
         self.reductions = reductions
+        self.decay_from = decay_from
         self._training = training
-        self._num_updates = num_updates
 
     def __call__(self, update: int) -> float:
-        return self.base_lr * self._factor(min(update, self._num_updates))
+        return self.base_lr * self._factor(min(update, self.num_updates))
 
     def _factor(self, update: int) -> float:
         """The learning rate as a fraction of the peak."""
         if self._training.schedule == "one_cycle":
-            return _one_cycle(update / self._num_updates)
-        warmup = min(self._training.warmup_updates, int(MAX_WARMUP * self._num_updates))
+            return _one_cycle(update / self.num_updates)
+        warmup = min(self._training.warmup_updates, int(MAX_WARMUP * self.num_updates))
         if update < warmup:
             return update / warmup
         if self._training.schedule == "cosine":
-            return _half_cosine((update - warmup) / (self._num_updates - warmup))
+            return _half_cosine((update - warmup) / (self.num_updates - warmup))
+        if self._training.schedule == "wsd":
+            return _decay(update, self.decay_from, self.num_updates)
         if self._training.schedule == "plateau":
             return self._training.plateau_factor**self.reductions
         return 1.0
@@ -46,6 +50,16 @@ def _one_cycle(done: float) -> float:
     if done < RISE:
         return START + (1 - START) * done / RISE
     return END + (1 - END) * _half_cosine((done - RISE) / (1 - RISE))
+
+
+def _decay(update: int, start: int, end: int) -> float:
+    """1 up to the update `start`, then down to 0 at `end` by one minus the square root of what is done.
+
+    Hägele et al., "Scaling laws and compute-optimal training beyond fixed training durations", 2024.
+    """
+    if update <= start:
+        return 1.0
+    return 1.0 - math.sqrt((update - start) / (end - start))
 
 
 def _half_cosine(done: float) -> float:

@@ -17,6 +17,7 @@ from ctc_ocr.checkpoint.calibration_file import has_been_chosen
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.history import Row
 from ctc_ocr.checkpoint.known_images import KnownImages
+from ctc_ocr.checkpoint.starter import NO_MODEL, STARTER
 from ctc_ocr.checkpoint.stored_model import StoredRun, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.presets import preset
@@ -28,7 +29,8 @@ from ctc_ocr.runtime.types import Context
 from ctc_ocr.training.data import TrainingData, training_data
 from ctc_ocr.training.events import Callback
 from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions
-from ctc_ocr.training.start import network_of
+from ctc_ocr.training.start import network_of, starter_fits
+from ctc_ocr.training.verdict import Verdict
 
 if TYPE_CHECKING:
     from ctc_ocr.checkpoint.model_files import Checkpoint
@@ -138,8 +140,8 @@ class TrainingSession:
         """Train on a single batch until all of it is correct, at most 1,000 updates; nothing is saved."""
         self._fix_threads()
         devices = self._devices()
-        start = self._start()
         data = training_data(self.hyperparameters, self.data, self.options.progress, self._images_before())
+        start = self._start(data)
         with BatchPool(data.train, self._num_proc, itertools.count()) as pool:
             iterator = _iterator(data, pool)
             trainer = _trainer(self.hyperparameters, data, iterator, devices, [])
@@ -175,31 +177,47 @@ class TrainingSession:
             )
         return existing if options.overwrite else []
 
-    def _start(self) -> "Checkpoint | None":
-        """The checkpoint of init_from, if there is one."""
-        if self.options.init_from is None:
+    def _start(self, data: TrainingData) -> "Checkpoint | None":
+        """The checkpoint of the model that the run starts from, if there is one."""
+        name = self._named_start
+        if self.options.init_from is None and not self.options.resume and data.facts:
+            if starter_fits(self.hyperparameters, data.facts.frequencies):
+                log.info("Starting from the starter model; --init_from none starts from nothing")
+                name = STARTER
+            else:
+                log.info("Starting from nothing: the starter model has another network, or few units of the labels")
+        if name is None:
             return None
         from ctc_ocr.checkpoint.model_files import load_stored
 
         try:
-            return load_stored(find_model(self.options.init_from))
+            return load_stored(find_model(name))
         except InputError as error:
             raise error.within("init_from") from None
+
+    @property
+    def _named_start(self) -> str | Path | None:
+        """The model that the user names as a start."""
+        name = self.options.init_from
+        return None if str(name) == NO_MODEL else name
 
     def _images_before(self) -> KnownImages | None:
         """Those of the run that is resumed or, for a new run, of the model that it starts from."""
         if self.options.resume:
             return stored_known_images(StoredRun(self.options.prefix, epoch=0))  # the same for all epochs
-        if self.options.init_from is None:
+        if self._named_start is None:
             return None
-        return stored_known_images(find_model(self.options.init_from))
+        try:
+            return stored_known_images(find_model(self._named_start))
+        except InputError as error:
+            raise error.within("init_from") from None
 
     def _run(self, replaced: list[Path]) -> TrainingResult:
         prefix, settings = self.options.prefix, self.hyperparameters
         self._fix_threads()
         devices = self._devices() if self.options.gpu else []
-        start = self._start()
         data = training_data(settings, self.data, self.options.progress, self._images_before())
+        start = self._start(data)
         point = self._resume_point()
         first = point.updates_done if point else 0
         with ExitStack() as stack:
@@ -214,12 +232,16 @@ class TrainingSession:
                 trainer.initialise_from(start)
             if point:
                 trainer.resume(point)
-            done = trainer.epochs_done >= settings.training.num_epoch
+            done = trainer.has_ended
             if done:
-                log.info("All %d epochs are done; a larger --num_epoch continues the run", trainer.epochs_done)
+                log.info(
+                    "The run ended after %d epochs; a larger --num_epoch (it is %d) continues it",
+                    trainer.epochs_done, settings.training.num_epoch,
+                )  # fmt: skip
                 if all(has_been_chosen(prefix, epoch) for epoch in _epochs_to_calibrate(prefix)):
                     return _result(prefix, finished=True)
-            callbacks += self._make_callbacks(data, trainer, replaced, stack)
+            verdict = Verdict(data.facts, started=start is not None)
+            callbacks += [verdict, *self._make_callbacks(data, trainer, replaced, stack)]
             from ctc_ocr.datasets.iterator import cached_batches  # imports MXNet: not before the processes start
 
             validation = stack.enter_context(cached_batches(data.validation, data.num_validation, self._num_proc))
@@ -227,6 +249,7 @@ class TrainingSession:
             finished = done or trainer.fit(iterator, validation, prefix, lambda: pool.seconds_waited)
             complete = finished or trainer.epochs_done > epochs_before
             self._calibrate(finished, validation if complete else None, devices[0])
+            verdict.log(is_bounded=finished and not trainer.stands_still)
         result = _result(prefix, finished)
         log.info(
             "Best epoch: %d, newest: %d. To read images with the best: ctc-ocr infer --model %s IMAGE",
@@ -245,14 +268,14 @@ class TrainingSession:
         self, data: TrainingData, trainer: "Trainer", replaced: list[Path], stack: ExitStack
     ) -> list[Callback]:
         """Those that keep the run's files and show its progress, then the user's. Context managers are entered."""
-        from ctc_ocr.training.callbacks import ProgressBar, log_lines
+        from ctc_ocr.training.callbacks import LogLines, ProgressBar
         from ctc_ocr.training.file_callbacks import History, ImagesFile, Pruning, RemoveOldRun, ValidationPredictions
         from ctc_ocr.training.tensorboard import TensorBoard
 
         prefix = self.options.prefix
         made: list[Callback] = [
             *([ProgressBar()] if self.options.progress else []),
-            log_lines,
+            LogLines(),
             RemoveOldRun(prefix, replaced),
             *([ImagesFile(prefix, data.known)] if data.known else []),
             History(prefix, trainer.epochs_done),
@@ -309,7 +332,8 @@ def usable_prefix(prefix: str) -> Iterator[None]:
 
 def _default(data: Captchas | LabelledImages, options: RunOptions) -> Hyperparameters:
     """What is used where no hyperparameters are given."""
-    start = network_of(options.init_from) if options.init_from is not None and not options.resume else {}
+    name = options.init_from
+    start = {} if name is None or str(name) == NO_MODEL or options.resume else network_of(name)
     return preset("lstm" if isinstance(data, Captchas) else "word", start)
 
 

@@ -34,8 +34,8 @@ class LabelledImages:
 
     `source` is what `open_source` accepts: a folder, a file with labels, a RecordIO pack, or NAME:ARGUMENT of a
     registered one; or a list of them, whose images are put together. Validation uses `validation`, one or several
-    sources too, or else about `validation_fraction` of the images, chosen by their pixels; see
-    `ctc_ocr.datasets.held_out`.
+    sources too, or else about `validation_fraction` of the images (None: a tenth, but no more than about 1,000), chosen
+    by their pixels; see `ctc_ocr.datasets.held_out`.
     `alphabet` None: the units of all labels. `max_units`: longest label, 0 for any. Training fails if a larger fraction
     of the samples than `max_invalid` is invalid. `only_alphabet`: skip samples with other units than the alphabet's, in
     place of counting them as invalid. Raises InputError for fractions that are out of range, and for no source.
@@ -43,7 +43,7 @@ class LabelledImages:
 
     source: str | Path | Sequence[str | Path]
     validation: str | Path | Sequence[str | Path] | None = None
-    validation_fraction: float = 0.1
+    validation_fraction: float | None = None
     alphabet: Alphabet | None = None
     max_units: int = 0
     max_invalid: float = 0.1
@@ -55,7 +55,7 @@ class LabelledImages:
             if isinstance(getattr(self, name), Sequence) and not getattr(self, name):
                 raise InputError("expected at least one source, got none", name)
         fraction = self.validation_fraction
-        if self.validation is None and not 0 < fraction < 1:
+        if self.validation is None and fraction is not None and not 0 < fraction < 1:
             raise InputError(
                 f"expected a number between 0 and 1, both excluded, got {fraction:g}", "validation_fraction"
             )
@@ -83,7 +83,8 @@ class RunOptions:
 
     `prefix`: beginning of the names of the run's files. `resume`: continue the run under the prefix; `overwrite`:
     replace it; neither: refuse if there is one. `init_from`: a model whose weights (of its best epoch, unless a .params
-    is named) are a start, as far as they fit.
+    is named) are a start, as far as they fit; "starter": the one that comes with the package; "none": no model; None:
+    the starter, for labelled images that it fits.
     `num_proc`: image processes (None: half the cores). `cpu`: threads of MXNet (None: the other cores); they are fixed
     when MXNet is first imported. `gpu`: number of GPUs, 0 for the CPU. `tensorboard`: also write files for TensorBoard.
     `progress`: show progress bars on a terminal. Raises InputError for numbers that are too small.

@@ -1,6 +1,7 @@
 """The training loop: updates, validation, checkpoints, and the events for callbacks."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -19,6 +20,7 @@ from ctc_ocr.evaluation.metrics import edit_distances
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import Context, DataBatch, MXArray
 from ctc_ocr.training.best import Best
+from ctc_ocr.training.budget import Budget
 from ctc_ocr.training.events import BatchEnd, Callback, EpochEnd, Progress, Saved, ValidationPrediction
 from ctc_ocr.training.interrupts import Interrupts
 from ctc_ocr.training.network import TrainingNetwork
@@ -27,6 +29,8 @@ from ctc_ocr.training.schedules import Schedule
 from ctc_ocr.training.sums import Clock, Sums
 from ctc_ocr.training.transfer import Transferred, transfer, warn_of_other_pixels
 
+# Hyperparameters that, changed, give a run that has ended more to do, or less.
+MORE_TRAINING = ("num_epoch", "max_minutes", "stop_patience", "schedule", "decay_fraction")
 PROGRESS_EVERY = 50  # batches, as in MXNet's example
 
 log = logging.getLogger(__name__)
@@ -51,22 +55,38 @@ class Trainer:
         self.epochs_done = 0
         self.batches_done = 0  # of the epoch under way
         self.best = Best()
+        self.budget = Budget()
         self.network = TrainingNetwork(model, data, contexts)
         self._settings = model.hyperparameters.training
         self._num_batches = data.num_batches
         self._samples_per_epoch = data.num_samples
         self._fingerprint = fingerprint
         self._callbacks = callbacks
+        self.budget.start(self._settings, epochs_done=0)
         self._init_optimizer(self._settings, self._num_updates)
 
     def _init_optimizer(self, settings: Training, num_updates: int, reductions: int = 0) -> None:
-        self._schedule = Schedule(settings, num_updates, reductions)
+        self._schedule = Schedule(settings, num_updates, reductions, self._updates_before_decay)
         self.network.init_optimizer(settings, self._schedule, self.updates_done)
 
     @property
     def _num_updates(self) -> int:
-        """Updates of a run of all epochs."""
-        return int(self._settings.num_epoch * self._num_batches)
+        """Updates of the whole run, as far as is known now."""
+        return int(self.budget.end * self._num_batches)
+
+    @property
+    def _updates_before_decay(self) -> int:
+        return int(self.budget.decay_from * self._num_batches)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether there is nothing left to do: the budget is used up, or early stopping ended the run."""
+        return self.epochs_done >= self.budget.end or self._stalled()
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether validation ended the run, or will."""
+        return self.budget.stopped or self._stalled()
 
     @property
     def updates_done(self) -> int:
@@ -82,8 +102,8 @@ class Trainer:
         """
         target = self._settings.target_accuracy
         with Interrupts() as interrupts:
-            while self.epochs_done < self._settings.num_epoch and not self._stalled():
-                clock = Clock(waited)
+            while not self.has_ended:
+                clock, started = Clock(waited), time.perf_counter()
                 sums = self._train_epoch(data, interrupts, waited)
                 if self.batches_done < self._num_batches:
                     self.save(prefix, self.epochs_done + 1)
@@ -92,32 +112,32 @@ class Trainer:
                 self.epochs_done, self.batches_done = self.epochs_done + 1, 0
                 rate = self._schedule(self.updates_done)
                 validated, predictions = self._validate(validation)
-                self._record(validated)
+                self._record(validated, time.perf_counter() - started)
                 self.save(prefix, self.epochs_done)
                 self._emit(self._epoch_end(sums, validated, predictions, seconds, waiting, rate))
                 if target and validated.tally.accuracy >= target:
                     return True
-                if interrupts.requested and self.epochs_done < self._settings.num_epoch:
+                if interrupts.requested and not self.has_ended:
                     return False
             self._log_why_it_ended()
         return True
 
     def _stalled(self) -> bool:
         patience = self._settings.stop_patience
-        return patience > 0 and self.best.epochs_since >= patience
+        return self._settings.schedule != "wsd" and 0 < patience <= self.best.epochs_since
 
     def _log_why_it_ended(self) -> None:
         if self._stalled():
-            log.info(
-                "Early stopping: no improvement in %d epochs. Best checkpoint: %04d (cer=%.6f loss=%.4f)",
-                self.best.epochs_since, self.best.epoch, self.best.cer, self.best.loss,
-            )  # fmt: skip
+            log.info("Early stopping: no improvement in %d epochs", self.best.epochs_since)
         if target := self._settings.target_accuracy:
             log.info("Target accuracy %s not reached; train longer with a larger --num_epoch", target)
 
-    def _record(self, validated: Sums) -> None:
-        """Update the best validation, and the learning rate of the schedule `plateau`."""
-        self.best.add(self.epochs_done, validated.tally.cer, validated.mean_loss)
+    def _record(self, validated: Sums, seconds: float) -> None:
+        """Update the best validation, the budget, and what the learning rate follows from."""
+        cer, loss = validated.tally.cer, validated.mean_loss
+        self.best.add(self.epochs_done, cer, loss)
+        self.budget.after_epoch(self._settings, self.epochs_done, seconds, cer, loss)
+        self._schedule.num_updates, self._schedule.decay_from = self._num_updates, self._updates_before_decay
         since, patience = self.best.epochs_since, self._settings.plateau_patience
         if self._settings.schedule == "plateau" and since > 0 and since % patience == 0:
             self._schedule.reductions += 1
@@ -155,6 +175,7 @@ class Trainer:
             Progress(
                 epoch=self.epochs_done,
                 batch=self.batches_done,
+                num_batches=self._num_batches,
                 update=self.updates_done,
                 speed=part.tally.count / clock.read()[0],
                 learning_rate=self._schedule(self.updates_done),
@@ -209,6 +230,7 @@ class Trainer:
             blank_fraction=validated.blank_fraction,
             empty_fraction=validated.empty_fraction,
             best_epoch=self.best.epoch,
+            seconds_left=self.budget.seconds_left(self._settings, self.epochs_done),
             predictions=predictions,
         )
 
@@ -234,6 +256,7 @@ class Trainer:
             "num_batches": self._num_batches,
             "falls": self._schedule.reductions,
             "best": asdict(self.best),
+            "budget": asdict(self.budget),
             "checksum": checksum(arguments),
             "data": self._fingerprint,
         }
@@ -246,7 +269,10 @@ class Trainer:
         check_resumable(point, self.model, self._num_batches, self._fingerprint)
         self.network.set_parameters(point.checkpoint.arg_params, point.checkpoint.aux_params)
         self.epochs_done, self.batches_done = point.epochs_done, point.batches_done
-        self.best = replace(point.best)
+        self.best, self.budget = replace(point.best), point.budget
+        before = point.model.hyperparameters.training
+        if any(getattr(before, name) != getattr(self._settings, name) for name in MORE_TRAINING):
+            self.budget.start(self._settings, self.epochs_done)
         self._init_optimizer(self._settings, self._num_updates, point.reductions)
         try:
             self.network.restore_optimizer(point.optimizer_state)

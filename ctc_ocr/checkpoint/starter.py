@@ -1,0 +1,13 @@
+"""The model that comes with the package: letters and digits as captchas, plates and prints show them.
+
+How it was made is in starter/README.md. It is a bundle.
+"""
+
+from pathlib import Path
+
+STARTER = "starter"  # the name by which a model is asked for
+NO_MODEL = "none"
+
+
+def starter_path() -> Path:
+    return Path(__file__).parent.parent / "models" / "starter.zip"

@@ -1,0 +1,83 @@
+"""What a run ends with, and the likely reason where it reads little: said in a line, with what to do."""
+
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from ctc_ocr.evaluation.metrics import wilson_interval
+from ctc_ocr.training.events import EpochEnd
+
+LEARNED_NOTHING = 0.9  # a CER above this
+OVERFITS = (0.9, 0.3)  # so much of the training images is read, and so much less of validation
+STILL_IMPROVING = 0.15  # the best epoch is among so many of the last ones, as a fraction of all
+FEW_IMAGES, FEW_PER_UNIT, FEW_STEPS = 200, 20, 1.5
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of labelled training images: their number, how often each unit occurs in their labels, and the time
+    steps of a typical image divided by the units of its label."""
+
+    num_images: int
+    frequencies: Counter[str]
+    steps_per_unit: float
+
+
+class Verdict:
+    """A callback that keeps what a verdict is made of. facts: of labelled images. started: from another model."""
+
+    def __init__(self, facts: Facts | None, started: bool) -> None:
+        self._facts, self._started = facts, started
+        self._last: EpochEnd | None = None
+        self._best: EpochEnd | None = None
+
+    def __call__(self, event: Any) -> None:
+        if isinstance(event, EpochEnd):
+            self._last = event
+            if event.best_epoch == event.epoch + 1:
+                self._best = event
+
+    def log(self, is_bounded: bool) -> None:
+        """Log what was reached, and why it is not more. is_bounded: the number of epochs or minutes ended the run, and
+        not validation."""
+        if self._last is None or self._best is None:
+            return
+        log.info("%s", reached(self._best))
+        if reason := self._reason(self._last, self._best, is_bounded):
+            log.info("%s", reason)
+
+    def _reason(self, last: EpochEnd, best: EpochEnd, is_bounded: bool) -> str:
+        if best.validation_cer > LEARNED_NOTHING:
+            return f"It learned nothing that it can read with. {self._why_nothing()}"
+        if last.train_accuracy > OVERFITS[0] and best.validation_accuracy < last.train_accuracy - OVERFITS[1]:
+            return (
+                f"It reads {last.train_accuracy:.0%} of its training images, and overfits them: more labels help most "
+                "(`ctc-ocr data curve` tells how many), or stronger augmentation"
+            )
+        if is_bounded and best.epoch >= (1 - STILL_IMPROVING) * last.epoch:
+            return "Still improving when it ended: go on with --resume and a larger --num_epoch or --max_minutes"
+        return ""
+
+    def _why_nothing(self) -> str:
+        facts = self._facts
+        if facts is None:
+            return "Check with --overfit_batch whether the network can learn at all, and try a lower --learning_rate"
+        if facts.steps_per_unit < FEW_STEPS:
+            return f"It has only {facts.steps_per_unit:.1f} time steps per character: use a larger --width or --height"
+        units = len(facts.frequencies)
+        if not self._started and facts.num_images < FEW_IMAGES:
+            return f"{facts.num_images} images are few without a model to start from: see --init_from"
+        if sum(facts.frequencies.values()) < FEW_PER_UNIT * units:
+            per_unit = sum(facts.frequencies.values()) / units
+            return f"There are {units} different characters, and each occurs {per_unit:.0f} times: label more images"
+        return "Wrong labels, or characters that are too small: see `ctc-ocr data check --preview`, and --overfit_batch"
+
+
+def reached(best: EpochEnd) -> str:
+    """The best validation, with the 95 % confidence interval of its accuracy."""
+    count, correct = len(best.predictions), sum(not each.edits for each in best.predictions)
+    low, high = wilson_interval(correct, count)
+    return f"Reads {correct:,} of {count:,} held-out images ({100 * low:.0f} to {100 * high:.0f} %)"

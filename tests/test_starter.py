@@ -1,0 +1,99 @@
+"""The starter model: it reads after installation, and labelled images start from it where it fits."""
+
+import csv
+import logging
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import ctc_ocr
+from ctc_ocr.checkpoint.starter import starter_path
+from ctc_ocr.cli.bundle import main as bundle
+from ctc_ocr.cli.evaluate import main as evaluate
+from ctc_ocr.cli.infer import main as infer
+from ctc_ocr.config.presets import preset
+from ctc_ocr.training.start import starter_fits
+
+MAX_BYTES = 4 * 2**20
+SHORT = {"num_epoch": 1, "samples_per_epoch": 16, "batch_size": 8}
+
+
+@pytest.fixture(scope="module")
+def captchas(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """20 captchas of the captcha package, with their labels."""
+    folder = tmp_path_factory.mktemp("captchas") / "all"
+    ctc_ocr.CaptchaWriter.create(ctc_ocr.Data(), seed=1).write_folder(folder, 20)
+    return folder
+
+
+def test_it_is_small_and_knows_letters_and_digits() -> None:
+    assert starter_path().stat().st_size <= MAX_BYTES
+    predictor = ctc_ocr.Predictor("starter")
+    assert len(predictor.alphabet.units) == 62
+    network = preset("word").network
+    assert predictor.hyperparameters.network.features == network.features  # so that `word` starts from it
+
+
+def test_it_reads_most_characters_of_captchas_that_it_has_not_seen(captchas: Path) -> None:
+    evaluation = ctc_ocr.evaluate("starter", captchas)
+    assert evaluation.cer is not None
+    assert evaluation.cer < 0.5
+
+
+def test_infer_reads_with_it_where_there_is_no_other_model(
+    captchas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert infer([str(captchas)]) == 0
+    printed = capsys.readouterr()
+    assert "no model 'ocr' here: reading with the starter model" in printed.err
+    assert len(printed.out.splitlines()) == 20
+    assert infer(["--model", "starter", str(captchas)]) == 0
+    named = capsys.readouterr()
+    assert (named.out, "starter" in named.err) == (printed.out, False)
+    assert evaluate([str(captchas)]) == 0
+    assert "reading with the starter model" in capsys.readouterr().err
+    assert bundle(["out.zip"]) == 2  # a model of the user's own is meant
+    assert "--model: ocr: no model under this prefix" in capsys.readouterr().err
+
+
+def test_labelled_images_start_from_it(captchas: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="ctc_ocr")
+    ctc_ocr.train(preset("word", training=SHORT), captchas, tmp_path / "a", num_proc=1)
+    assert "Starting from the starter model; --init_from none starts from nothing" in caplog.text
+    assert "of pred_fc the blank and 10 of 10 units" in caplog.text or "new: nothing" in caplog.text
+    caplog.clear()
+    ctc_ocr.train(preset("word", training=SHORT), captchas, tmp_path / "b", num_proc=1, init_from="none")
+    ctc_ocr.train(preset("word", training=SHORT), captchas, tmp_path / "a", num_proc=1, resume=True)
+    assert "Starting from" not in caplog.text.replace("Starting MXNet", "")
+
+
+def test_where_it_does_not_fit_training_starts_from_nothing(
+    captchas: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="ctc_ocr")
+    with (captchas / "labels.csv").open(encoding="utf-8") as file:
+        rows = [(str(captchas / row["image"]), "деятель"[: len(row["label"])]) for row in csv.DictReader(file)]
+    (tmp_path / "labels.csv").write_text("".join(f"{path},{label}\n" for path, label in rows), encoding="utf-8")
+    ctc_ocr.train(preset("word", training=SHORT), tmp_path / "labels.csv", tmp_path / "a", num_proc=1)
+    assert "Starting from nothing: the starter model has another network, or few units of the labels" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "labels", "fits"),
+    [
+        ({}, "0123", True),
+        ({}, "abcXYZ", True),
+        ({}, "12-34", True),  # four of five are known
+        ({}, "1-2-3--", False),
+        ({}, "деятель", False),
+        ({"network": {"dropout": 0.5}}, "0123", True),
+        ({"network": {"num_hidden": 97}}, "0123", False),
+        ({"data": {"height": 48}}, "0123", False),
+        ({"data": {"channels": 3}}, "0123", False),
+        ({"data": {"width": 300, "ink": "light"}}, "0123", True),
+    ],
+)
+def test_what_it_fits(changes: dict[str, dict[str, object]], labels: str, fits: bool) -> None:
+    assert starter_fits(preset("word", changes), Counter(labels)) == fits
