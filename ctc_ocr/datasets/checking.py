@@ -66,6 +66,10 @@ class CheckResult:
         """Some of the samples, without problems."""
         return CheckResult(tuple(self.samples[index] for index in indices), form=self.form)
 
+    def with_samples(self, samples: Sequence[CheckedSample]) -> "CheckResult":
+        """These samples, and others after them."""
+        return replace(self, samples=(*self.samples, *samples))
+
     @property
     def digests(self) -> list[bytes]:
         return [each.digest for each in self.samples]

@@ -13,7 +13,7 @@ from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.registries import RENDERERS
 from ctc_ocr.config.renderers import BatchRenderer
 from ctc_ocr.config.sections import Training
-from ctc_ocr.datasets.checking import LONG_LABEL, CheckResult, check_sources
+from ctc_ocr.datasets.checking import LONG_LABEL, CheckedSample, CheckResult, check_sources
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.generated_prepared import PreparedSource
 from ctc_ocr.datasets.held_out import split_held_out
@@ -55,6 +55,7 @@ class TrainingData:
     fingerprint: str = ""
     known: KnownImages | None = None
     facts: Facts | None = None  # of labelled training images
+    held_out: Sequence[Sample] = ()  # the labelled images of validation
 
 
 def training_data(
@@ -169,6 +170,8 @@ def _labelled(
     else:
         fraction = data.validation_fraction or min(HELD_OUT, MAX_HELD_OUT / max(len(train.samples), 1))
         train, validation = _split(train, fraction, before)
+    if data.training_only_sources:
+        train = train.with_samples(_training_only(settings, data, progress, validation))
     known = KnownImages.of(train.digests, validation.digests)
     if before is not None:
         _warn_of_changed_parts(train, validation, before)
@@ -190,12 +193,22 @@ def _labelled(
         fingerprint=_fingerprint(train, validation),
         known=known,
         facts=_facts(train, settings),
+        held_out=[each.sample for each in validation.samples],
     )
 
 
 def _facts(train: CheckResult, settings: Hyperparameters) -> Facts:
     ratios = [settings.geometry.steps_of(*each.size) / len(each.units) for each in train.samples]
     return Facts(len(train.samples), train.frequencies(), statistics.median(ratios))
+
+
+def _training_only(
+    settings: Hyperparameters, data: LabelledImages, progress: bool, validation: CheckResult
+) -> list[CheckedSample]:
+    """The samples that are only trained on, without those that are validation images too."""
+    held_out = set(validation.digests)
+    checked = _checked(settings, data, data.training_only_sources, progress)
+    return [each for each in checked.samples if each.digest not in held_out]
 
 
 def _checked(settings: Hyperparameters, data: LabelledImages, sources: Sequence[str], progress: bool) -> CheckResult:

@@ -21,6 +21,7 @@ from ctc_ocr.checkpoint.starter import NO_MODEL, STARTER
 from ctc_ocr.checkpoint.stored_model import StoredRun, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.presets import preset
+from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.errors import InputError
 from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.runtime.run_lock import locked_prefix
@@ -113,6 +114,7 @@ class TrainingSession:
         self.hyperparameters = hyperparameters or _default(self.data, self.options)
         _check_kinds(self.hyperparameters, self.data, callbacks)
         self.callbacks = tuple(callbacks)
+        self._held_out: Sequence[Sample] = ()
         self._num_proc = self.options.num_proc or max(1, available_cores() // 2)
         batch_size, gpus = self.hyperparameters.training.batch_size, self.options.gpu
         if gpus and batch_size % gpus:
@@ -126,6 +128,10 @@ class TrainingSession:
         prefix = self.options.prefix
         with usable_prefix(prefix), locked_prefix(prefix):
             return self._run(self._existing_files())
+
+    def held_out_samples(self) -> Sequence[Sample]:
+        """The labelled images that the run validated with; () before it has run, and for captchas."""
+        return self._held_out
 
     def network_summary(self) -> str:
         """A table of the layers, their output shapes and numbers of parameters."""
@@ -217,6 +223,7 @@ class TrainingSession:
         self._fix_threads()
         devices = self._devices() if self.options.gpu else []
         data = training_data(settings, self.data, self.options.progress, self._images_before())
+        self._held_out = data.held_out
         start = self._start(data)
         point = self._resume_point()
         first = point.updates_done if point else 0

@@ -35,7 +35,8 @@ class LabelledImages:
     `source` is what `open_source` accepts: a folder, a file with labels, a RecordIO pack, or NAME:ARGUMENT of a
     registered one; or a list of them, whose images are put together. Validation uses `validation`, one or several
     sources too, or else about `validation_fraction` of the images (None: a tenth, but no more than about 1,000), chosen
-    by their pixels; see `ctc_ocr.datasets.held_out`.
+    by their pixels; see `ctc_ocr.datasets.held_out`. `training_only`: sources that are only trained on; what is also a
+    validation image is left out.
     `alphabet` None: the units of all labels. `max_units`: longest label, 0 for any. Training fails if a larger fraction
     of the samples than `max_invalid` is invalid. `only_alphabet`: skip samples with other units than the alphabet's, in
     place of counting them as invalid. Raises InputError for fractions that are out of range, and for no source.
@@ -44,6 +45,7 @@ class LabelledImages:
     source: str | Path | Sequence[str | Path]
     validation: str | Path | Sequence[str | Path] | None = None
     validation_fraction: float | None = None
+    training_only: str | Path | Sequence[str | Path] = ()
     alphabet: Alphabet | None = None
     max_units: int = 0
     max_invalid: float = 0.1
@@ -66,6 +68,11 @@ class LabelledImages:
     def sources(self) -> tuple[str, ...]:
         """Those to train on."""
         return _strings(self.source)
+
+    @property
+    def training_only_sources(self) -> tuple[str, ...]:
+        """Those of which nothing is held out."""
+        return _strings(self.training_only)
 
     @property
     def validation_sources(self) -> tuple[str, ...]:
