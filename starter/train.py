@@ -1,0 +1,63 @@
+"""Train the starter model on drawn texts, and write its bundle: `python -m starter.train FONTS --prefix models/starter`.
+
+FONTS is what `python -m starter.fonts FONTS` downloads. A training that was stopped goes on with the same command.
+"""
+
+import argparse
+import logging
+import string
+import sys
+from pathlib import Path
+
+import ctc_ocr
+from ctc_ocr.checkpoint.run_files import epochs
+from ctc_ocr.checkpoint.starter import starter_path
+from ctc_ocr.errors import UserError
+
+SETTINGS = ctc_ocr.preset(
+    "word",
+    data={
+        "renderer": "wild", "alphabet": string.digits + string.ascii_uppercase + string.ascii_lowercase,
+        "min_length": 1, "max_length": 8, "ink": "auto",
+    },
+    network={"dropout": 0.0},
+    training={
+        "schedule": "cosine", "samples_per_epoch": 20_000, "num_epoch": 35, "validation_samples": 1000,
+        "warmup_updates": 500, "stop_patience": 0, "keep": 2,
+    },
+    augmentation={"augment": False},
+)  # fmt: skip
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; returns its exit status: 1 if it was interrupted."""
+    made = argparse.ArgumentParser(prog="python -m starter.train", description="Train the starter model.")
+    made.add_argument("fonts", metavar="FONTS", help="folder of fonts")
+    made.add_argument("--prefix", required=True, help="beginning of the names of the run's files")
+    made.add_argument("--out", type=Path, default=starter_path(), help="the bundle (default: in the package)")
+    made.add_argument("--quick", action="store_true", help="a few updates, to see that it works")
+    arguments = made.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    settings = quick(SETTINGS) if arguments.quick else SETTINGS
+    try:
+        result = ctc_ocr.train(
+            settings, ctc_ocr.Captchas(arguments.fonts), arguments.prefix,
+            resume=bool(epochs(arguments.prefix)), num_proc=1, cpu=1,
+        )  # fmt: skip
+        if not result.finished:
+            return 1
+        ctc_ocr.bundle_model(arguments.prefix, arguments.out, overwrite=True)
+    except UserError as error:
+        made.error(str(error))
+    return 0
+
+
+def quick(settings: ctc_ocr.Hyperparameters) -> ctc_ocr.Hyperparameters:
+    """Two epochs of two updates."""
+    values = settings.to_dict()
+    values["training"] |= {"samples_per_epoch": 64, "num_epoch": 2, "validation_samples": 32}
+    return ctc_ocr.Hyperparameters.from_dict(values)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
