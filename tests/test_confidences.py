@@ -38,7 +38,7 @@ def lines(tmp_path):
     predictor = Predictor(tmp_path / "line")
     files = sorted(folder.iterdir())
     found = dict(zip(map(str, files), predictor.predict(files), strict=True))
-    assert 3 < len({len(each.text) for each in found.values()})
+    assert len({len(each.text) for each in found.values()}) > 3
     return ["--model", str(tmp_path / "line")], folder, found
 
 
@@ -118,9 +118,8 @@ def test_confidences_are_shown_on_request(lines, capsys):
         assert float(confidence) == pytest.approx(each.confidence, rel=1e-3)
         assert float(of_characters) == pytest.approx(each.character_confidence, rel=1e-3)
         shown = [part.split(" ") for part in characters.split(", ")] if characters else []
-        assert [(unit.strip("'"), float(value)) for unit, value in shown] == [
-            (unit, pytest.approx(value, rel=1e-2)) for unit, value in each.characters
-        ]
+        assert [unit.strip("'") for unit, _ in shown] == [unit for unit, _ in each.characters]
+        assert [float(value) for _, value in shown] == pytest.approx([value for _, value in each.characters], rel=1e-2)
     path, each = next((path, each) for path, each in found.items() if each.text)
     assert main([*arguments, "--show_confidence", path]) == 0
     assert capsys.readouterr().out.startswith(f"{path}\t{each.text}\t{each.confidence:.3f}"[:-3])
