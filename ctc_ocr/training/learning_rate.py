@@ -5,19 +5,17 @@ falls, reaches its lowest value and explodes.
 """
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.runtime.progress import Progress
 from ctc_ocr.training.rate_curve import RateCurve, rising_rates
 from ctc_ocr.training.session import TrainingSession
 from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions
 
 MIN_RATE, MAX_RATE, NUM_UPDATES = 1e-6, 1.0, 200
 FEWEST_UPDATES = 10
-
-Progress = Callable[[int, int], None]
 
 
 def find_learning_rate(

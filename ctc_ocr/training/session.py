@@ -143,7 +143,7 @@ class TrainingSession:
 
     @contextmanager
     def without_files(self) -> Iterator[tuple["Trainer", "BatchIter"]]:
-        """A trainer at the start of the run, and its batches, for what is not saved. Its image processes end with it."""
+        """A trainer at the start of the run, and its batches, for what is not saved. Image processes end with it."""
         self._fix_threads()
         devices = self._devices()
         start = self._start()
