@@ -474,7 +474,7 @@ def rows_of(path):
     """The rows of --out, {column: value} each."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["image", "text", "confidence", "status"]
+    assert list(rows[0]) == ["image", "text", "confidence", "character_confidence", "status"]
     return rows
 
 
