@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from ctc_ocr.inference.evaluate import evaluate as evaluate
     from ctc_ocr.inference.prediction import Prediction as Prediction
     from ctc_ocr.inference.predictor import Predictor as Predictor
+    from ctc_ocr.inference.readings_csv import Reading as Reading
+    from ctc_ocr.inference.readings_csv import write_readings as write_readings
     from ctc_ocr.inference.text_files import write_text as write_text
     from ctc_ocr.rendering.renderer import Renderer as Renderer
     from ctc_ocr.runtime.types import MXNet
@@ -49,6 +51,9 @@ if TYPE_CHECKING:
     from ctc_ocr.training.events import Saved as Saved
     from ctc_ocr.training.events import ValidationPrediction as ValidationPrediction
     from ctc_ocr.training.events import register_callback as register_callback
+    from ctc_ocr.training.learning_rate import find_learning_rate as find_learning_rate
+    from ctc_ocr.training.rate_curve import RateCurve as RateCurve
+    from ctc_ocr.training.rate_plot import plot_curve as plot_curve
     from ctc_ocr.training.session import TrainingResult as TrainingResult
     from ctc_ocr.training.session import TrainingSession as TrainingSession
     from ctc_ocr.training.session import train as train
@@ -78,9 +83,13 @@ _HOMES = {
     "inference.evaluate": ("Evaluation", "evaluate"),
     "inference.prediction": ("Prediction",),
     "inference.predictor": ("Predictor",),
+    "inference.readings_csv": ("Reading", "write_readings"),
     "inference.text_files": ("write_text",),
     "rendering.renderer": ("Renderer",),
     "training.events": ("BatchEnd", "EpochEnd", "Progress", "Saved", "ValidationPrediction", "register_callback"),
+    "training.learning_rate": ("find_learning_rate",),
+    "training.rate_curve": ("RateCurve",),
+    "training.rate_plot": ("plot_curve",),
     "training.session": ("TrainingResult", "TrainingSession", "train"),
     "training.settings": ("Captchas", "LabelledImages", "RunOptions"),
 }

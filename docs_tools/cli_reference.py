@@ -25,8 +25,9 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
 
 def parsers() -> Iterator[argparse.ArgumentParser]:
     """The parser of each command; in place of a parser of subcommands, theirs."""
-    for name in importlib.import_module("ctc_ocr.cli.main").COMMANDS:
-        parser = importlib.import_module(f"ctc_ocr.cli.{name}").parser()
+    main = importlib.import_module("ctc_ocr.cli.main")
+    for name in main.COMMANDS:
+        parser = main.module_of(name).parser()
         yield from subparsers(parser) or [parser]
 
 

@@ -1,4 +1,4 @@
-"""Train the starter model on drawn texts, and write its bundle: `python -m starter.train FONTS --prefix models/starter`.
+"""Train the starter model on drawn texts, and write its bundle: `python -m starter.train FONTS --prefix runs/starter`.
 
 FONTS is what `python -m starter.fonts FONTS` downloads. A training that was stopped goes on with the same command.
 """

@@ -19,7 +19,7 @@ from ctc_ocr.training.settings import LabelledImages
 from tests.commands import run_here
 
 ROOT = Path(__file__).resolve().parent.parent
-PARSERS = [importlib.import_module(f"ctc_ocr.cli.{name}").parser() for name in main.COMMANDS if name != "data"]
+PARSERS = [main.module_of(name).parser() for name in main.COMMANDS if name != "data"]
 PARSERS += [data.command_parser(name) for name in data.COMMANDS]
 
 # What was meant is the last thing before the pointer to --help.
@@ -44,7 +44,7 @@ MEANT = {
     "infer --topk 3 images": "--top_k",
     "infer --ink drak images": "dark",
     "evaluate --weights x images": "--model",
-    "evaluate --output x images": "--report",
+    "evaluate --output x images": "--out",
     "generate --out_dirs x": "--output_dir",
     "generate --renderer fats a.ttf a.png": "fast",
     "data check images --presset word": "--preset",
@@ -58,7 +58,7 @@ MEANT = {
 
 # Errors that are about the line alone, and some that are about files.
 WRONG = {
-    "nothing": "no command 'nothing'; expected one of train, infer, generate, data, evaluate, bundle, info",
+    "nothing": "no command 'nothing'; expected one of train, infer, generate, data, evaluate, lr-find, bundle, info",
     "train --num_epoch many": "--num_epoch: expected an integer, got 'many'",
     "train --num_epoch 0": "--num_epoch: 0 is less than 1",
     "train --learning_rate fast": "--learning_rate: expected a number, got 'fast'",
@@ -86,6 +86,7 @@ WRONG = {
     "evaluate --model nothing images": "--model: nothing: no model under this prefix: expected nothing-0001.params",
     "evaluate --model a b images": "--model: a: no model under this prefix",
     "evaluate --min_confidence 2 images": "--min_confidence: expected a number from 0 to 1, got '2'",
+    "evaluate --overwrite images": "--overwrite: has no effect without --out",
     "generate": "expected FONT and OUTPUT, or --count N --output_dir DIR",
     "generate --output_dir d": "--output_dir needs --count N; see",
     "generate --count 2 --output_dir d --seed -1": "--seed: -1 is not an integer from 0 to",
@@ -104,6 +105,13 @@ WRONG = {
     "data split images out --group ^x(.)": "--group '^x(.)': does not match the name of",
     "data preview images p.png --seed -1": "--seed: -1 is less than 0",
     "data pack images": "the following arguments are required: OUT",
+    "lr-find --min_rate 0": "--min_rate: expected a number above 0 and below max_rate, 1; got 0",
+    "lr-find --num_updates 3": "--num_updates: 3 is less than 10",
+    "lr-find --num_epoch=3": "unrecognized arguments: --num_epoch=3",
+    "lr-find --schedule=cosine": "unrecognized arguments: --schedule=cosine",
+    "lr-find --pattern x": "--pattern: has no effect without --data",
+    "lr-find --plot a --csv ./a": "--plot a: is the file of --csv too: use another name",
+    "lr-find nofont.ttf": "nofont.ttf: no such font file or folder",
     "info more": "unrecognized arguments: more",
 }
 

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.foreign import measure
 from benchmarks.own_images import common
-from ctc_ocr.cli import data, evaluate, infer, train
+from ctc_ocr.cli import data, evaluate, infer, lr_find, train
 from tests.documented_page import COMMANDS, SHORT_RUN, steps
 from tests.preloaded import python
 
@@ -72,7 +72,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def options() -> dict[str, argparse.Action]:
     """The flags of all commands that read images or are trained on them, and of their benchmarks."""
-    parsers = [train.parser(), infer.parser(), evaluate.parser(), data.parser(), common.parser(""), measure.parser()]
+    commands = (train, infer, evaluate, data, lr_find, measure)
+    parsers = [*(command.parser() for command in commands), common.parser("")]
     found: dict[str, argparse.Action] = {}
     for parser in parsers:
         for action in parser._actions:

@@ -1,5 +1,6 @@
 """ctc-ocr evaluate as it is run: its table, its JSON, its notices, its exit status."""
 
+import csv
 import json
 import os
 import subprocess
@@ -12,7 +13,10 @@ import pytest
 from PIL import Image
 
 from ctc_ocr.cli import evaluate
+from ctc_ocr.cli.data import main as data
 from ctc_ocr.cli.evaluate import main
+from ctc_ocr.datasets.samples import Sample
+from ctc_ocr.datasets.sources import open_source
 from ctc_ocr.errors import RunError
 from ctc_ocr.images.pixels import invert
 from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor
@@ -348,3 +352,76 @@ def test_memory_does_not_grow_with_the_number_of_samples(tmp_path, model, table)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[2] - peaks[1] < 300_000  # 2,400 samples more take 2 MB if all are held
+
+
+def readings(path):
+    """The rows of --out."""
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_readings_of_all_images_worst_first(tmp_path, model, table, capsys):
+    """Labels, predictions, edits and confidences are those that the figures are made of."""
+    table.write_text(f"{table.read_text()}images/none.png,1\nimages/00.png,987654321\n")
+    out = tmp_path / "new" / "readings.csv"
+    status, figures = report(tmp_path, model, table, "--out", out)
+    assert status == 1
+    rows = readings(out)
+    assert list(rows[0]) == ["image", "label", "prediction", "confidence", "character_confidence", "edits"]
+    assert len(rows) == figures["samples"] == 61
+    edits = [int(row["edits"]) for row in rows]
+    assert edits == sorted(edits, reverse=True)
+    assert (edits[0], sum(edits), edits.count(0)) == (max(edits), figures["edits"], figures["correct"])
+    assert rows[0]["label"] == "987654321"
+    confidences = [float(row["confidence"]) for row in rows]
+    wrong, correct = ([c for c, e in zip(confidences, edits, strict=True) if e == count] for count in (1, 0))
+    assert (len(wrong), len(correct)) == (40, 20)
+    assert wrong == sorted(wrong, reverse=True)
+    assert correct == sorted(correct)
+    assert len(set(confidences)) > 50
+    predictor = Predictor(model / "ocr")
+    for row in rows[:5]:
+        read = predictor.read(out.parent / row["image"])
+        assert row["prediction"] == read.text
+        assert float(row["confidence"]) == pytest.approx(read.confidence, rel=1e-3)
+        assert float(row["character_confidence"]) == pytest.approx(read.character_confidence, rel=1e-3)
+
+
+def test_the_readings_are_a_source_of_the_labels(tmp_path, model, table, monkeypatch, capsys):
+    """From any folder; evaluated again, they give the same figures."""
+    out = tmp_path / "elsewhere" / "readings.csv"
+    _, figures = report(tmp_path, model, table, "--out", out)
+    labels = {(tmp_path / image).name: label for image, label in (row.split(",") for row in table.read_text().split())}
+    monkeypatch.chdir(tmp_path / "images")
+    samples = [each for each in open_source("../elsewhere/readings.csv") if isinstance(each, Sample)]
+    assert {Path(each.image).name: each.label for each in samples} == labels
+    assert report(tmp_path, model, "../elsewhere/readings.csv")[1]["cer"] == figures["cer"]
+    capsys.readouterr()
+    assert data(["check", str(out)]) == 0
+    assert "labels in column 2 'label'" in capsys.readouterr().out
+
+
+def test_readings_replace_nothing_unasked(tmp_path, model, table, capsys):
+    out = tmp_path / "readings.csv"
+    assert main([str(model), str(table), "--out", str(out)]) == 0
+    first = out.read_bytes()
+    out.write_text("corrected")
+    assert main([str(model), str(table), "--out", str(out)]) == 2
+    assert "readings.csv: exists already: replace it with --overwrite" in capsys.readouterr().err
+    assert out.read_text() == "corrected"
+    assert main([str(model), str(table), "--out", str(out), "--overwrite"]) == 0
+    assert out.read_bytes() == first
+    for flags, said in (
+        (["--out", str(table), "--overwrite"], "labels.csv: would replace SOURCE"),
+        (["--out", str(out), "--overwrite", "--report", str(out)], "readings.csv: would replace --report"),
+    ):
+        assert main([str(model), str(table), *flags]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_records_of_a_pack_are_named_in_the_readings(tmp_path, model, table):
+    assert data(["pack", str(table), str(tmp_path / "pack")]) == 0
+    _, figures = report(tmp_path, model, tmp_path / "pack.rec", "--out", tmp_path / "readings.csv")
+    rows = readings(tmp_path / "readings.csv")
+    assert {row["image"] for row in rows} == {f"{tmp_path}/pack.rec, record {number}" for number in range(60)}
+    assert sum(int(row["edits"]) for row in rows) == figures["edits"] == 40

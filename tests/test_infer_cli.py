@@ -142,11 +142,15 @@ def test_json_lines(prefix, folder, capsys):
         assert line == {
             "image": path,
             "text": prediction.text,
-            "confidence": pytest.approx(prediction.confidence, abs=1e-5),
+            "confidence": pytest.approx(prediction.confidence, rel=1e-4),
+            "character_confidence": pytest.approx(prediction.character_confidence, rel=1e-4),
+            "characters": [[unit, pytest.approx(value, rel=1e-4)] for unit, value in prediction.characters],
         }
     assert main(["--prefix", prefix, "--json", found[3]["image"]]) == 0
     assert json.loads(capsys.readouterr().out) == found[3] | {
-        "confidence": pytest.approx(found[3]["confidence"], abs=1e-5)
+        "confidence": pytest.approx(found[3]["confidence"], rel=1e-4),
+        "character_confidence": pytest.approx(found[3]["character_confidence"], rel=1e-4),
+        "characters": [[unit, pytest.approx(value, rel=1e-4)] for unit, value in found[3]["characters"]],
     }
 
 
@@ -421,7 +425,7 @@ def test_a_rejected_prediction_is_not_shown_in_any_form(prefix, folder, capsys):
     rejected = 0
     for each, text, printed in zip(everything, lines(*flags), map(json.loads, lines("--json", *flags)), strict=True):
         if each["alternatives"][0]["log_probability"] < minimum:
-            assert printed == {**each, "text": None, "alternatives": []}
+            assert printed == {**each, "text": None, "characters": None, "alternatives": []}
             assert text == f"{each['image']}\t?"
             rejected += 1
         else:
@@ -469,7 +473,7 @@ def rows_of(path):
     """The rows of --out, {column: value} each."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["image", "text", "confidence", "status"]
+    assert list(rows[0]) == ["image", "text", "confidence", "character_confidence", "status"]
     return rows
 
 
@@ -652,9 +656,9 @@ def test_predictions_corrected_in_a_spreadsheet_are_labels(prefix, folder, tmp_p
     delimiter, encoding, end, quoting = SAVED[program]
     with (tmp_path / "saved.csv").open("w", encoding=encoding, newline="") as file:
         writer = csv.writer(file, delimiter=delimiter, lineterminator=end, quoting=quoting)
-        writer.writerow(["image", "text", "confidence", "status", "checked by"])
+        writer.writerow([*rows[0], "checked by"])
         for row, text in zip(rows, corrected, strict=True):
-            row |= {"text": text or "", "confidence": row["confidence"].replace(".", ",")}
+            row |= {"text": text or "", "confidence": row["confidence"].replace(".", ",")}  # as in German
             writer.writerow([*row.values(), "me" if text else ""])
     samples, problems = read_source(tmp_path / "saved.csv")
     assert problems == []

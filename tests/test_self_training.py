@@ -27,7 +27,7 @@ def test_the_least_confidence_keeps_the_precision_of_validation() -> None:
 
 @pytest.fixture(scope="module")
 def captchas(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folders `labelled` and `unlabelled` of 30 captchas each, and `both`, in which one image is of the other folder."""
+    """Folders `labelled` and `unlabelled` of 30 captchas each."""
     folder = tmp_path_factory.mktemp("captchas")
     for name, seed in (("labelled", 1), ("unlabelled", 2)):
         ctc_ocr.CaptchaWriter.create(ctc_ocr.Data(), seed=seed).write_folder(folder / name, 30)
@@ -67,6 +67,4 @@ def test_bad_arguments(captchas: Path, tmp_path: Path) -> None:
     with pytest.raises(ctc_ocr.InputError, match="rounds: expected 1 or more"):
         train_with_unlabelled(captchas / "labelled", captchas / "unlabelled", options=options, rounds=0)
     with pytest.raises(ctc_ocr.InputError, match="unlabelled: cannot be continued by resume"):
-        train_with_unlabelled(
-            captchas / "labelled", captchas / "unlabelled", options=ctc_ocr.RunOptions(resume=True)
-        )
+        train_with_unlabelled(captchas / "labelled", captchas / "unlabelled", options=ctc_ocr.RunOptions(resume=True))

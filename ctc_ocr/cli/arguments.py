@@ -11,6 +11,7 @@ from ctc_ocr.version import __version__
 
 MAX_THREADS = 1024
 MAX_PROCESSES = 1024
+MAX_UPDATES = 100_000
 UNKNOWN = "unrecognized arguments: "  # how a message of argparse begins
 REGISTERED = ("architecture", "renderer")  # whose choices --import can add to
 OLD_NAMES = {new: old for names in RENAMED.values() for old, new in names.items()}

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ from ctc_ocr.cli.evaluation_table import table
 from ctc_ocr.cli.model_options import add_ink, add_model, find_model, warn_of_inverted
 from ctc_ocr.cli.running import refuse_inputs, run
 from ctc_ocr.decoding.decoder import Decoder
-from ctc_ocr.errors import RunError
+from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.inference.readings_csv import Reading, write_readings
 from ctc_ocr.runtime.atomic_files import is_device, replacing
 from ctc_ocr.runtime.progress import progress_bar
 from ctc_ocr.runtime.threads import set_threads
@@ -40,6 +42,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--json", action="store_true", help="print all figures as JSON instead of the table")
     made.add_argument("--report", type=Path, metavar="FILE.json", help="write all figures into this file too")
     made.add_argument(
+        "--out", type=Path, metavar="FILE.csv",
+        help="write label, prediction, confidences and edits of each image into this file, worst first",
+    )  # fmt: skip
+    made.add_argument("--overwrite", action="store_true", help="replace the file of --out if it exists")
+    made.add_argument(
         "--min_confidence",
         type=fraction,
         default=0.0,
@@ -58,9 +65,11 @@ def _evaluate(argv: list[str]) -> int:
     arguments = _parse(argv)
     if arguments.report:
         _check_report(arguments)
+    _check_out(arguments)
     how = decoder(arguments)
     set_threads(arguments.cpu)
-    evaluation = _evaluation(arguments, how)
+    readings: list[Reading] = []
+    evaluation = _evaluation(arguments, how, readings.append if arguments.out else None)
     for error in evaluation.invalid:
         print(f"{PROG}: invalid sample: {error}", file=sys.stderr)
     if evaluation.num_invalid > len(evaluation.invalid):
@@ -73,6 +82,8 @@ def _evaluate(argv: list[str]) -> int:
     print(text if arguments.json else table(evaluation.result))
     if arguments.report:
         _write(arguments.report, f"{text}\n")
+    if arguments.out:
+        write_readings(arguments.out, readings)
     return 1 if evaluation.num_invalid else 0
 
 
@@ -104,7 +115,21 @@ def _check_report(arguments: argparse.Namespace) -> None:
         refuse_existing([arguments.report], overwrite=True)
 
 
-def _evaluation(arguments: argparse.Namespace, how: Decoder) -> "Evaluation":
+def _check_out(arguments: argparse.Namespace) -> None:
+    """It is not replaced as the file of --report is: it may have been corrected since."""
+    if not arguments.out:
+        if arguments.overwrite:
+            raise InputError("has no effect without --out", "--overwrite")
+        return
+    inputs = {f"SOURCE {each}": each for each in arguments.source}
+    refuse_inputs("--out", arguments.out, {**inputs, "--report": arguments.report})
+    if not is_device(arguments.out):
+        refuse_existing([arguments.out], arguments.overwrite)
+
+
+def _evaluation(
+    arguments: argparse.Namespace, how: Decoder, on_reading: Callable[[Reading], None] | None
+) -> "Evaluation":
     # MXNet reads the number of threads when it is imported, so not above.
     from ctc_ocr.inference.evaluate import evaluate
     from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor
@@ -125,6 +150,7 @@ def _evaluation(arguments: argparse.Namespace, how: Decoder) -> "Evaluation":
             options=source_options(arguments),
             min_confidence=arguments.min_confidence,
             progress=show,
+            on_reading=on_reading,
         )
 
 

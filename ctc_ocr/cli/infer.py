@@ -28,6 +28,7 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.metrics import Tally
 from ctc_ocr.images.folders import find_images
 from ctc_ocr.inference.image_list import ListedImage, read_image_list
+from ctc_ocr.inference.order import ORDERS, least_confident_first
 from ctc_ocr.inference.text_files import check_text_files
 from ctc_ocr.runtime.atomic_files import is_device
 from ctc_ocr.runtime.threads import set_threads
@@ -59,6 +60,16 @@ def parser() -> argparse.ArgumentParser:
         metavar="P",
         help=f"reject predictions with a lower confidence: print {REJECTED_TEXT} (default: 0)",
     )
+    made.add_argument(
+        "--sort", choices=ORDERS,
+        help="give the least confident predictions first: by the confidence in the whole text, or per character, which "
+        "does not depend on the length (default: in the order of the images)",
+    )  # fmt: skip
+    made.add_argument(
+        "--show_confidence", action="store_true",
+        help="print the confidences too, and each character with its probability; --json and --out have confidences "
+        "anyway",
+    )  # fmt: skip
     add_ink(made)
     add_decoding(made)
     add_top_k(made)
@@ -90,13 +101,17 @@ def _infer(argv: list[str]) -> int:
     warn_of_skipped_words(predictor.decoder, arguments, PROG)
     ink = InkCheck(predictor.hyperparameters.data.ink)
     # Confidences that are not shown are not computed: they take longer than the rest.
-    confidence = bool(arguments.json or arguments.out or arguments.min_confidence or "top_k" in arguments)
+    shown = arguments.json or arguments.out or arguments.show_confidence or "top_k" in arguments
+    confidence = bool(shown or arguments.min_confidence or arguments.sort)
     results = predict_files(predictor, images, confidence=confidence, ink=ink)
     failures = 0
     if _is_single(arguments):
         print_single(results, arguments, digits=set(predictor.alphabet.units) <= DIGITS)
     else:
-        failures = _give_all(_with_progress(results, len(images), batch_size), labels, arguments)
+        results = _with_progress(results, len(images), batch_size, shown_later=bool(arguments.sort))
+        if arguments.sort:
+            results = iter(least_confident_first(results, arguments.sort))
+        failures = _give_all(results, labels, arguments)
     warn_of_inverted(ink.count, ink.ink, PROG)
     return 1 if failures or (labels and labels.problems) else 0
 
@@ -108,6 +123,10 @@ def _images(arguments: argparse.Namespace) -> list[ListedImage]:
         raise InputError("give either images (files or folders) or --csv with a file that lists them")
     for name in ("out", "txt"):
         _refuse_printing(arguments, name)
+    if arguments.json and arguments.show_confidence:
+        raise InputError("has no effect with --json, which has all confidences", "--show_confidence")
+    if arguments.sort and arguments.txt and not arguments.out:
+        raise InputError("has no effect with --txt alone, whose files have no order", "--sort")
     if arguments.out:
         refuse_inputs("--out", arguments.out, {"--csv": arguments.csv, "--labels": arguments.labels})
         if not is_device(arguments.out):
@@ -148,6 +167,8 @@ def _refuse_printing(arguments: argparse.Namespace, name: str) -> None:
     """Raises InputError for flags about what is printed, if predictions are written into files."""
     if getattr(arguments, name) and arguments.json:
         raise InputError(f"--json prints and --{name} writes files: give one of them")
+    if getattr(arguments, name) and arguments.show_confidence:
+        raise InputError(f"--show_confidence prints and --{name} writes files: give one of them")
     if getattr(arguments, name) and "top_k" in arguments:
         raise InputError(f"--{name} has one prediction for each image: give --top_k without it")
 
@@ -204,10 +225,10 @@ def _summary(tally: Tally, num_rejected: int) -> str:
     return f"{tally.correct} of {tally.count} correct{accuracy}{rejected}"
 
 
-def _with_progress(results: Results, total: int, batch_size: int) -> Results:
+def _with_progress(results: Results, total: int, batch_size: int, shown_later: bool) -> Results:
     """The same results, with a bar on stderr for more than one batch, and stdout flushed after each batch."""
-    # If the lines themselves appear on the terminal, they show the progress.
-    hidden = True if sys.stdout.isatty() or total <= batch_size else None
+    # If the lines themselves appear on the terminal at once, they show the progress.
+    hidden = True if (sys.stdout.isatty() and not shown_later) or total <= batch_size else None
     with tqdm(total=total, unit="image", disable=hidden) as bar:
         for number, result in enumerate(results, start=1):
             yield result

@@ -40,7 +40,7 @@ def writer(arguments: argparse.Namespace, stack: ExitStack) -> Give:
             if is_rejected(result, arguments.min_confidence):
                 text, status = "", REJECTED
         if write_row:
-            write_row(image, text, None if isinstance(result, InputError) else result.confidence, status)
+            write_row(image, text, None if isinstance(result, InputError) else result, status)
         if arguments.txt and not image.problem:
             write_text(image.path, text if status == READ else None, overwrite=arguments.overwrite)
 
@@ -53,7 +53,7 @@ def print_single(results: Results, arguments: argparse.Namespace, digits: bool) 
     if isinstance(result, InputError):
         raise result
     shown = _format(arguments)
-    as_line = shown.as_json or shown.alternatives
+    as_line = shown.as_json or shown.alternatives or shown.confidences
     print(shown.line(image.name, result, None) if as_line else shown.single(result, digits))
 
 
@@ -63,4 +63,5 @@ def _format(arguments: argparse.Namespace) -> Format:
         alternatives="top_k" in arguments,
         scores="language_model" in arguments or "length_bonus" in arguments,
         min_confidence=arguments.min_confidence,
+        confidences=arguments.show_confidence,
     )

@@ -33,6 +33,7 @@ EXTRAS = {
     "paddlepaddle": "warpctc",
     "nltk": "lm",
     "tensorboardX": "tensorboard",
+    "matplotlib": "plots",
 }
 
 

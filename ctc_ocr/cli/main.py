@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from types import ModuleType
 
 from ctc_ocr.cli.commands import listed, unknown
 from ctc_ocr.version import __version__
@@ -13,18 +14,24 @@ COMMANDS = {
     "generate": "write captchas with their labels",
     "data": "check, split, pack and preview labelled images",
     "evaluate": "measure a model on labelled images",
+    "lr-find": "find a learning rate for a network and its images",
     "bundle": "write a model into one file",
     "info": "show versions, MXNet's features, GPUs, and what is missing",
 }
+
+
+def module_of(command: str) -> ModuleType:
+    """The module of one of COMMANDS, imported when it is needed: each needs other libraries."""
+    return importlib.import_module(f"ctc_ocr.cli.{command.replace('-', '_')}")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a subcommand; returns its exit status."""
     arguments = sys.argv[1:] if argv is None else argv
     name = arguments[0] if arguments else ""
+    name = name.replace("_", "-") if name.replace("_", "-") in COMMANDS else name
     if name in COMMANDS:
-        # Imported late: each command needs other libraries.
-        status: int = importlib.import_module(f"ctc_ocr.cli.{name}").main(arguments[1:])
+        status: int = module_of(name).main(arguments[1:])
         return status
     if name == "--version":
         print(f"ctc_ocr {__version__}")

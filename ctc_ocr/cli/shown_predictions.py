@@ -5,10 +5,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ctc_ocr.evaluation.shown_probability import shown_probability
+
 if TYPE_CHECKING:
     from ctc_ocr.inference.prediction import Prediction
 
 REJECTED_TEXT = "?"  # printed in place of a rejected prediction
+CHARACTER_DIGITS = 3  # of a character's probability, on a line of text
 
 
 def is_rejected(prediction: "Prediction", min_confidence: float) -> bool:
@@ -21,12 +24,14 @@ class Format:
     """What is printed of predictions.
 
     `alternatives`: with log probabilities, the alternatives too. `scores`: with the scores of the beam search.
+    `confidences`: on lines of text, the confidences and the characters with their probabilities; JSON always has them.
     """
 
     as_json: bool = False
     alternatives: bool = False
     scores: bool = False
     min_confidence: float = 0.0
+    confidences: bool = False
 
     def single(self, prediction: "Prediction", digits: bool) -> str:
         """The line of a single image without its name, as MXNet's example prints it: a list for a model of digits."""
@@ -35,15 +40,18 @@ class Format:
         return f"Digits: {[int(digit) for digit in prediction.text]}" if digits else f"Text: {prediction.text}"
 
     def line(self, name: str, prediction: "Prediction", label: str | None) -> str:
-        """The line of one image: its name and text, and if the label is known, that and whether the text equals it."""
+        """The line of one image: its name and text, and if the label is known, that and whether the text equals it;
+        then the confidences, if they are asked for."""
         rejected = is_rejected(prediction, self.min_confidence)
         if self.as_json:
             return self._json(name, prediction, label, rejected)
-        shown = REJECTED_TEXT if rejected else self._texts(prediction)
-        if label is None:
-            return f"{name}\t{shown}"
-        outcome = "rejected" if rejected else "correct" if prediction.text == label else "incorrect"
-        return f"{name}\t{shown}\t{label}\t{outcome}"
+        fields = [name, REJECTED_TEXT if rejected else self._texts(prediction)]
+        if label is not None:
+            outcome = "rejected" if rejected else "correct" if prediction.text == label else "incorrect"
+            fields += [label, outcome]
+        if self.confidences:
+            fields += self._confidences(prediction, rejected)
+        return "\t".join(fields)
 
     def _texts(self, prediction: "Prediction") -> str:
         if not self.alternatives:
@@ -54,12 +62,21 @@ class Format:
             texts.append(f"{each.text} ({score}{each.log_probability:.3f})")
         return "\t".join(texts)
 
+    def _confidences(self, prediction: "Prediction", rejected: bool) -> list[str]:
+        """Confidence, character confidence, and the characters with their probabilities, unless it is rejected."""
+        values = (prediction.confidence, prediction.character_confidence)
+        characters = [] if rejected else prediction.characters or []
+        shown = [f"{unit!r} {shown_probability(value, CHARACTER_DIGITS)}" for unit, value in characters]
+        return [*("-" if each is None else shown_probability(each) for each in values), ", ".join(shown)]
+
     def _json(self, name: str, prediction: "Prediction", label: str | None, rejected: bool) -> str:
-        """A rejected prediction has neither text nor alternatives."""
+        """A rejected prediction has neither text nor characters nor alternatives."""
         values: dict[str, Any] = {
             "image": name,
             "text": None if rejected else prediction.text,
-            "confidence": _finite(prediction.confidence),
+            "confidence": _probability(prediction.confidence),
+            "character_confidence": _probability(prediction.character_confidence),
+            "characters": None if rejected else _characters(prediction),
         }
         if self.alternatives:
             shown = [] if rejected else [prediction, *prediction.alternatives]
@@ -71,6 +88,17 @@ class Format:
     def _alternative(self, prediction: "Prediction") -> dict[str, Any]:
         values = {"text": prediction.text, "log_probability": _finite(prediction.log_probability)}
         return {**values, "score": _finite(prediction.score)} if self.scores else values
+
+
+def _characters(prediction: "Prediction") -> list[list[str | float | None]] | None:
+    if prediction.characters is None:
+        return None
+    return [[unit, _probability(value)] for unit, value in prediction.characters]
+
+
+def _probability(value: float | None) -> float | None:
+    """With the digits that tell it from others; null for NaN."""
+    return float(shown_probability(value)) if value is not None and math.isfinite(value) else None
 
 
 def _finite(value: float | None) -> float | None:

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 from ctc_ocr.checkpoint.starter import NO_MODEL
@@ -26,7 +27,7 @@ from ctc_ocr.cli.data_options import (
 )
 from ctc_ocr.cli.running import INTERRUPTED, run, set_up_logging
 from ctc_ocr.config import presets
-from ctc_ocr.config.hyperparameters import options
+from ctc_ocr.config.hyperparameters import Hyperparameters, options
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.runtime.threads import available_cores
 from ctc_ocr.training.events import make_callback
@@ -52,12 +53,7 @@ def main(argv: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """Every hyperparameter is a flag; what is not given comes from --config, then --preset, then the defaults."""
     made = Parser(prog=PROG, description="Train a network to read captchas, words or lines of text.")
-    made.add_argument("font", nargs="?", help="font file or folder of fonts (default: the captcha package's font)")
     made.add_argument("--prefix", default="ocr", help="beginning of the names of the run's files (default: ocr)")
-    made.add_argument("--config", type=non_empty, metavar="FILE.json", help="hyperparameters, as in PREFIX.json")
-    made.add_argument(
-        "--preset", choices=presets.PRESETS, help="hyperparameters to start from (default: lstm; with --data: word)"
-    )
     existing = made.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="resume the run under the prefix")
     existing.add_argument("--overwrite", action="store_true", help="replace the run under the prefix")
@@ -66,19 +62,31 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--print_network", action="store_true", help="print layers, shapes and parameters, and exit")
     made.add_argument(
-        "--init_from",
-        type=non_empty,
-        metavar="MODEL",
-        help="start from the weights of this model, as far as they fit: a prefix (its best epoch), .params or bundle; "
-        "none: from nothing (default: for labelled images that it fits, the starter model)",
-    )
-    made.add_argument(
         "--tensorboard", action="store_true", help="write PREFIX-tensorboard for TensorBoard (extra [tensorboard])"
     )
     made.add_argument(
         "--callback", action="append", default=[], metavar="NAME",
         help="call a registered callback during training; may be repeated",
     )  # fmt: skip
+    add_set_up(made, options())
+    return made
+
+
+def add_set_up(made: argparse.ArgumentParser, names: Iterable[str]) -> None:
+    """The flags for the images, the network and the device, for every command that trains; `names` are those of the
+    hyperparameters that it has."""
+    made.add_argument("font", nargs="?", help="font file or folder of fonts (default: the captcha package's font)")
+    made.add_argument("--config", type=non_empty, metavar="FILE.json", help="hyperparameters, as in PREFIX.json")
+    made.add_argument(
+        "--preset", choices=presets.PRESETS, help="hyperparameters to start from (default: lstm; with --data: word)"
+    )
+    made.add_argument(
+        "--init_from",
+        type=non_empty,
+        metavar="MODEL",
+        help="start from the weights of this model, as far as they fit: a prefix (its best epoch), .params or bundle; "
+        "none: from nothing (default: for labelled images that it fits, the starter model)",
+    )
     _add_labelled(made.add_argument_group("labelled images"))
     num_proc = max(1, available_cores() // 2)
     made.add_argument(
@@ -90,10 +98,9 @@ def parser() -> argparse.ArgumentParser:
         "--cpu", type=integer(1, MAX_THREADS), help="threads for training (default: the cores left by --num_proc)"
     )
     device.add_argument("--gpu", type=integer(0), default=0, help="number of GPUs for training (default: 0)")
-    add_hyperparameters(made.add_argument_group("hyperparameters"), options(), suppress=True)
+    add_hyperparameters(made.add_argument_group("hyperparameters"), names, suppress=True)
     add_import(made)
     add_version(made)
-    return made
 
 
 def _add_labelled(group: argparse._ArgumentGroup) -> None:
@@ -147,14 +154,9 @@ def _session(arguments: argparse.Namespace) -> TrainingSession:
     description = Path(f"{arguments.prefix}.json")
     if arguments.resume and not arguments.config and description.is_file():
         arguments.config = str(description)  # all of the run's own settings, except for the flags that are given
-    names_network = arguments.config or arguments.preset or arguments.resume
-    arguments.preset = arguments.preset or ("word" if arguments.data else "lstm")
     _refuse_without_effect(arguments)
-    named = arguments.init_from and arguments.init_from != NO_MODEL
-    start = network_of(arguments.init_from) if named and not names_network else None
     return TrainingSession(
-        hyperparameters(arguments, start),
-        _data(arguments),
+        *set_up(arguments, resume=arguments.resume),
         RunOptions(
             prefix=arguments.prefix,
             resume=arguments.resume,
@@ -167,6 +169,16 @@ def _session(arguments: argparse.Namespace) -> TrainingSession:
         ),
         [make_callback(name) for name in arguments.callback],
     )
+
+
+def set_up(arguments: argparse.Namespace, resume: bool = False) -> tuple[Hyperparameters, Captchas | LabelledImages]:
+    """What the flags of add_set_up ask for. Raises InputError for those that contradict each other."""
+    names_network = arguments.config or arguments.preset or resume
+    arguments.preset = arguments.preset or ("word" if arguments.data else "lstm")
+    _refuse_those_of_other_images(arguments)
+    named = arguments.init_from and arguments.init_from != NO_MODEL
+    start = network_of(arguments.init_from) if named and not names_network else None
+    return hyperparameters(arguments, start), _data(arguments)
 
 
 def _data(arguments: argparse.Namespace) -> Captchas | LabelledImages:
@@ -190,6 +202,12 @@ def _refuse_without_effect(arguments: argparse.Namespace) -> None:
         for name in ("resume", "overwrite", "tensorboard", *(["init_from"] if mode == "print_network" else [])):
             if getattr(arguments, mode) and getattr(arguments, name):
                 raise InputError(f"has no effect with --{mode}, which saves nothing", f"--{name}")
+    if arguments.config and not arguments.resume:
+        _refuse_replaced_config(arguments)
+
+
+def _refuse_those_of_other_images(arguments: argparse.Namespace) -> None:
+    """Raises InputError for a flag for labelled images beside captchas, or the other way round."""
     if arguments.data is None:
         defaults = parser().parse_args([])
         given = [name for name in OF_LABELLED if getattr(arguments, name) != getattr(defaults, name)]
@@ -200,8 +218,6 @@ def _refuse_without_effect(arguments: argparse.Namespace) -> None:
             raise InputError(f"a font ({arguments.font}) and --data: images are either generated or labelled")
         if given := [name for name in OF_CAPTCHAS if name in arguments]:
             raise InputError("has no effect with --data, which generates no captchas", f"--{given[0]}")
-    if arguments.config and not arguments.resume:
-        _refuse_replaced_config(arguments)
 
 
 def _refuse_replaced_config(arguments: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.decoding.alignment import AlignedUnit, align, align_greedy
 from ctc_ocr.decoding.beam_search import BeamSearch
 from ctc_ocr.decoding.greedy import greedy
 from ctc_ocr.decoding.hypothesis import Hypothesis
@@ -104,11 +105,24 @@ class BoundDecoder:
         """(T, N, C) log probabilities and the time steps (N,) of each image (None: T) -> for each image its hypotheses,
         best first, at least one.
 
-        Greedy decoding gives one, and is faster without its log probability, which is then NaN. Raises InputError for
-        steps that are not N numbers from 0 to T.
+        Greedy decoding gives one, and is faster without its log probability, which is then NaN. With it, the best
+        hypothesis of each image has the probabilities of its units too. Raises InputError for steps that are not N
+        numbers from 0 to T.
         """
         if self.mask is not None:
             log_probs = restrict(log_probs, self.mask)
+        found = self._hypotheses(log_probs, steps, with_probability)
+        if not with_probability:
+            return found
+        if self.search is None:
+            aligned = align_greedy(log_probs, steps)
+        else:
+            aligned = align(log_probs, [best.codes for best, *_ in found], steps)
+        return _with_unit_probabilities(found, aligned)
+
+    def _hypotheses(
+        self, log_probs: NDArray[np.floating[Any]], steps: Steps | None, with_probability: bool
+    ) -> list[list[Hypothesis]]:
         if self.search is not None:
             return self.search.decode(log_probs, steps)
         codes = greedy(log_probs, steps)
@@ -116,3 +130,11 @@ class BoundDecoder:
         if with_probability:
             scores = label_log_probability(log_probs, codes, steps).tolist()
         return [[Hypothesis(text, score, score)] for text, score in zip(codes, scores, strict=True)]
+
+
+def _with_unit_probabilities(found: list[list[Hypothesis]], aligned: list[list[AlignedUnit]]) -> list[list[Hypothesis]]:
+    """The same hypotheses, the best of each image with the probabilities of its units."""
+    return [
+        [replace(best, unit_probabilities=tuple(unit.probability for unit in units)), *others]
+        for (best, *others), units in zip(found, aligned, strict=True)
+    ]

@@ -35,6 +35,14 @@ def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
+def padded_labels(labels: Sequence[Sequence[int]]) -> NDArray[np.intp]:
+    """(L, N): N labels as columns, padded with the blank's code to the longest."""
+    units = np.full((max(map(len, labels), default=0), len(labels)), BLANK, dtype=np.intp)
+    for column, label in zip(units.T, labels, strict=True):
+        column[: len(label)] = label
+    return units
+
+
 def label_log_probability(
     log_probs: NDArray[np.floating[Any]], labels: Sequence[Sequence[int]], steps: Steps | None = None
 ) -> NDArray[np.float64]:
@@ -48,9 +56,7 @@ def label_log_probability(
     """
     count = log_probs.shape[1]
     lengths = np.array([len(label) for label in labels], dtype=np.intp)
-    units = np.full((lengths.max(initial=0), count), BLANK)
-    for column, label in zip(units.T, labels, strict=True):
-        column[: len(label)] = label
+    units = padded_labels(labels)
     # A unit may follow another without a blank between them if the two differ.
     skips = np.where(units[1:] == units[:-1], -np.inf, 0.0)
     images = np.arange(count)

@@ -72,8 +72,9 @@ class Evaluator:
 
     def add(
         self, predictions: Sequence[Sequence[int]], confidences: Sequence[float], labels: Sequence[Sequence[str]]
-    ) -> None:
-        """N more samples: the codes predicted, their confidences (0 to 1), and the labels as units.
+    ) -> list[int]:
+        """N more samples: the codes predicted, their confidences (0 to 1), and the labels as units. Returns the edits
+        (N,) between them.
 
         The texts are compared, and for that split into the longest units of the alphabet that match: a label from plain
         text has characters where the alphabet may have longer units.
@@ -86,22 +87,27 @@ class Evaluator:
         self._confident.add([predicted[index] for index in confident], [expected[index] for index in confident])
         self._reliability.add(confidences, correct)
         self._curve.add(confidences, correct)
-        for prediction, label, is_correct in zip(predicted, expected, correct.tolist(), strict=True):
+        return [
             self._add_details(prediction, label, is_correct)
+            for prediction, label, is_correct in zip(predicted, expected, correct.tolist(), strict=True)
+        ]
 
     def _units(self, text: str) -> list[str]:
         """The units of a text; a character that is in none is a unit of its own."""
         return self._splitter.pieces(text) if self._has_long_units else list(text)
 
-    def _add_details(self, prediction: list[str], label: list[str], is_correct: bool) -> None:
+    def _add_details(self, prediction: list[str], label: list[str], is_correct: bool) -> int:
+        """Returns the number of edits."""
         self._lengths[len(label), is_correct] += 1
         if has_repeat(label):
             self._repeats[is_correct] += 1
+        edits = [] if is_correct else list(confusions(prediction, label))
         if not is_correct:
-            self._confusions.update(confusions(prediction, label))
+            self._confusions.update(edits)
             if outside := [unit for unit in label if unit not in self._known]:
                 self._outside_samples += 1
                 self._outside_units.update(outside)
+        return len(edits)
 
     def result(self) -> EvaluationResult:
         """The figures for all samples added so far."""

@@ -20,6 +20,7 @@ from ctc_ocr.inference.batch import predict_each
 from ctc_ocr.inference.ink import InkCheck
 from ctc_ocr.inference.prediction import Prediction
 from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor
+from ctc_ocr.inference.readings_csv import Reading
 
 MAX_INVALID = 10  # invalid samples that are kept
 BATCHES = 4  # read at a time
@@ -89,6 +90,7 @@ def evaluate(
     batch_size: int | None = None,
     min_confidence: float = 0.0,
     progress: Progress | None = None,
+    on_reading: Callable[[Reading], None] | None = None,
 ) -> Evaluation:
     """Read the images of a source with a model, and compare the predictions with the labels.
 
@@ -96,6 +98,7 @@ def evaluate(
     source: a folder, CSV file or pack, or a list of them; `options` are how their labels are found.
     min_confidence: the result has accuracy and coverage without the predictions below it, in addition.
     progress: called as progress(done, total) from time to time, with numbers of samples; `total` is approximate.
+    on_reading: called with the Reading of each sample, in their order; `write_readings` writes them into a file.
 
     Invalid samples are counted and do not raise, even if all are. Memory does not grow with the number of samples.
     Raises InputError if the model or the source cannot be read, or if the source is empty.
@@ -117,7 +120,10 @@ def evaluate(
                 read.append((row, result))
             elif isinstance(result, InputError) and len(invalid) < MAX_INVALID:
                 invalid.append(Problem(result.where, result.reason))
-        _add(evaluator, read)
+        edits = _add(evaluator, read)
+        if on_reading:
+            for (sample, prediction), number in zip(read, edits, strict=True):
+                on_reading(_reading(sample, prediction, number))
         num_samples, num_invalid = num_samples + len(read), num_invalid + len(chunk) - len(read)
         if progress:
             progress(num_samples + num_invalid, total)
@@ -147,11 +153,23 @@ def _predictor(model: Predictor | str | Path, epoch: Epoch | None, batch_size: i
     return model
 
 
-def _add(evaluator: Evaluator, read: Sequence[tuple[Sample, Prediction]]) -> None:
-    evaluator.add(
+def _add(evaluator: Evaluator, read: Sequence[tuple[Sample, Prediction]]) -> list[int]:
+    return evaluator.add(
         [prediction.codes for _, prediction in read],
         [prediction.confidence or 0.0 for _, prediction in read],
         [sample.units for sample, _ in read],
+    )
+
+
+def _reading(sample: Sample, prediction: Prediction, edits: int) -> Reading:
+    return Reading(
+        image=sample.image if sample.is_file else sample.where,
+        is_file=sample.is_file,
+        label=sample.label,
+        prediction=prediction.text,
+        confidence=prediction.confidence or 0.0,
+        character_confidence=prediction.character_confidence or 0.0,
+        edits=edits,
     )
 
 

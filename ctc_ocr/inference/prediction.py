@@ -20,6 +20,9 @@ class Prediction:
     alternatives: the next best predictions, best first, of a beam search with `top_k` above 1.
     score: what a beam search orders predictions by: the log probability, plus what a language model and a length bonus
         add to it; None if confidences were not asked for.
+    characters: (unit, probability) for each unit of the text, in its order: the network's own probability of the unit,
+        0 to 1, not calibrated, at the most probable time step that the text's best alignment gives it. None if
+        confidences were not asked for, and in `alternatives`.
     """
 
     text: str
@@ -28,6 +31,17 @@ class Prediction:
     log_probability: float | None = None
     alternatives: tuple["Prediction", ...] = ()
     score: float | None = None
+    characters: list[tuple[str, float]] | None = None
+
+    @property
+    def character_confidence(self) -> float | None:
+        """Geometric mean of p(text | image) per unit, 0 to 1, not calibrated: it does not fall with the length of the
+        text, as the probability of a whole line does. An empty text counts as one unit. None if confidences were not
+        asked for.
+        """
+        if self.log_probability is None:
+            return None
+        return confidence_of(self.log_probability / max(1, len(self.codes)), None)
 
 
 class Hypothesis(Protocol):
@@ -42,6 +56,9 @@ class Hypothesis(Protocol):
     @property
     def score(self) -> float: ...
 
+    @property
+    def unit_probabilities(self) -> tuple[float, ...] | None: ...
+
 
 def prediction_of(
     hypotheses: Sequence[Hypothesis], alphabet: Alphabet, calibration: Calibration | None, confidence: bool
@@ -54,10 +71,18 @@ def prediction_of(
             confidence_of(each.log_probability, calibration) if confidence else None,
             each.log_probability if confidence else None,
             score=each.score if confidence else None,
+            characters=_characters(each, alphabet) if confidence else None,
         )
         for each in hypotheses
     )
     return replace(best, alternatives=tuple(others)) if others else best
+
+
+def _characters(hypothesis: Hypothesis, alphabet: Alphabet) -> list[tuple[str, float]] | None:
+    if hypothesis.unit_probabilities is None:
+        return None
+    units = (alphabet.decode([code]) for code in hypothesis.codes)
+    return list(zip(units, hypothesis.unit_probabilities, strict=True))
 
 
 def confidence_of(log_probability: float, calibration: Calibration | None) -> float:

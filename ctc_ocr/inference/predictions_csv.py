@@ -1,4 +1,4 @@
-"""CSV files of predictions: image, text, confidence and status. They are sources of labels too. No MXNet."""
+"""CSV files of predictions: image, text, confidences and status. They are sources of labels too. No MXNet."""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -6,18 +6,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ctc_ocr.datasets.csv_files.paths import relative_path
+from ctc_ocr.evaluation.shown_probability import shown_probability
 from ctc_ocr.inference.image_list import ListedImage
+from ctc_ocr.inference.prediction import Prediction
 from ctc_ocr.runtime.atomic_files import is_device, replacing
 
-HEADER = ("image", "text", "confidence", "status")
+HEADER = ("image", "text", "confidence", "character_confidence", "status")
 READ, REJECTED, UNREADABLE = "read", "rejected", "unreadable"  # values of `status`
 
-Write = Callable[[ListedImage, str, float | None, str], None]
+Write = Callable[[ListedImage, str, Prediction | None, str], None]
 
 
 @contextmanager
 def predictions_file(path: Path) -> Iterator[Write]:
-    """A function that writes a row: image, text, confidence (None: empty) and status.
+    """A function that writes a row: image, text, prediction with its confidences (None: they are empty) and status.
 
     Paths of images are relative to the file's folder, so that it is a source of labelled images wherever it is opened
     from; in a device or a pipe, they are absolute. A row of a list that names no image is written as it is there. The
@@ -31,10 +33,12 @@ def predictions_file(path: Path) -> Iterator[Write]:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(HEADER)
 
-        def write(image: ListedImage, text: str, confidence: float | None, status: str) -> None:
+        def write(image: ListedImage, text: str, prediction: Prediction | None, status: str) -> None:
+            values = (prediction.confidence, prediction.character_confidence) if prediction else (None, None)
+            confidence, of_characters = ("" if each is None else shown_probability(each) for each in values)
             name = image.name if image.problem else _name(image.path, None if to_device else path)
             name = name.replace("\0", "\\x00")  # CSV readers reject NUL
-            writer.writerow((name, text, "" if confidence is None else f"{confidence:.6f}", status))
+            writer.writerow((name, text, confidence, of_characters, status))
 
         yield write
 

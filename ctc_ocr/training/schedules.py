@@ -1,6 +1,7 @@
 """The learning rate as a function of the update; for `plateau` and `wsd` also of how validation went."""
 
 import math
+from collections.abc import Sequence
 
 from ctc_ocr.config.sections import Training
 
@@ -40,6 +41,17 @@ class Schedule:
         if self._training.schedule == "plateau":
             return self._training.plateau_factor**self.reductions
         return 1.0
+
+
+class GivenRates(Schedule):
+    """A learning rate for each update."""
+
+    def __init__(self, training: Training, rates: Sequence[float]) -> None:
+        super().__init__(training, len(rates))
+        self._rates = rates
+
+    def __call__(self, update: int) -> float:
+        return self._rates[min(max(update, 1), len(self._rates)) - 1]
 
 
 def _one_cycle(done: float) -> float:

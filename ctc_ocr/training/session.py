@@ -144,6 +144,14 @@ class TrainingSession:
 
     def overfit_batch(self) -> OverfitResult:
         """Train on a single batch until all of it is correct, at most 1,000 updates; nothing is saved."""
+        with self.without_files() as (trainer, iterator):
+            result = OverfitResult(*trainer.overfit(iterator.next(), MAX_OVERFIT_UPDATES))
+        log.info("One batch, %d updates: loss=%.4f accuracy=%.4f", result.updates, result.loss, result.accuracy)
+        return result
+
+    @contextmanager
+    def without_files(self) -> Iterator[tuple["Trainer", "BatchIter"]]:
+        """A trainer at the start of the run, and its batches, for what is not saved. Image processes end with it."""
         self._fix_threads()
         devices = self._devices()
         data = training_data(self.hyperparameters, self.data, self.options.progress, self._images_before())
@@ -153,9 +161,7 @@ class TrainingSession:
             trainer = _trainer(self.hyperparameters, data, iterator, devices, [])
             if start is not None:
                 trainer.initialise_from(start)
-            result = OverfitResult(*trainer.overfit(iterator.next(), MAX_OVERFIT_UPDATES))
-        log.info("One batch, %d updates: loss=%.4f accuracy=%.4f", result.updates, result.loss, result.accuracy)
-        return result
+            yield trainer, iterator
 
     def _fix_threads(self) -> None:
         """Before MXNet is imported, which reads their number. Raises InputError if it is not installed."""

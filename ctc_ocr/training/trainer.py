@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -25,7 +25,7 @@ from ctc_ocr.training.events import BatchEnd, Callback, EpochEnd, Progress, Save
 from ctc_ocr.training.interrupts import Interrupts
 from ctc_ocr.training.network import TrainingNetwork
 from ctc_ocr.training.resume import ResumePoint, check_resumable
-from ctc_ocr.training.schedules import Schedule
+from ctc_ocr.training.schedules import GivenRates, Schedule
 from ctc_ocr.training.sums import Clock, Sums
 from ctc_ocr.training.transfer import Transferred, transfer, warn_of_other_pixels
 
@@ -247,6 +247,16 @@ class Trainer:
             _count((outputs, batch), sums)
         return updates, sums.mean_loss, sums.tally.accuracy
 
+    def losses_at(self, rates: Sequence[float], data: BatchIter) -> Iterator[float]:
+        """An update with each of these learning rates in turn: the loss (nats per sample) of its batch before it."""
+        self.network.init_optimizer(self._settings, GivenRates(self._settings, rates), 0)
+        batches = _endless(data)
+        for _ in rates:
+            batch, sums = next(batches), Sums()
+            _count((self._update(batch), batch), sums)
+            self.batches_done += 1  # the seed of what dropout drops
+            yield sums.mean_loss
+
     def save(self, prefix: str, epoch: int) -> None:
         """Write the checkpoint of an epoch: the optimizer state first, the parameters last."""
         arguments, auxiliary = self.network.parameters()
@@ -303,6 +313,13 @@ class Trainer:
     def _emit(self, event: Any) -> None:
         for callback in self._callbacks:
             callback(event)
+
+
+def _endless(data: BatchIter) -> Iterator[DataBatch]:
+    """Batches of one epoch after the other."""
+    while True:
+        yield from data
+        data.reset()
 
 
 def _seed_of(seed: int, update: int) -> int:

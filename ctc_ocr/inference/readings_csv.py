@@ -1,0 +1,62 @@
+"""CSV files of what a model read in labelled images, worst first. They are sources of the labels too. No MXNet."""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ctc_ocr.datasets.csv_files.paths import relative_path
+from ctc_ocr.evaluation.shown_probability import shown_probability
+from ctc_ocr.runtime.atomic_files import is_device, replacing
+
+HEADER = ("image", "label", "prediction", "confidence", "character_confidence", "edits")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A labelled image, and what was read in it.
+
+    image: the path of its file; `is_file` is False for a record of a pack or the like, which is only named.
+    label, prediction: the true and the predicted text.
+    confidence, character_confidence: as of a Prediction.
+    edits: between the two texts, in units.
+    """
+
+    image: str
+    is_file: bool
+    label: str
+    prediction: str
+    confidence: float
+    character_confidence: float
+    edits: int
+
+
+def worst_first(readings: Iterable[Reading]) -> list[Reading]:
+    """Those with the most edits first; of as many edits, the most confident mistakes. Correct ones follow, the least
+    confident first."""
+    return sorted(readings, key=lambda each: (-each.edits, -each.confidence if each.edits else each.confidence))
+
+
+def write_readings(path: Path, readings: Iterable[Reading]) -> None:
+    """Write a row for each reading, worst first. The file is written completely or not at all.
+
+    Paths of images are relative to its folder, so that it is a source of labelled images wherever it is opened from; in
+    a device or a pipe, they are absolute. Raises RunError if it cannot be written.
+    """
+    to_device = is_device(path)
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(HEADER)
+        for each in worst_first(readings):
+            confidences = map(shown_probability, (each.confidence, each.character_confidence))
+            name = _name(each, None if to_device else path)
+            writer.writerow((name, each.label, each.prediction, *confidences, each.edits))
+
+
+def _name(reading: Reading, table: Path | None) -> str:
+    if not reading.is_file:
+        return reading.image
+    return str(Path(reading.image).absolute()) if table is None else relative_path(reading.image, table)
