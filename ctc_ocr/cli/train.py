@@ -29,9 +29,10 @@ from ctc_ocr.cli.running import INTERRUPTED, run, set_up_logging
 from ctc_ocr.config import presets
 from ctc_ocr.config.hyperparameters import Hyperparameters, options
 from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.experiments.self_training import train_with_unlabelled
 from ctc_ocr.runtime.threads import available_cores
 from ctc_ocr.training.events import make_callback
-from ctc_ocr.training.session import TrainingSession
+from ctc_ocr.training.session import TrainingResult, TrainingSession
 from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions
 from ctc_ocr.training.start import network_of
 
@@ -39,7 +40,7 @@ PROG = "ctc-ocr train"
 # Hyperparameters and options that have no effect on labelled images, and on captchas.
 OF_CAPTCHAS = ("min_length", "max_length", "renderer", "draw_width", "draw_height", "validation_samples")
 OF_LABELLED = (
-    "validation", "validation_fraction", "lookup", "max_units", "only_alphabet", "max_invalid", *LABEL_OPTIONS
+    "unlabelled", "validation", "validation_fraction", "lookup", "max_units", "only_alphabet", "max_invalid", *LABEL_OPTIONS
 )  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -119,6 +120,10 @@ def _add_labelled(group: argparse._ArgumentGroup) -> None:
         "most about 1000 images)",
     )  # fmt: skip
     held_out.add_argument("--validation_share", dest="validation_fraction", type=fraction, help=argparse.SUPPRESS)
+    group.add_argument(
+        "--unlabelled", type=non_empty, action="append", metavar="IMAGES",
+        help="images without labels, or a folder of them: they are read and learned from; may be repeated",
+    )  # fmt: skip
     add_taken(group)
     group.add_argument(
         "--max_invalid", type=fraction, default=0.1, metavar="P",
@@ -142,11 +147,21 @@ def _train(argv: list[str]) -> int:
             raise RunError("could not overfit one batch: check the hyperparameters before training on more")
         log.info("One batch was overfitted: this set-up can learn")
         return 0
-    if session.run().finished:
+    if _result(session, arguments.unlabelled).finished:
         return 0
     instead = " in place of --overwrite" if arguments.overwrite else ""
     log.info("Interrupted. The run is saved; continue it with the same command and --resume%s", instead)
     return INTERRUPTED
+
+
+def _result(session: TrainingSession, unlabelled: list[str] | None) -> TrainingResult:
+    """The run's result; with images without labels, that of the last of several trainings."""
+    if not unlabelled:
+        return session.run()
+    assert isinstance(session.data, LabelledImages)
+    return train_with_unlabelled(
+        session.data, unlabelled, session.hyperparameters, session.options, callbacks=session.callbacks
+    )
 
 
 def _session(arguments: argparse.Namespace) -> TrainingSession:
@@ -198,8 +213,16 @@ def _data(arguments: argparse.Namespace) -> Captchas | LabelledImages:
 
 def _refuse_without_effect(arguments: argparse.Namespace) -> None:
     """Raises InputError for a flag that has no effect beside the others."""
+    if arguments.unlabelled and arguments.resume:
+        raise InputError("the trainings of --unlabelled cannot be resumed: only the last one is kept", "--resume")
     for mode in ("overfit_batch", "print_network"):
-        for name in ("resume", "overwrite", "tensorboard", *(["init_from"] if mode == "print_network" else [])):
+        for name in (
+            "resume",
+            "overwrite",
+            "tensorboard",
+            "unlabelled",
+            *(["init_from"] if mode == "print_network" else []),
+        ):
             if getattr(arguments, mode) and getattr(arguments, name):
                 raise InputError(f"has no effect with --{mode}, which saves nothing", f"--{name}")
     if arguments.config and not arguments.resume:

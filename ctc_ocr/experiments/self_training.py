@@ -9,13 +9,14 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.folders import find_images
 from ctc_ocr.inference.image_list import ListedImage
+from ctc_ocr.training.events import Callback
+from ctc_ocr.training.session import TrainingResult, TrainingSession
 from ctc_ocr.training.settings import LabelledImages, RunOptions
 
 ROUNDS = 2
@@ -40,8 +41,8 @@ def train_with_unlabelled(
     hyperparameters: Hyperparameters | None = None,
     options: RunOptions | None = None,
     rounds: int = ROUNDS,
-    callbacks: Sequence[Any] = (),
-) -> Any:
+    callbacks: Sequence[Callback] = (),
+) -> TrainingResult:
     """Train on labelled images, and then on images without labels too. Returns what `ctc_ocr.train` does.
 
     `unlabelled`: image files and folders of them. The first training has the labelled images alone. In each of the
@@ -69,11 +70,9 @@ def _rounds(
     hyperparameters: Hyperparameters | None,
     options: RunOptions,
     rounds: int,
-    callbacks: Sequence[Any],
+    callbacks: Sequence[Callback],
     folder: Path,
-) -> Any:
-    from ctc_ocr.training.session import TrainingSession
-
+) -> TrainingResult:
     for number in range(rounds + 1):
         last = number == rounds
         log.info("Training %d of %d, %s", number + 1, rounds + 1, "with labelled images alone" if not number else
