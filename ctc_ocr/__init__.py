@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ctc_ocr.errors import RunError as RunError
     from ctc_ocr.errors import UserError as UserError
     from ctc_ocr.evaluation.result import EvaluationResult as EvaluationResult
+    from ctc_ocr.experiments.self_training import train_with_unlabelled as train_with_unlabelled
     from ctc_ocr.inference.evaluate import Evaluation as Evaluation
     from ctc_ocr.inference.evaluate import evaluate as evaluate
     from ctc_ocr.inference.prediction import Prediction as Prediction
@@ -80,6 +81,7 @@ _HOMES = {
     "decoding.language_model": ("LanguageModel",),
     "decoding.word_list": ("WordList",),
     "errors": ("InputError", "RunError", "UserError"),
+    "experiments.self_training": ("train_with_unlabelled",),
     "inference.evaluate": ("Evaluation", "evaluate"),
     "inference.prediction": ("Prediction",),
     "inference.predictor": ("Predictor",),

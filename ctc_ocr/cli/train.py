@@ -40,7 +40,8 @@ PROG = "ctc-ocr train"
 # Hyperparameters and options that have no effect on labelled images, and on captchas.
 OF_CAPTCHAS = ("min_length", "max_length", "renderer", "draw_width", "draw_height", "validation_samples")
 OF_LABELLED = (
-    "unlabelled", "validation", "validation_fraction", "lookup", "max_units", "only_alphabet", "max_invalid", *LABEL_OPTIONS
+    "unlabelled", "validation", "validation_fraction", "lookup", "max_units", "only_alphabet", "max_invalid",
+    *LABEL_OPTIONS,
 )  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -215,14 +216,9 @@ def _refuse_without_effect(arguments: argparse.Namespace) -> None:
     """Raises InputError for a flag that has no effect beside the others."""
     if arguments.unlabelled and arguments.resume:
         raise InputError("the trainings of --unlabelled cannot be resumed: only the last one is kept", "--resume")
-    for mode in ("overfit_batch", "print_network"):
-        for name in (
-            "resume",
-            "overwrite",
-            "tensorboard",
-            "unlabelled",
-            *(["init_from"] if mode == "print_network" else []),
-        ):
+    of_a_run = ("resume", "overwrite", "tensorboard", "unlabelled")
+    for mode, names in (("overfit_batch", of_a_run), ("print_network", (*of_a_run, "init_from"))):
+        for name in names:
             if getattr(arguments, mode) and getattr(arguments, name):
                 raise InputError(f"has no effect with --{mode}, which saves nothing", f"--{name}")
     if arguments.config and not arguments.resume:
