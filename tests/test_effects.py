@@ -17,7 +17,7 @@ from ctc_ocr.generation.pool import BatchSource
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.data import training_data
 from ctc_ocr.training.settings import Captchas
-from tests import test_run_files, test_schedules, test_training
+from tests import test_run_files, test_schedules, test_text_region, test_training
 
 # name: (flags that both runs have, what is added in one of them)
 FED_CAPTCHAS = {
@@ -93,6 +93,7 @@ ELSEWHERE = {
     test_schedules.test_a_run_stops_that_stands_still_and_stays_stopped: {"stop_patience"},
     test_run_files.test_the_newest_checkpoints_and_the_best_are_kept: {"keep"},
     test_training.test_target_accuracy_ends_the_run: {"target_accuracy"},
+    test_text_region.test_cropped_images_are_of_the_networks_channels: {"crop"},
 }  # fmt: skip
 
 

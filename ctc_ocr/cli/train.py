@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+from collections.abc import Collection
 from pathlib import Path
 
 from ctc_ocr.cli.arguments import (
@@ -21,6 +22,7 @@ from ctc_ocr.cli.data_options import (
     add_taken,
     given_alphabet,
     hyperparameters,
+    names_to_choose,
     source_options,
 )
 from ctc_ocr.cli.running import INTERRUPTED, run, set_up_logging
@@ -145,12 +147,13 @@ def _session(arguments: argparse.Namespace) -> TrainingSession:
     if arguments.resume and not arguments.config and description.is_file():
         arguments.config = str(description)  # all of the run's own settings, except for the flags that are given
     names_network = arguments.config or arguments.preset or arguments.resume
+    choose = names_to_choose(arguments)
     arguments.preset = arguments.preset or ("word" if arguments.data else "lstm")
     _refuse_without_effect(arguments)
     start = network_of(arguments.init_from) if arguments.init_from and not names_network else None
     return TrainingSession(
         hyperparameters(arguments, start),
-        _data(arguments),
+        _data(arguments, choose),
         RunOptions(
             prefix=arguments.prefix,
             resume=arguments.resume,
@@ -165,7 +168,7 @@ def _session(arguments: argparse.Namespace) -> TrainingSession:
     )
 
 
-def _data(arguments: argparse.Namespace) -> Captchas | LabelledImages:
+def _data(arguments: argparse.Namespace, choose: Collection[str] = ()) -> Captchas | LabelledImages:
     if arguments.data is None:
         return Captchas(arguments.font)
     return LabelledImages(
@@ -177,6 +180,7 @@ def _data(arguments: argparse.Namespace) -> Captchas | LabelledImages:
         max_invalid=arguments.max_invalid,
         options=source_options(arguments),
         only_alphabet=arguments.only_alphabet,
+        choose=choose,
     )
 
 

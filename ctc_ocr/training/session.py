@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,9 @@ from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.history import Row
 from ctc_ocr.checkpoint.known_images import KnownImages
 from ctc_ocr.checkpoint.stored_model import StoredRun, stored_known_images
-from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.hyperparameters import Hyperparameters, read_sections
 from ctc_ocr.config.presets import preset
+from ctc_ocr.datasets.choices import CHOSEN
 from ctc_ocr.errors import InputError
 from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.runtime.run_lock import locked_prefix
@@ -82,10 +83,11 @@ def train(
     """Train a network and write its checkpoints under `prefix`. Returns what the run ended with.
 
     `hyperparameters`: see `preset`; by default `lstm` for captchas and `word` for labelled images, but with `init_from`
-    the network and the size of the images are those of that model. `data`: captchas to
-    generate, labelled images, or the path of labelled images; None: captchas in the captcha package's font. `callbacks`
-    get the events of `ctc_ocr.training.events`. `options` are the other fields of RunOptions: resume, overwrite,
-    init_from, num_proc, cpu, gpu, tensorboard, progress.
+    the network and the size of the images are those of that model, and some are chosen from labelled images: see
+    `LabelledImages.choose`. A run that is resumed keeps its own. `data`: captchas to generate, labelled images, or the
+    path of labelled images; None: captchas in the captcha package's font. `callbacks` get the events of
+    `ctc_ocr.training.events`. `options` are the other fields of RunOptions: resume, overwrite, init_from, num_proc,
+    cpu, gpu, tensorboard, progress.
 
     What happens is logged by the logger `ctc_ocr`. The first Ctrl-C ends the run after the current update and saves it.
     Raises InputError for arguments and files that cannot be used, RunError for a run that fails.
@@ -108,6 +110,8 @@ class TrainingSession:
     ) -> None:
         self.data = LabelledImages(data) if isinstance(data, (str, Path)) else data or Captchas()
         self.options = options or RunOptions()
+        if isinstance(self.data, LabelledImages):
+            self.data = _with_choices(self.data, self.options, hyperparameters is None)
         self.hyperparameters = hyperparameters or _default(self.data, self.options)
         _check_kinds(self.hyperparameters, self.data, callbacks)
         self.callbacks = tuple(callbacks)
@@ -131,7 +135,7 @@ class TrainingSession:
         from ctc_ocr.symbols.summary import describe_network
 
         data = training_data(self.hyperparameters, self.data, self.options.progress)
-        settings = self.hyperparameters
+        settings = data.hyperparameters
         return describe_network(settings, data.alphabet.num_classes, settings.training.batch_size)
 
     def overfit_batch(self) -> OverfitResult:
@@ -142,7 +146,7 @@ class TrainingSession:
         data = training_data(self.hyperparameters, self.data, self.options.progress, self._images_before())
         with BatchPool(data.train, self._num_proc, itertools.count()) as pool:
             iterator = _iterator(data, pool)
-            trainer = _trainer(self.hyperparameters, data, iterator, devices, [])
+            trainer = _trainer(data, iterator, devices, [])
             if start is not None:
                 trainer.initialise_from(start)
             result = OverfitResult(*trainer.overfit(iterator.next(), MAX_OVERFIT_UPDATES))
@@ -195,11 +199,11 @@ class TrainingSession:
         return stored_known_images(find_model(self.options.init_from))
 
     def _run(self, replaced: list[Path]) -> TrainingResult:
-        prefix, settings = self.options.prefix, self.hyperparameters
+        prefix = self.options.prefix
         self._fix_threads()
         devices = self._devices() if self.options.gpu else []
         start = self._start()
-        data = training_data(settings, self.data, self.options.progress, self._images_before())
+        data = training_data(self.hyperparameters, self.data, self.options.progress, self._images_before())
         point = self._resume_point()
         first = point.updates_done if point else 0
         with ExitStack() as stack:
@@ -209,12 +213,12 @@ class TrainingSession:
             devices = devices or self._devices()
             iterator = _iterator(data, pool, first)
             callbacks: list[Callback] = []
-            trainer = _trainer(settings, data, iterator, devices, callbacks)
+            trainer = _trainer(data, iterator, devices, callbacks)
             if start is not None:
                 trainer.initialise_from(start)
             if point:
                 trainer.resume(point)
-            done = trainer.epochs_done >= settings.training.num_epoch
+            done = trainer.epochs_done >= self.hyperparameters.training.num_epoch
             if done:
                 log.info("All %d epochs are done; a larger --num_epoch continues the run", trainer.epochs_done)
                 if all(has_been_chosen(prefix, epoch) for epoch in _epochs_to_calibrate(prefix)):
@@ -307,8 +311,19 @@ def usable_prefix(prefix: str) -> Iterator[None]:
         raise
 
 
+def _with_choices(data: LabelledImages, options: RunOptions, is_default: bool) -> LabelledImages:
+    """With the names of the hyperparameters that are chosen from the images. Those of a run that is resumed stay, and
+    so does the height of a model to start from: its LSTM fits no other."""
+    names = data.choose if data.choose is not None else CHOSEN if is_default else ()
+    kept = CHOSEN if options.resume else ("height",) if options.init_from is not None else ()
+    return replace(data, choose=tuple(name for name in names if name not in kept))
+
+
 def _default(data: Captchas | LabelledImages, options: RunOptions) -> Hyperparameters:
     """What is used where no hyperparameters are given."""
+    description = Path(f"{options.prefix}.json")
+    if options.resume and description.is_file():
+        return Hyperparameters.from_dict(read_sections(description))
     start = network_of(options.init_from) if options.init_from is not None and not options.resume else {}
     return preset("lstm" if isinstance(data, Captchas) else "word", start)
 
@@ -336,16 +351,10 @@ def _iterator(data: TrainingData, pool: BatchPool, first: int = 0) -> "BatchIter
     return streamed_batches(data.train, pool, data.samples_per_epoch, first % num_batches)
 
 
-def _trainer(
-    settings: Hyperparameters,
-    data: TrainingData,
-    iterator: "BatchIter",
-    devices: list[Context],
-    callbacks: list[Callback],
-) -> "Trainer":
+def _trainer(data: TrainingData, iterator: "BatchIter", devices: list[Context], callbacks: list[Callback]) -> "Trainer":
     from ctc_ocr.training.trainer import Trainer
 
-    return Trainer(Model(settings, data.alphabet), iterator, devices, callbacks, data.fingerprint)
+    return Trainer(Model(data.hyperparameters, data.alphabet), iterator, devices, callbacks, data.fingerprint)
 
 
 def _epochs_in_use(prefix: str) -> list[int]:

@@ -10,7 +10,7 @@ from ctc_ocr.checkpoint.stored_model import DESCRIPTION
 from ctc_ocr.errors import InputError
 
 # What decides the pixels that the network is given, and how many time steps it makes of them.
-OF_PIXELS = ("height", "width", "channels", "keep_ratio", "ink", "normalise")
+OF_PIXELS = ("height", "width", "channels", "keep_ratio", "ink", "crop", "normalise")
 
 log = logging.getLogger(__name__)
 
