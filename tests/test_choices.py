@@ -91,6 +91,14 @@ def test_small_text_in_large_pictures_is_cut_out(pictures: Path, caplog: pytest.
     assert sorted(arrays["steps"][: len(widths)]) == sorted(widths)
 
 
+def test_a_file_that_is_gone_when_it_is_read_again_is_invalid(tmp_path: Path) -> None:
+    samples = checked(tmp_path / "a", *map(captcha, range(4)))
+    (tmp_path / "a" / f"{label(2)}.png").unlink()
+    cut = samples.cropped("text")
+    assert len(cut.samples) == 3
+    assert len(cut.invalid) == len(samples.invalid) + 1
+
+
 def test_a_start_that_crops_does_not_make_captchas_be_cropped(tmp_path: Path) -> None:
     samples = checked(tmp_path / "a", *map(captcha, range(4)))
     settings, again = choose(preset("word", data={"crop": "text"}), samples.cropped("text"), ["crop"])

@@ -78,10 +78,12 @@ class CheckResult:
         return replace(self, samples=kept, invalid=(*self.invalid, *long))
 
     def cropped(self, crop: str) -> "CheckResult":
-        """With the sizes and the ink of the parts of the images that the hyperparameter `crop` leaves."""
-        found = _examine_all([each.sample for each in self.samples], [""] * len(self.samples), None, crop)
-        samples = [each for each in found if isinstance(each, CheckedSample)]  # a Problem: its file is gone
-        return replace(self, samples=tuple(samples))
+        """With the sizes and the ink of the parts of the images that the hyperparameter `crop` leaves: reads them
+        again."""
+        found = list(_examine_all([each.sample for each in self.samples], [""] * len(self.samples), None, crop))
+        samples = tuple(each for each in found if isinstance(each, CheckedSample))
+        problems = (each for each in found if isinstance(each, Problem))
+        return replace(self, samples=samples, invalid=(*self.invalid, *problems))
 
     @property
     def digests(self) -> list[bytes]:
