@@ -138,6 +138,8 @@ def test_weights_that_expect_other_pixels_are_told(tmp_path: Path, caplog: pytes
     trainer(changed, DIGITS).initialise_from(stored)
     assert "The copied weights were trained with ink=dark; it is light now" in caplog.text
     assert "The copied weights were trained with input_scale=20.0; it is 60.0 now" in caplog.text
+    trainer(replace(changed, data=replace(settings.data, ink="auto")), DIGITS).initialise_from(stored)
+    assert "it is auto now" not in caplog.text  # which gives the network dark ink, too
 
 
 def test_a_model_with_nothing_in_common_is_refused(tmp_path: Path) -> None:

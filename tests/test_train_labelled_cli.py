@@ -237,7 +237,8 @@ def test_a_warning_about_ink_before_training(tmp_path: Path, photos: Path) -> No
     assert "40 of 40 images seem to have dark ink on light paper: use --ink dark" in light.stderr
     dark = run(tmp_path, *flags, "--prefix=dark")
     assert "images that seem to have light ink on dark paper: 0" in dark.stderr
-    assert "--ink" not in dark.stderr
+    assert "dark ink, the whole image; --crop, --ink would change it" in dark.stderr
+    assert "use --ink" not in dark.stderr
 
 
 @pytest.mark.parametrize("name", ["data", "validation", "config", "init_from"])

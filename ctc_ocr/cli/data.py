@@ -16,6 +16,7 @@ from ctc_ocr.cli.data_options import (
     add_valid_labels,
     given_alphabet,
     hyperparameters,
+    names_to_choose,
     print_invalid,
     print_skipped,
     source_options,
@@ -41,7 +42,7 @@ COMMANDS = {
     "pack": "write a source into one RecordIO pack, for large sets",
     "preview": "draw images as the network sees them in training",
 }
-PREPARATION = ("width", "height", "keep_ratio", "channels", "ink", "normalise")  # hyperparameters
+PREPARATION = ("width", "height", "keep_ratio", "channels", "ink", "crop", "normalise")  # hyperparameters
 
 Body = Callable[[argparse.Namespace], int]
 AddArguments = Callable[[argparse.ArgumentParser], None]
@@ -99,7 +100,7 @@ def _add_check(command: argparse.ArgumentParser) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    steps_of = hyperparameters(arguments).geometry.steps_of if arguments.config or arguments.preset else None
+    settings = hyperparameters(arguments) if arguments.config or arguments.preset else None
     alphabet = given_alphabet(arguments)
     if arguments.write_lookup:
         _check_extended(arguments, alphabet)
@@ -107,8 +108,8 @@ def _check(arguments: argparse.Namespace) -> int:
     with shown_progress() as progress:
         result = check_sources(
             arguments.source, source_options(arguments), alphabet=None if arguments.write_lookup else alphabet,
-            steps_of=steps_of, max_units=arguments.max_units, only_alphabet=arguments.only_alphabet,
-            progress=progress,
+            steps_of=settings.geometry.steps_of if settings else None, crop=settings.data.crop if settings else "none",
+            max_units=arguments.max_units, only_alphabet=arguments.only_alphabet, progress=progress,
         )  # fmt: skip
     if arguments.json:
         print(json.dumps(report(result), indent=1))
@@ -174,6 +175,7 @@ def _add_preview(command: argparse.ArgumentParser) -> None:
 
 
 def _preview(arguments: argparse.Namespace) -> int:
+    choose = names_to_choose(arguments)
     arguments.preset = arguments.preset or "word"  # the default of training on labelled images
     settings = hyperparameters(arguments)
     if arguments.out.suffix.lower() != ".png":
@@ -182,7 +184,7 @@ def _preview(arguments: argparse.Namespace) -> int:
     with shown_progress() as progress:
         shown = preview(
             arguments.source, settings, source_options(arguments), count=arguments.count, font=arguments.font,
-            progress=progress,
+            choose=choose, progress=progress,
         )  # fmt: skip
     print_invalid(shown.invalid, f"{PROG} preview")
     with replacing(arguments.out) as temporary:

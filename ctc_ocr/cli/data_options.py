@@ -10,6 +10,7 @@ from ctc_ocr.alphabet import Alphabet, read_lookups
 from ctc_ocr.cli.arguments import integer
 from ctc_ocr.config import presets
 from ctc_ocr.config.hyperparameters import Hyperparameters, options, read_sections
+from ctc_ocr.datasets.choices import CHOSEN
 from ctc_ocr.datasets.samples import Problem, SourceOptions
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.output_files import refuse_existing as refuse_existing
@@ -137,6 +138,15 @@ def hyperparameters(
         if reason := found.without_effect(name):
             raise InputError(f"has no effect {reason}", f"--{name}")
     return found
+
+
+def names_to_choose(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """The hyperparameters that are chosen from labelled images: those of CHOSEN that no flag sets, nor the --config or
+    --preset that was given. A preset always says what size its images are."""
+    said = {*(read_sections(arguments.config).get("data", {}) if arguments.config else {})}
+    if arguments.preset:
+        said |= {"height", "width", *presets.PRESETS[arguments.preset].get("data", {})}
+    return tuple(name for name in CHOSEN if name not in arguments and name not in said)
 
 
 def print_invalid(problems: Iterable[Problem], prog: str) -> None:

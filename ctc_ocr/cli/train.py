@@ -2,7 +2,7 @@
 
 import argparse
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from ctc_ocr.checkpoint.starter import NO_MODEL
@@ -23,6 +23,7 @@ from ctc_ocr.cli.data_options import (
     add_taken,
     given_alphabet,
     hyperparameters,
+    names_to_choose,
     source_options,
 )
 from ctc_ocr.cli.running import INTERRUPTED, run, set_up_logging
@@ -190,14 +191,15 @@ def _session(arguments: argparse.Namespace) -> TrainingSession:
 def set_up(arguments: argparse.Namespace, resume: bool = False) -> tuple[Hyperparameters, Captchas | LabelledImages]:
     """What the flags of add_set_up ask for. Raises InputError for those that contradict each other."""
     names_network = arguments.config or arguments.preset or resume
+    choose = names_to_choose(arguments)
     arguments.preset = arguments.preset or ("word" if arguments.data else "lstm")
     _refuse_those_of_other_images(arguments)
     named = arguments.init_from and arguments.init_from != NO_MODEL
     start = network_of(arguments.init_from) if named and not names_network else None
-    return hyperparameters(arguments, start), _data(arguments)
+    return hyperparameters(arguments, start), _data(arguments, choose)
 
 
-def _data(arguments: argparse.Namespace) -> Captchas | LabelledImages:
+def _data(arguments: argparse.Namespace, choose: Collection[str] = ()) -> Captchas | LabelledImages:
     if arguments.data is None:
         return Captchas(arguments.font)
     return LabelledImages(
@@ -209,6 +211,7 @@ def _data(arguments: argparse.Namespace) -> Captchas | LabelledImages:
         max_invalid=arguments.max_invalid,
         options=source_options(arguments),
         only_alphabet=arguments.only_alphabet,
+        choose=choose,
     )
 
 

@@ -39,6 +39,10 @@ class Data:
         "dark", "dark or light ink in labelled or wild images (light images are inverted), or auto: decided per image",
         choices=("dark", "light", "auto"),
     )  # fmt: skip
+    crop: str = option(
+        "none", "cut labelled or wild images to their line of text before they are resized (text), or not (none)",
+        choices=("none", "text"),
+    )  # fmt: skip
     normalise: str = option(
         "fixed", "normalise pixels by input_mean and input_scale alone, or (image) stretch each image's contrast first",
         choices=("fixed", "image"),

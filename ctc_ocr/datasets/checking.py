@@ -18,6 +18,7 @@ from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.images.digest import pixel_digest
 from ctc_ocr.images.files import read_image
 from ctc_ocr.images.pixels import grey, has_light_ink
+from ctc_ocr.images.text_region import cut_text
 from ctc_ocr.runtime.progress import Progress
 from ctc_ocr.runtime.threads import available_cores
 
@@ -28,7 +29,8 @@ StepsOf = Callable[[int, int], int]  # time steps of an image of a width and hei
 @dataclass(frozen=True, slots=True)
 class CheckedSample:
     """A valid sample and properties of its image: size (width, height) in pixels, a digest of the pixels, and whether
-    it seems to have light ink on dark paper."""
+    it seems to have light ink on dark paper. Size and ink are those of the part that the network is given; the digest
+    is that of the whole image."""
 
     sample: Sample
     size: tuple[int, int]
@@ -70,6 +72,23 @@ class CheckResult:
         """These samples, and others after them."""
         return replace(self, samples=(*self.samples, *samples))
 
+    def fitting(self, steps_of: StepsOf) -> "CheckResult":
+        """Without the samples whose labels need more time steps than a network makes, which are invalid."""
+        reasons = [_steps_reason(each.units, each.size, steps_of) for each in self.samples]
+        kept = tuple(each for each, reason in zip(self.samples, reasons, strict=True) if not reason)
+        long = (
+            Problem(each.sample.where, reason) for each, reason in zip(self.samples, reasons, strict=True) if reason
+        )
+        return replace(self, samples=kept, invalid=(*self.invalid, *long))
+
+    def cropped(self, crop: str) -> "CheckResult":
+        """With the sizes and the ink of the parts of the images that the hyperparameter `crop` leaves: reads them
+        again."""
+        found = list(_examine_all([each.sample for each in self.samples], [""] * len(self.samples), None, crop))
+        samples = tuple(each for each in found if isinstance(each, CheckedSample))
+        problems = (each for each in found if isinstance(each, Problem))
+        return replace(self, samples=samples, invalid=(*self.invalid, *problems))
+
     @property
     def digests(self) -> list[bytes]:
         return [each.digest for each in self.samples]
@@ -102,6 +121,7 @@ def check_sources(
     *,
     alphabet: Alphabet | None = None,
     steps_of: StepsOf | None = None,
+    crop: str = "none",
     max_units: int = 0,
     only_alphabet: bool = False,
     progress: Progress | None = None,
@@ -114,8 +134,8 @@ def check_sources(
         samples, problems = samples + found, problems + bad
         notes, forms = [*notes, *rows.notes], [*forms, rows.form]
     result = check(
-        samples, problems, alphabet=alphabet, steps_of=steps_of, max_units=max_units, only_alphabet=only_alphabet,
-        progress=progress,
+        samples, problems, alphabet=alphabet, steps_of=steps_of, crop=crop, max_units=max_units,
+        only_alphabet=only_alphabet, progress=progress,
     )  # fmt: skip
     return replace(result, form="; ".join(forms), notes=(*notes, *result.notes))
 
@@ -131,6 +151,7 @@ def check(
     *,
     alphabet: Alphabet | None = None,
     steps_of: StepsOf | None = None,
+    crop: str = "none",
     max_units: int = 0,
     only_alphabet: bool = False,
     progress: Progress | None = None,
@@ -138,10 +159,10 @@ def check(
     """Decode the image of every sample and check its label. `problems` are added to the invalid samples.
 
     alphabet: the units that are known (None: any). steps_of: time steps that a network makes of an image of a width and
-    height (None: any number). max_units: longest label, 0 for any. only_alphabet: samples with other units than the
-    alphabet's are skipped and counted, and are not invalid. progress: called with the number of samples that are
-    checked, and of all. Images are decoded by as many threads as there are cores. Raises InputError for only_alphabet
-    without an alphabet.
+    height (None: any number). crop: the part of the images that it is given, as the hyperparameter. max_units: longest
+    label, 0 for any. only_alphabet: samples with other units than the alphabet's are skipped and counted, and are not
+    invalid. progress: called with the number of samples that are checked, and of all. Images are decoded by as many
+    threads as there are cores. Raises InputError for only_alphabet without an alphabet.
     """
     known = frozenset(alphabet.units) if alphabet else None
     found = len(samples)
@@ -160,7 +181,7 @@ def check(
 
     valid: list[CheckedSample] = []
     invalid, notes = list(problems), list[Problem]()
-    for index, checked in enumerate(_examine_all(samples, reasons, steps_of)):
+    for index, checked in enumerate(_examine_all(samples, reasons, steps_of, crop)):
         if progress is not None:
             progress(index + 1, len(samples))
         if isinstance(checked, Problem):
@@ -229,12 +250,12 @@ def _steps_reason(units: Sequence[str], size: tuple[int, int], steps_of: StepsOf
 
 
 def _examine_all(
-    samples: Sequence[Sample], reasons: Sequence[str], steps_of: StepsOf | None
+    samples: Sequence[Sample], reasons: Sequence[str], steps_of: StepsOf | None, crop: str
 ) -> Iterator[CheckedSample | Problem]:
     """Each sample in order: a Problem with its reason if it has one already, or else what _examine gives."""
 
     def examined(sample: Sample, reason: str) -> CheckedSample | Problem:
-        return Problem(sample.where, reason) if reason else _examine(sample, steps_of)
+        return Problem(sample.where, reason) if reason else _examine(sample, steps_of, crop)
 
     pool = ThreadPoolExecutor(available_cores())
     with warnings.catch_warnings():  # read_image adds a filter
@@ -244,12 +265,13 @@ def _examine_all(
             pool.shutdown(cancel_futures=True)
 
 
-def _examine(sample: Sample, steps_of: StepsOf | None) -> CheckedSample | Problem:
+def _examine(sample: Sample, steps_of: StepsOf | None, crop: str) -> CheckedSample | Problem:
     try:
         image = read_image(sample.read_bytes(), sample.place, channels=3)
     except InputError as error:
         return Problem.of(error)
-    height, width = image.shape[:2]
+    seen = cut_text(image) if crop == "text" else image
+    height, width = seen.shape[:2]
     if reason := _steps_reason(sample.units, (width, height), steps_of):
         return Problem(sample.where, reason)
-    return CheckedSample(sample, (width, height), pixel_digest(image), has_light_ink(grey(image)))
+    return CheckedSample(sample, (width, height), pixel_digest(image), has_light_ink(grey(seen)))

@@ -13,7 +13,7 @@ from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.generated import random_texts
 from ctc_ocr.generation.pool import Arrays, ArraySpec
 from ctc_ocr.images.augmentation import augment
-from ctc_ocr.images.pixels import Pixels, grey, resize
+from ctc_ocr.images.pixels import Pixels, resize
 from ctc_ocr.images.preparation import fit, paste, prepare
 from ctc_ocr.rendering.renderer import Renderer
 
@@ -90,18 +90,12 @@ class PreparedSource:
 
     def _image(self, text: str, seed: int) -> Pixels:
         settings = self.hyperparameters
-        drawn = self._in_channels(self.renderer.render_seeded(text, seed))
-        image = self._widened(prepare(drawn, settings), text)
+        image = self._widened(prepare(self.renderer.render_seeded(text, seed), settings), text)
         if not (self.training and settings.augmentation.augment):
             return image
         # Another key than that of the renderer's random numbers.
         generator = np.random.Generator(np.random.Philox(key=(1 << 64) | seed))
         return self._widened(fit(augment(image, settings.augmentation, generator), settings), text)
-
-    def _in_channels(self, image: Pixels) -> Pixels:
-        if self.hyperparameters.data.channels == 1:
-            return grey(image)
-        return image if image.ndim == 3 else np.repeat(image[:, :, np.newaxis], 3, axis=2)
 
     def _widened(self, image: Pixels, text: str) -> Pixels:
         """The image, or one resized to the least width that has enough time steps for the text."""

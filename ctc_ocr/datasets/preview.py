@@ -1,6 +1,6 @@
 """A picture of labelled images as the network sees them in training: prepared and augmented."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from PIL import Image
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.datasets import choices
 from ctc_ocr.datasets.checking import CheckedSample, check
 from ctc_ocr.datasets.labelled import LabelledBatches, LabelledImage
 from ctc_ocr.datasets.samples import Problem, SourceOptions
@@ -34,19 +35,23 @@ def preview(
     *,
     count: int = 40,
     font: str | Path | None = None,
+    choose: Collection[str] = (),
     progress: Progress | None = None,
 ) -> Preview:
     """An RGB picture of `count` samples with their labels, chosen at random by the seed of the hyperparameters.
 
     A source with fewer samples is shown repeatedly, augmented in different ways. `font`: for the labels; characters
-    that it lacks are drawn in the captcha package's font. Raises InputError for a source or a font that cannot be read,
-    RunError if no sample is valid.
+    that it lacks are drawn in the captcha package's font. `choose`: names of hyperparameters that are chosen from the
+    images, as in training; here from those that are drawn. Raises InputError for a source or a font that cannot be
+    read, RunError if no sample is valid.
     """
     fonts = [*(find_fonts(font) if font else ()), *find_fonts(None)]
     samples, problems = read_source(source, source_options)
     generator = np.random.default_rng(hyperparameters.training.seed)
     chosen = [samples[index] for index in generator.permutation(len(samples))[:count]]
-    result = check(chosen, problems, steps_of=hyperparameters.geometry.steps_of, progress=progress)
+    result = check(chosen, problems, crop=hyperparameters.data.crop, progress=progress)
+    hyperparameters, result = choices.choose(hyperparameters, result, choose)
+    result = result.fitting(hyperparameters.geometry.steps_of)
     result.require_valid(source)
     shown = [result.samples[number % len(result.samples)] for number in range(count)]
     images = images_in_training(shown, hyperparameters)

@@ -3,15 +3,36 @@
 import numpy as np
 
 from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.sections import Data
 from ctc_ocr.images.files import Encoded, read_image
 from ctc_ocr.images.pixels import Pixels, grey, has_light_ink, invert, resize, stretch_contrast
+from ctc_ocr.images.text_region import cut_text
 
 
 def prepare(image: Pixels, hyperparameters: Hyperparameters) -> Pixels:
-    """(H, W) or (H, W, 3) RGB uint8 of any size -> the network's height, dark ink on light paper.
+    """(H, W) or (H, W, 3) RGB uint8 of any size -> the network's height and channels, dark ink on light paper.
 
     The width is the network's, or with keep_ratio at most that.
     """
+    return prepare_cropped(crop(image, hyperparameters.data), hyperparameters)
+
+
+def crop(image: Pixels, data: Data) -> Pixels:
+    """The part of an image (H, W) or (H, W, 3) that the network is given, in its channels."""
+    if data.crop == "text":
+        image = cut_text(image)
+    if data.channels == 1:
+        return grey(image)
+    return image if image.ndim == 3 else np.repeat(image[:, :, np.newaxis], 3, axis=2)
+
+
+def channels_to_read(data: Data) -> int:
+    """In how many channels an image is read: text is looked for in its colours, also for a network of grey images."""
+    return 3 if data.crop == "text" else data.channels
+
+
+def prepare_cropped(image: Pixels, hyperparameters: Hyperparameters) -> Pixels:
+    """What `crop` gives -> what `prepare` gives."""
     data = hyperparameters.data
     if data.ink == "light" or (data.ink == "auto" and has_light_ink(grey(image))):
         image = invert(image)
@@ -28,7 +49,7 @@ def fit(image: Pixels, hyperparameters: Hyperparameters) -> Pixels:
 
 def load(encoded: Encoded, name: str, hyperparameters: Hyperparameters) -> Pixels:
     """An encoded image, prepared. Raises InputError with `name` as its place."""
-    return prepare(read_image(encoded, name, hyperparameters.data.channels), hyperparameters)
+    return prepare(read_image(encoded, name, channels_to_read(hyperparameters.data)), hyperparameters)
 
 
 def paste(images: list[Pixels], out: Pixels, paper: float) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from ctc_ocr.errors import InputError
-from ctc_ocr.images.files import Encoded, read_image
+from ctc_ocr.images.files import Encoded
 from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.inference.image_list import ListedImage
 from ctc_ocr.inference.ink import InkCheck
@@ -62,9 +62,6 @@ def _prepare(
     """An item's image, prepared at once: a batch of large photographs is never in memory."""
     try:
         image, where = locate(item)
-        pixels = read_image(image, where, predictor.hyperparameters.data.channels)
-        if ink:
-            ink.add(pixels)
-        return predictor.prepare(pixels, where)
+        return predictor.prepare(image, where, ink)
     except InputError as error:
         return error

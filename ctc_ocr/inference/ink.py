@@ -14,6 +14,6 @@ class InkCheck:
         self.count = 0
 
     def add(self, image: Pixels) -> None:
-        """One more image, (H, W) or (H, W, 3) uint8, as it was before it was prepared."""
+        """One more image, (H, W) or (H, W, 3) uint8, as it was before its ink was made dark."""
         if self.ink != "auto":
             self.count += has_light_ink(grey(image)) != (self.ink == "light")

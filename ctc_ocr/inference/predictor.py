@@ -20,9 +20,10 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.images import preparation
 from ctc_ocr.images.files import Encoded, read_image
-from ctc_ocr.images.pixels import Pixels, grey
+from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.inference.constant_folding import fold_constants
 from ctc_ocr.inference.graph import inference_graph, needed_parameters
+from ctc_ocr.inference.ink import InkCheck
 from ctc_ocr.inference.network import GRAPH_LOCK, Network
 from ctc_ocr.inference.prediction import Prediction, prediction_of
 from ctc_ocr.runtime.mxnet import mx
@@ -111,15 +112,14 @@ class Predictor:
                 raise error.within(f"images[{index}]") from None
         return self.predict_prepared(prepared, confidence)
 
-    def prepare(self, image: Source, name: str | None = None) -> Pixels:
-        """An image as the network reads it, (H, W) or (H, W, 3) uint8. Raises InputError with `name` as its place."""
-        channels = self.hyperparameters.data.channels
-        pixels = _pixels(image, name, channels)
-        if channels == 1:
-            pixels = grey(pixels)
-        elif pixels.ndim == 2:
-            pixels = np.repeat(pixels[:, :, None], 3, axis=2)
-        return preparation.prepare(pixels, self.hyperparameters)
+    def prepare(self, image: Source, name: str | None = None, ink: InkCheck | None = None) -> Pixels:
+        """An image as the network reads it, (H, W) or (H, W, 3) uint8. `ink`, if given, counts it if it looks inverted.
+        Raises InputError with `name` as its place."""
+        data = self.hyperparameters.data
+        cropped = preparation.crop(_pixels(image, name, preparation.channels_to_read(data)), data)
+        if ink is not None:
+            ink.add(cropped)
+        return preparation.prepare_cropped(cropped, self.hyperparameters)
 
     def predict_prepared(self, images: Sequence[Pixels], confidence: bool = True) -> list[Prediction]:
         """Predictions for N images that `prepare` returned."""

@@ -14,6 +14,7 @@ from ctc_ocr.config.registries import RENDERERS
 from ctc_ocr.config.renderers import BatchRenderer
 from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.checking import LONG_LABEL, CheckedSample, CheckResult, check_sources
+from ctc_ocr.datasets.choices import choose
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.generated_prepared import PreparedSource
 from ctc_ocr.datasets.held_out import split_held_out
@@ -30,6 +31,7 @@ from ctc_ocr.rendering.renderer import Renderer
 from ctc_ocr.runtime.progress import shown_progress
 from ctc_ocr.training.budget import EPOCH_UPDATES
 from ctc_ocr.training.settings import Captchas, LabelledImages
+from ctc_ocr.training.start import starter_fits
 from ctc_ocr.training.verdict import Facts
 
 HELD_OUT, MAX_HELD_OUT = 0.1, 1000  # a fraction of the images, and a number: each epoch reads them all
@@ -41,11 +43,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainingData:
-    """`train` is endless; `samples_per_epoch` of it are an epoch. Validation uses the first `num_validation` samples of
+    """`hyperparameters` are those of the run, with what was chosen from the images.
+
+    `train` is endless; `samples_per_epoch` of it are an epoch. Validation uses the first `num_validation` samples of
     `validation`, whose names are `validation_names`, in the order of its batches (None: numbers). `fingerprint`
     identifies labelled images and their split; `known` are those images and, if the run started from another, its
     images."""
 
+    hyperparameters: Hyperparameters
     alphabet: Alphabet
     train: BatchSource
     samples_per_epoch: int
@@ -63,17 +68,19 @@ def training_data(
     data: Captchas | LabelledImages,
     progress: bool = True,
     before: KnownImages | None = None,
+    from_starter: bool = False,
 ) -> TrainingData:
     """Find, check and split the images. What is found and what is invalid is logged.
 
-    `before`: the images of the run that this one continues or starts from, which stay in their parts.
+    `before`: the images of the run that this one continues or starts from, which stay in their parts. `from_starter`:
+    the run starts from the starter model where that fits; the height that it needs is then kept.
 
     Raises InputError for fonts and sources that cannot be used, RunError where too many samples are invalid or none is
     left.
     """
     if isinstance(data, Captchas):
         return _generated(hyperparameters, data)
-    return _labelled(hyperparameters, data, progress, before)
+    return _labelled(hyperparameters, data, progress, before, from_starter)
 
 
 # --- captchas ---------------------------------------------------------------------------------------------------------
@@ -88,6 +95,7 @@ def _generated(settings: Hyperparameters, captchas: Captchas) -> TrainingData:
     if not isinstance(train, Renderer):
         _refuse_settings_of_labelled_images(settings)
     return TrainingData(
+        hyperparameters=settings,
         alphabet=Alphabet(tuple(settings.data.alphabet)),
         train=_generated_source(settings, train, TRAIN),
         samples_per_epoch=training.samples_per_epoch or Training().samples_per_epoch,
@@ -141,6 +149,7 @@ def _of_labelled_images(settings: Hyperparameters) -> list[str]:
         "keep_ratio": data.keep_ratio,
         "channels 3": data.channels == 3,
         f"ink {data.ink}": data.ink != "dark",
+        f"crop {data.crop}": data.crop != "none",
         f"normalise {data.normalise}": data.normalise != "fixed",
         "augment": settings.augmentation.augment,
     }
@@ -161,11 +170,21 @@ def _refuse_images(font: str | Path | None) -> None:
 
 
 def _labelled(
-    settings: Hyperparameters, data: LabelledImages, progress: bool, before: KnownImages | None
+    settings: Hyperparameters,
+    data: LabelledImages,
+    progress: bool,
+    before: KnownImages | None,
+    from_starter: bool,
 ) -> TrainingData:
-    train = _checked(settings, data, data.sources, progress)
+    checked = _checked(settings, data, data.sources, progress)
+    names = set(data.choose or ())
+    if from_starter and starter_fits(settings, checked.frequencies()):
+        names.discard("height")
+    settings, checked = choose(settings, checked, names)
+    train = _usable(settings, data, data.sources, checked)
     if data.validation_sources:
-        validation = _checked(settings, data, data.validation_sources, progress)
+        checked = _checked(settings, data, data.validation_sources, progress)
+        validation = _usable(settings, data, data.validation_sources, checked)
         _warn_of_shared_images(train, validation)
     else:
         fraction = data.validation_fraction or min(HELD_OUT, MAX_HELD_OUT / max(len(train.samples), 1))
@@ -184,6 +203,7 @@ def _labelled(
     )  # fmt: skip
     held_out = _source(validation, alphabet, settings, max_length, shuffle=False)
     return TrainingData(
+        hyperparameters=settings,
         alphabet=alphabet,
         train=_source(train, alphabet, settings, max_length, shuffle=True),
         samples_per_epoch=settings.training.samples_per_epoch or EPOCH_UPDATES * settings.training.batch_size,
@@ -207,19 +227,30 @@ def _training_only(
 ) -> list[CheckedSample]:
     """The samples that are only trained on, without those that are validation images too."""
     held_out = set(validation.digests)
-    checked = _checked(settings, data, data.training_only_sources, progress)
+    sources = data.training_only_sources
+    checked = _usable(settings, data, sources, _checked(settings, data, sources, progress))
     return [each for each in checked.samples if each.digest not in held_out]
 
 
 def _checked(settings: Hyperparameters, data: LabelledImages, sources: Sequence[str], progress: bool) -> CheckResult:
-    source = ", ".join(sources)
+    """The samples of some sources; their labels may still need more time steps than the network makes."""
     with shown_progress(show=progress) as update:
         checked = check_sources(
-            sources, data.options, alphabet=data.alphabet, steps_of=settings.geometry.steps_of,
-            max_units=data.max_units, only_alphabet=data.only_alphabet, progress=update,
+            sources, data.options, alphabet=data.alphabet, crop=settings.data.crop, max_units=data.max_units,
+            only_alphabet=data.only_alphabet, progress=update,
         )  # fmt: skip
-    log.info("%s", "\n".join([f"{source}:", *summary_lines(checked)]))
-    _warn_of_ink(checked, settings.data.ink)
+    log.info("%s", "\n".join([f"{', '.join(sources)}:", *summary_lines(checked)]))
+    return checked
+
+
+def _usable(
+    settings: Hyperparameters, data: LabelledImages, sources: Sequence[str], checked: CheckResult
+) -> CheckResult:
+    """The samples that the network can be trained on. Logs the others; raises RunError if they are too many."""
+    source = ", ".join(sources)
+    checked = checked.fitting(settings.geometry.steps_of)
+    if "ink" not in (data.choose or ()):
+        _warn_of_ink(checked, settings.data.ink)
     for kind, listed in (("Invalid", checked.invalid), ("Note", checked.notes)):
         for problem in listed[:MAX_LISTED]:
             log.warning("%s: %s", kind, problem)

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,9 @@ from ctc_ocr.checkpoint.history import Row
 from ctc_ocr.checkpoint.known_images import KnownImages
 from ctc_ocr.checkpoint.starter import NO_MODEL, STARTER
 from ctc_ocr.checkpoint.stored_model import StoredRun, stored_known_images
-from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.hyperparameters import Hyperparameters, read_sections
 from ctc_ocr.config.presets import preset
+from ctc_ocr.datasets.choices import CHOSEN
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.errors import InputError
 from ctc_ocr.generation.pool import BatchPool
@@ -85,10 +86,11 @@ def train(
     """Train a network and write its checkpoints under `prefix`. Returns what the run ended with.
 
     `hyperparameters`: see `preset`; by default `lstm` for captchas and `word` for labelled images, but with `init_from`
-    the network and the size of the images are those of that model. `data`: captchas to
-    generate, labelled images, or the path of labelled images; None: captchas in the captcha package's font. `callbacks`
-    get the events of `ctc_ocr.training.events`. `options` are the other fields of RunOptions: resume, overwrite,
-    init_from, num_proc, cpu, gpu, tensorboard, progress.
+    the network and the size of the images are those of that model, and some are chosen from labelled images: see
+    `LabelledImages.choose`. A run that is resumed keeps its own. `data`: captchas to generate, labelled images, or the
+    path of labelled images; None: captchas in the captcha package's font. `callbacks` get the events of
+    `ctc_ocr.training.events`. `options` are the other fields of RunOptions: resume, overwrite, init_from, num_proc,
+    cpu, gpu, tensorboard, progress.
 
     What happens is logged by the logger `ctc_ocr`. The first Ctrl-C ends the run after the current update and saves it.
     Raises InputError for arguments and files that cannot be used, RunError for a run that fails.
@@ -111,6 +113,8 @@ class TrainingSession:
     ) -> None:
         self.data = LabelledImages(data) if isinstance(data, (str, Path)) else data or Captchas()
         self.options = options or RunOptions()
+        if isinstance(self.data, LabelledImages):
+            self.data = _with_choices(self.data, self.options, hyperparameters is None)
         self.hyperparameters = hyperparameters or _default(self.data, self.options)
         _check_kinds(self.hyperparameters, self.data, callbacks)
         self.callbacks = tuple(callbacks)
@@ -139,7 +143,7 @@ class TrainingSession:
         from ctc_ocr.symbols.summary import describe_network
 
         data = training_data(self.hyperparameters, self.data, self.options.progress)
-        settings = self.hyperparameters
+        settings = data.hyperparameters
         return describe_network(settings, data.alphabet.num_classes, settings.training.batch_size)
 
     def overfit_batch(self) -> OverfitResult:
@@ -154,11 +158,11 @@ class TrainingSession:
         """A trainer at the start of the run, and its batches, for what is not saved. Image processes end with it."""
         self._fix_threads()
         devices = self._devices()
-        data = training_data(self.hyperparameters, self.data, self.options.progress, self._images_before())
+        data = self._training_data()
         start = self._start(data)
         with BatchPool(data.train, self._num_proc, itertools.count()) as pool:
             iterator = _iterator(data, pool)
-            trainer = _trainer(self.hyperparameters, data, iterator, devices, [])
+            trainer = _trainer(data, iterator, devices, [])
             if start is not None:
                 trainer.initialise_from(start)
             yield trainer, iterator
@@ -192,8 +196,8 @@ class TrainingSession:
     def _start(self, data: TrainingData) -> "Checkpoint | None":
         """The checkpoint of the model that the run starts from, if there is one."""
         name = self._named_start
-        if self.options.init_from is None and not self.options.resume and data.facts:
-            if starter_fits(self.hyperparameters, data.facts.frequencies):
+        if self._takes_starter and data.facts:
+            if starter_fits(data.hyperparameters, data.facts.frequencies):
                 log.info("Starting from the starter model; --init_from none starts from nothing")
                 name = STARTER
             else:
@@ -206,6 +210,16 @@ class TrainingSession:
             return load_stored(find_model(name))
         except InputError as error:
             raise error.within("init_from") from None
+
+    @property
+    def _takes_starter(self) -> bool:
+        """Whether the starter is a start, where it fits."""
+        return self.options.init_from is None and not self.options.resume
+
+    def _training_data(self) -> TrainingData:
+        return training_data(
+            self.hyperparameters, self.data, self.options.progress, self._images_before(), self._takes_starter
+        )
 
     @property
     def _named_start(self) -> str | Path | None:
@@ -225,10 +239,10 @@ class TrainingSession:
             raise error.within("init_from") from None
 
     def _run(self, replaced: list[Path]) -> TrainingResult:
-        prefix, settings = self.options.prefix, self.hyperparameters
+        prefix = self.options.prefix
         self._fix_threads()
         devices = self._devices() if self.options.gpu else []
-        data = training_data(settings, self.data, self.options.progress, self._images_before())
+        data = self._training_data()
         self._held_out = data.held_out
         start = self._start(data)
         point = self._resume_point()
@@ -240,7 +254,7 @@ class TrainingSession:
             devices = devices or self._devices()
             iterator = _iterator(data, pool, first)
             callbacks: list[Callback] = []
-            trainer = _trainer(settings, data, iterator, devices, callbacks)
+            trainer = _trainer(data, iterator, devices, callbacks)
             if start is not None:
                 trainer.initialise_from(start)
             if point:
@@ -249,7 +263,7 @@ class TrainingSession:
             if done:
                 log.info(
                     "The run ended after %d epochs; a larger --num_epoch (it is %d) continues it",
-                    trainer.epochs_done, settings.training.num_epoch,
+                    trainer.epochs_done, self.hyperparameters.training.num_epoch,
                 )  # fmt: skip
                 if all(has_been_chosen(prefix, epoch) for epoch in _epochs_to_calibrate(prefix)):
                     return _result(prefix, finished=True)
@@ -343,8 +357,20 @@ def usable_prefix(prefix: str) -> Iterator[None]:
         raise
 
 
+def _with_choices(data: LabelledImages, options: RunOptions, is_default: bool) -> LabelledImages:
+    """With the names of the hyperparameters that are chosen from the images. Those of a run that is resumed stay, and
+    so does the height of a model to start from: its LSTM fits no other."""
+    names = data.choose if data.choose is not None else CHOSEN if is_default else ()
+    named = options.init_from is not None and str(options.init_from) != NO_MODEL
+    kept = CHOSEN if options.resume else ("height",) if named else ()
+    return replace(data, choose=tuple(name for name in names if name not in kept))
+
+
 def _default(data: Captchas | LabelledImages, options: RunOptions) -> Hyperparameters:
     """What is used where no hyperparameters are given."""
+    description = Path(f"{options.prefix}.json")
+    if options.resume and description.is_file():
+        return Hyperparameters.from_dict(read_sections(description))
     name = options.init_from
     start = {} if name is None or str(name) == NO_MODEL or options.resume else network_of(name)
     return preset("lstm" if isinstance(data, Captchas) else "word", start)
@@ -373,16 +399,10 @@ def _iterator(data: TrainingData, pool: BatchPool, first: int = 0) -> "BatchIter
     return streamed_batches(data.train, pool, data.samples_per_epoch, first % num_batches)
 
 
-def _trainer(
-    settings: Hyperparameters,
-    data: TrainingData,
-    iterator: "BatchIter",
-    devices: list[Context],
-    callbacks: list[Callback],
-) -> "Trainer":
+def _trainer(data: TrainingData, iterator: "BatchIter", devices: list[Context], callbacks: list[Callback]) -> "Trainer":
     from ctc_ocr.training.trainer import Trainer
 
-    return Trainer(Model(settings, data.alphabet), iterator, devices, callbacks, data.fingerprint)
+    return Trainer(Model(data.hyperparameters, data.alphabet), iterator, devices, callbacks, data.fingerprint)
 
 
 def _epochs_in_use(prefix: str) -> list[int]:

@@ -1,12 +1,13 @@
 """What a training is given besides its hyperparameters: the images, and where and how it runs."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.config.renderers import BatchRenderer
+from ctc_ocr.datasets.choices import CHOSEN
 from ctc_ocr.datasets.samples import SourceOptions
 from ctc_ocr.errors import InputError
 
@@ -37,9 +38,12 @@ class LabelledImages:
     sources too, or else about `validation_fraction` of the images (None: a tenth, but no more than about 1,000), chosen
     by their pixels; see `ctc_ocr.datasets.held_out`. `training_only`: sources that are only trained on; what is also a
     validation image is left out.
+    `choose`: names of the hyperparameters that are chosen from the images, of `ctc_ocr.datasets.choices.CHOSEN` (crop,
+    ink, height, width); None: all if the run is given no hyperparameters, or else none.
     `alphabet` None: the units of all labels. `max_units`: longest label, 0 for any. Training fails if a larger fraction
     of the samples than `max_invalid` is invalid. `only_alphabet`: skip samples with other units than the alphabet's, in
-    place of counting them as invalid. Raises InputError for fractions that are out of range, and for no source.
+    place of counting them as invalid. Raises InputError for fractions that are out of range, for no source, and for
+    other names to choose.
     """
 
     source: str | Path | Sequence[str | Path]
@@ -51,8 +55,12 @@ class LabelledImages:
     max_invalid: float = 0.1
     options: SourceOptions = field(default_factory=SourceOptions)
     only_alphabet: bool = False
+    choose: Collection[str] | None = None
 
     def __post_init__(self) -> None:
+        for name in self.choose or ():
+            if name not in CHOSEN:
+                raise InputError(f"{name!r} is not one of {', '.join(CHOSEN)}", "choose")
         for name in ("source", "validation"):
             if isinstance(getattr(self, name), Sequence) and not getattr(self, name):
                 raise InputError("expected at least one source, got none", name)

@@ -90,5 +90,5 @@ def warn_of_other_pixels(before: Hyperparameters, now: Hyperparameters) -> None:
     for section, names in OF_PIXELS.items():
         for name in names:
             old, new = (getattr(getattr(each, section), name) for each in (before, now))
-            if old != new:
+            if old != new and "auto" not in (old, new):  # which is dark or light, as the image is
                 log.warning("The copied weights were trained with %s=%s; it is %s now", name, old, new)

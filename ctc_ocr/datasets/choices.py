@@ -1,0 +1,133 @@
+"""What a network is given, chosen from the labelled images that it will be trained on.
+
+Where the user does not say, a part of the hyperparameters follows from the images: which part of them is cut out, the
+ink, the height, and the maximum width. Their other values are taken as they are, those of a model to start from too.
+"""
+
+import logging
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from ctc_ocr.alphabet import required_steps
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.schema import MAX_SIZE
+from ctc_ocr.datasets.checking import CheckedSample, CheckResult
+from ctc_ocr.datasets.samples import Sample
+from ctc_ocr.errors import InputError
+from ctc_ocr.images.files import read_image
+from ctc_ocr.images.text_region import find_text
+from ctc_ocr.runtime.threads import available_cores
+
+CHOSEN = ("crop", "ink", "height", "width")  # in this order: each depends on those before it
+NUM_READ = 100  # images in which text is looked for
+TEXT_ROWS = 12  # pixels: least height of text that is read well
+SMALL_TEXT = TEXT_ROWS / 40  # fraction of the image's height: lower text has fewer rows at the height of the presets
+RARE = 0.05  # a smaller fraction of images with another ink is taken for an error of has_light_ink
+STEPS_PER_UNIT = 1.5  # at least, for most labels: with one step for each unit, all would have to be in their places
+MAX_HEIGHT, MAX_WIDTH = 96, 1200  # pixels: what is larger costs more time than it is worth
+MULTIPLE = 8  # pixels: sizes are rounded up to a multiple
+
+log = logging.getLogger(__name__)
+
+
+def choose(
+    settings: Hyperparameters, checked: CheckResult, names: Collection[str]
+) -> tuple[Hyperparameters, CheckResult]:
+    """The hyperparameters with those of CHOSEN that are in `names` chosen from the samples, and the samples as they
+    then are: with their sizes after cropping. What was chosen is logged. Equal samples give equal choices.
+
+    `checked` has the samples as `settings` crop them.
+    """
+    if not names or not checked.samples:
+        return settings, checked
+    text_heights = _text_heights(checked.samples, settings.training.seed) if {"crop", "height"} & {*names} else [1.0]
+    if "crop" in names:
+        crop = "text" if median(text_heights) < SMALL_TEXT else "none"
+        if crop != settings.data.crop:
+            checked = checked.cropped(crop)
+        settings = _with(settings, crop=crop)
+    if "ink" in names:
+        settings = _with(settings, ink=_ink(checked.samples))
+    if "height" in names:
+        settings = _with(settings, height=_height(settings, checked.samples, median(text_heights)))
+    if "width" in names:
+        settings = _with(settings, width=_width(settings, checked.samples))
+    flags = ", ".join(f"--{name}" for name in CHOSEN if name in names)
+    log.info("Input, chosen from the images: %s; %s would change it", description(settings), flags)
+    return settings, checked
+
+
+def description(settings: Hyperparameters) -> str:
+    """What a network is given, in a few words."""
+    data = settings.data
+    size = f"height {data.height}, {'up to ' if data.keep_ratio else ''}{data.width} wide"
+    ink = "dark or light ink, decided per image" if data.ink == "auto" else f"{data.ink} ink"
+    return f"{size}, {ink}, {'the line of text cut out' if data.crop == 'text' else 'the whole image'}"
+
+
+def _with(settings: Hyperparameters, **values: Any) -> Hyperparameters:
+    return replace(settings, data=replace(settings.data, **values))
+
+
+def _text_heights(samples: Sequence[CheckedSample], seed: int) -> list[float]:
+    """`_text_height` of a random part of the images."""
+    chosen = np.random.default_rng(seed).permutation(len(samples))[:NUM_READ]
+    with ThreadPoolExecutor(available_cores()) as pool:
+        return list(pool.map(_text_height, (samples[index].sample for index in chosen)))
+
+
+def _text_height(sample: Sample) -> float:
+    """Height of the text as a fraction of the whole image's; 1 if none stands out, or the image cannot be read."""
+    try:
+        image = read_image(sample.read_bytes(), sample.place, channels=3)
+    except InputError:
+        return 1.0
+    box = find_text(image, largest=1.0)
+    return 1.0 if box is None else box.height / len(image)
+
+
+def _ink(samples: Sequence[CheckedSample]) -> str:
+    light = sum(each.light_ink for each in samples) / len(samples)
+    return "dark" if light < RARE else "light" if light > 1 - RARE else "auto"
+
+
+def _height(settings: Hyperparameters, samples: Sequence[CheckedSample], text_height: float) -> int:
+    """At least that of the settings; more if text that is not cut out would be too small, or if images that keep their
+    aspect ratio have too few time steps for most labels. `text_height` is a fraction of the image's."""
+    data, columns = settings.data, settings.geometry.columns_per_step
+    for_text = 0.0 if data.crop == "text" else TEXT_ROWS / text_height
+    if not data.keep_ratio:
+        return max(data.height, min(_rounded(for_text), MAX_HEIGHT))
+    heights = [_steps(each) * columns * each.size[1] / each.size[0] for each in samples]
+    for_labels = float(np.percentile(heights, 90))
+    return max(data.height, min(_rounded(max(for_text, for_labels)), MAX_HEIGHT))
+
+
+def _width(settings: Hyperparameters, samples: Sequence[CheckedSample]) -> int:
+    """At least that of the settings; more if images are wider at their height, or need the time steps."""
+    data, columns = settings.data, settings.geometry.columns_per_step
+    needed = [_steps(each) * columns for each in samples]
+    if not data.keep_ratio:
+        return max(data.width, min(_rounded(max(needed)), MAX_SIZE))
+    widths = [each.size[0] * data.height / each.size[1] for each in samples]
+    widest = max(widths)
+    if settings.augmentation.augment:  # images that are widened at random are not squeezed again
+        change = settings.augmentation
+        widest = (1 + change.max_scale) * widest + 2 * change.max_padding * data.height
+    # Wider images are squeezed, but none so much that its label has too few time steps.
+    for_labels = max(min(pair) for pair in zip(needed, widths, strict=True))
+    return max(data.width, min(_rounded(widest), MAX_WIDTH), min(_rounded(for_labels), MAX_SIZE))
+
+
+def _steps(each: CheckedSample) -> float:
+    """Time steps that a label should have."""
+    return max(required_steps(each.units), STEPS_PER_UNIT * len(each.units))
+
+
+def _rounded(size: float) -> int:
+    return -(-round(size) // MULTIPLE) * MULTIPLE
