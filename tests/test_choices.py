@@ -20,7 +20,7 @@ from ctc_ocr.datasets.checking import CheckedSample, CheckResult, check_source
 from ctc_ocr.datasets.choices import CHOSEN, choose
 from ctc_ocr.datasets.preview import preview
 from ctc_ocr.datasets.samples import Sample
-from ctc_ocr.images.pixels import Pixels
+from ctc_ocr.images.pixels import Pixels, invert
 from ctc_ocr.training.data import training_data
 from ctc_ocr.training.session import TrainingSession
 from ctc_ocr.training.settings import LabelledImages, RunOptions
@@ -39,7 +39,7 @@ def captcha(number: int, height: int = 60, width: int = 160, light: bool = False
     """Characters over most of the height."""
     image = np.full((height, width, 3), 230, np.uint8)
     cv2.putText(image, label(number), (5, 3 * height // 4), cv2.FONT_HERSHEY_SIMPLEX, height / 45, (40, 40, 90), 3)
-    return 255 - image if light else image
+    return invert(image) if light else image
 
 
 def checked(folder: Path, *images: Pixels) -> CheckResult:
@@ -54,7 +54,7 @@ def of_sizes(*samples: tuple[tuple[int, int], str]) -> CheckResult:
     """Samples of (width, height) and label, without files."""
     return CheckResult(
         tuple(
-            CheckedSample(Sample(f"{number}", text, tuple(text), f"{number}.png"), size, b"%d" % number, False)
+            CheckedSample(Sample(f"{number}.png", tuple(text), f"row {number}"), size, b"%d" % number, False)
             for number, (size, text) in enumerate(samples)
         )
     )
@@ -191,8 +191,8 @@ def test_in_python_all_is_chosen_unless_hyperparameters_are_given(pictures: Path
 
 def test_a_run_keeps_what_was_chosen(pictures: Path, tmp_path: Path) -> None:
     """Training, resuming, starting from it, and reading: all prepare the images in the same way."""
-    small = ("--features=8,8", "--kernels=3,3", "--strides=1,1", "--pool_heights=4,4", "--pool_widths=2,2")
-    small = (*small, "--num_hidden=8", "--batch_size=4", "--warmup_updates=0", "--cpu=1", "--num_proc=1")
+    network = ("--features=8,8", "--kernels=3,3", "--strides=1,1", "--pool_heights=4,4", "--pool_widths=2,2")
+    small = (*network, "--num_hidden=8", "--batch_size=4", "--warmup_updates=0", "--cpu=1", "--num_proc=1")
     done = run_here(train, tmp_path, f"--data={pictures}", *small, "--num_epoch=1")
     assert done.returncode == 0, done.stderr
     assert "the line of text cut out; --crop, --ink, --height, --width would change it" in done.stderr
@@ -218,7 +218,7 @@ def test_a_run_keeps_what_was_chosen(pictures: Path, tmp_path: Path) -> None:
 
 
 def read_data(path: Path) -> ctc_ocr.Data:
-    return Model.from_json(path.read_bytes(), str(path)).hyperparameters.data
+    return Model.from_json(path.read_bytes(), path).hyperparameters.data
 
 
 def test_a_preview_shows_what_would_be_chosen(pictures: Path) -> None:

@@ -235,20 +235,20 @@ def _training_only(
 def _checked(settings: Hyperparameters, data: LabelledImages, sources: Sequence[str], progress: bool) -> CheckResult:
     """The samples of some sources; their labels may still need more time steps than the network makes."""
     with shown_progress(show=progress) as update:
-        checked = check_sources(
+        return check_sources(
             sources, data.options, alphabet=data.alphabet, crop=settings.data.crop, max_units=data.max_units,
             only_alphabet=data.only_alphabet, progress=update,
         )  # fmt: skip
-    log.info("%s", "\n".join([f"{', '.join(sources)}:", *summary_lines(checked)]))
-    return checked
 
 
 def _usable(
     settings: Hyperparameters, data: LabelledImages, sources: Sequence[str], checked: CheckResult
 ) -> CheckResult:
-    """The samples that the network can be trained on. Logs the others; raises RunError if they are too many."""
+    """The samples that the network can be trained on. Logs what they are, and the others; raises RunError if those are
+    too many."""
     source = ", ".join(sources)
     checked = checked.fitting(settings.geometry.steps_of)
+    log.info("%s", "\n".join([f"{source}:", *summary_lines(checked)]))
     if "ink" not in (data.choose or ()):
         _warn_of_ink(checked, settings.data.ink)
     for kind, listed in (("Invalid", checked.invalid), ("Note", checked.notes)):
