@@ -119,7 +119,7 @@ def width(settings: Hyperparameters, *samples: tuple[tuple[int, int], str]) -> i
 def test_the_widest_image_is_not_squeezed() -> None:
     assert width(WITHOUT_CHANGES, ((400, 40), "abc"), ((50, 40), "abc")) == 400
     assert width(WITHOUT_CHANGES, ((401, 40), "abc")) == 408
-    assert width(WITHOUT_CHANGES, ((100, 40), "abc")) == 160  # the least is that of the preset
+    assert width(WITHOUT_CHANGES, ((100, 40), "abc")) == 192  # the least is that of the preset
     assert width(WITHOUT_CHANGES, ((4000, 40), "abc")) == 1200
     assert width(WORD, ((400, 40), "abc")) == 448  # 1.1 times as wide, and 4 columns of padding at either side
 
@@ -132,7 +132,7 @@ def test_a_long_label_gets_its_time_steps_beyond_the_bound() -> None:
     assert width(WORD, ((1500, 40), text)) == 1504  # no image is wider
     stretched = replace(WORD, data=replace(WORD.data, keep_ratio=False))
     assert width(stretched, ((100, 40), text)) == 1.5 * len(text) * columns
-    assert width(stretched, ((1000, 40), "abc")) == 160
+    assert width(stretched, ((1000, 40), "abc")) == 192
 
 
 def test_the_height_grows_where_there_are_too_few_time_steps(tmp_path: Path) -> None:
