@@ -41,14 +41,16 @@ def typical(seed=0, noise=0.3):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_suggestion_is_where_the_loss_falls_most_steeply(seed):
+def test_the_suggestion_and_where_the_loss_falls_most_steeply(seed):
     curve = curve_of(typical(seed))
-    assert curve.suggestion == pytest.approx(1e-3, rel=0.5)
+    assert curve.steepest == pytest.approx(1e-3, rel=0.5)
+    assert curve.suggestion == pytest.approx(curve.rates[int(np.argmin(curve.smoothed))] / 10)
     assert 2e-3 < curve.rates[curve.lowest] < 0.15
     assert 0.1 < curve.rates[curve.num_stable] < 0.4
     # An explosion before the end, which the mean of neighbours would spread, changes nothing.
     cut = curve.losses[: curve.num_stable]
     assert curve_of([*cut, 1e9], count=200).suggestion == pytest.approx(curve.suggestion)
+    assert curve_of([*cut, 1e9], count=200).steepest == pytest.approx(curve.steepest)
 
 
 def test_the_test_ends_once_the_explosion_is_certain():
@@ -77,7 +79,7 @@ def test_noise_around_a_low_loss_is_no_explosion():
 
 @pytest.mark.parametrize("losses", [[9.0] * 50, np.linspace(9, 20, 50), [3.0] * 20 + [900.0] * 5, [5.0]])
 def test_a_loss_that_does_not_fall_suggests_nothing(losses):
-    assert curve_of(losses).suggestion is None
+    assert (curve_of(losses).suggestion, curve_of(losses).steepest) == (None, None)
 
 
 def test_the_picture_ends_where_the_loss_explodes(tmp_path):

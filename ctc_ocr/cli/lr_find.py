@@ -104,5 +104,6 @@ def _summary(curve: RateCurve) -> str:
     if curve.num_stable < len(curve.losses):
         lines.append(f"the loss explodes at {curve.rates[curve.num_stable]:.2g}")
     if curve.suggestion is not None:
-        lines.append(f"suggested, where the loss falls most steeply: --learning_rate {curve.suggestion:.2g}")
+        lines.append(f"it falls most steeply at {curve.steepest:.2g}")
+        lines.append(f"suggested, a tenth of the rate with the lowest loss: --learning_rate {curve.suggestion:.2g}")
     return "\n".join(lines)

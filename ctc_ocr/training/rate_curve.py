@@ -15,6 +15,7 @@ from ctc_ocr.runtime.atomic_files import replacing
 WINDOW = 0.05  # of the updates: over so many neighbours a loss is averaged
 EXPLODED, MIN_RISE = 4.0, 1.0  # times the lowest loss, and nats above it: noise around a low loss is no explosion
 MIN_FALL = 0.02  # of the first loss: less is noise
+SUGGESTED = 0.1  # of the rate with the lowest loss, which is close to those with which it explodes
 CSV_HEADER = ("update", "learning_rate", "loss", "smoothed_loss")
 
 
@@ -69,11 +70,23 @@ class RateCurve:
         return int(np.argmin(self.smoothed[: max(self.num_stable, 1)]))
 
     @property
+    def falls(self) -> bool:
+        """Whether the smoothed loss falls, by more than noise."""
+        first, lowest = self.smoothed[0], self.smoothed[self.lowest]
+        return self.lowest > 0 and first - lowest >= MIN_FALL * first
+
+    @property
     def suggestion(self) -> float | None:
-        """The learning rate at which the smoothed loss falls most steeply; None if it does not fall."""
-        falling = np.array(self.smoothed[: self.lowest + 1])
-        if len(falling) < 2 or falling[0] - falling[-1] < MIN_FALL * falling[0]:
+        """A tenth of the learning rate with the lowest smoothed loss; None if it does not fall."""
+        return self.rates[self.lowest] * SUGGESTED if self.falls else None
+
+    @property
+    def steepest(self) -> float | None:
+        """The learning rate at which the smoothed loss falls most steeply; None if it does not fall. From nothing, that
+        is the fall to the all-blank plateau, at a rate that is low for what follows."""
+        if not self.falls:
             return None
+        falling = np.array(self.smoothed[: self.lowest + 1])
         # Over a window, as the loss itself: the steepest of single steps would be one of noise.
         after = np.minimum(np.arange(len(falling)) + self._half, len(falling) - 1)
         before = np.maximum(np.arange(len(falling)) - self._half, 0)

@@ -34,9 +34,7 @@ def plot_curve(path: Path, curve: RateCurve) -> None:
     axes.plot(curve.rates, curve.losses, color="tab:blue", alpha=0.3, linewidth=1, label="loss of a batch")
     axes.plot(curve.rates, curve.smoothed, color="tab:blue", linewidth=2, label="smoothed")
     if curve.suggestion is not None:
-        axes.axvline(
-            curve.suggestion, color="tab:red", linestyle="--", label=f"steepest descent: {curve.suggestion:.2g}"
-        )
+        axes.axvline(curve.suggestion, color="tab:red", linestyle="--", label=f"suggested: {curve.suggestion:.2g}")
     axes.set(xscale="log", xlabel="learning rate", ylabel="loss (nats per sample)")
     (left, right), (bottom, top) = axis_limits(curve)
     axes.set(xlim=(left, right), ylim=(bottom, top))
