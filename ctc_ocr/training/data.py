@@ -157,9 +157,9 @@ def _refuse_images(font: str | Path | None) -> None:
 def _labelled(
     settings: Hyperparameters, data: LabelledImages, progress: bool, before: KnownImages | None
 ) -> TrainingData:
-    train = _checked(settings, data, data.sources, progress)
+    train = checked_images(settings, data, data.sources, progress)
     if data.validation_sources:
-        validation = _checked(settings, data, data.validation_sources, progress)
+        validation = checked_images(settings, data, data.validation_sources, progress)
         _warn_of_shared_images(train, validation)
     else:
         train, validation = _split(train, data.validation_fraction, before)
@@ -186,7 +186,13 @@ def _labelled(
     )
 
 
-def _checked(settings: Hyperparameters, data: LabelledImages, sources: Sequence[str], progress: bool) -> CheckResult:
+def checked_images(
+    settings: Hyperparameters, data: LabelledImages, sources: Sequence[str], progress: bool
+) -> CheckResult:
+    """The valid images of some of the sources; what is found and what is invalid is logged.
+
+    Raises InputError for a source that cannot be used, RunError where too many samples are invalid or none is left.
+    """
     source = ", ".join(sources)
     with shown_progress(show=progress) as update:
         checked = check_sources(
