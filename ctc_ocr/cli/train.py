@@ -24,6 +24,7 @@ from ctc_ocr.cli.data_options import (
     source_options,
 )
 from ctc_ocr.cli.running import INTERRUPTED, run, set_up_logging
+from ctc_ocr.cli.train_folds import print_folds, refuse_of_a_model
 from ctc_ocr.config import presets
 from ctc_ocr.config.hyperparameters import options
 from ctc_ocr.errors import InputError, RunError
@@ -37,7 +38,7 @@ PROG = "ctc-ocr train"
 # Hyperparameters and options that have no effect on labelled images, and on captchas.
 OF_CAPTCHAS = ("min_length", "max_length", "renderer", "draw_width", "draw_height", "validation_samples")
 OF_LABELLED = (
-    "validation", "validation_fraction", "lookup", "max_units", "only_alphabet", "max_invalid", *LABEL_OPTIONS
+    "folds", "validation", "validation_fraction", "lookup", "max_units", "only_alphabet", "max_invalid", *LABEL_OPTIONS
 )  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -109,6 +110,10 @@ def _add_labelled(group: argparse._ArgumentGroup) -> None:
         help="about this fraction of --data is held out for validation, chosen by the pixels (default: 0.1)",
     )  # fmt: skip
     held_out.add_argument("--validation_share", dest="validation_fraction", type=fraction, help=argparse.SUPPRESS)
+    group.add_argument(
+        "--folds", type=integer(2), metavar="K",
+        help="train K times, each time without a K-th of --data, and print how well that is read; leaves no model",
+    )  # fmt: skip
     add_taken(group)
     group.add_argument(
         "--max_invalid", type=fraction, default=0.1, metavar="P",
@@ -123,7 +128,10 @@ def _add_labelled(group: argparse._ArgumentGroup) -> None:
 def _train(argv: list[str]) -> int:
     arguments = parser().parse_args(argv)
     set_up_logging()
-    session = _session(arguments)
+    session = session_of(arguments)
+    if arguments.folds:
+        print_folds(session, arguments.folds)
+        return 0
     if arguments.print_network:
         print(session.network_summary(), end="")
         return 0
@@ -139,7 +147,7 @@ def _train(argv: list[str]) -> int:
     return INTERRUPTED
 
 
-def _session(arguments: argparse.Namespace) -> TrainingSession:
+def session_of(arguments: argparse.Namespace) -> TrainingSession:
     """What the arguments ask for. Raises InputError for those that contradict each other."""
     description = Path(f"{arguments.prefix}.json")
     if arguments.resume and not arguments.config and description.is_file():
@@ -182,6 +190,8 @@ def _data(arguments: argparse.Namespace) -> Captchas | LabelledImages:
 
 def _refuse_without_effect(arguments: argparse.Namespace) -> None:
     """Raises InputError for a flag that has no effect beside the others."""
+    if arguments.folds:
+        refuse_of_a_model(arguments, parser().parse_args([]))
     for mode in ("overfit_batch", "print_network"):
         for name in ("resume", "overwrite", "tensorboard", *(["init_from"] if mode == "print_network" else [])):
             if getattr(arguments, mode) and getattr(arguments, name):
