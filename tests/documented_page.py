@@ -46,7 +46,9 @@ def steps(markdown: str) -> list[Step]:
 
 
 def shortened(command: str, arguments: list[str]) -> list[str]:
-    """A training command with few images and one epoch, or one more if it resumes."""
+    """A command that trains with few images and one epoch, or one more if it resumes."""
+    if arguments[:2] in (["data", "audit"], ["data", "curve"]):
+        return [*arguments, "--num_epoch=1", "--folds=2", *SHORT_RUN]
     if "train" not in (*arguments[:1], command.removeprefix("lstm_ocr_")):
         return arguments
     captchas = [] if "--data" in arguments else ["--validation_samples=16"]
