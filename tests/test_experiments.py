@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ctc_ocr import InputError, RunOptions
+from ctc_ocr import Hyperparameters, InputError, RunOptions
 from ctc_ocr.checkpoint.known_images import KnownImages, save_known_images
 from ctc_ocr.cli import data, train
 from ctc_ocr.cli.generate import main as generate
@@ -63,6 +63,12 @@ def audited(folder: Path, *arguments: str) -> Done:
     return run_here(data.main, folder, "audit", *arguments, "--cpu=1", "--num_proc=1")
 
 
+def few_epochs(folder: Path, number: int) -> Hyperparameters:
+    """To go on from the model without forgetting what it has learned."""
+    settings = Predictor(folder / "model").hyperparameters
+    return replace(settings, training=replace(settings.training, num_epoch=number, learning_rate=0.001))
+
+
 def test_train_folds_prints_a_table_and_leaves_nothing(folder: Path, tmp_path: Path, temporary: Path) -> None:
     done = run_here(train.main, tmp_path, *SMALL, *QUICK, f"--data={folder / 'one'}", "--folds=2")
     assert done.returncode == 0, done.stderr
@@ -101,9 +107,11 @@ def test_an_image_is_read_by_a_network_that_has_not_seen_it(
 ) -> None:
     """Also of a pack, whose images are not files: the readings are in the order of the source."""
     pack_source(folder / "one", temporary.parent / "pack")
-    settings = Predictor(folder / "model").hyperparameters
     done = cross_validate(
-        temporary.parent / "pack.rec", 2, settings, RunOptions(cpu=1, num_proc=1, init_from=folder / "model")
+        temporary.parent / "pack.rec",
+        2,
+        few_epochs(folder, 4),
+        RunOptions(cpu=1, num_proc=1, init_from=folder / "model"),
     )
     result = check_source(folder / "one")
     assert [each.label for each in done.readings] == [each.sample.label for each in result.samples]
@@ -119,9 +127,8 @@ def test_an_image_is_read_by_a_network_that_has_not_seen_it(
 def test_a_start_that_has_seen_the_images_is_told(
     folder: Path, caplog: pytest.LogCaptureFixture, temporary: Path
 ) -> None:
-    settings = Predictor(folder / "model").hyperparameters
-    quick = replace(settings, training=replace(settings.training, num_epoch=1))
-    cross_validate(folder / "other", 2, quick, RunOptions(cpu=1, num_proc=1, init_from=folder / "model"))
+    options = RunOptions(cpu=1, num_proc=1, init_from=folder / "model")
+    cross_validate(folder / "other", 2, few_epochs(folder, 1), options)
     assert "model has seen 96 of the images: the figures are too good" in caplog.text
 
 
@@ -151,6 +158,7 @@ def test_a_model_that_has_seen_some_images_only_says_how_to_train(folder: Path, 
     """It knows the images of `other`: folds are trained, of its own kind of network."""
     rows = [f"{each.sample.image},{each.sample.label}" for each in check_source(folder / "one").samples]
     rows += [f"{each.sample.image},{each.sample.label}" for each in check_source(folder / "other").samples[:8]]
+    (tmp_path / "all.csv").write_text("\n".join(["image,label", *rows]) + "\n")
     out = tmp_path / "suspects.csv"
     done = audited(folder, "model", str(tmp_path / "all.csv"), "--folds=2", f"--out={out}")
     assert done.returncode == 0, done.stderr
@@ -162,7 +170,7 @@ def test_a_model_that_has_seen_some_images_only_says_how_to_train(folder: Path, 
 
 
 def test_an_audit_trains_as_the_model_was_trained(folder: Path) -> None:
-    settings = settings_of(folder / "model")
+    settings = json.loads(json.dumps(settings_of(folder / "model")))  # with lists, as in the file
     assert settings == json.loads((folder / "model.json").read_text())["hyperparameters"]
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from benchmarks.own_images.common import table
 from ctc_ocr.errors import InputError
@@ -53,9 +53,17 @@ def append(path: Path, row: Any) -> None:
         csv.writer(file, lineterminator="\n").writerows([*head, astuple(row)])
 
 
-def read(path: Path, kind: type[Kind] = Row) -> list[Kind]:  # type: ignore[assignment]
+@overload
+def read(path: Path) -> list[Row]: ...
+
+
+@overload
+def read(path: Path, kind: type[Kind]) -> list[Kind]: ...
+
+
+def read(path: Path, kind: type[Any] = Row) -> list[Any]:
     """The file's rows; none without a file. Raises InputError with file and row if it was not written by `append`."""
-    columns = [each.name for each in fields(kind)]  # type: ignore[arg-type]
+    columns = [each.name for each in fields(kind)]
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:

@@ -1,4 +1,4 @@
-"""ctc-ocr data: check, split, pack and preview labelled images."""
+"""ctc-ocr data: check, split, pack, preview, audit and correct labelled images."""
 
 import argparse
 import json

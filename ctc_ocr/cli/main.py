@@ -11,7 +11,7 @@ COMMANDS = {
     "train": "train a network on generated captchas or on labelled images",
     "infer": "read images with a model",
     "generate": "write captchas with their labels",
-    "data": "check, split, pack and preview labelled images",
+    "data": "check, split, preview and correct labelled images; how many are needed",
     "evaluate": "measure a model on labelled images",
     "bundle": "write a model into one file",
     "info": "show versions, MXNet's features, GPUs, and what is missing",
