@@ -36,7 +36,17 @@ if TYPE_CHECKING:
     from ctc_ocr.errors import RunError as RunError
     from ctc_ocr.errors import UserError as UserError
     from ctc_ocr.evaluation.result import EvaluationResult as EvaluationResult
+    from ctc_ocr.experiments.audit import Audit as Audit
+    from ctc_ocr.experiments.audit import Suspect as Suspect
+    from ctc_ocr.experiments.audit import audit_labels as audit_labels
+    from ctc_ocr.experiments.cross_validation import CrossValidation as CrossValidation
+    from ctc_ocr.experiments.cross_validation import cross_validate as cross_validate
+    from ctc_ocr.experiments.label_readings import LabelReading as LabelReading
+    from ctc_ocr.experiments.learning_curve import LearningCurve as LearningCurve
+    from ctc_ocr.experiments.learning_curve import learning_curve as learning_curve
     from ctc_ocr.experiments.self_training import train_with_unlabelled as train_with_unlabelled
+    from ctc_ocr.experiments.suspects_file import correct_labels as correct_labels
+    from ctc_ocr.experiments.suspects_file import write_suspects as write_suspects
     from ctc_ocr.inference.evaluate import Evaluation as Evaluation
     from ctc_ocr.inference.evaluate import evaluate as evaluate
     from ctc_ocr.inference.prediction import Prediction as Prediction
@@ -81,6 +91,11 @@ _HOMES = {
     "decoding.language_model": ("LanguageModel",),
     "decoding.word_list": ("WordList",),
     "errors": ("InputError", "RunError", "UserError"),
+    "experiments.audit": ("Audit", "Suspect", "audit_labels"),
+    "experiments.cross_validation": ("CrossValidation", "cross_validate"),
+    "experiments.label_readings": ("LabelReading",),
+    "experiments.learning_curve": ("LearningCurve", "learning_curve"),
+    "experiments.suspects_file": ("correct_labels", "write_suspects"),
     "experiments.self_training": ("train_with_unlabelled",),
     "inference.evaluate": ("Evaluation", "evaluate"),
     "inference.prediction": ("Prediction",),

@@ -46,9 +46,11 @@ def steps(markdown: str) -> list[Step]:
 
 
 def shortened(command: str, arguments: list[str]) -> list[str]:
-    """A training command with few images and one epoch, or one more if it resumes."""
+    """A command that trains with few images and one epoch, or one more if it resumes."""
     if arguments[:1] == ["lr-find"]:
         return [*arguments, "--num_updates=40", "--min_rate=1e-3", "--batch_size=16"]
+    if arguments[:2] in (["data", "audit"], ["data", "curve"]):
+        return [*arguments, "--num_epoch=1", "--folds=2", *SHORT_RUN]
     if "train" not in (*arguments[:1], command.removeprefix("lstm_ocr_")):
         return arguments
     captchas = [] if "--data" in arguments else ["--validation_samples=16"]

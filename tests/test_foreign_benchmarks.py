@@ -9,10 +9,11 @@ import sys
 
 import pytest
 
-from benchmarks.foreign import make, measure, results, runs
+from benchmarks.foreign import audit, curve, make, measure, results, runs
 from benchmarks.foreign.environments import Driver
 from benchmarks.foreign.generators import DEVELOPMENT, GENERATORS, HELD_OUT, Generator, chosen
 from benchmarks.foreign.images import read_rows, write_images, write_rows
+from benchmarks.foreign.planting import plant
 from benchmarks.foreign.splits import FILES, write_splits
 from ctc_ocr.cli import generate
 from ctc_ocr.errors import InputError, RunError
@@ -285,3 +286,56 @@ def test_a_run_trains_with_the_defaults_and_adds_its_row(made):
     assert found.minutes > 0
     assert found.epoch > 0
     assert 0 <= found.accuracy <= 1
+
+
+def test_planted_labels_are_of_three_kinds_and_all_others_stay():
+    labels = [f"{number:04}" for number in range(500)]
+    wrong, planted = plant(labels, 20, seed=1)
+    assert planted == [index for index, (one, other) in enumerate(zip(labels, wrong, strict=True)) if one != other]
+    assert len(planted) == 20
+    missing = [index for index in planted if len(wrong[index]) == 3]
+    swapped = [index for index in planted if wrong[index] in {labels[other] for other in planted} - {labels[index]}]
+    assert len(missing) in (6, 7)
+    assert len(swapped) >= 6
+    assert plant(labels, 20, seed=1) == (wrong, planted)
+    assert plant(labels, 20, seed=2)[1] != planted
+
+
+def test_planted_images_are_those_of_the_file(made, monkeypatch):
+    source = made / "made" / "easy-captcha-python" / "train.csv"
+    planted = audit.write_planted(source, made / "some.csv", 15, seed=0)
+    assert planted == set()  # 2 % of 15 are less than a half
+    right = {str((source.parent / image).resolve()): label for image, label in read_rows(source)}
+    monkeypatch.setattr(audit, "WRONG", 0.4)
+    planted = audit.write_planted(source, made / "some.csv", 15, seed=0)
+    changed = {image for image, label in read_rows(made / "some.csv") if right[image] != label}
+    assert (planted, len(planted)) == (changed, 6)
+
+
+def test_finished_audits_and_curves_are_skipped_and_shown(made):
+    known = ("easy-captcha-python", 100, 0, "some/model")
+    results.append(made / "audit.csv", audit.Row(*known, 20, 18, 19, 40, 3.5, "", "abc"))
+    results.append(made / "curve.csv", curve.Row(*known, 200, 0.97, 0.94, 0.99, 0.965, 3.5, "--num_epoch 2", "abc"))
+    common = ("made", "--generators", "easy-captcha-python", "--seeds", "0", "--init_from", "some/model")
+    done = run_here(audit.main, made, *common, "--labels", "100", "--out", "audit.csv")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "| easy-captcha-python | 1 | 20 | 0.900 | 0.950 | 40 |" in done.stdout
+    done = run_here(curve.main, made, *common, "--labels", "100", "--target", "200", "--out", "curve.csv")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "| easy-captcha-python | 0 | 100 to 200 | 0.970 | 0.940 to 0.990 | 0.965 |" in done.stdout
+    failed = run_here(audit.main, made, *common, "--labels", "60", "--out", "audit.csv")
+    assert failed.returncode == 1
+    assert "train.csv: has 15 images, fewer than 60" in failed.stderr
+
+
+@pytest.mark.parametrize(
+    ("main", "arguments", "reason"),
+    [
+        (audit.main, ("--labels", "10"), "--labels: 50 or more"),
+        (curve.main, ("--labels", "10", "--target", "10"), "--target: expected more than 10, the --labels"),
+    ],
+)
+def test_bad_numbers_of_labels_are_refused(made, main, arguments, reason):
+    done = run_here(main, made, *ONE, "--init_from", "model", *arguments)
+    assert done.returncode == 2
+    assert reason in done.stderr

@@ -42,9 +42,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         "alphabet", "checkpoint", "config", "datasets", "errors", "evaluation", "generation", "images", "inference",
         "losses", "registry", "rendering", "runtime", "symbols",
     },
+    "experiments": {
+        "alphabet", "checkpoint", "config", "datasets", "errors", "evaluation", "images", "inference", "rendering",
+        "runtime", "training",
+    },
     "cli": {
-        "alphabet", "checkpoint", "config", "datasets", "decoding", "errors", "evaluation", "images", "inference",
-        "losses", "registry", "runtime", "training", "version",
+        "alphabet", "checkpoint", "config", "datasets", "decoding", "errors", "evaluation", "experiments", "images",
+        "inference", "losses", "registry", "runtime", "training", "version",
     },
 }  # fmt: skip
 DOOR = "ctc_ocr.runtime.mxnet"

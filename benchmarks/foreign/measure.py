@@ -8,8 +8,9 @@ files are in FILE-runs beside it.
 import argparse
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from benchmarks.foreign import results, runs
 from benchmarks.foreign.generators import Generator, chosen
@@ -21,6 +22,19 @@ NONE = "none"
 Run = tuple[str, int, int, str]
 
 
+class RunRow(Protocol):
+    """The row of a run: what makes it another run than the others of a file, and its figures in words."""
+
+    @property
+    def run(self) -> Run: ...
+
+    @property
+    def figures(self) -> str: ...
+
+
+AnyRow = TypeVar("AnyRow", bound=RunRow)
+
+
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status: 1 if a run failed."""
     arguments = parser().parse_args(argv)
@@ -30,49 +44,73 @@ def main(argv: list[str] | None = None) -> int:
         rows = results.read(arguments.out)
     except InputError as error:
         parser().error(str(error))
-    planned = list(_planned(arguments, generators))
-    failed = 0
-    for number, run in enumerate(planned, 1):
-        if run in {row.run for row in rows}:
-            continue
-        try:
-            row = _measured(arguments, run)
-        except UserError as error:
-            failed += 1
-            print(f"{_name(run)}: failed: {error}", file=sys.stderr, flush=True)
-            continue
-        results.append(arguments.out, row)
-        rows.append(row)
-        figures = f"accuracy {row.accuracy:.3f}, {row.minutes:.1f} minutes"
-        print(f"{number} of {len(planned)}: {_name(run)}: {figures}", flush=True)
+    rows, failed = continued(
+        arguments.out, _planned(arguments, generators), rows, lambda run: _measured(arguments, run)
+    )
     print(f"\n{results.summary(rows)}" if rows else "no figures")
     return 1 if failed else 0
+
+
+def continued(
+    out: Path, planned: Iterable[Run], rows: list[AnyRow], measured: Callable[[Run], AnyRow]
+) -> tuple[list[AnyRow], int]:
+    """Measure the runs that have no row yet, and add their rows to the file. Returns all rows, and how many failed."""
+    runs_planned, found, failed = list(planned), list(rows), 0
+    for number, run in enumerate(runs_planned, 1):
+        if run in {row.run for row in found}:
+            continue
+        try:
+            row = measured(run)
+        except UserError as error:
+            failed += 1
+            print(f"{name_of(run)}: failed: {error}", file=sys.stderr, flush=True)
+            continue
+        results.append(out, row)
+        found.append(row)
+        print(f"{number} of {len(runs_planned)}: {name_of(run)}: {row.figures}", flush=True)
+    return found, failed
+
+
+def folder_of(out: Path, run: Run) -> Path:
+    """A run's own folder."""
+    own = name_of(run).replace(" ", "").replace(",", "-").replace("/", "_")
+    return out.resolve().with_name(f"{out.stem}-runs") / own
 
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m benchmarks.foreign.measure", description="Train on a few images of each generator, and test."
     )
-    made.add_argument("folder", type=Path, metavar="DIR", help="folder that benchmarks.foreign.make filled")
-    made.add_argument("--out", type=Path, required=True, metavar="FILE.csv", help="file for the rows; it is continued")
+    add_common(made)
     made.add_argument("--labels", type=int, nargs="+", default=[100, 500], help="labelled images (default: 100 500)")
-    made.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of images and training (default: 0 1 2)")
-    made.add_argument(
-        "--generators", nargs="+", default=["development"], metavar="NAME",
-        help="names, development, held_out or all (default: development)",
-    )  # fmt: skip
     made.add_argument("--init_from", default=NONE, metavar="MODEL", help=f"model to begin with (default: {NONE})")
     made.add_argument("--model_only", action="store_true", help="only test that model, without training")
     return made
 
 
+def add_common(made: argparse.ArgumentParser) -> None:
+    """Which images, which seeds, and the file for the rows."""
+    made.add_argument("folder", type=Path, metavar="DIR", help="folder that benchmarks.foreign.make filled")
+    made.add_argument("--out", type=Path, required=True, metavar="FILE.csv", help="file for the rows; it is continued")
+    made.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of images and training (default: 0 1 2)")
+    made.add_argument(
+        "--generators", nargs="+", default=["development"], metavar="NAME",
+        help="names, development, held_out or all (default: development)",
+    )  # fmt: skip
+
+
 def _check(arguments: argparse.Namespace, generators: list[Generator]) -> None:
-    if not arguments.out.resolve().parent.is_dir():
-        raise InputError("--out: its folder does not exist", arguments.out)
+    check_common(arguments, generators)
     if min(arguments.labels) < 2:
         raise InputError("--labels: 2 or more, of which one is held out for validation")
     if arguments.model_only and arguments.init_from == NONE:
         raise InputError("--model_only needs a model: --init_from MODEL")
+
+
+def check_common(arguments: argparse.Namespace, generators: list[Generator]) -> None:
+    """Raises InputError for what is missing."""
+    if not arguments.out.resolve().parent.is_dir():
+        raise InputError("--out: its folder does not exist", arguments.out)
     missing = [each.name for each in generators if not is_split(arguments.folder / each.name)]
     if missing:
         raise InputError(f"no images of {', '.join(missing)}: run benchmarks.foreign.make first", arguments.folder)
@@ -91,8 +129,7 @@ def _planned(arguments: argparse.Namespace, generators: list[Generator]) -> Iter
 def _measured(arguments: argparse.Namespace, run: Run) -> Row:
     name, labels, seed, model = run
     images, begin = arguments.folder.resolve() / name, None if model == NONE else model
-    own = _name(run).replace(" ", "").replace(",", "-").replace("/", "_")
-    folder = arguments.out.resolve().with_name(f"{arguments.out.stem}-runs") / own
+    folder = folder_of(arguments.out, run)
     if arguments.model_only:
         measured = runs.untrained(model, images, folder)
     else:
@@ -101,7 +138,7 @@ def _measured(arguments: argparse.Namespace, run: Run) -> Row:
     return Row(name, labels, seed, model, *found, runs.commit())
 
 
-def _name(run: Run) -> str:
+def name_of(run: Run) -> str:
     name, labels, seed, model = run
     return f"{name}, {labels} labels, seed {seed}, {model}"
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import Any, TypeVar, overload
 
 from benchmarks.own_images.common import table
 from ctc_ocr.errors import InputError
@@ -34,32 +35,48 @@ class Row:
         """What makes it another run than the others of a file."""
         return self.generator, self.labels, self.seed, self.init_from
 
+    @property
+    def figures(self) -> str:
+        """In words."""
+        return f"accuracy {self.accuracy:.3f}, {self.minutes:.1f} minutes"
+
 
 COLUMNS = tuple(each.name for each in fields(Row))
-TYPES = (str, int, int, str, float, float, float, int, str)
+Kind = TypeVar("Kind")  # a dataclass of strings and numbers
 
 
-def append(path: Path, row: Row) -> None:
-    """Add the row to the file, and the header to a new one."""
+def append(path: Path, row: Any) -> None:
+    """Add the row, a dataclass, to the file, and the header to a new one."""
     new = not path.exists() or not path.stat().st_size
+    head = [tuple(each.name for each in fields(row))] if new else []
     with path.open("a", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(([COLUMNS] if new else []) + [astuple(row)])
+        csv.writer(file, lineterminator="\n").writerows([*head, astuple(row)])
 
 
-def read(path: Path) -> list[Row]:
+@overload
+def read(path: Path) -> list[Row]: ...
+
+
+@overload
+def read(path: Path, kind: type[Kind]) -> list[Kind]: ...
+
+
+def read(path: Path, kind: type[Any] = Row) -> list[Any]:
     """The file's rows; none without a file. Raises InputError with file and row if it was not written by `append`."""
+    columns = [each.name for each in fields(kind)]
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:
-        head, *lines = list(csv.reader(file)) or [list(COLUMNS)]
-    if tuple(head) != COLUMNS:
-        raise InputError(f"expected the columns {', '.join(COLUMNS)}", path)
-    return [_row(values, f"{path}: row {number}") for number, values in enumerate(lines, 2)]
+        head, *lines = list(csv.reader(file)) or [columns]
+    if head != columns:
+        raise InputError(f"expected the columns {', '.join(columns)}", path)
+    return [_row(kind, values, f"{path}: row {number}") for number, values in enumerate(lines, 2)]
 
 
-def _row(values: list[str], where: str) -> Row:
+def _row(kind: type[Kind], values: list[str], where: str) -> Kind:
     try:
-        return Row(*(of(value) for of, value in zip(TYPES, values, strict=True)))
+        types: list[Any] = [each.type for each in fields(kind)]  # type: ignore[arg-type]
+        return kind(*(of(value) for of, value in zip(types, values, strict=True)))
     except ValueError as error:
         raise InputError(str(error), where) from None
 

@@ -30,8 +30,8 @@ class Measured:
     epoch: int
 
 
-def trained(images: Path, folder: Path, labels: int, seed: int, init_from: str | None) -> Measured:
-    """Train with all defaults on so many images of train.csv, and read test.csv with the best epoch.
+def trained(images: Path, folder: Path, labels: int, seed: int, init_from: str | None, *options: str) -> Measured:
+    """Train with all defaults but the options on so many images of train.csv, and read test.csv with the best epoch.
 
     images: what `make` wrote for a generator; folder: for this run's files, which are replaced. Raises RunError if a
     command fails, InputError if there are too few images.
@@ -42,7 +42,7 @@ def trained(images: Path, folder: Path, labels: int, seed: int, init_from: str |
     begin = ("--init_from", init_from) if init_from else ()
     fixed = ("--data", str(folder / "train.csv"), "--prefix", prefix, "--overwrite", "--seed", str(seed), *SMALL)
     started = time.perf_counter()
-    _command(folder, "train", *fixed, *begin)
+    command(folder, "train", *fixed, *begin, *options)
     minutes = (time.perf_counter() - started) / 60
     report = evaluated(prefix, images, folder, "--epoch", "best")
     return Measured(report["accuracy"], report["cer"], minutes, report["epoch"])
@@ -58,7 +58,7 @@ def untrained(model: str, images: Path, folder: Path) -> Measured:
 def evaluated(model: str, images: Path, folder: Path, *options: str) -> dict[str, Any]:
     """The report of `ctc-ocr evaluate`. Labels with characters that the model does not know count as incorrect."""
     path = folder / "report.json"
-    _command(folder, "evaluate", model, str(images / "test.csv"), "--report", str(path), "--cpu", "1", *options)
+    command(folder, "evaluate", model, str(images / "test.csv"), "--report", str(path), "--cpu", "1", *options)
     report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return report
 
@@ -73,7 +73,7 @@ def write_subset(source: Path, target: Path, count: int, seed: int) -> None:
     write_rows(target, [("image", "label"), *((str(base / rows[index][0]), rows[index][1]) for index in order)])
 
 
-def _command(folder: Path, *arguments: str) -> None:
+def command(folder: Path, *arguments: str) -> None:
     """Run `ctc-ocr` with its output in a log. Raises RunError with the log's end if it fails."""
     log = folder / f"{arguments[0]}.log"
     with log.open("w", encoding="utf-8") as file:

@@ -15,10 +15,12 @@ READ_VERSIONS = (1, 2)  # version 1 has older names for some hyperparameters
 
 @dataclass(frozen=True)
 class Model:
-    """What is needed to rebuild a network and to decode its output, besides the weights."""
+    """What is needed to rebuild a network and to decode its output, besides the weights. `init_from`: the model that
+    its training started from, as a path from the folder of its files; None if it started from none."""
 
     hyperparameters: Hyperparameters
     alphabet: Alphabet
+    init_from: str | None = None
 
     def to_json(self) -> str:
         """The text of PREFIX.json."""
@@ -27,6 +29,7 @@ class Model:
             "version": VERSION,
             "hyperparameters": self.hyperparameters.to_dict(),
             "alphabet": self.alphabet.lookup,
+            **({} if self.init_from is None else {"init_from": self.init_from}),
         }
         return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -41,17 +44,20 @@ class Model:
             accepted = ", ".join(map(str, READ_VERSIONS))
             raise InputError(f"version {values.get('version')!r} is not known; accepted: {accepted}", path)
         expected = {"format", "version", "hyperparameters", "alphabet"}
-        if set(values) != expected:
+        if set(values) - {"init_from"} != expected:
             raise InputError(
                 f"expected the keys {', '.join(sorted(expected))}; unknown or missing: "
-                f"{', '.join(sorted(set(values) ^ expected))}",
+                f"{', '.join(sorted((set(values) - {'init_from'}) ^ expected))}",
                 path,
             )
         hyperparameters = Hyperparameters.from_dict(values["hyperparameters"], where=str(path))
         lookup = values["alphabet"]
         if not isinstance(lookup, dict) or not all(type(code) is int for code in lookup.values()):
             raise InputError("the alphabet must be an object {unit: code}", path)
+        init_from = values.get("init_from")
+        if not isinstance(init_from, str | None):
+            raise InputError("init_from must be a path", path)
         try:
-            return cls(hyperparameters, Alphabet.from_lookup(lookup))
+            return cls(hyperparameters, Alphabet.from_lookup(lookup), init_from)
         except InputError as error:
             raise error.within(path) from None

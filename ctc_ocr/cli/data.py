@@ -1,4 +1,4 @@
-"""ctc-ocr data: check, split, pack and preview labelled images."""
+"""ctc-ocr data: check, split, pack, preview, audit and correct labelled images."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ctc_ocr.alphabet import Alphabet, write_lookup
-from ctc_ocr.cli import data_split
+from ctc_ocr.cli import data_audit, data_curve, data_split
 from ctc_ocr.cli.arguments import Parser, add_hyperparameters, add_import, add_version, integer
 from ctc_ocr.cli.commands import listed, unknown
 from ctc_ocr.cli.data_options import (
@@ -41,6 +41,9 @@ COMMANDS = {
     "split": "split a source into train, validation and test parts",
     "pack": "write a source into one RecordIO pack, for large sets",
     "preview": "draw images as the network sees them in training",
+    "audit": "find labels that are probably wrong",
+    "curve": "say how many labels are needed: accuracy against their number",
+    "correct": "replace the labels whose suggestions were accepted",
 }
 PREPARATION = ("width", "height", "keep_ratio", "channels", "ink", "crop", "normalise")  # hyperparameters
 
@@ -199,4 +202,7 @@ PARTS_OF: dict[str, tuple[Body, AddArguments]] = {
     "split": (data_split.split, data_split.add_arguments),
     "pack": (_pack, _add_pack),
     "preview": (_preview, _add_preview),
+    "audit": (data_audit.run_audit, data_audit.add_audit),
+    "curve": (data_curve.curve, data_curve.add_arguments),
+    "correct": (data_audit.run_correct, data_audit.add_correct),
 }

@@ -40,7 +40,7 @@ def _summary(result: EvaluationResult) -> str:
     if outside.samples:
         units = ", ".join(f"{unit!r} {count}" for unit, count in list(outside.units.items())[:MAX_UNITS])
         rows.append(["outside the alphabet", "", f"{outside.samples} labels, never correct: {units}"])
-    return _aligned(rows, "<><")
+    return aligned(rows, "<><")
 
 
 def _counts(accuracy: Accuracy) -> str:
@@ -58,7 +58,7 @@ def _by_length(lengths: Sequence[LengthAccuracy]) -> str:
         first, last = part[0].length, part[-1].length
         name = str(first) if first == last else f"{first} to {last}"
         rows.append([name, str(samples), str(correct), _fraction(correct / samples)])
-    return _aligned(rows, ">>>>")
+    return aligned(rows, ">>>>")
 
 
 def _confusions(confusions: Sequence[Confusion]) -> str:
@@ -66,7 +66,7 @@ def _confusions(confusions: Sequence[Confusion]) -> str:
     for each in confusions[:MAX_CONFUSIONS]:
         units = ["-" if unit is None else repr(unit) for unit in (each.label, each.predicted)]
         rows.append([*units, str(each.count)])
-    return _aligned(rows, "<<>")
+    return aligned(rows, "<<>")
 
 
 def _coverage(points: Sequence[CoveragePoint], min_confidence: ThresholdAccuracy) -> str:
@@ -79,7 +79,7 @@ def _coverage(points: Sequence[CoveragePoint], min_confidence: ThresholdAccuracy
         chosen.append(min_confidence)
     rows = [["confidence", "coverage", "accuracy"]]
     rows += [[_rounded_down(each.threshold), _fraction(each.coverage), _fraction(each.accuracy)] for each in chosen]
-    return _aligned(rows, ">>>")
+    return aligned(rows, ">>>")
 
 
 def _rounded_down(threshold: float) -> str:
@@ -94,7 +94,7 @@ def _fraction(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def _aligned(rows: Sequence[Sequence[str]], alignments: str) -> str:
+def aligned(rows: Sequence[Sequence[str]], alignments: str) -> str:
     """Lines with a column for each alignment, `<` or `>`."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(alignments))]
     formats = [f"{{:{side}{width}}}" for side, width in zip(alignments, widths, strict=True)]

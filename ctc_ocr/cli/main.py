@@ -12,7 +12,7 @@ COMMANDS = {
     "train": "train a network on generated captchas or on labelled images",
     "infer": "read images with a model",
     "generate": "write captchas with their labels",
-    "data": "check, split, pack and preview labelled images",
+    "data": "check, split, preview and correct labelled images; how many are needed",
     "evaluate": "measure a model on labelled images",
     "lr-find": "find a learning rate for a network and its images",
     "bundle": "write a model into one file",

@@ -27,6 +27,7 @@ from ctc_ocr.cli.data_options import (
     source_options,
 )
 from ctc_ocr.cli.running import INTERRUPTED, run, set_up_logging
+from ctc_ocr.cli.train_folds import print_folds, refuse_of_a_model
 from ctc_ocr.config import presets
 from ctc_ocr.config.hyperparameters import Hyperparameters, options
 from ctc_ocr.errors import InputError, RunError
@@ -41,7 +42,7 @@ PROG = "ctc-ocr train"
 # Hyperparameters and options that have no effect on labelled images, and on captchas.
 OF_CAPTCHAS = ("min_length", "max_length", "renderer", "draw_width", "draw_height", "validation_samples")
 OF_LABELLED = (
-    "unlabelled", "validation", "validation_fraction", "lookup", "max_units", "only_alphabet", "max_invalid",
+    "folds", "unlabelled", "validation", "validation_fraction", "lookup", "max_units", "only_alphabet", "max_invalid",
     *LABEL_OPTIONS,
 )  # fmt: skip
 
@@ -126,6 +127,10 @@ def _add_labelled(group: argparse._ArgumentGroup) -> None:
         "--unlabelled", type=non_empty, action="append", metavar="IMAGES",
         help="images without labels, or a folder of them: they are read and learned from; may be repeated",
     )  # fmt: skip
+    group.add_argument(
+        "--folds", type=integer(2), metavar="K",
+        help="train K times, each time without a K-th of --data, and print how well that is read; leaves no model",
+    )  # fmt: skip
     add_taken(group)
     group.add_argument(
         "--max_invalid", type=fraction, default=0.1, metavar="P",
@@ -140,7 +145,10 @@ def _add_labelled(group: argparse._ArgumentGroup) -> None:
 def _train(argv: list[str]) -> int:
     arguments = parser().parse_args(argv)
     set_up_logging()
-    session = _session(arguments)
+    session = session_of(arguments)
+    if arguments.folds:
+        print_folds(session, arguments.folds)
+        return 0
     if arguments.print_network:
         print(session.network_summary(), end="")
         return 0
@@ -166,7 +174,7 @@ def _result(session: TrainingSession, unlabelled: list[str] | None) -> TrainingR
     )
 
 
-def _session(arguments: argparse.Namespace) -> TrainingSession:
+def session_of(arguments: argparse.Namespace) -> TrainingSession:
     """What the arguments ask for. Raises InputError for those that contradict each other."""
     description = Path(f"{arguments.prefix}.json")
     if arguments.resume and not arguments.config and description.is_file():
@@ -217,6 +225,8 @@ def _data(arguments: argparse.Namespace, choose: Collection[str] = ()) -> Captch
 
 def _refuse_without_effect(arguments: argparse.Namespace) -> None:
     """Raises InputError for a flag that has no effect beside the others."""
+    if arguments.folds:
+        refuse_of_a_model(arguments, parser().parse_args([]))
     if arguments.unlabelled and arguments.resume:
         raise InputError("the trainings of --unlabelled cannot be resumed: only the last one is kept", "--resume")
     of_a_run = ("resume", "overwrite", "tensorboard", "unlabelled")

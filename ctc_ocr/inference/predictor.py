@@ -16,6 +16,7 @@ from ctc_ocr.checkpoint.run_files import Epoch
 from ctc_ocr.checkpoint.stored_model import stored_calibration, stored_known_images
 from ctc_ocr.config.schema import MAX_SIZE
 from ctc_ocr.decoding.decoder import Decoder
+from ctc_ocr.decoding.likelihood import label_log_probability
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.images import preparation
@@ -124,16 +125,31 @@ class Predictor:
     def predict_prepared(self, images: Sequence[Pixels], confidence: bool = True) -> list[Prediction]:
         """Predictions for N images that `prepare` returned."""
         found: dict[int, Prediction] = {}
+        for indices, log_probs, steps in self._outputs(images):
+            hypotheses = self.decoder.decode(log_probs, steps, confidence)
+            predictions = [prediction_of(each, self.alphabet, self.calibration, confidence) for each in hypotheses]
+            found.update(zip(indices, predictions, strict=True))
+        return [found[index] for index in range(len(images))]
+
+    def label_log_probabilities(self, images: Sequence[Pixels], labels: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+        """log p(label | image) (N,) float64, in nats, of N images that `prepare` returned and their labels as codes;
+        -inf for a label that does not fit its time steps."""
+        found = np.empty(len(images))
+        for indices, log_probs, steps in self._outputs(images):
+            found[indices] = label_log_probability(log_probs, [labels[index] for index in indices], steps)
+        return found
+
+    def _outputs(
+        self, images: Sequence[Pixels]
+    ) -> Iterator[tuple[list[int], NDArray[np.float32], NDArray[np.intp] | None]]:
+        """Image indices, log probabilities (T, N, C) and time steps (N,) of each batch."""
         for width, indices in self._batches(images):
             chosen = [images[index] for index in indices]
             height, _, *colours = chosen[0].shape
             batch = np.empty((len(chosen), height, width, *colours), np.uint8)
             preparation.paste(chosen, batch, self.hyperparameters.network.input_mean)
             steps = self.steps(chosen) if self.hyperparameters.data.keep_ratio else None
-            hypotheses = self.decoder.decode(self.log_probabilities(batch, steps), steps, confidence)
-            predictions = [prediction_of(each, self.alphabet, self.calibration, confidence) for each in hypotheses]
-            found.update(zip(indices, predictions, strict=True))
-        return [found[index] for index in range(len(images))]
+            yield indices, self.log_probabilities(batch, steps), steps
 
     def steps(self, images: Sequence[Pixels]) -> NDArray[np.intp]:
         """Time steps (N,) of N images that `prepare` returned."""

@@ -176,12 +176,7 @@ def _labelled(
     before: KnownImages | None,
     from_starter: bool,
 ) -> TrainingData:
-    checked = _checked(settings, data, data.sources, progress)
-    names = set(data.choose or ())
-    if from_starter and starter_fits(settings, checked.frequencies()):
-        names.discard("height")
-    settings, checked = choose(settings, checked, names)
-    train = _usable(settings, data, data.sources, checked)
+    settings, train = chosen_images(settings, data, progress, from_starter)
     if data.validation_sources:
         checked = _checked(settings, data, data.validation_sources, progress)
         validation = _usable(settings, data, data.validation_sources, checked)
@@ -215,6 +210,21 @@ def _labelled(
         facts=_facts(train, settings),
         held_out=[each.sample for each in validation.samples],
     )
+
+
+def chosen_images(
+    settings: Hyperparameters, data: LabelledImages, progress: bool, from_starter: bool = False
+) -> tuple[Hyperparameters, CheckResult]:
+    """The hyperparameters, some of which are chosen from the images, and the valid images; what is found is logged.
+
+    Raises InputError for a source that cannot be used, RunError where too many samples are invalid or none is left.
+    """
+    checked = _checked(settings, data, data.sources, progress)
+    names = set(data.choose or ())
+    if from_starter and starter_fits(settings, checked.frequencies()):
+        names.discard("height")
+    settings, checked = choose(settings, checked, names)
+    return settings, _usable(settings, data, data.sources, checked)
 
 
 def _facts(train: CheckResult, settings: Hyperparameters) -> Facts:

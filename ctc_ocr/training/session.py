@@ -21,6 +21,7 @@ from ctc_ocr.checkpoint.starter import NO_MODEL, STARTER
 from ctc_ocr.checkpoint.stored_model import StoredRun, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters, read_sections
 from ctc_ocr.config.presets import preset
+from ctc_ocr.datasets.checking import CheckResult
 from ctc_ocr.datasets.choices import CHOSEN
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.errors import InputError
@@ -28,7 +29,7 @@ from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.runtime.run_lock import locked_prefix
 from ctc_ocr.runtime.threads import available_cores, set_threads
 from ctc_ocr.runtime.types import Context
-from ctc_ocr.training.data import TrainingData, training_data
+from ctc_ocr.training.data import TrainingData, chosen_images, training_data
 from ctc_ocr.training.events import Callback
 from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions
 from ctc_ocr.training.start import network_of, starter_fits
@@ -132,6 +133,12 @@ class TrainingSession:
         prefix = self.options.prefix
         with usable_prefix(prefix), locked_prefix(prefix):
             return self._run(self._existing_files())
+
+    def checked_images(self) -> tuple[Hyperparameters, CheckResult]:
+        """The hyperparameters that the run would have, and the valid labelled images; what is found is logged. Raises
+        InputError and RunError as `run`."""
+        assert isinstance(self.data, LabelledImages)
+        return chosen_images(self.hyperparameters, self.data, self.options.progress, self._takes_starter)
 
     def held_out_samples(self) -> Sequence[Sample]:
         """The labelled images that the run validated with; () before it has run, and for captchas."""

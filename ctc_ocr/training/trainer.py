@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from ctc_ocr.alphabet import unpad_labels
 from ctc_ocr.checkpoint import model_files
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.model_files import Checkpoint
+from ctc_ocr.checkpoint.provenance import from_folder, path_from, path_of
 from ctc_ocr.checkpoint.training_state import checksum, save_training_state
 from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.iterator import BatchIter
@@ -52,6 +54,7 @@ class Trainer:
         fingerprint: str = "",
     ) -> None:
         self.model = model
+        self._start: Path | None = None  # of another model
         self.epochs_done = 0
         self.batches_done = 0  # of the epoch under way
         self.best = Best()
@@ -271,7 +274,10 @@ class Trainer:
             "data": self._fingerprint,
         }
         save_training_state(prefix, epoch, self.network.optimizer_state(), values)
-        path = model_files.save(prefix, epoch, self.network.symbol, arguments, auxiliary, self.model)
+        model = self.model
+        if self._start is not None:
+            model = replace(model, init_from=from_folder(self._start, prefix))
+        path = model_files.save(prefix, epoch, self.network.symbol, arguments, auxiliary, model)
         self._emit(Saved(str(path)))
 
     def resume(self, point: ResumePoint) -> None:
@@ -283,6 +289,8 @@ class Trainer:
         before = point.model.hyperparameters.training
         if any(getattr(before, name) != getattr(self._settings, name) for name in MORE_TRAINING):
             self.budget.start(self._settings, self.epochs_done)
+        if point.model.init_from is not None:
+            self._start = path_from(point.model.init_from, point.prefix)
         self._init_optimizer(self._settings, self._num_updates, point.reductions)
         try:
             self.network.restore_optimizer(point.optimizer_state)
@@ -306,6 +314,7 @@ class Trainer:
             raise error.within(checkpoint.params_file) from None
         arrays = {name: mx.nd.array(value) for name, value in values.items()}
         self.network.set_parameters({n: arrays[n] for n in arguments}, {n: arrays[n] for n in auxiliary})
+        self._start = path_of(checkpoint.stored)
         log.info("Starting from %s: %s", checkpoint.params_file, transferred)
         warn_of_other_pixels(checkpoint.model.hyperparameters, self.model.hyperparameters)
         return transferred

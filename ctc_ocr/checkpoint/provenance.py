@@ -1,0 +1,44 @@
+"""The model that a run started from, as its description names it: by a path from the run's folder. No MXNet."""
+
+import os
+from pathlib import Path
+
+from ctc_ocr.checkpoint.bundle import find_model
+from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.checkpoint.run_files import is_bundle
+from ctc_ocr.checkpoint.starter import STARTER, starter_path
+from ctc_ocr.checkpoint.stored_model import DESCRIPTION, PARAMS, StoredModel
+from ctc_ocr.errors import InputError
+
+
+def path_of(stored: StoredModel) -> Path:
+    """The absolute path of a model's epoch: of its bundle, or of its .params."""
+    return (Path(stored.prefix) if is_bundle(stored.prefix) else stored.where(PARAMS)).absolute()
+
+
+def from_folder(path: Path, prefix: str | Path) -> str:
+    """A path from the folder of a run's files; absolute if the two are on different drives. The starter has a name."""
+    if path == starter_path():
+        return STARTER
+    try:
+        return Path(os.path.relpath(path, Path(f"{prefix}-").absolute().parent)).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+def path_from(named: str, prefix: str | Path) -> Path:
+    """The absolute path of what from_folder has named."""
+    return starter_path() if named == STARTER else Path(f"{prefix}-").absolute().parent / named
+
+
+def start_of(stored: StoredModel) -> StoredModel | None:
+    """The model that the training of a model started from; None if it started from none, if its description does not
+    say it, or if it is not there any more."""
+    content = stored.read(DESCRIPTION)
+    named = None if content is None else Model.from_json(content, stored.where(DESCRIPTION)).init_from
+    if named is None:
+        return None
+    try:
+        return find_model(path_from(named, stored.prefix))
+    except InputError:
+        return None

@@ -1,0 +1,145 @@
+"""Suspected label errors: images whose label is much less probable than what is read in them.
+
+A model that has learned a wrong label by heart reads it. So the images are read by models that have not seen them:
+those of the folds of a cross-validation, or the given model if it was trained on other images.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ctc_ocr.checkpoint.bundle import find_model
+from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.checkpoint.provenance import path_of, start_of
+from ctc_ocr.checkpoint.stored_model import DESCRIPTION, StoredModel, stored_known_images
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.presets import preset
+from ctc_ocr.datasets.samples import Problem, Sample
+from ctc_ocr.errors import InputError
+from ctc_ocr.experiments.cross_validation import FOLDS, cross_validated
+from ctc_ocr.experiments.label_readings import LabelReading, read_labelled
+from ctc_ocr.experiments.trial import Experiment
+from ctc_ocr.runtime.threads import set_threads
+from ctc_ocr.training.settings import LabelledImages, RunOptions
+from ctc_ocr.training.start import network_of
+
+MIN_ACCURACY = 0.5  # of the readings; with less, most differences are the reader's mistakes
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """An image whose label may be wrong. suggestion: what was read. score: by how many nats it is more probable than
+    the label. confidence: of the suggestion, 0 to 1."""
+
+    sample: Sample
+    suggestion: str
+    score: float
+    confidence: float
+
+    @property
+    def label(self) -> str:
+        return self.sample.label
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The suspects, best first. num_read: images that were read; num_correct: of which the reading is the label.
+    num_folds: trainings that were made; 0 if the model itself has read them. invalid: samples that were left out."""
+
+    suspects: tuple[Suspect, ...]
+    num_read: int
+    num_correct: int
+    num_folds: int
+    invalid: tuple[Problem, ...] = ()
+
+    @property
+    def is_reliable(self) -> bool:
+        """Whether so many labels were read that the others say something about the labels."""
+        return self.num_correct >= MIN_ACCURACY * self.num_read
+
+
+def find_suspects(readings: Sequence[LabelReading]) -> tuple[Suspect, ...]:
+    """The images whose reading is more probable than their label, by the margin in nats, largest first."""
+    ranked = sorted((each for each in readings if each.margin > 0), key=lambda each: -each.margin)
+    return tuple(Suspect(each.sample, each.reading, each.margin, each.confidence) for each in ranked)
+
+
+def audit_labels(
+    model: str | Path,
+    data: LabelledImages | str | Path,
+    folds: int = FOLDS,
+    hyperparameters: Hyperparameters | None = None,
+    options: RunOptions | None = None,
+) -> Audit:
+    """Find labels that are probably wrong.
+
+    The model itself reads the images if it was trained on labelled images, and on none of these. Else each fold is read
+    by a network that is trained on the others as the model was: with its hyperparameters, unless others are given, and
+    from `init_from` of the options, or else from what the model started from, as far as that has not seen these images.
+    A model of generated images is itself the start.
+
+    Raises InputError for a model or a source that cannot be used, RunError for a training that fails.
+    """
+    stored, options = find_model(model), options or RunOptions()
+    experiment = Experiment.of(data, hyperparameters or preset("word", settings_of(model)), options)
+    if _may_read(stored, experiment.checked.digests):
+        log.info("%s was not trained on these images: it reads them", model)
+        return _audited(_read_by(model, experiment), experiment, 0)
+    start = options.init_from or unseen_start(stored, experiment.checked.digests)
+    log.info("Each of %d folds is read by a network that is trained on the others, from %s", folds, start or "nothing")
+    experiment = replace(experiment, options=replace(options, init_from=start))
+    return _audited(cross_validated(experiment, folds).readings, experiment, folds)
+
+
+def unseen_start(model: StoredModel, digests: Sequence[bytes]) -> Path | None:
+    """The first of a model, what it started from, what that started from and so on that has seen none of the images
+    with these digests; None without one, or if it is not there any more."""
+    each: StoredModel | None = model
+    passed: set[Path] = set()
+    while each is not None and path_of(each) not in passed:
+        known = stored_known_images(each)
+        if known is None or not any(known.part(digest) for digest in digests):
+            return path_of(each)
+        passed.add(path_of(each))
+        each = start_of(each)
+    return None
+
+
+def settings_of(model: str | Path) -> dict[str, dict[str, Any]]:
+    """{section: {name: value}} for trainings like that of a model: all of its hyperparameters, or those of its network
+    and its pixels if it was trained on generated images. Raises InputError if there is no such model."""
+    stored = find_model(model)
+    content = stored.read(DESCRIPTION)
+    if content is None:
+        raise InputError("has no description (PREFIX.json), which says how it was trained", model)
+    if _is_of_generated_images(stored):
+        return network_of(model)
+    return Model.from_json(content, stored.where(DESCRIPTION)).hyperparameters.to_dict()
+
+
+def _is_of_generated_images(stored: StoredModel) -> bool:
+    """Whether its run tells of no labelled images."""
+    return stored_known_images(stored) is None
+
+
+def _may_read(stored: StoredModel, digests: Sequence[bytes]) -> bool:
+    known = stored_known_images(stored)
+    return known is not None and not any(known.part(digest) for digest in digests)
+
+
+def _read_by(model: str | Path, experiment: Experiment) -> list[LabelReading]:
+    set_threads(experiment.options.cpu or 1)
+    from ctc_ocr.inference.predictor import Predictor
+    from ctc_ocr.runtime.devices import contexts
+
+    predictor = Predictor(model, context=contexts(experiment.options.gpu)[0])
+    return read_labelled(predictor, [each.sample for each in experiment.checked.samples])
+
+
+def _audited(readings: Sequence[LabelReading], experiment: Experiment, folds: int) -> Audit:
+    num_correct = sum(each.correct for each in readings)
+    return Audit(find_suspects(readings), len(readings), num_correct, folds, experiment.checked.invalid)

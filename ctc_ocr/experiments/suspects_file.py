@@ -1,0 +1,126 @@
+"""CSV files of suspected label errors: the suggestions that somebody accepts in it are applied. No MXNet."""
+
+import csv
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ctc_ocr.alphabet import Alphabet, UnitSplitter
+from ctc_ocr.datasets.csv_files.fields import parse_row
+from ctc_ocr.datasets.csv_files.header import normal
+from ctc_ocr.datasets.csv_files.layout import find_layout
+from ctc_ocr.datasets.csv_files.paths import locate, relative_path
+from ctc_ocr.datasets.csv_files.text import read_lines
+from ctc_ocr.datasets.csv_files.writing import write_delimited
+from ctc_ocr.datasets.samples import Problem, SourceOptions
+from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, read_source
+from ctc_ocr.errors import InputError
+from ctc_ocr.experiments.audit import Suspect
+from ctc_ocr.runtime.atomic_files import replacing
+from ctc_ocr.runtime.output_files import refuse_existing
+
+COLUMNS = ("image", "label", "suggestion", "score", "accept")
+YES, NO = ("yes", "y", "x", "1", "true"), ("", "no", "n", "0", "false")
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """What `correct_labels` wrote: how many labels, how many of them were changed, and rows that give no sample."""
+
+    num_labels: int
+    num_changed: int
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class _Accepted:
+    """A row of a suspects file that was accepted."""
+
+    label: str
+    suggestion: str
+    where: str
+
+
+def write_suspects(path: str | Path, suspects: Sequence[Suspect]) -> None:
+    """Write the suspects, best first, with an empty column `accept`. Paths are relative to the file's folder; an image
+    in a pack has its place instead. Raises RunError if the file cannot be written."""
+    path = Path(path)
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for each in suspects:
+            image = relative_path(each.sample.image, path) if each.sample.is_file else each.sample.where
+            writer.writerow((image, each.label, each.suggestion, f"{each.score:.4f}", ""))
+
+
+def correct_labels(
+    source: str | Path,
+    suspects: str | Path,
+    out: str | Path,
+    options: SourceOptions = DEFAULT_OPTIONS,
+    overwrite: bool = False,
+) -> Corrections:
+    """Write all labels of a source into a CSV file, with the suggestions that were accepted in a file of suspects.
+
+    `yes`, `y`, `x`, `1` and `true` accept a row, also where the suggestion was edited. Raises InputError for files that
+    cannot be used, and, with the row, for an image that is not in the source or has another label by now.
+    """
+    out = Path(out)
+    if os.path.realpath(out) in (os.path.realpath(source), os.path.realpath(suspects)):
+        raise InputError("would replace a file that is read: use another name", out)
+    refuse_existing([out], overwrite)
+    accepted = _accepted(Path(suspects))
+    samples, problems = read_source(source, options)
+    if not samples or not all(each.is_file for each in samples):
+        raise InputError("its images are not files that a CSV file can name; correct what it was made of", source)
+    splitter = UnitSplitter(Alphabet.from_labels(each.units for each in samples))
+    rows, changed = [], 0
+    for sample in samples:
+        row = accepted.pop(os.path.realpath(sample.image), None)
+        if row is not None and row.label != sample.label:
+            raise InputError(f"the label was {row.label!r}, and {sample.where} has {sample.label!r} now", row.where)
+        units = sample.units if row is None else tuple(splitter.pieces(row.suggestion))
+        changed += units != sample.units
+        rows.append((relative_path(sample.image, out), units))
+    for row in accepted.values():
+        raise InputError(f"the image is not in {source}", row.where)
+    write_delimited(out, rows)
+    return Corrections(len(rows), changed, tuple(problems))
+
+
+def _accepted(path: Path) -> dict[str, _Accepted]:
+    """{real path of the image: row} of those that were accepted."""
+    found = {}
+    for where, fields in _rows(path):
+        answer = fields["accept"].strip().lower()
+        if answer not in (*YES, *NO):
+            raise InputError(f"accept: expected yes, no or nothing, got {fields['accept']!r}", where)
+        if answer in NO:
+            continue
+        if not fields["suggestion"]:
+            raise InputError("suggestion: an empty label cannot be accepted; delete the image from the source", where)
+        try:
+            image = os.path.realpath(locate(path.parent, fields["image"]))
+        except ValueError as error:
+            raise InputError(str(error), where) from None
+        found[image] = _Accepted(fields["label"], fields["suggestion"], where)
+    return found
+
+
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Place and {column: field} of each row. Other columns may be there, in any order."""
+    layout = find_layout(path, SourceOptions())
+    names = [normal(name) for name in layout.header.names] if layout.header else []
+    if missing := [name for name in COLUMNS if name != "score" and name not in names]:
+        raise InputError(f"no column {missing[0]!r}; expected what `ctc-ocr data audit --out` writes", path)
+    for number, line in enumerate(read_lines(path, layout.encoding), 1):
+        if not line or number < layout.first:
+            continue
+        where = f"{path}, row {number}"
+        try:
+            fields = parse_row(line, layout.delimiter, layout.encoding)
+        except ValueError as error:
+            raise InputError(str(error), where) from None
+        fields += [""] * (len(names) - len(fields))  # spreadsheets leave out empty fields at the end of a row
+        yield where, dict(zip(names, fields, strict=False))

@@ -1,0 +1,118 @@
+"""One training of an experiment: on some samples, in a temporary folder, to read others with it."""
+
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.checkpoint.bundle import find_model
+from ctc_ocr.checkpoint.stored_model import stored_known_images
+from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.datasets.checking import CheckResult, check_sources
+from ctc_ocr.datasets.samples import Sample
+from ctc_ocr.experiments.label_readings import LabelReading, read_labelled
+from ctc_ocr.experiments.part_source import part_source
+from ctc_ocr.training.session import TrainingSession
+from ctc_ocr.training.settings import LabelledImages, RunOptions
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What the trainings of an experiment have in common: everything but the images that each is given.
+
+    data: the labelled images, with their alphabet. checked: the valid ones among them, all of which are divided into
+    parts. options: prefix, resume, overwrite and tensorboard of it have no effect.
+    """
+
+    hyperparameters: Hyperparameters
+    data: LabelledImages
+    options: RunOptions
+    checked: CheckResult
+
+    @classmethod
+    def of(
+        cls,
+        data: LabelledImages | str | Path,
+        hyperparameters: Hyperparameters | None = None,
+        options: RunOptions | None = None,
+    ) -> "Experiment":
+        """Find and check the images. None means what it means for `ctc_ocr.train`.
+
+        The alphabet is that of all labels, so that it is the same in each training. Raises InputError for a source that
+        cannot be used, RunError if too many samples are invalid.
+        """
+        images = data if isinstance(data, LabelledImages) else LabelledImages(data)
+        options = options or RunOptions()
+        settings, checked = TrainingSession(hyperparameters, images, options).checked_images()
+        labels = [each.units for each in checked.samples]
+        if images.alphabet is None and images.validation_sources:
+            others = check_sources(images.validation_sources, images.options, progress=None)
+            labels += [each.units for each in others.samples]
+        images = replace(images, alphabet=images.alphabet or Alphabet.from_labels(labels), choose=())
+        return cls(settings, images, options, checked)
+
+    @property
+    def alphabet(self) -> Alphabet:
+        assert self.data.alphabet is not None
+        return self.data.alphabet
+
+    def samples(self, indices: Sequence[int]) -> list[Sample]:
+        """Some of the valid samples."""
+        return [self.checked.samples[index].sample for index in indices]
+
+    def warn_of_seen_images(self) -> None:
+        """Log if the model that each training starts from has seen some of the images: it has learned what it reads."""
+        if self.options.init_from is None:
+            return
+        known = stored_known_images(find_model(self.options.init_from))
+        count = 0 if known is None else sum(known.part(digest) is not None for digest in self.checked.digests)
+        if count:
+            log.warning("%s has seen %d of the images: the figures are too good", self.options.init_from, count)
+
+    def train_and_read(
+        self, train: Sequence[int], test: Sequence[int], fold: int = 0, seed: int | None = None
+    ) -> list[LabelReading]:
+        """Train on some of the images, a part of which is held out for validation as always, and read others with the
+        best epoch. Nothing is left of the training.
+
+        seed: of the training; None: that of the hyperparameters. Raises KeyboardInterrupt if Ctrl-C ended the training.
+        """
+        training = self.hyperparameters.training
+        settings = replace(
+            self.hyperparameters, training=replace(training, seed=training.seed if seed is None else seed, keep=1)
+        )
+        with (
+            tempfile.TemporaryDirectory(prefix="ctc_ocr-trial-") as folder,
+            part_source(self.samples(train)) as source,
+            _without_advice(),
+        ):
+            prefix = str(Path(folder) / "ocr")
+            options = replace(self.options, prefix=prefix, resume=False, overwrite=False, tensorboard=False)
+            result = TrainingSession(settings, replace(self.data, source=source), options).run()
+            if not result.finished:
+                raise KeyboardInterrupt
+            from ctc_ocr.inference.predictor import Predictor
+            from ctc_ocr.runtime.devices import contexts
+
+            predictor = Predictor(prefix, context=contexts(self.options.gpu)[0])
+            return read_labelled(predictor, self.samples(test), fold)
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """The log does not say how to use a model that will be removed."""
+    logger = logging.getLogger("ctc_ocr.training.session")
+
+    def keeps(record: logging.LogRecord) -> bool:
+        return "ctc-ocr infer" not in record.msg
+
+    logger.addFilter(keeps)
+    try:
+        yield
+    finally:
+        logger.removeFilter(keeps)

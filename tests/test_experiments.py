@@ -1,0 +1,229 @@
+"""Cross-validation, audits and learning curves with real, small trainings."""
+
+import csv
+import json
+import os
+import re
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ctc_ocr import Hyperparameters, InputError, RunOptions
+from ctc_ocr.checkpoint.known_images import KnownImages, save_known_images
+from ctc_ocr.cli import data, train
+from ctc_ocr.cli.generate import main as generate
+from ctc_ocr.datasets.checking import check_source
+from ctc_ocr.datasets.packing import pack_source
+from ctc_ocr.experiments.audit import settings_of
+from ctc_ocr.experiments.cross_validation import cross_validate
+from ctc_ocr.experiments.label_readings import read_labelled
+from ctc_ocr.inference.predictor import Predictor
+from tests.commands import Done, run_here
+from tests.models import save_line_model
+from tests.test_train_labelled_cli import SMALL
+
+LEARNING = ("--num_epoch=40", "--learning_rate=0.01", "--augment=false")
+QUICK = ("--num_epoch=1", "--augment=false")
+WRONG = {3: "ab", 17: "bca", 40: "cc"}  # {index: label that is planted}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, ubuntu_font: str) -> Path:
+    """Two folders of captchas, `one` with planted wrong labels, and a model under `model` of the other one."""
+    made = tmp_path_factory.mktemp("experiments")
+    for name, seed, count in (("one", 3, 64), ("other", 4, 96)):
+        arguments = [f"--count={count}", "--alphabet=abc", "--min_length=2", "--max_length=3", f"--seed={seed}"]
+        assert generate([*arguments, "--num_proc=1", "--output_dir", str(made / name), ubuntu_font]) == 0
+    labels = made / "one" / "labels.csv"
+    rows = list(csv.reader(labels.read_text().splitlines()))
+    for index, label in WRONG.items():
+        assert rows[index + 1][1] != label
+        rows[index + 1][1] = label
+    labels.write_text("".join(f"{image},{label}\n" for image, label in rows))
+    done = run_here(train.main, made, *SMALL, *LEARNING, "--data=other", "--prefix=model")
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files, which is empty."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    return tmp_path / "temporary"
+
+
+def planted(paths: list[str]) -> set[int]:
+    return {index for index in WRONG if any(path.endswith(f"{index:06}.png") for path in paths)}
+
+
+def audited(folder: Path, *arguments: str) -> Done:
+    return run_here(data.main, folder, "audit", *arguments, "--cpu=1", "--num_proc=1")
+
+
+def few_epochs(folder: Path, number: int) -> Hyperparameters:
+    """To go on from the model without forgetting what it has learned."""
+    settings = Predictor(folder / "model").hyperparameters
+    return replace(settings, training=replace(settings.training, num_epoch=number, learning_rate=0.001))
+
+
+def test_train_folds_prints_a_table_and_leaves_nothing(folder: Path, tmp_path: Path, temporary: Path) -> None:
+    done = run_here(train.main, tmp_path, *SMALL, *QUICK, f"--data={folder / 'one'}", "--folds=2")
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert lines[0] == ["fold", "trained", "on", "read", "accuracy", "CER"]
+    assert [line[:3] for line in lines[1:3]] == [["1", "32", "32"], ["2", "32", "32"]]
+    accuracies = [float(line[3]) for line in lines[1:3]]
+    assert float(lines[3][1]) == pytest.approx(sum(accuracies) / 2, abs=1e-4)
+    assert lines[4][:2] == ["standard", "deviation"]
+    assert "ctc-ocr infer" not in done.stderr
+    assert sorted(tmp_path.iterdir()) == [temporary]
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--folds=2",), "--folds: has no effect without --data"),
+        (("--data=one", "--folds=1"), "--folds: 1 is less than 2"),
+        (("--data=one", "--folds=65"), "--folds: expected 2 to 64, the number of different images, got 65"),
+        *(
+            (("--data=one", "--folds=2", flag), "has no effect with --folds, which leaves no model")
+            for flag in ("--resume", "--overwrite", "--prefix=x", "--overfit_batch", "--print_network", "--keep=2",
+                         "--tensorboard")
+        ),
+    ],
+)  # fmt: skip
+def test_flags_without_effect_on_folds_are_refused(folder: Path, arguments: tuple[str, ...], reason: str) -> None:
+    done = run_here(train.main, folder, *SMALL, *arguments)
+    assert done.returncode == 2
+    assert reason in done.stderr.splitlines()[-1]
+
+
+def test_an_image_is_read_by_a_network_that_has_not_seen_it(
+    folder: Path, temporary: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also of a pack, whose images are not files: the readings are in the order of the source."""
+    pack_source(folder / "one", temporary.parent / "pack")
+    done = cross_validate(
+        temporary.parent / "pack.rec",
+        2,
+        few_epochs(folder, 4),
+        RunOptions(cpu=1, num_proc=1, init_from=folder / "model"),
+    )
+    result = check_source(folder / "one")
+    assert [each.label for each in done.readings] == [each.sample.label for each in result.samples]
+    assert [each.num_trained + each.num_read for each in done.folds] == [64, 64]
+    assert {each.fold for each in done.readings} == {1, 2}
+    assert "has seen" not in caplog.text
+    # The wrong labels are not read by anybody who has not learned them by heart.
+    assert done.accuracy.mean >= 0.8
+    assert {index for index, each in enumerate(done.readings) if not each.correct} >= set(WRONG)
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_start_that_has_seen_the_images_is_told(
+    folder: Path, caplog: pytest.LogCaptureFixture, temporary: Path
+) -> None:
+    options = RunOptions(cpu=1, num_proc=1, init_from=folder / "model")
+    cross_validate(folder / "other", 2, few_epochs(folder, 1), options)
+    assert "model has seen 96 of the images: the figures are too good" in caplog.text
+
+
+def test_a_training_that_fails_leaves_nothing(folder: Path, temporary: Path) -> None:
+    with pytest.raises(InputError, match="no model under this prefix"):
+        cross_validate(folder / "one", 2, options=RunOptions(cpu=1, num_proc=1, init_from=temporary / "none"))
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_model_of_other_images_reads_them_itself(folder: Path, tmp_path: Path) -> None:
+    out, sheet = tmp_path / "suspects.csv", tmp_path / "sheet.png"
+    done = audited(folder, "model", "one", f"--out={out}", f"--sheet={sheet}", "--top=4")
+    assert done.returncode == 0, done.stderr
+    assert "64 images read by the model: " in done.stdout
+    assert "Epoch" not in done.stderr
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert planted([row["image"] for row in rows[:4]]) == set(WRONG)
+    assert all((tmp_path / row["image"]).exists() for row in rows)
+    assert all(float(row["score"]) > 0 and row["accept"] == "" and row["label"] != row["suggestion"] for row in rows)
+    assert sheet.stat().st_size > 1000
+    assert re.search(r"^1 +one/0000\d\d.png +[abc]+ +[abc]+ +\d+\.\d$", done.stdout, re.MULTILINE)
+    assert audited(folder, "model", "one", f"--out={out}").returncode == 2
+
+
+def test_a_model_that_has_seen_some_images_only_says_how_to_train(folder: Path, tmp_path: Path) -> None:
+    """It knows the images of `other`: folds are trained, of its own kind of network."""
+    rows = [f"{each.sample.image},{each.sample.label}" for each in check_source(folder / "one").samples]
+    rows += [f"{each.sample.image},{each.sample.label}" for each in check_source(folder / "other").samples[:8]]
+    (tmp_path / "all.csv").write_text("\n".join(["image,label", *rows]) + "\n")
+    out = tmp_path / "suspects.csv"
+    done = audited(folder, "model", str(tmp_path / "all.csv"), "--folds=2", f"--out={out}")
+    assert done.returncode == 0, done.stderr
+    assert "72 images read by networks of 2 folds" in done.stdout
+    assert done.stderr.count("Epoch[39] Train-accuracy") == 2
+    with out.open(newline="") as file:
+        first = [row["image"] for row in csv.DictReader(file)][:6]
+    assert len(planted(first)) >= 2
+
+
+def test_an_audit_trains_as_the_model_was_trained(folder: Path) -> None:
+    settings = json.loads(json.dumps(settings_of(folder / "model")))  # with lists, as in the file
+    assert settings == json.loads((folder / "model.json").read_text())["hyperparameters"]
+
+
+def test_a_model_of_generated_images_is_the_start_of_each_fold(folder: Path, tmp_path: Path) -> None:
+    """Its run tells of no labelled images."""
+    for path in folder.glob("model*"):
+        if path.is_file() and "images.csv" not in path.name:
+            os.link(path, tmp_path / path.name)
+    done = audited(folder, str(tmp_path / "model"), "one", "--folds=2", "--num_epoch=1", "--learning_rate=0")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("Starting from ") == 2
+    first = [line.split()[0] for line in done.stdout.splitlines() if line.strip().startswith(("1 ", "2 ", "3 "))]
+    assert first == ["1", "2", "3"]
+    assert "networks of 2 folds" in done.stdout
+
+
+def test_an_audit_by_a_model_that_cannot_read_says_so(folder: Path, tmp_path: Path) -> None:
+    """One with random weights, that was trained on another image."""
+    save_line_model(str(tmp_path / "random"), "abc")
+    save_known_images(tmp_path / "random", KnownImages.of([bytes(16)], []))
+    done = audited(folder, str(tmp_path / "random"), "one")
+    assert done.returncode == 0, done.stderr
+    assert "64 images read by the model: " in done.stdout
+    assert "Fewer than half were read as labelled" in done.stdout
+
+
+def test_labels_outside_the_alphabet_are_impossible(folder: Path, tmp_path: Path) -> None:
+    image = folder / "one" / "000000.png"
+    (tmp_path / "labels.csv").write_text(f"image,label\n{image},a~\n")
+    predictor = Predictor(folder / "model")
+    (found,) = read_labelled(predictor, [each.sample for each in check_source(tmp_path / "labels.csv").samples])
+    assert found.label_log_probability == float("-inf")
+    assert found.margin == float("inf")
+
+
+def test_the_curve_says_what_more_labels_give(folder: Path, tmp_path: Path, temporary: Path) -> None:
+    report = tmp_path / "curve.json"
+    done = run_here(data.main, folder, "curve", "one", "--folds=2", *SMALL, *QUICK, f"--init_from={folder / 'model'}",
+                    "--more", "100", f"--report={report}")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split()[:2] for line in lines[1:5]] == [["4", "4"], ["8", "4"], ["16", "2"], ["32", "2"]]
+    assert re.fullmatch(r"With all 64 labels you would read about [\d.]+ % \([\d.]+ to [\d.]+ %\)", lines[5])
+    assert lines[6].startswith("With 100 more you would read about ")
+    told = json.loads(report.read_text())
+    assert [each["labels"] for each in told["expected"]] == [64, 164]
+    assert len(told["trainings"]) == 12
+    assert list(temporary.iterdir()) == []
+
+
+def test_too_few_images_for_a_curve_are_refused(folder: Path, tmp_path: Path) -> None:
+    images = [f"{folder / 'one' / f'{index:06}.png'},ab" for index in range(40)]
+    (tmp_path / "few.csv").write_text("\n".join(["image,label", *images]) + "\n")
+    done = run_here(data.main, folder, "curve", str(tmp_path / "few.csv"), *SMALL)
+    assert done.returncode == 2
+    assert "too few images: an eighth of the 26 that a fold leaves is less than 4" in done.stderr
