@@ -24,8 +24,8 @@ from tests.commands import Done, run_here
 from tests.models import save_line_model
 from tests.test_train_labelled_cli import SMALL
 
-LEARNING = ("--num_epoch=40", "--learning_rate=0.01", "--augment=false")
-QUICK = ("--num_epoch=1", "--augment=false")
+LEARNING = ("--num_epoch=4", "--schedule=cosine", "--learning_rate=0.01", "--augment=false")
+QUICK = ("--num_epoch=1", "--samples_per_epoch=64", "--augment=false")
 WRONG = {3: "ab", 17: "bca", 40: "cc"}  # {index: label that is planted}
 
 
@@ -163,7 +163,7 @@ def test_a_model_that_has_seen_some_images_only_says_how_to_train(folder: Path, 
     done = audited(folder, "model", str(tmp_path / "all.csv"), "--folds=2", f"--out={out}")
     assert done.returncode == 0, done.stderr
     assert "72 images read by networks of 2 folds" in done.stdout
-    assert done.stderr.count("Epoch[39] Train-accuracy") == 2
+    assert done.stderr.count("Epoch 4: ") == 2
     with out.open(newline="") as file:
         first = [row["image"] for row in csv.DictReader(file)][:6]
     assert len(planted(first)) >= 2
@@ -179,7 +179,15 @@ def test_a_model_of_generated_images_is_the_start_of_each_fold(folder: Path, tmp
     for path in folder.glob("model*"):
         if path.is_file() and "images.csv" not in path.name:
             os.link(path, tmp_path / path.name)
-    done = audited(folder, str(tmp_path / "model"), "one", "--folds=2", "--num_epoch=1", "--learning_rate=0")
+    done = audited(
+        folder,
+        str(tmp_path / "model"),
+        "one",
+        "--folds=2",
+        "--num_epoch=1",
+        "--samples_per_epoch=64",
+        "--learning_rate=0",
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("Starting from ") == 2
     first = [line.split()[0] for line in done.stdout.splitlines() if line.strip().startswith(("1 ", "2 ", "3 "))]

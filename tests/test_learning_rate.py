@@ -196,9 +196,10 @@ def test_labelled_images_and_a_loss_that_does_not_fall(tmp_path, ubuntu_font):
     generate = ["generate", "--count=12", "--alphabet=ab", "--output_dir=photos", ubuntu_font]
     assert run_here(main.main, tmp_path, *generate).returncode == 0
     config = {
-        "data": {"height": 16, "width": 64}, "training": {"batch_size": 4},
+        "data": {"height": 16, "width": 64}, "training": {"batch_size": 16},
+        "augmentation": {"augment": False},
         "network": {"features": [4], "kernels": [3], "strides": [1], "pool_heights": [4], "pool_widths": [4],
-                    "num_hidden": 8},
+                    "num_hidden": 8, "dropout": 0.0},
     }  # fmt: skip
     (tmp_path / "config.json").write_text(json.dumps(config))
     done = run_here(main.main, tmp_path, "lr_find", "--data=photos", "--config=config.json", "--num_updates=12",

@@ -72,8 +72,20 @@ def parser() -> argparse.ArgumentParser:
         "--callback", action="append", default=[], metavar="NAME",
         help="call a registered callback during training; may be repeated",
     )  # fmt: skip
+    _add_trainings(made.add_argument_group("several trainings on labelled images"))
     add_set_up(made, options())
     return made
+
+
+def _add_trainings(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--unlabelled", type=non_empty, action="append", metavar="IMAGES",
+        help="images without labels, or a folder of them: they are read and learned from; may be repeated",
+    )  # fmt: skip
+    group.add_argument(
+        "--folds", type=integer(2), metavar="K",
+        help="train K times, each time without a K-th of --data, and print how well that is read; leaves no model",
+    )  # fmt: skip
 
 
 def add_set_up(made: argparse.ArgumentParser, names: Iterable[str]) -> None:
@@ -123,14 +135,6 @@ def _add_labelled(group: argparse._ArgumentGroup) -> None:
         "most about 1000 images)",
     )  # fmt: skip
     held_out.add_argument("--validation_share", dest="validation_fraction", type=fraction, help=argparse.SUPPRESS)
-    group.add_argument(
-        "--unlabelled", type=non_empty, action="append", metavar="IMAGES",
-        help="images without labels, or a folder of them: they are read and learned from; may be repeated",
-    )  # fmt: skip
-    group.add_argument(
-        "--folds", type=integer(2), metavar="K",
-        help="train K times, each time without a K-th of --data, and print how well that is read; leaves no model",
-    )  # fmt: skip
     add_taken(group)
     group.add_argument(
         "--max_invalid", type=fraction, default=0.1, metavar="P",
@@ -242,7 +246,7 @@ def _refuse_those_of_other_images(arguments: argparse.Namespace) -> None:
     """Raises InputError for a flag for labelled images beside captchas, or the other way round."""
     if arguments.data is None:
         defaults = parser().parse_args([])
-        given = [name for name in OF_LABELLED if getattr(arguments, name) != getattr(defaults, name)]
+        given = [name for name in OF_LABELLED if getattr(arguments, name, None) != getattr(defaults, name)]
         if given:
             raise InputError("has no effect without --data", f"--{given[0]}")
     else:
