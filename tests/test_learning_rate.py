@@ -82,6 +82,15 @@ def test_a_loss_that_does_not_fall_suggests_nothing(losses):
     assert (curve_of(losses).suggestion, curve_of(losses).steepest) == (None, None)
 
 
+def test_noise_is_seldom_taken_for_a_fall():
+    """Batches of few images, whose losses differ; a fall of thrice the noise is found in 200 of them."""
+    rng = np.random.default_rng(0)
+    flat = [curve_of(rng.normal(10, 2, count)).falls for count in (12, 50, 200) for _ in range(100)]
+    assert sum(flat) < 15
+    fall = np.repeat([10.0, 7.0], 100)
+    assert all(curve_of(fall + rng.normal(0, 1, 200)).falls for _ in range(20))
+
+
 def test_the_picture_ends_where_the_loss_explodes(tmp_path):
     curve = curve_of(typical())
     (left, right), (bottom, top) = axis_limits(curve)
@@ -188,16 +197,16 @@ def test_it_starts_from_a_model(tmp_path, ubuntu_font):
 
 def test_a_rate_that_is_much_too_high_ends_it_without_an_error(tmp_path, ubuntu_font):
     done = run(tmp_path, ubuntu_font, "--num_updates=20", "--min_rate=1e-3", "--max_rate=1e37", "--csv=a.csv")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in (0, 1), done.stderr  # the few losses before it may tell nothing
+    assert "the loss explodes at " in done.stdout
     assert len((tmp_path / "a.csv").read_text().splitlines()) < 20
 
 
 def test_labelled_images_and_a_loss_that_does_not_fall(tmp_path, ubuntu_font):
-    generate = ["generate", "--count=12", "--alphabet=ab", "--output_dir=photos", ubuntu_font]
+    generate = ["generate", "--count=12", "--seed=1", "--alphabet=ab", "--output_dir=photos", ubuntu_font]
     assert run_here(main.main, tmp_path, *generate).returncode == 0
     config = {
-        "data": {"height": 16, "width": 64}, "training": {"batch_size": 16},
-        "augmentation": {"augment": False},
+        "data": {"height": 16, "width": 64}, "training": {"batch_size": 11}, "augmentation": {"augment": False},
         "network": {"features": [4], "kernels": [3], "strides": [1], "pool_heights": [4], "pool_widths": [4],
                     "num_hidden": 8, "dropout": 0.0},
     }  # fmt: skip

@@ -14,7 +14,7 @@ from ctc_ocr.runtime.atomic_files import replacing
 
 WINDOW = 0.05  # of the updates: over so many neighbours a loss is averaged
 EXPLODED, MIN_RISE = 4.0, 1.0  # times the lowest loss, and nats above it: noise around a low loss is no explosion
-MIN_FALL = 0.02  # of the first loss: less is noise
+MIN_FALL, NOISE = 0.02, 5.0  # of the first loss, and standard errors of its mean: less is no fall
 SUGGESTED = 0.1  # of the rate with the lowest loss, which is close to those with which it explodes
 CSV_HEADER = ("update", "learning_rate", "loss", "smoothed_loss")
 
@@ -71,9 +71,14 @@ class RateCurve:
 
     @property
     def falls(self) -> bool:
-        """Whether the smoothed loss falls, by more than noise."""
-        first, lowest = self.smoothed[0], self.smoothed[self.lowest]
-        return self.lowest > 0 and first - lowest >= MIN_FALL * first
+        """Whether the smoothed loss falls, by more than the means of so few noisy losses differ."""
+        if not self.lowest:
+            return False
+        # Of neighbours, so that a trend is no noise; the first mean has only those on one side.
+        noise = np.diff(self.losses[: self.num_stable]).std() / math.sqrt(2)
+        first = self.smoothed[0]
+        least = max(MIN_FALL * first, NOISE * noise / math.sqrt(self._half + 1))
+        return bool(first - self.smoothed[self.lowest] >= least)
 
     @property
     def suggestion(self) -> float | None:
