@@ -13,7 +13,7 @@ from ctc_ocr.config.sections import Augmentation
 from ctc_ocr.images.augmentation import MAX_WIDTH, augment
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 
-RANGES = [each.name for each in fields(Augmentation) if each.name != "augment"]
+RANGES = [each.name for each in fields(Augmentation) if each.name not in ("augment", "mix")]
 COLOUR_ONLY = ("max_hue", "max_saturation")
 COUNTS = ("max_lines", "max_dots")
 OFF = Augmentation(augment=True, **{name: 0 if name in COUNTS else 0.0 for name in RANGES})  # type: ignore[arg-type]

@@ -135,6 +135,10 @@ class Augmentation:
     have no direction; 0 switches one off."""
 
     augment: bool = option(False, "augment labelled training images, in the ranges below")
+    mix: float = option(
+        0.0, "probability that an image is joined from two, cut between characters; with a model to start from",
+        minimum=0.0, maximum=1.0, requires=AUGMENT,
+    )  # fmt: skip
     max_rotation: float = option(0.5, "rotation in degrees", minimum=0.0, maximum=180.0, requires=AUGMENT)
     max_shear: float = option(
         0.2, "horizontal shear: columns that a row moves relative to the next", minimum=0.0, maximum=2.0,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import pad_labels, required_steps
 from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.datasets.mixing import Codes, Cuts, mix
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.generation.pool import Arrays, ArraySpec
 from ctc_ocr.images.augmentation import augment
@@ -22,11 +23,12 @@ MAX_CACHE = 256 * 2**20  # bytes of prepared images that a process keeps
 
 @dataclass(frozen=True, slots=True)
 class LabelledImage:
-    """A sample, the codes of its label, and the size (width, height) of its image in pixels."""
+    """A sample, the codes of its label, the size (width, height) of its image in pixels, and where it can be cut."""
 
     sample: Sample
     codes: tuple[int, ...]
     size: tuple[int, int]
+    cuts: Cuts | None = None
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,13 @@ class LabelledBatches:
 
     def fill(self, number: int, arrays: Arrays) -> None:
         """Read, prepare and augment the images of batch `number`. Raises InputError if one cannot be read."""
-        positions = self._positions(number)
-        images = [self._image(position) for position in positions]
+        samples = [self._sample(position) for position in self._positions(number)]
+        images = [image for image, _ in samples]
         paste(images, arrays["images"], self.hyperparameters.network.input_mean)
         if "steps" in arrays:
             arrays["steps"][:] = [self._steps(image) for image in images]
             arrays["width"][:] = self.hyperparameters.geometry.batch_width(max(image.shape[1] for image in images))
-        pad_labels([self.images[self._index(position)].codes for position in positions], arrays["labels"])
+        pad_labels([codes for _, codes in samples], arrays["labels"])
 
     def _positions(self, number: int) -> list[int]:
         """Positions in the endless stream of images (with `shuffle`), or indices, of the images of a batch."""
@@ -109,15 +111,36 @@ class LabelledBatches:
         pass_number, place = divmod(position, self._batches_per_pass * self.batch_size)
         return int(_permutation(self._seed, pass_number, len(self.images))[place % len(self.images)])
 
-    def _image(self, position: int) -> Pixels:
+    def _sample(self, position: int) -> tuple[Pixels, Codes]:
+        """An image and the codes of its label."""
         index = self._index(position)
-        image = self._prepared(index)
+        image, codes = self._prepared(index), self.images[index].codes
         if not self.shuffle or not self.hyperparameters.augmentation.augment:
-            return image
+            return image, codes
+        mixed, mixed_codes = self._mixed(index, position)
         generator = np.random.default_rng([self._seed, 2, position])
-        augmented = fit(augment(image, self.hyperparameters.augmentation, generator), self.hyperparameters)
+        augmented = fit(augment(mixed, self.hyperparameters.augmentation, generator), self.hyperparameters)
         # Nothing can be learned from an image that has become too narrow for its label.
-        return augmented if self._steps(augmented) >= required_steps(self.images[index].codes) else image
+        return (augmented, mixed_codes) if self._steps(augmented) >= required_steps(mixed_codes) else (image, codes)
+
+    def _mixed(self, index: int, position: int) -> tuple[Pixels, Codes]:
+        """An image, at random with a piece of another one."""
+        probability, own = self.hyperparameters.augmentation.mix, self.images[index]
+        image = self._prepared(index)
+        if not probability or own.cuts is None:
+            return image, own.codes
+        generator = np.random.default_rng([self._seed, 3, position])
+        other = int(self._with_cuts[generator.integers(len(self._with_cuts))])
+        if generator.random() >= probability:
+            return image, own.codes
+        partner = self.images[other]
+        assert partner.cuts is not None
+        return mix((image, own.codes, own.cuts), (self._prepared(other), partner.codes, partner.cuts), generator)
+
+    @cached_property
+    def _with_cuts(self) -> NDArray[np.intp]:
+        """Indices of the images that can be cut."""
+        return np.flatnonzero([each.cuts is not None for each in self.images])
 
     def _steps(self, image: Pixels) -> int:
         return self.hyperparameters.geometry.steps_of(image.shape[1], image.shape[0])

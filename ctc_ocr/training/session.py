@@ -17,12 +17,14 @@ from ctc_ocr.checkpoint.calibration_file import has_been_chosen
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.history import Row
 from ctc_ocr.checkpoint.known_images import KnownImages
+from ctc_ocr.checkpoint.provenance import start_of
 from ctc_ocr.checkpoint.starter import NO_MODEL, STARTER
-from ctc_ocr.checkpoint.stored_model import StoredRun, stored_known_images
+from ctc_ocr.checkpoint.stored_model import StoredModel, StoredRun, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters, read_sections
 from ctc_ocr.config.presets import preset
 from ctc_ocr.datasets.checking import CheckResult
 from ctc_ocr.datasets.choices import CHOSEN
+from ctc_ocr.datasets.labelled import LabelledBatches
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.errors import InputError
 from ctc_ocr.generation.pool import BatchPool
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from ctc_ocr.training.trainer import Trainer
 
 MAX_OVERFIT_UPDATES = 1000
+MAX_MIXED = 5000  # images; of more there is no need to make new ones
 
 log = logging.getLogger(__name__)
 
@@ -167,6 +170,7 @@ class TrainingSession:
         devices = self._devices()
         data = self._training_data()
         start = self._start(data)
+        data = self._with_cuts(data, start)
         with BatchPool(data.train, self._num_proc, itertools.count()) as pool:
             iterator = _iterator(data, pool)
             trainer = _trainer(data, iterator, devices, [])
@@ -218,6 +222,26 @@ class TrainingSession:
         except InputError as error:
             raise error.within("init_from") from None
 
+    def _with_cuts(self, data: TrainingData, start: "Checkpoint | None") -> TrainingData:
+        """With the places at which training images can be cut, if some are to be mixed."""
+        settings, source = data.hyperparameters, data.train
+        augmentation = settings.augmentation
+        if not (augmentation.augment and augmentation.mix and isinstance(source, LabelledBatches)):
+            return data
+        stored = self._start_of_run() if self.options.resume else start.stored if start else None
+        if stored is None or len(source.images) > MAX_MIXED:
+            return data
+        from ctc_ocr.inference.cuts import find_cuts
+
+        cuts = find_cuts(stored, settings.data, [each.sample for each in source.images], self._devices()[0])
+        log.info("Images that can be cut between their characters: %d of %d", len(cuts) - cuts.count(None), len(cuts))
+        images = [replace(image, cuts=each) for image, each in zip(source.images, cuts, strict=True)]
+        return replace(data, train=replace(source, images=images))
+
+    def _start_of_run(self) -> StoredModel | None:
+        """The model that the run which is resumed started from, if it is still there."""
+        return start_of(StoredRun(self.options.prefix, run_files.epochs(self.options.prefix)[-1]))
+
     @property
     def _takes_starter(self) -> bool:
         """Whether the starter is a start, where it fits."""
@@ -252,6 +276,7 @@ class TrainingSession:
         data = self._training_data()
         self._held_out = data.held_out
         start = self._start(data)
+        data = self._with_cuts(data, start)
         point = self._resume_point()
         first = point.updates_done if point else 0
         with ExitStack() as stack:
