@@ -32,7 +32,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "dropout": 0.2,
             "input_scale": 60.0,
         },
-        "training": {"learning_rate": 3e-3, "samples_per_epoch": 0, "keep": 3, **STOPS_BY_ITSELF},
+        "training": {"learning_rate": 1e-3, "samples_per_epoch": 0, "keep": 3, **STOPS_BY_ITSELF},
         "augmentation": {"augment": True},
     },
     # Labelled lines of text.
