@@ -169,7 +169,7 @@ def test_every_generator_has_its_version_and_its_part():
         assert len(set(generator.alphabet)) == len(generator.alphabet)
 
 
-def row(generator, labels=100, seed=0, accuracy=0.5, init_from="none"):
+def row(generator, labels=100, seed=0, accuracy=0.5, init_from="default"):
     return results.Row(generator, labels, seed, init_from, accuracy, 0.25, 1.5, 7, "abc123")
 
 
@@ -237,7 +237,7 @@ def test_finished_runs_are_skipped_and_a_failed_one_stops_nothing(made):
     written = (made / "rows.csv").read_bytes()
     done = run_here(measure.main, made, *ONE, "--labels", "10", "16", "20", "--seeds", "0")
     assert done.returncode == 1
-    assert "16 labels, seed 0, none: failed: " in done.stderr
+    assert "16 labels, seed 0, default: failed: " in done.stderr
     assert "train.csv: has 15 images, fewer than 16" in done.stderr
     assert "| easy-captcha-python | 0.250 | 0.750 |" in done.stdout
     assert (made / "rows.csv").read_bytes() == written
@@ -282,7 +282,7 @@ def test_a_run_trains_with_the_defaults_and_adds_its_row(made):
     done = run_here(measure.main, made, *ONE, "--labels", "15", "--seeds", "0")
     assert done.returncode == 0, done.stderr
     (found,) = results.read(made / "rows.csv")
-    assert found.run == ("easy-captcha-python", 15, 0, "none")
+    assert found.run == ("easy-captcha-python", 15, 0, "default")
     assert found.minutes > 0
     assert found.epoch > 0
     assert 0 <= found.accuracy <= 1

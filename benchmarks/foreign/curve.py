@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from benchmarks.foreign import results, runs
 from benchmarks.foreign.generators import chosen
-from benchmarks.foreign.measure import NONE, Run, add_common, check_common, continued, folder_of
+from benchmarks.foreign.measure import DEFAULT, Run, add_common, check_common, continued, folder_of
 from benchmarks.own_images.common import table
 from ctc_ocr.errors import InputError
 
@@ -71,7 +71,9 @@ def parser() -> argparse.ArgumentParser:
     add_common(made)
     made.add_argument("--labels", type=int, default=200, help="labels to predict from (default: 200)")
     made.add_argument("--target", type=int, default=1000, help="labels to predict for (default: 1000)")
-    made.add_argument("--init_from", default=NONE, metavar="MODEL", help=f"model to begin with (default: {NONE})")
+    made.add_argument(
+        "--init_from", default=DEFAULT, metavar="MODEL", help="model to begin with, or none (default: no flag)"
+    )
     made.add_argument("--options", default="", help="further arguments of both commands, as one word")
     return made
 
@@ -81,7 +83,7 @@ def _measured(arguments: argparse.Namespace, run: Run) -> Row:
     images, folder = arguments.folder.resolve() / name, folder_of(arguments.out, run)
     folder.mkdir(parents=True, exist_ok=True)
     runs.write_subset(images / "train.csv", folder / "few.csv", labels, seed)
-    begin = () if model == NONE else ("--init_from", model)
+    begin = () if model == DEFAULT else ("--init_from", model)
     others = arguments.options.split()
     report = folder / "curve.json"
     started = time.perf_counter()
@@ -91,7 +93,8 @@ def _measured(arguments: argparse.Namespace, run: Run) -> Row:
     )  # fmt: skip
     minutes = (time.perf_counter() - started) / 60
     expected = json.loads(report.read_text(encoding="utf-8"))["expected"][-1]
-    reached = runs.trained(images, folder, arguments.target, seed, None if model == NONE else model, *others).accuracy
+    start = None if model == DEFAULT else model
+    reached = runs.trained(images, folder, arguments.target, seed, start, *others).accuracy
     figures = (expected["accuracy"], expected["low"], expected["high"], reached, round(minutes, 2))
     return Row(name, labels, seed, model, arguments.target, *figures, arguments.options, runs.commit())
 

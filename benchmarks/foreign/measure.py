@@ -18,7 +18,7 @@ from benchmarks.foreign.results import Row
 from benchmarks.foreign.splits import is_split
 from ctc_ocr.errors import InputError, UserError
 
-NONE = "none"
+DEFAULT = "default"  # no flag: what a user gets who says nothing
 Run = tuple[str, int, int, str]
 
 
@@ -83,7 +83,9 @@ def parser() -> argparse.ArgumentParser:
     )
     add_common(made)
     made.add_argument("--labels", type=int, nargs="+", default=[100, 500], help="labelled images (default: 100 500)")
-    made.add_argument("--init_from", default=NONE, metavar="MODEL", help=f"model to begin with (default: {NONE})")
+    made.add_argument(
+        "--init_from", default=DEFAULT, metavar="MODEL", help="model to begin with, or none (default: no flag)"
+    )
     made.add_argument("--model_only", action="store_true", help="only test that model, without training")
     return made
 
@@ -103,7 +105,7 @@ def _check(arguments: argparse.Namespace, generators: list[Generator]) -> None:
     check_common(arguments, generators)
     if min(arguments.labels) < 2:
         raise InputError("--labels: 2 or more, of which one is held out for validation")
-    if arguments.model_only and arguments.init_from == NONE:
+    if arguments.model_only and arguments.init_from == DEFAULT:
         raise InputError("--model_only needs a model: --init_from MODEL")
 
 
@@ -128,7 +130,7 @@ def _planned(arguments: argparse.Namespace, generators: list[Generator]) -> Iter
 
 def _measured(arguments: argparse.Namespace, run: Run) -> Row:
     name, labels, seed, model = run
-    images, begin = arguments.folder.resolve() / name, None if model == NONE else model
+    images, begin = arguments.folder.resolve() / name, None if model == DEFAULT else model
     folder = folder_of(arguments.out, run)
     if arguments.model_only:
         measured = runs.untrained(model, images, folder)

@@ -14,7 +14,7 @@ from ctc_ocr.errors import InputError
 
 @dataclass(frozen=True)
 class Row:
-    """One run. init_from: the model that it began with, or none; labels and epoch are 0 for a model as it is.
+    """One run. init_from: the flag of the training, or default without it; labels and epoch are 0 for a model as it is.
 
     accuracy: the fraction of the test images whose whole text is correct, in letters of the right case. cer: edits per
     character. minutes: of the training, its start included. commit: what was measured, with -dirty if files differ.
@@ -98,7 +98,7 @@ def summary(rows: Sequence[Row]) -> str:
 
 def _title(column: tuple[str, int]) -> str:
     init_from, labels = column
-    begun = "" if init_from == "none" else f", from {init_from}"
+    begun = "" if init_from == "default" else f", from {init_from}"
     return f"{labels} labels{begun}" if labels else f"untrained{begun}"
 
 

@@ -59,7 +59,7 @@ class Verdict:
             )
         if is_bounded and best.epoch >= (1 - STILL_IMPROVING) * last.epoch:
             return "Still improving when it ended: go on with --resume and a larger --num_epoch or --max_minutes"
-        return ""
+        return "" if is_bounded else "Validation stood still, so the run ended"
 
     def _why_nothing(self) -> str:
         facts = self._facts

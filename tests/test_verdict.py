@@ -1,0 +1,82 @@
+"""What is said at the end of a run, and why it reads little."""
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ctc_ocr.training.events import EpochEnd, ValidationPrediction
+from ctc_ocr.training.verdict import Facts, Verdict, reached
+from tests.training_runs import epoch_end
+
+ENOUGH = Facts(1000, Counter("0123456789" * 400), steps_per_unit=5.0)
+
+
+def ends(*cers: float, train: float = 0.5, read: int = 0, count: int = 20) -> list[EpochEnd]:
+    """Epochs with these CERs; in the best, `read` of `count` validation images are read."""
+    best, found = 0, list[EpochEnd]()
+    for number, cer in enumerate(cers):
+        best = number + 1 if not found or cer < min(cers[:number]) else best
+        predictions = tuple(
+            ValidationPrediction("a", "a" if each < read else "b", int(each >= read)) for each in range(count)
+        )
+        found.append(
+            replace(
+                epoch_end(epoch=number, best_epoch=best, cer=cer), train_accuracy=train, predictions=predictions,
+                validation_accuracy=read / count,
+            )
+        )  # fmt: skip
+    return found
+
+
+def said(events: list[EpochEnd], caplog: pytest.LogCaptureFixture, facts: Any = ENOUGH, **how: bool) -> list[str]:
+    caplog.set_level("INFO", logger="ctc_ocr")
+    verdict = Verdict(facts, started=how.get("started", True))
+    for each in events:
+        verdict(each)
+    caplog.clear()
+    verdict.log(is_bounded=how.get("is_bounded", False))
+    return caplog.messages
+
+
+def test_the_accuracy_has_an_interval() -> None:
+    assert reached(ends(0.0, read=20)[0]) == "Reads 20 of 20 held-out images (84 to 100 %)"
+    assert reached(ends(1.0, read=0)[0]) == "Reads 0 of 20 held-out images (0 to 16 %)"
+
+
+def test_a_run_that_stands_still_and_one_that_improves(caplog: pytest.LogCaptureFixture) -> None:
+    good = ends(0.5, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, read=18)
+    assert said(good, caplog)[1:] == ["Validation stood still, so the run ended"]
+    assert said(good, caplog, is_bounded=True)[1:] == []
+    improving = ends(0.5, 0.4, 0.3, 0.2, read=10)
+    (line,) = said(improving, caplog, is_bounded=True)[1:]
+    assert line.startswith("Still improving when it ended: go on with --resume")
+
+
+def test_images_that_are_learned_by_heart(caplog: pytest.LogCaptureFixture) -> None:
+    (line,) = said(ends(0.6, 0.5, 0.5, train=0.99, read=2), caplog)[1:]
+    assert "It reads 99% of its training images, and overfits them: more labels help most" in line
+
+
+@pytest.mark.parametrize(
+    ("facts", "started", "reason"),
+    [
+        (replace(ENOUGH, steps_per_unit=1.2), True, "only 1.2 time steps per character: use a larger --width"),
+        (replace(ENOUGH, num_images=60), False, "60 images are few without a model to start from: see --init_from"),
+        (replace(ENOUGH, num_images=60), True, "Wrong labels, or characters that are too small"),
+        (Facts(60, Counter("abcdefgh"), 5.0), True, "8 different characters, and each occurs 1 times: label more"),
+        (ENOUGH, True, "Wrong labels, or characters that are too small"),
+        (None, False, "Check with --overfit_batch whether the network can learn at all"),
+    ],
+)
+def test_why_nothing_was_learned(
+    facts: Facts | None, started: bool, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (line,) = said(ends(1.0, 0.95), caplog, facts, started=started)[1:]
+    assert line.startswith("It learned nothing that it can read with.")
+    assert reason in line
+
+
+def test_nothing_is_said_of_a_run_without_an_epoch(caplog: pytest.LogCaptureFixture) -> None:
+    assert said([], caplog) == []
