@@ -87,7 +87,7 @@ def summary(rows: Sequence[Row]) -> str:
     cells: dict[tuple[str, int], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         cells[row.init_from, row.labels][row.generator].append(row.accuracy)
-    columns = sorted(cells)
+    columns = sorted(cells, key=lambda column: (column[1] > 0, column))  # models as they are come first
     means = {column: {name: statistics.fmean(found) for name, found in cells[column].items()} for column in columns}
     names = dict.fromkeys(row.generator for row in rows)
     lines = [(name, *(_shown(means[column].get(name)) for column in columns)) for name in names]
