@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from benchmarks.foreign import audit, curve, make, measure, results, runs
+from benchmarks.foreign import audit, curve, make, measure, results, runs, unlabelled
 from benchmarks.foreign.environments import Driver
 from benchmarks.foreign.generators import DEVELOPMENT, GENERATORS, HELD_OUT, Generator, chosen
 from benchmarks.foreign.images import read_rows, write_images, write_rows
@@ -323,9 +323,25 @@ def test_finished_audits_and_curves_are_skipped_and_shown(made):
     done = run_here(curve.main, made, *common, "--labels", "100", "--target", "200", "--out", "curve.csv")
     assert (done.returncode, done.stderr) == (0, "")
     assert "| easy-captcha-python | 0 | 100 to 200 | 0.970 | 0.940 to 0.990 | 0.965 |" in done.stdout
+    results.append(made / "more.csv", unlabelled.Row(*known[:3], 900, 0.7, 0.9, 1.5, 4.5, "", "abc"))
+    done = run_here(unlabelled.main, made, *common[:-2], "--labels", "100", "--out", "more.csv")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "| easy-captcha-python | 0 | 100 | 900 | 0.700 | 0.900 |" in done.stdout
     failed = run_here(audit.main, made, *common, "--labels", "60", "--out", "audit.csv")
     assert failed.returncode == 1
     assert "train.csv: has 15 images, fewer than 60" in failed.stderr
+
+
+def test_unlabelled_images_are_none_of_the_labelled_ones(made):
+    source = made / "made" / "easy-captcha-python" / "train.csv"
+    unlabelled.copy_others(source, made / "others", skip=10, count=5, seed=0)
+    runs.write_subset(source, made / "some.csv", 10, seed=0)
+    labelled = {Path(image).name for image, _ in read_rows(made / "some.csv")}
+    copied = {path.name for path in (made / "others").iterdir()}
+    assert len(copied) == 5
+    assert not labelled & copied
+    with pytest.raises(InputError, match="has 15 images, fewer than 10 \\+ 6"):
+        unlabelled.copy_others(source, made / "others", skip=10, count=6, seed=0)
 
 
 @pytest.mark.parametrize(
