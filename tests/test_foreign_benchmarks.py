@@ -6,6 +6,7 @@ the same name as one of PyPI, whose images our own renderer drew.
 
 import csv
 import sys
+from pathlib import Path
 
 import pytest
 
