@@ -12,14 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ctc_ocr.checkpoint import history, run_files
-from ctc_ocr.checkpoint.bundle import find_model
 from ctc_ocr.checkpoint.calibration_file import has_been_chosen
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.history import Row
-from ctc_ocr.checkpoint.known_images import KnownImages
-from ctc_ocr.checkpoint.provenance import start_of
-from ctc_ocr.checkpoint.starter import NO_MODEL, STARTER
-from ctc_ocr.checkpoint.stored_model import StoredModel, StoredRun, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters, read_sections
 from ctc_ocr.config.presets import preset
 from ctc_ocr.datasets.checking import CheckResult
@@ -34,7 +29,7 @@ from ctc_ocr.runtime.types import Context
 from ctc_ocr.training.data import TrainingData, chosen_images, training_data
 from ctc_ocr.training.events import Callback
 from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions
-from ctc_ocr.training.start import network_of, starter_fits
+from ctc_ocr.training.start import Start, network_of
 from ctc_ocr.training.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -122,6 +117,7 @@ class TrainingSession:
         self.hyperparameters = hyperparameters or _default(self.data, self.options)
         _check_kinds(self.hyperparameters, self.data, callbacks)
         self.callbacks = tuple(callbacks)
+        self._start = Start(self.options)
         self._held_out: Sequence[Sample] = ()
         self._num_proc = self.options.num_proc or max(1, available_cores() // 2)
         batch_size, gpus = self.hyperparameters.training.batch_size, self.options.gpu
@@ -141,7 +137,7 @@ class TrainingSession:
         """The hyperparameters that the run would have, and the valid labelled images; what is found is logged. Raises
         InputError and RunError as `run`."""
         assert isinstance(self.data, LabelledImages)
-        return chosen_images(self.hyperparameters, self.data, self.options.progress, self._takes_starter)
+        return chosen_images(self.hyperparameters, self.data, self.options.progress, self._start.may_be_starter)
 
     def held_out_samples(self) -> Sequence[Sample]:
         """The labelled images that the run validated with; () before it has run, and for captchas."""
@@ -169,7 +165,7 @@ class TrainingSession:
         self._fix_threads()
         devices = self._devices()
         data = self._training_data()
-        start = self._start(data)
+        start = self._start.checkpoint(data.hyperparameters, data.facts)
         data = self._with_cuts(data, start)
         with BatchPool(data.train, self._num_proc, itertools.count()) as pool:
             iterator = _iterator(data, pool)
@@ -204,31 +200,13 @@ class TrainingSession:
             )
         return existing if options.overwrite else []
 
-    def _start(self, data: TrainingData) -> "Checkpoint | None":
-        """The checkpoint of the model that the run starts from, if there is one."""
-        name = self._named_start
-        if self._takes_starter and data.facts:
-            if starter_fits(data.hyperparameters, data.facts.frequencies):
-                log.info("Starting from the starter model; --init_from none starts from nothing")
-                name = STARTER
-            else:
-                log.info("Starting from nothing: the starter model has another network, or few units of the labels")
-        if name is None:
-            return None
-        from ctc_ocr.checkpoint.model_files import load_stored
-
-        try:
-            return load_stored(find_model(name))
-        except InputError as error:
-            raise error.within("init_from") from None
-
     def _with_cuts(self, data: TrainingData, start: "Checkpoint | None") -> TrainingData:
         """With the places at which training images can be cut, if some are to be mixed."""
         settings, source = data.hyperparameters, data.train
         augmentation = settings.augmentation
         if not (augmentation.augment and augmentation.mix and isinstance(source, LabelledBatches)):
             return data
-        stored = self._start_of_run() if self.options.resume else start.stored if start else None
+        stored = self._start.of_resumed_run() if self.options.resume else start.stored if start else None
         if stored is None or len(source.images) > MAX_MIXED:
             return data
         from ctc_ocr.inference.cuts import find_cuts
@@ -238,36 +216,14 @@ class TrainingSession:
         images = [replace(image, cuts=each) for image, each in zip(source.images, cuts, strict=True)]
         return replace(data, train=replace(source, images=images))
 
-    def _start_of_run(self) -> StoredModel | None:
-        """The model that the run which is resumed started from, if it is still there."""
-        return start_of(StoredRun(self.options.prefix, run_files.epochs(self.options.prefix)[-1]))
-
-    @property
-    def _takes_starter(self) -> bool:
-        """Whether the starter is a start, where it fits."""
-        return self.options.init_from is None and not self.options.resume
-
     def _training_data(self) -> TrainingData:
         return training_data(
-            self.hyperparameters, self.data, self.options.progress, self._images_before(), self._takes_starter
+            self.hyperparameters,
+            self.data,
+            self.options.progress,
+            self._start.images_before(),
+            self._start.may_be_starter,
         )
-
-    @property
-    def _named_start(self) -> str | Path | None:
-        """The model that the user names as a start."""
-        name = self.options.init_from
-        return None if str(name) == NO_MODEL else name
-
-    def _images_before(self) -> KnownImages | None:
-        """Those of the run that is resumed or, for a new run, of the model that it starts from."""
-        if self.options.resume:
-            return stored_known_images(StoredRun(self.options.prefix, epoch=0))  # the same for all epochs
-        if self._named_start is None:
-            return None
-        try:
-            return stored_known_images(find_model(self._named_start))
-        except InputError as error:
-            raise error.within("init_from") from None
 
     def _run(self, replaced: list[Path]) -> TrainingResult:
         prefix = self.options.prefix
@@ -275,7 +231,7 @@ class TrainingSession:
         devices = self._devices() if self.options.gpu else []
         data = self._training_data()
         self._held_out = data.held_out
-        start = self._start(data)
+        start = self._start.checkpoint(data.hyperparameters, data.facts)
         data = self._with_cuts(data, start)
         point = self._resume_point()
         first = point.updates_done if point else 0
@@ -393,8 +349,7 @@ def _with_choices(data: LabelledImages, options: RunOptions, is_default: bool) -
     """With the names of the hyperparameters that are chosen from the images. Those of a run that is resumed stay, and
     so does the height of a model to start from: its LSTM fits no other."""
     names = data.choose if data.choose is not None else CHOSEN if is_default else ()
-    named = options.init_from is not None and str(options.init_from) != NO_MODEL
-    kept = CHOSEN if options.resume else ("height",) if named else ()
+    kept = CHOSEN if options.resume else ("height",) if Start(options).named is not None else ()
     return replace(data, choose=tuple(name for name in names if name not in kept))
 
 
@@ -403,8 +358,8 @@ def _default(data: Captchas | LabelledImages, options: RunOptions) -> Hyperparam
     description = Path(f"{options.prefix}.json")
     if options.resume and description.is_file():
         return Hyperparameters.from_dict(read_sections(description))
-    name = options.init_from
-    start = {} if name is None or str(name) == NO_MODEL or options.resume else network_of(name)
+    name = Start(options).named
+    start = {} if name is None or options.resume else network_of(name)
     return preset("lstm" if isinstance(data, Captchas) else "word", start)
 
 

@@ -2,22 +2,84 @@
 
 import logging
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ctc_ocr.checkpoint.bundle import find_model
 from ctc_ocr.checkpoint.description import Model
-from ctc_ocr.checkpoint.starter import STARTER
-from ctc_ocr.checkpoint.stored_model import DESCRIPTION
+from ctc_ocr.checkpoint.known_images import KnownImages
+from ctc_ocr.checkpoint.provenance import start_of
+from ctc_ocr.checkpoint.run_files import epochs
+from ctc_ocr.checkpoint.starter import NO_MODEL, STARTER
+from ctc_ocr.checkpoint.stored_model import DESCRIPTION, StoredModel, StoredRun, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.errors import InputError
+from ctc_ocr.training.settings import RunOptions
+from ctc_ocr.training.verdict import Facts
+
+if TYPE_CHECKING:
+    from ctc_ocr.checkpoint.model_files import Checkpoint
 
 KNOWN_UNITS = 0.5  # at least this fraction of the labels' units must be known to the starter
 # What decides the pixels that the network is given, and how many time steps it makes of them.
 OF_PIXELS = ("height", "width", "channels", "keep_ratio", "ink", "crop", "normalise")
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run starts from, by its options."""
+
+    options: RunOptions
+
+    @property
+    def named(self) -> str | Path | None:
+        """The model that the user names."""
+        name = self.options.init_from
+        return None if str(name) == NO_MODEL else name
+
+    @property
+    def may_be_starter(self) -> bool:
+        """Whether it is the starter where that fits."""
+        return self.options.init_from is None and not self.options.resume
+
+    def images_before(self) -> KnownImages | None:
+        """The images of the run that is resumed or, for a new run, of the named model. Raises InputError."""
+        if self.options.resume:
+            return stored_known_images(StoredRun(self.options.prefix, epoch=0))  # the same for all epochs
+        if self.named is None:
+            return None
+        try:
+            return stored_known_images(find_model(self.named))
+        except InputError as error:
+            raise error.within("init_from") from None
+
+    def of_resumed_run(self) -> StoredModel | None:
+        """The model that the run which is resumed started from, if it is still there."""
+        return start_of(StoredRun(self.options.prefix, epochs(self.options.prefix)[-1]))
+
+    def checkpoint(self, hyperparameters: Hyperparameters, facts: Facts | None) -> "Checkpoint | None":
+        """The model, if there is one; says so if it is the starter, or why not. Imports MXNet for a model.
+
+        facts: of labelled images; None for captchas. Raises InputError for a model that cannot be used.
+        """
+        name = self.named
+        if self.may_be_starter and facts is not None:
+            if starter_fits(hyperparameters, facts.frequencies):
+                log.info("Starting from the starter model; --init_from none starts from nothing")
+                name = STARTER
+            else:
+                log.info("Starting from nothing: the starter model has another network, or few units of the labels")
+        if name is None:
+            return None
+        from ctc_ocr.checkpoint.model_files import load_stored
+
+        try:
+            return load_stored(find_model(name))
+        except InputError as error:
+            raise error.within("init_from") from None
 
 
 def starter_fits(hyperparameters: Hyperparameters, frequencies: Counter[str]) -> bool:
