@@ -422,7 +422,10 @@ def test_contact_sheet_takes_the_font_that_has_the_label(ubuntu_font: str) -> No
     ("arguments", "complaint"),
     [
         ((), "usage: ctc-ocr data COMMAND"),
-        (("chek",), "no command 'chek'; expected one of check, split, pack, preview; did you mean check?"),
+        (
+            ("chek",),
+            "no command 'chek'; expected one of check, split, pack, preview, audit, curve, correct; did you mean check?",
+        ),
         (("check",), "required: SOURCE"),
         (("check", "nowhere"), "nowhere: No such file"),
         (("check", "lines", "--delimiter", ","), "has no effect on"),

@@ -81,7 +81,7 @@ def test_images_are_prepared_as_labelled_images_are(fonts_folder: Path) -> None:
         width = int(arrays["steps"][n]) * given.geometry.columns_per_step
         image = arrays["images"][n]
         assert (image[:, width:] == round(given.network.input_mean)).all()
-        assert image.shape == (40, 160)
+        assert image.shape == (40, 192)
         assert 1 <= len(text) <= 8
         assert image[:, : width - 4].std() > 3
     assert int(arrays["width"][0]) >= max(arrays["steps"]) * given.geometry.columns_per_step - 4
@@ -106,7 +106,7 @@ def test_colours_and_light_ink(fonts_folder: Path) -> None:
     given = settings(4, channels=3, ink="light")
     made = source(fonts_folder, given)
     arrays = batch(made, 0)
-    assert arrays["images"].shape == (4, 40, 160, 3)
+    assert arrays["images"].shape == (4, 40, 192, 3)
     assert (arrays["images"][..., 0] != arrays["images"][..., 2]).any()
     image = made.renderer.render_seeded("a", 3)
     assert not np.array_equal(prepare(image, given), prepare(image, settings(4, channels=3)))
@@ -127,7 +127,7 @@ def test_sources_that_a_run_gets(fonts_folder: Path) -> None:
 
 
 def test_a_model_is_trained_on_wild_images(tmp_path: Path, fonts_folder: Path) -> None:
-    small = ["--alphabet=01", "--min_length=1", "--max_length=2", "--features=4,4,4,4", "--num_hidden=8"]
+    small = ["--alphabet=01", "--min_length=1", "--max_length=2", "--features=4,4,4,4,4", "--num_hidden=8"]
     short = ["--num_epoch=1", "--samples_per_epoch=64", "--validation_samples=16", "--cpu=1", "--num_proc=1"]
     arguments = ["--preset=word", "--renderer=wild", *small, *short]
     assert train([str(fonts_folder), *arguments, f"--prefix={tmp_path / 'wild'}"]) == 0
