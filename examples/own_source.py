@@ -9,7 +9,8 @@ from pathlib import Path
 import ctc_ocr
 
 IMAGES = 2_000
-EPOCHS = 20
+EPOCHS = 4
+SAMPLES_PER_EPOCH = 1600
 
 
 @ctc_ocr.register_source("jsonl")
@@ -36,6 +37,6 @@ if __name__ == "__main__":  # --import registers the source, and does not train
             print(json.dumps({"file": f"{index}.png", "text": text}), file=file)
         print(json.dumps({"file": "0.png"}), file=file)
 
-    settings = ctc_ocr.preset("word", training={"num_epoch": EPOCHS})
+    settings = ctc_ocr.preset("word", training={"num_epoch": EPOCHS, "samples_per_epoch": SAMPLES_PER_EPOCH})
     result = ctc_ocr.train(settings, "jsonl:captchas_jsonl/list.jsonl", prefix="models/jsonl", overwrite=True)
     print(f"{result.accuracy:.1%} of the validation images are read correctly")

@@ -6,7 +6,8 @@ from pathlib import Path
 import ctc_ocr
 
 IMAGES = 3_000
-EPOCHS = 20
+EPOCHS = 8
+SAMPLES_PER_EPOCH = 1600
 HEIGHT = 40
 
 logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -17,7 +18,9 @@ if not Path("photos").exists():
     ctc_ocr.CaptchaWriter.create(captchas, seed=1).write_folder("photos", IMAGES, num_proc=2)
 
 # Preset: "word" for one word or number in each image, "line" for lines of text. A tenth is held out for validation.
-settings = ctc_ocr.preset("word", data={"height": HEIGHT}, training={"num_epoch": EPOCHS})
+settings = ctc_ocr.preset(
+    "word", data={"height": HEIGHT}, training={"num_epoch": EPOCHS, "samples_per_epoch": SAMPLES_PER_EPOCH}
+)
 result = ctc_ocr.train(settings, "photos", prefix="models/photos", overwrite=True)
 print(f"epoch {result.best_epoch} is the best: accuracy {result.accuracy:.3f}, CER {result.cer:.4f} of the validation")
 

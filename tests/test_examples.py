@@ -29,10 +29,10 @@ EXAMPLES = ROOT / "examples"
 CAPTCHAS = {"EPOCHS": 1, "CAPTCHAS_PER_EPOCH": 64, "VALIDATION_CAPTCHAS": 32}
 SMALL: dict[str, Mapping[str, object]] = {
     "train_captchas.py": {**CAPTCHAS, "ALPHABET": "01"},
-    "train_folder.py": {"IMAGES": 40, "EPOCHS": 1, "HEIGHT": 24},
+    "train_folder.py": {"IMAGES": 40, "EPOCHS": 1, "SAMPLES_PER_EPOCH": 64, "HEIGHT": 24},
     "own_renderer.py": {"EPOCHS": 1, "PLATES_PER_EPOCH": 64, "VALIDATION_PLATES": 32},
     "own_architecture.py": CAPTCHAS,
-    "own_source.py": {"IMAGES": 40, "EPOCHS": 1},
+    "own_source.py": {"IMAGES": 40, "EPOCHS": 1, "SAMPLES_PER_EPOCH": 64},
     "own_callback.py": CAPTCHAS,
     "read_with_mask.py": {},
     "evaluate.py": {"CAPTCHAS": 20},
@@ -216,7 +216,8 @@ def test_an_architecture_that_ignores_steps_is_refused_where_it_needs_them(tmp_p
     """Before it is trained, and not when it is to read."""
     small_copy("own_architecture.py", tmp_path)
     ctc_ocr.CaptchaWriter.create(ctc_ocr.Data(), seed=1).write_folder(tmp_path / "photos", 40)
-    flags = ["--import=own_architecture.py", "--architecture=convolutions", "--data=photos", "--num-epoch=1"]
+    flags = ["--import=own_architecture.py", "--architecture=convolutions", "--data=photos", "--num-epoch=1",
+             "--samples-per-epoch=64"]  # fmt: skip
     done = command(tmp_path, "train", *flags, "--cpu=1", "--num-proc=2")
     assert done.returncode == 2, done.stderr
     assert "architecture convolutions: does not use steps" in done.stderr
@@ -236,7 +237,7 @@ def test_a_source_and_a_callback_of_the_user_on_the_command_line(
     (tmp_path / "photos" / "list.jsonl").write_text("\n".join(rows), encoding="utf-8")
     source = "jsonl:photos/list.jsonl"
     flags = ["--import=own_source.py", "--import=own_callback.py", "--callback=mistakes", f"--data={source}"]
-    done = command(tmp_path, "train", *flags, "--num-epoch=1", "--cpu=1", "--num-proc=1")
+    done = command(tmp_path, "train", *flags, "--num-epoch=1", "--samples-per-epoch=64", "--cpu=1", "--num-proc=1")
     assert done.returncode == 0, done.stderr
     assert "epoch 1: " in done.stdout
     assert (tmp_path / "mistakes.csv").is_file()
