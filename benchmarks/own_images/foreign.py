@@ -36,12 +36,23 @@ def main() -> None:
     if work.missing("generated"):
         work.command("generate", FONT, f"--count={digits}", "--output_dir=generated", "--min_length=4",
                      "--max_length=6", "--width=160", "--height=60", "--seed=5")  # fmt: skip
-    seconds = {"digits": work.train("digits/ocr", "--data=generated", f"--num_epoch={epochs}")}
+    seconds = {
+        "digits": work.train(
+            "digits/ocr",
+            "--data=generated",
+            "--init_from=none",
+            f"--num_epoch={epochs}",
+            f"--samples_per_epoch={digits}",
+        )
+    }
     reports = {"digits, 0": work.evaluate("digits/ocr", "test")}
     for count in counts:
         first(work.folder / "pool", count)
         data = (f"--data=pool/first-{count}.csv", *own)
-        for name, flags in ((f"nothing, {count}", ()), (f"digits, {count}", ("--init_from=digits/ocr",))):
+        for name, flags in (
+            (f"nothing, {count}", ("--init_from=none",)),
+            (f"digits, {count}", ("--init_from=digits/ocr",)),
+        ):
             prefix = f"{name.replace(', ', '_')}/ocr"
             seconds[name] = work.train(prefix, *data, *flags)
             reports[name] = work.evaluate(prefix, "test")

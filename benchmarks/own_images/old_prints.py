@@ -30,7 +30,7 @@ def main() -> None:
     seconds = {
         "nothing": work.train("nothing/ocr", *own),
         "rendered": work.train("rendered_run/ocr", "--data=rendered", "--preset=line", "--validation_fraction=0.03",
-                               "--num_epoch=4", *few),
+                               *few),
     }  # fmt: skip
     seconds["fine"] = work.train("fine/ocr", *own, "--init_from=rendered_run/ocr", "--learning_rate=0.002")
     reports = {name: work.evaluate(f"{name}/ocr", "lines/test.csv") for name in ("nothing", "rendered_run", "fine")}

@@ -33,7 +33,7 @@ def main() -> None:
         if work.missing(part):
             generator = np.random.default_rng(seed)
             write(work.folder / part, (compose(words, generator, 60) for _ in range(count)), styles, seed)
-    few = ("--num_epoch=1", "--samples_per_epoch=32") if arguments.quick else ("--num_epoch=6",)
+    few = ("--num_epoch=1", "--samples_per_epoch=32") if arguments.quick else ()
     seconds = work.train("run/ocr", "--data=train", "--validation=validation", "--preset=line", *few)
     reports = {part: work.evaluate("run/ocr", part) for part in ("other_size", "other_font")}
     rows = [(part.replace("_", " "), report["samples"], f"{report['cer']:.4f}", f"{report['accuracy']:.3f}")
