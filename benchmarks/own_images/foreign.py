@@ -49,12 +49,9 @@ def main() -> None:
     for count in counts:
         first(work.folder / "pool", count)
         data = (f"--data=pool/first-{count}.csv", *own)
-        for name, flags in (
-            (f"nothing, {count}", ("--init_from=none",)),
-            (f"digits, {count}", ("--init_from=digits/ocr",)),
-        ):
-            prefix = f"{name.replace(', ', '_')}/ocr"
-            seconds[name] = work.train(prefix, *data, *flags)
+        for start, model in (("nothing", "none"), ("digits", "digits/ocr")):
+            name, prefix = f"{start}, {count}", f"{start}_{count}/ocr"
+            seconds[name] = work.train(prefix, *data, f"--init_from={model}")
             reports[name] = work.evaluate(prefix, "test")
     finish(arguments, _shown(work, counts, seconds, reports), {"seconds": seconds, "reports": reports})
 
