@@ -14,6 +14,8 @@ from ctc_ocr.cli.evaluate import main as evaluate
 from ctc_ocr.cli.infer import main as infer
 from ctc_ocr.config.presets import preset
 from ctc_ocr.training.start import starter_fits
+from starter.train import SETTINGS
+from starter.train import main as make_starter
 
 MAX_BYTES = 4 * 2**20
 SHORT = {"num_epoch": 1, "samples_per_epoch": 16, "batch_size": 8}
@@ -97,3 +99,19 @@ def test_where_it_does_not_fit_training_starts_from_nothing(
 )
 def test_what_it_fits(changes: dict[str, dict[str, object]], labels: str, fits: bool) -> None:
     assert starter_fits(preset("word", changes), Counter(labels)) == fits
+
+
+def test_how_it_is_made(fonts_folder: Path, tmp_path: Path) -> None:
+    """A few updates of the documented command, which goes on where it was."""
+    arguments = [str(fonts_folder), "--prefix", str(tmp_path / "runs" / "starter"), "--quick"]
+    assert make_starter([*arguments, "--out", str(tmp_path / "starter.zip")]) == 0
+    made = ctc_ocr.Predictor(tmp_path / "starter.zip")
+    shipped = ctc_ocr.Predictor("starter")
+    assert made.alphabet == shipped.alphabet
+    assert made.hyperparameters.network == shipped.hyperparameters.network
+    assert made.hyperparameters.data == shipped.hyperparameters.data
+    assert SETTINGS.training.seed == shipped.hyperparameters.training.seed
+    (tmp_path / "starter.zip").unlink()
+    assert make_starter([*arguments, "--out", str(tmp_path / "starter.zip")]) == 0  # nothing is left to train
+    with pytest.raises(SystemExit):
+        make_starter([str(tmp_path), "--prefix", str(tmp_path / "other")])  # no fonts there
