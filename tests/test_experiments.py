@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from ctc_ocr import Hyperparameters, InputError, RunOptions
+from ctc_ocr.checkpoint.bundle import find_model
 from ctc_ocr.checkpoint.known_images import KnownImages, save_known_images
 from ctc_ocr.cli import data, train
 from ctc_ocr.cli.generate import main as generate
 from ctc_ocr.datasets.checking import check_source
 from ctc_ocr.datasets.packing import pack_source
-from ctc_ocr.experiments.audit import settings_of
+from ctc_ocr.experiments.audit import settings_of, unseen_start
 from ctc_ocr.experiments.cross_validation import cross_validate
 from ctc_ocr.experiments.label_readings import read_labelled
 from ctc_ocr.inference.predictor import Predictor
@@ -193,6 +194,31 @@ def test_a_model_of_generated_images_is_the_start_of_each_fold(folder: Path, tmp
     first = [line.split()[0] for line in done.stdout.splitlines() if line.strip().startswith(("1 ", "2 ", "3 "))]
     assert first == ["1", "2", "3"]
     assert "networks of 2 folds" in done.stdout
+
+
+def test_a_model_names_its_start_and_folds_begin_with_the_first_that_has_not_seen_the_images(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Also after it was resumed. Without the start, nothing is left to begin with."""
+    for path in folder.glob("model*"):
+        if path.is_file():
+            os.link(path, tmp_path / path.name)
+    command = (*SMALL, "--augment=false", f"--data={folder / 'one'}", "--prefix=runs/next")
+    assert run_here(train.main, tmp_path, *command, "--num_epoch=1", "--init_from=model").returncode == 0
+    best = find_model(tmp_path / "model").epoch
+    for _ in range(2):
+        assert json.loads((tmp_path / "runs" / "next.json").read_text())["init_from"] == f"../model-{best:04}.params"
+        done = run_here(train.main, tmp_path, *command, "--num_epoch=2", "--resume")
+        assert done.returncode == 0, done.stderr
+    own, others = (check_source(folder / name).digests for name in ("one", "other"))
+    model = find_model(tmp_path / "runs" / "next")
+    start = unseen_start(model, own)
+    assert start is not None
+    assert start.resolve() == tmp_path / f"model-{best:04}.params"
+    assert unseen_start(model, [bytes(16)]) == tmp_path / "runs" / f"next-{model.epoch:04}.params"
+    assert unseen_start(model, others) is None
+    (tmp_path / f"model-{best:04}.params").unlink()
+    assert unseen_start(model, own) is None
 
 
 def test_an_audit_by_a_model_that_cannot_read_says_so(folder: Path, tmp_path: Path) -> None:
