@@ -223,6 +223,16 @@ def test_batches_are_shown_in_long_epochs_only(caplog: pytest.LogCaptureFixture)
     assert caplog.messages == ["Epoch 2, batch 50 of 400: 812 samples/s, accuracy 0.2500, loss 1.5000"]
 
 
+def test_waiting_for_data_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    lines = LogLines()
+    with caplog.at_level(logging.INFO, logger="ctc_ocr"):
+        for waiting in (0.4, 0.9, 0.9):
+            lines(replace(epoch_end(), waiting=waiting))
+    assert [each for each in caplog.messages if "waiting" in each] == [
+        "90 % of the time waiting for data: more --num_proc may help"
+    ]
+
+
 def test_the_line_of_an_epoch_fits_80_columns() -> None:
     end = replace(epoch_end(epoch=998, best_epoch=990, empty_fraction=0.0), seconds=1234.0, seconds_left=123456.0)
     predictions = (ValidationPrediction("a", "a", 0),) * 1999 + (ValidationPrediction("a", "b", 1),)

@@ -11,15 +11,17 @@ from ctc_ocr.training.events import BatchEnd, EpochEnd, Progress, Saved
 
 PLATEAU = 0.9  # fraction of images with an empty prediction
 LONG_EPOCH = 200  # batches
+WAITING = 0.5  # a larger fraction of the time is told
 
 log = logging.getLogger(__name__)
 
 
 class LogLines:
-    """A line per epoch, and in long epochs one every 50 batches. The all-blank plateau is told once."""
+    """A line per epoch, and in long epochs one every 50 batches. The all-blank plateau, and much waiting for data, are
+    told once."""
 
     def __init__(self) -> None:
-        self._told_plateau = False
+        self._told_plateau = self._told_waiting = False
 
     def __call__(self, event: Any) -> None:
         if isinstance(event, Progress) and event.num_batches >= LONG_EPOCH:
@@ -35,6 +37,9 @@ class LogLines:
                     "On the all-blank plateau: %.0f %% of the predictions are empty. Every network starts like this",
                     100 * event.empty_fraction,
                 )
+            if event.waiting > WAITING and not self._told_waiting:
+                self._told_waiting = True
+                log.info("%.0f %% of the time waiting for data: more --num_proc may help", 100 * event.waiting)
 
 
 def epoch_line(end: EpochEnd) -> str:

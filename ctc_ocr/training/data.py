@@ -185,7 +185,8 @@ def _labelled(
         fraction = data.validation_fraction or min(HELD_OUT, MAX_HELD_OUT / max(len(train.samples), 1))
         train, validation = _split(train, fraction, before)
     if data.training_only_sources:
-        train = train.with_samples(_training_only(settings, data, progress, validation))
+        known_digests = {*train.digests, *validation.digests}
+        train = train.with_samples(_training_only(settings, data, progress, known_digests))
     known = KnownImages.of(train.digests, validation.digests)
     if before is not None:
         _warn_of_changed_parts(train, validation, before)
@@ -233,13 +234,12 @@ def _facts(train: CheckResult, settings: Hyperparameters) -> Facts:
 
 
 def _training_only(
-    settings: Hyperparameters, data: LabelledImages, progress: bool, validation: CheckResult
+    settings: Hyperparameters, data: LabelledImages, progress: bool, known: set[bytes]
 ) -> list[CheckedSample]:
-    """The samples that are only trained on, without those that are validation images too."""
-    held_out = set(validation.digests)
+    """The samples that are only trained on, without the images with these digests, which are labelled already."""
     sources = data.training_only_sources
     checked = _usable(settings, data, sources, _checked(settings, data, sources, progress))
-    return [each for each in checked.samples if each.digest not in held_out]
+    return [each for each in checked.samples if each.digest not in known]
 
 
 def _checked(settings: Hyperparameters, data: LabelledImages, sources: Sequence[str], progress: bool) -> CheckResult:

@@ -236,7 +236,8 @@ class TrainingSession:
         point = self._resume_point()
         first = point.updates_done if point else 0
         with ExitStack() as stack:
-            log.info("Starting MXNet and image processes (%d); a first run compiles the renderer", self._num_proc)
+            compiles = "; a first run compiles the renderer" if isinstance(self.data, Captchas) else ""
+            log.info("Starting MXNet and image processes (%d)%s", self._num_proc, compiles)
             # The image processes start and compile while MXNet is imported here.
             pool = stack.enter_context(BatchPool(data.train, self._num_proc, itertools.count(first)))
             devices = devices or self._devices()

@@ -73,7 +73,7 @@ class Verdict:
         if sum(facts.frequencies.values()) < FEW_PER_UNIT * units:
             per_unit = sum(facts.frequencies.values()) / units
             return f"There are {units} different characters, and each occurs {per_unit:.0f} times: label more images"
-        return "Wrong labels, or characters that are too small: see `ctc-ocr data check --preview`, and --overfit_batch"
+        return "Wrong labels, or characters that are too small: see `ctc-ocr data preview`, and try --overfit_batch"
 
 
 def reached(best: EpochEnd) -> str:
