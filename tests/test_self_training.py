@@ -8,6 +8,7 @@ import pytest
 
 import ctc_ocr
 from ctc_ocr.datasets.checking import check_source
+from ctc_ocr.experiments import self_training
 from ctc_ocr.experiments.self_training import UNCHECKED, Reading, least_confidence, train_with_unlabelled
 
 SHORT = {"num_epoch": 1, "samples_per_epoch": 64, "batch_size": 16, "warmup_updates": 0, "learning_rate": 1e-4}
@@ -36,8 +37,9 @@ def captchas(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_sure_readings_are_trained_on_and_validation_stays_apart(
-    captchas: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    captchas: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(self_training, "UNCHECKED", 0.0)  # all images that are not read as empty
     caplog.set_level("INFO", logger="ctc_ocr")
     with (captchas / "labelled" / "labels.csv").open(encoding="utf-8") as file:
         labels = list(csv.DictReader(file))
@@ -50,13 +52,17 @@ def test_sure_readings_are_trained_on_and_validation_stays_apart(
     result = train_with_unlabelled(captchas / "labelled", unlabelled, settings, options, rounds=1)
     assert result.finished
     assert "Training 2 of 2" in caplog.text
-    assert "Unlabelled images read with a confidence of 0.90 or more" in caplog.text
+    assert "Unlabelled images read with a confidence of 0.00 or more" in caplog.text
     known = ctc_ocr.Predictor(tmp_path / "ocr").known_images()
     assert known is not None
     parts = [known.part(each.digest) for each in check_source(captchas / "labelled").samples]
     held_out = parts.count("validation")
     assert 0 < held_out < 30
     assert parts.count("training") == 30 - held_out
+    # No image is in the last training twice: once with its label, and once with what was read in it.
+    numbers = [int(each.split()[0]) for each in caplog.messages if "images for training" in each]
+    unlabelled_alone = len(list((captchas / "unlabelled").glob("*.png")))
+    assert numbers[0] == 30 - held_out < numbers[1] <= 30 - held_out + unlabelled_alone
     assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith("ocr")) == ["unlabelled"]
 
 
