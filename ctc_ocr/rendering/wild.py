@@ -101,7 +101,7 @@ def plan(dice: Dice) -> Plan:
         kind=kind,
         paper="plain" if kind == "print" and dice.chance(0.7) else dice.pick(wild_paper.KINDS),
         below=tuple(dice.pick(clutter_kinds) for _ in range(2) if dice.chance(0.15 if calm else 0.3)),
-        above=tuple(dice.pick(clutter.FOLLOWING) for _ in range(2) if dice.chance(0.6 * hardness)),
+        above=tuple(dice.pick(clutter.FOLLOWING) for _ in range(2) if dice.chance(0.7 * hardness)),
         distortions=tuple(dice.pick(distortions.KINDS) for _ in range(2) if dice.chance(0.65 * hardness)),
         degrading=tuple(dice.pick(degrading.KINDS) for _ in range(3) if dice.chance(0.15 + 0.3 * hardness)),
         effect="plain" if calm or dice.chance(0.6) else dice.pick(wild_ink.EFFECTS),
@@ -130,7 +130,7 @@ def _draw(dice: Dice, text: str, glyphs: GlyphCache, data: Data) -> Image:
         if not whole:
             layer = layer.distorted(points)
     image = wild_ink.paint(dice, image, layer, inks, colours, chosen.effect, layout.size)
-    same = dice.chance(0.4)
+    same = dice.chance(0.5)
     cut = dice.chance(0.12)
     for each in chosen.above:
         clutter.KINDS[each](dice, image, lambda: _over(dice, colours, inks, same, cut), 1 if cut else thickest)

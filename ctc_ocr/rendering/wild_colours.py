@@ -10,7 +10,7 @@ from ctc_ocr.rendering.wild_dice import Dice
 
 Colour = tuple[float, ...]  # one level, or red, green and blue, 0 to 255
 
-MIN_CONTRAST = 45  # levels between ink and paper
+MIN_CONTRAST = 32  # levels between ink and paper
 ATTEMPTS = 8
 
 

@@ -16,7 +16,7 @@ from ctc_ocr.rendering.wild_glyphs import GlyphCache
 from ctc_ocr.rendering.wild_layout import Layout
 
 Image = NDArray[np.uint8]
-EFFECTS = ("shadow", "shadow", "outline", "emboss", "gradient", "texture", "faded")
+EFFECTS = ("shadow", "shadow", "outline", "emboss", "gradient", "texture", "faded", "block", "hollow block")
 OPAQUE = np.float32(1 / 255)
 
 
@@ -40,14 +40,15 @@ class Layer:
         border = cv2.BORDER_CONSTANT
         return Layer(sampled(self.ink, points, border), sampled(self.owner, points, border, nearest=True))
 
-    def shifted(self, right: int, down: int) -> Image:
-        """The ink, moved by whole pixels."""
-        height, width = self.ink.shape
-        moved = np.zeros_like(self.ink)
-        moved[max(0, down) : height + min(0, down), max(0, right) : width + min(0, right)] = self.ink[
-            max(0, -down) : height + min(0, -down), max(0, -right) : width + min(0, -right)
-        ]
-        return moved
+
+def moved(layer: Image, right: int, down: int) -> Image:
+    """A layer (H, W), moved by whole pixels; 0 where nothing is moved to."""
+    height, width = layer.shape
+    made = np.zeros_like(layer)
+    made[max(0, down) : height + min(0, down), max(0, right) : width + min(0, right)] = layer[
+        max(0, -down) : height + min(0, -down), max(0, -right) : width + min(0, -right)
+    ]
+    return made
 
 
 def paint(
@@ -57,15 +58,22 @@ def paint(
     table = as_array(*inks[:256])
     if effect == "shadow":
         reach = max(1, round(size * dice.between(0.03, 0.1)))
-        shadow = layer.shifted(dice.pick((-reach, reach)), dice.pick((-reach, 0, reach)))
+        shadow = moved(layer.ink, dice.pick((-reach, reach)), dice.pick((-reach, 0, reach)))
         _blend_one(image, shadow, colours.like_paper(dice, 0.7 * colours.contrast), dice.between(0.4, 1))
     elif effect == "outline":
-        wide = cv2.dilate(layer.ink, np.ones((3, 3), np.uint8))
         around = colours.any(dice) if dice.chance(0.3) else colours.like_paper(dice, 60)
-        _blend_one(image, np.asarray(wide, np.uint8), around, 1.0)
+        _blend_one(image, _widened(layer.ink), around, 1.0)
     elif effect == "emboss":
-        _blend_one(image, layer.shifted(-1, -1), (255.0,) * colours.channels, 0.8)
-        _blend_one(image, layer.shifted(1, 1), (0.0,) * colours.channels, 0.8)
+        _blend_one(image, moved(layer.ink, -1, -1), (255.0,) * colours.channels, 0.8)
+        _blend_one(image, moved(layer.ink, 1, 1), (0.0,) * colours.channels, 0.8)
+    elif effect in ("block", "hollow block"):
+        _extrude(dice, image, layer, table, size)
+        front, owner = _widened(layer.ink), _widened(layer.owner)
+        if effect == "hollow block":
+            wild_kernels.blend(image, front, owner, table, OPAQUE)
+            _blend_one(image, layer.ink, colours.like_paper(dice, 15), 1.0)
+            return image
+        _blend_one(image, front, colours.like_paper(dice, 60), 1.0)
     if effect in ("gradient", "texture"):
         picture = _picture(dice, image.shape, inks[0], colours, effect)
         wild_kernels.blend_picture(image, layer.ink, picture, OPAQUE)
@@ -73,6 +81,19 @@ def paint(
         opacity = dice.between(0.65, 0.9) if effect == "faded" and colours.contrast > 90 else 1.0
         wild_kernels.blend(image, layer.ink, layer.owner, table, np.float32(opacity) * OPAQUE)
     return image
+
+
+def _extrude(dice: Dice, image: Image, layer: Layer, table: NDArray[np.float32], size: float) -> None:
+    """Paint the sides of characters that stand out of the paper."""
+    right, down = dice.pick(((-1, 1), (1, 1), (1, 0), (0, 1), (1, -1)))
+    for step in range(max(1, round(size * dice.between(0.05, 0.15))), 0, -1):
+        ink, owner = (moved(each, step * right, step * down) for each in (layer.ink, layer.owner))
+        wild_kernels.blend(image, ink, owner, table, OPAQUE)
+
+
+def _widened(layer: Image) -> Image:
+    """By a pixel on each side."""
+    return np.asarray(cv2.dilate(layer, np.ones((3, 3), np.uint8)), np.uint8)
 
 
 def cells(dice: Dice, image: Image, boxes: NDArray[np.float64], colours: Colours) -> None:

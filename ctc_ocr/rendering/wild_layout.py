@@ -12,7 +12,7 @@ from ctc_ocr.rendering.wild_kernels import LOOK
 from ctc_ocr.rendering.wild_kernels import lay_out as _lay_out
 
 MIN_HEIGHT, MAX_HEIGHT = 26, 64  # of most images, in pixels
-STYLE_WEIGHTS = ("plain",) * 6 + ("bold",) * 2 + ("thin", "hollow")
+STYLE_WEIGHTS = ("plain",) * 6 + ("bold",) * 2 + ("thin", "hollow", "hollow")
 ROTATIONS = (8, 15, 20, 25, 30, 40)  # degrees: the most that a character of an image is rotated by
 
 
