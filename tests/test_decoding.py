@@ -18,6 +18,7 @@ from ctc_ocr.decoding.likelihood import label_log_probability, log_softmax, step
 from ctc_ocr.decoding.mask import allowed_classes, restrict
 from ctc_ocr.decoding.word_list import WordList
 from ctc_ocr.errors import InputError
+from ctc_ocr.lengths import Lengths
 
 
 def collapse_one(path):
@@ -262,8 +263,8 @@ def parsed(*flags):
 def test_flags_make_the_same_decoder_as_python(tmp_path):
     file = tmp_path / "words.txt"
     flags = ["--beam_width=20", "--top_k=3", f"--language_model={file}", "--lm_order=4", "--lm_weight=0.7",
-             "--length_bonus=0.5", f"--words={file}", "--separators=.", "--allowed=abc"]  # fmt: skip
-    assert parsed(*flags) == Decoder(20, 3, file, 4, 0.7, 0.5, file, ".", "abc")
+             "--length_bonus=0.5", f"--words={file}", "--separators=.", "--allowed=abc", "--lengths=4-6"]  # fmt: skip
+    assert parsed(*flags) == Decoder(20, 3, file, 4, 0.7, 0.5, file, ".", "abc", Lengths.parse("4-6"))
     assert parsed() == Decoder()
     assert parsed("--allowed=ab") == Decoder(allowed="ab")
     assert parsed("--words", str(file)) == Decoder(words=file)

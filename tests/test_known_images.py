@@ -42,6 +42,18 @@ def test_both_parts_have_images(fraction: float) -> None:
     assert extreme == [(min if fraction < 0.5 else max)(map(place, few))]
 
 
+def test_a_small_set_has_a_minimum_held_out() -> None:
+    few = DIGESTS[:60]
+    by_chance = set(split_held_out(few, 0.05)[1])
+    train, validation = split_held_out([*few, *few], 0.05, at_least=10)
+    assert {index % 60 for index in validation} > by_chance
+    assert len(validation) == 20  # ten images, each twice
+    assert max(place(few[index % 60]) for index in validation) < min(place(few[index % 60]) for index in train)
+    # What was trained on is not held out.
+    before = KnownImages.of(few[:55], [])
+    assert set(split_held_out(few, 1e-9, before.part, at_least=10)[1]) == set(range(55, 60))
+
+
 def test_images_of_an_earlier_run_stay_in_their_part() -> None:
     before = KnownImages.of(DIGESTS[:100], DIGESTS[100:200])
     train, validation = split_held_out(DIGESTS[:300], 0.5, before.part)

@@ -24,14 +24,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runtime": {"errors"},
     "registry": {"errors"},
     "alphabet": {"errors", "runtime"},
+    "lengths": {"errors"},
     "config": {"alphabet", "errors", "registry", "runtime"},
     "images": {"config", "errors", "runtime"},
     "rendering": {"config", "errors", "images", "runtime"},
     "generation": {"errors"},
     "datasets": {"alphabet", "config", "errors", "generation", "images", "registry", "rendering", "runtime"},
-    "decoding": {"alphabet", "errors", "runtime"},
+    "decoding": {"alphabet", "errors", "lengths", "runtime"},
     "evaluation": {"alphabet", "errors"},
-    "checkpoint": {"alphabet", "config", "errors", "evaluation", "runtime"},
+    "checkpoint": {"alphabet", "config", "errors", "evaluation", "lengths", "runtime"},
     "symbols": {"config", "errors", "runtime"},
     "losses": {"alphabet", "errors", "runtime"},
     "inference": {
@@ -40,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "training": {
         "alphabet", "checkpoint", "config", "datasets", "errors", "evaluation", "generation", "images", "inference",
-        "losses", "registry", "rendering", "runtime", "symbols",
+        "lengths", "losses", "registry", "rendering", "runtime", "symbols",
     },
     "experiments": {
         "alphabet", "checkpoint", "config", "datasets", "errors", "evaluation", "images", "inference", "rendering",
@@ -48,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "cli": {
         "alphabet", "checkpoint", "config", "datasets", "decoding", "errors", "evaluation", "experiments", "images",
-        "inference", "losses", "registry", "runtime", "training", "version",
+        "inference", "lengths", "losses", "registry", "runtime", "training", "version",
     },
 }  # fmt: skip
 DOOR = "ctc_ocr.runtime.mxnet"

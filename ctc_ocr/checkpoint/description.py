@@ -1,26 +1,30 @@
 """PREFIX.json: the hyperparameters and the alphabet of a model. No MXNet."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.errors import InputError
+from ctc_ocr.lengths import Lengths
 from ctc_ocr.runtime.text_files import parse_json
 
 FORMAT, VERSION = "ctc_ocr model", 2
+OPTIONAL_KEYS = {"init_from", "lengths"}
 READ_VERSIONS = (1, 2)  # version 1 has older names for some hyperparameters
 
 
 @dataclass(frozen=True)
 class Model:
     """What is needed to rebuild a network and to decode its output, besides the weights. `init_from`: the model that
-    its training started from, as a path from the folder of its files; None if it started from none."""
+    its training started from, as a path from the folder of its files; None if it started from none. `lengths`: of the
+    labels that it was trained on; None for generated images."""
 
     hyperparameters: Hyperparameters
     alphabet: Alphabet
     init_from: str | None = None
+    lengths: Lengths | None = None
 
     def to_json(self) -> str:
         """The text of PREFIX.json."""
@@ -29,6 +33,7 @@ class Model:
             "version": VERSION,
             "hyperparameters": self.hyperparameters.to_dict(),
             "alphabet": self.alphabet.lookup,
+            **({} if self.lengths is None else {"lengths": asdict(self.lengths)}),
             **({} if self.init_from is None else {"init_from": self.init_from}),
         }
         return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -44,11 +49,10 @@ class Model:
             accepted = ", ".join(map(str, READ_VERSIONS))
             raise InputError(f"version {values.get('version')!r} is not known; accepted: {accepted}", path)
         expected = {"format", "version", "hyperparameters", "alphabet"}
-        if set(values) - {"init_from"} != expected:
+        wrong = (set(values) - OPTIONAL_KEYS) ^ expected
+        if wrong:
             raise InputError(
-                f"expected the keys {', '.join(sorted(expected))}; unknown or missing: "
-                f"{', '.join(sorted((set(values) - {'init_from'}) ^ expected))}",
-                path,
+                f"expected the keys {', '.join(sorted(expected))}; unknown or missing: {', '.join(sorted(wrong))}", path
             )
         hyperparameters = Hyperparameters.from_dict(values["hyperparameters"], where=str(path))
         lookup = values["alphabet"]
@@ -58,6 +62,8 @@ class Model:
         if not isinstance(init_from, str | None):
             raise InputError("init_from must be a path", path)
         try:
-            return cls(hyperparameters, Alphabet.from_lookup(lookup), init_from)
+            return cls(
+                hyperparameters, Alphabet.from_lookup(lookup), init_from, Lengths.from_values(values.get("lengths"))
+            )
         except InputError as error:
             raise error.within(path) from None

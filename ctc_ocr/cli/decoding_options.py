@@ -11,6 +11,7 @@ from ctc_ocr.decoding.beam_search import MAX_WIDTH
 from ctc_ocr.decoding.decoder import DEFAULT_BEAM_WIDTH, BoundDecoder, Decoder
 from ctc_ocr.decoding.language_model import MAX_ORDER
 from ctc_ocr.errors import InputError
+from ctc_ocr.lengths import Lengths
 
 
 def add_decoding(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +48,19 @@ def add_decoding(parser: argparse.ArgumentParser) -> None:
         help="characters that may stand around words; '' for one word per image (default: a space)",
     )
     group.add_argument("--allowed", metavar="CHARS", help="only output these characters (default: all)")
+    group.add_argument(
+        "--lengths", type=lengths, metavar="N-M",
+        help="units that texts have: a number, a range, or any (default: what the labels that the model was trained on "
+        "have, and another number only where an image shows it clearly)",
+    )  # fmt: skip
+
+
+def lengths(text: str) -> Lengths:
+    """The type of an argument."""
+    try:
+        return Lengths.parse(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(error.reason) from None
 
 
 def add_top_k(parser: argparse._ActionsContainer) -> None:

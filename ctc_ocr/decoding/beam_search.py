@@ -17,6 +17,7 @@ from ctc_ocr.decoding.likelihood import Steps, steps_per_image
 from ctc_ocr.decoding.prefix_tree import PrefixTree
 from ctc_ocr.decoding.word_list import ANY_WORDS, WordList
 from ctc_ocr.errors import InputError
+from ctc_ocr.lengths import Lengths
 
 MAX_WIDTH = 4096
 
@@ -25,8 +26,9 @@ MAX_WIDTH = 4096
 class BeamSearch:
     """Keeps `width` prefixes at each time step (1 to 4096) and gives the `top_k` best texts (1 to `width`).
 
-    The score of a text is log p(text | image) + lm_weight * log p(text) + length_bonus * units of the text. The length
-    bonus balances the language model's preference for short texts. With `words`, only texts made of them are found.
+    The score of a text is log p(text | image) + lm_weight * log p(text) + length_bonus * units of the text + the log
+    prior of its length. The length bonus balances the language model's preference for short texts. With `words`, only
+    texts made of them are found.
     Raises InputError for values out of range; `lm_weight` is at least 0.
     """
 
@@ -36,6 +38,7 @@ class BeamSearch:
     lm_weight: float = 0.5
     length_bonus: float = 0.0
     words: WordList | None = None
+    lengths: Lengths | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.width <= MAX_WIDTH:
@@ -94,10 +97,13 @@ class BeamSearch:
         return hypotheses
 
     def _final_fusion_scores(self, tree: PrefixTree, nodes: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(K,): what is added to the scores of K whole texts: with the end of the line, -inf for an unfinished word."""
+        """(K,): what is added to the scores of K whole texts: with the end of the line and the prior of their
+        lengths, -inf for an unfinished word."""
         scores = tree.fusion_scores[nodes]
         if self.language_model is not None and self.lm_weight:
             scores += [self.lm_weight * self.language_model.step(state, END)[0] for state in tree.ngram_states[nodes]]
         if self.words is not None:
             scores[~self.words.table.final[tree.word_states[nodes]]] = -np.inf
+        if self.lengths is not None:
+            scores += [self.lengths.log_prior(len(tree.prefix(int(node)))) for node in nodes]
         return scores

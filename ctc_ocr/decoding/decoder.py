@@ -18,8 +18,10 @@ from ctc_ocr.decoding.language_model import LanguageModel
 from ctc_ocr.decoding.likelihood import Steps, label_log_probability
 from ctc_ocr.decoding.mask import allowed_classes, restrict
 from ctc_ocr.decoding.word_list import DEFAULT_SEPARATORS, WordList
+from ctc_ocr.lengths import Lengths
 
 DEFAULT_BEAM_WIDTH = 10
+LENGTHS_BEAM_WIDTH = 100  # for the few texts of another length than expected, whose best prefixes are the wrong ones
 
 PathName = str | PathLike[str]
 
@@ -40,6 +42,8 @@ class Decoder:
     words: the only words to output: a UTF-8 file, one word per line, or a collection of words, or a WordList.
     separators: units that may stand around words; "" for one word per image. Not for a WordList.
     allowed: the only units to output, as a text or a sequence of units; None for all.
+    lengths: how many units texts have; None for what the model's labels had. Greedy decoding is followed by a beam
+        search of width 100 for the images whose text has another length.
 
     Raises InputError for numbers out of range.
     """
@@ -53,23 +57,26 @@ class Decoder:
     words: WordList | Collection[str] | PathName | None = None
     separators: str = DEFAULT_SEPARATORS
     allowed: Collection[str] | None = None
+    lengths: Lengths | None = None
 
     def __post_init__(self) -> None:
         self._search()
 
-    def bind(self, alphabet: Alphabet) -> "BoundDecoder":
-        """The decoder for networks with this alphabet. Reads the files.
+    def bind(self, alphabet: Alphabet, lengths: Lengths | None = None) -> "BoundDecoder":
+        """The decoder for networks with this alphabet. Reads the files. lengths: of the model's labels, if known.
 
         Raises InputError for files that cannot be read, and for units that are not in the alphabet.
         """
         mask = None if self.allowed is None else allowed_classes(alphabet, self.allowed)
-        search = self._search()
+        search, lengths = self._search(), self.lengths or lengths
         if search is None:
-            return BoundDecoder(None, mask)
+            return BoundDecoder(None, mask, lengths)
         words = self._words(alphabet)
         if words is not None and mask is not None:
             words = words.restricted(mask)
-        return BoundDecoder(replace(search, language_model=self._language_model(alphabet), words=words), mask)
+        return BoundDecoder(
+            replace(search, language_model=self._language_model(alphabet), words=words, lengths=lengths), mask, lengths
+        )
 
     def _search(self) -> BeamSearch | None:
         """The search without what needs an alphabet; None for greedy decoding."""
@@ -94,10 +101,12 @@ class Decoder:
 
 @dataclass(frozen=True)
 class BoundDecoder:
-    """A decoder for one alphabet: greedy if `search` is None, of the classes in `mask` (C,) bool (None: all)."""
+    """A decoder for one alphabet: greedy if `search` is None, of the classes in `mask` (C,) bool (None: all). What
+    greedy decoding finds that has not one of the `lengths` is searched for."""
 
     search: BeamSearch | None = None
     mask: NDArray[np.bool_] | None = None
+    lengths: Lengths | None = None
 
     def decode(
         self, log_probs: NDArray[np.floating[Any]], steps: Steps | None = None, with_probability: bool = True
@@ -112,12 +121,17 @@ class BoundDecoder:
         if self.mask is not None:
             log_probs = restrict(log_probs, self.mask)
         found = self._hypotheses(log_probs, steps, with_probability)
+        searched = [] if self.search else self._search_unexpected(log_probs, steps, found)
         if not with_probability:
             return found
         if self.search is None:
             aligned = align_greedy(log_probs, steps)
         else:
-            aligned = align(log_probs, [best.codes for best, *_ in found], steps)
+            aligned, searched = [[] for _ in found], list(range(len(found)))
+        if searched:
+            texts = [found[image][0].codes for image in searched]
+            for image, units in zip(searched, align(log_probs[:, searched], texts, _of(steps, searched)), strict=True):
+                aligned[image] = units
         return _with_unit_probabilities(found, aligned)
 
     def _hypotheses(
@@ -130,6 +144,24 @@ class BoundDecoder:
         if with_probability:
             scores = label_log_probability(log_probs, codes, steps).tolist()
         return [[Hypothesis(text, score, score)] for text, score in zip(codes, scores, strict=True)]
+
+    def _search_unexpected(
+        self, log_probs: NDArray[np.floating[Any]], steps: Steps | None, found: list[list[Hypothesis]]
+    ) -> list[int]:
+        """Replace the texts whose length is not expected by what a search finds, which may be the same; returns the
+        numbers of their images."""
+        if self.lengths is None:
+            return []
+        searched = [n for n, (best,) in enumerate(found) if self.lengths.log_prior(len(best.codes)) < 0]
+        if searched:
+            search = BeamSearch(LENGTHS_BEAM_WIDTH, lengths=self.lengths)
+            for image, texts in zip(searched, search.decode(log_probs[:, searched], _of(steps, searched)), strict=True):
+                found[image] = texts
+        return searched
+
+
+def _of(steps: Steps | None, images: list[int]) -> NDArray[np.intp] | None:
+    return None if steps is None else np.asarray(steps)[images]
 
 
 def _with_unit_probabilities(found: list[list[Hypothesis]], aligned: list[list[AlignedUnit]]) -> list[list[Hypothesis]]:

@@ -47,7 +47,7 @@ class Predictor:
     batch_size: maximum number of images in a batch, 1 to 10,000.
     context: the MXNet device; None for the CPU.
     decoder: how texts are found; None for the best path. Another one later: `predictor.decoder =
-        Decoder(...).bind(predictor.alphabet)`.
+        Decoder(...).bind(predictor.alphabet, predictor.lengths)`.
     ink: "dark", "light" or "auto" in place of the model's own.
 
     Images are prepared in the calling thread, and confidences are calibrated if the model's run calibrated this epoch.
@@ -77,7 +77,8 @@ class Predictor:
             arguments, auxiliary = needed_parameters(graph, checkpoint)
             symbol, arguments = fold_constants(graph.symbol, arguments)
         self.alphabet: Alphabet = graph.alphabet
-        self.decoder = (decoder or Decoder()).bind(self.alphabet)
+        self.lengths = checkpoint.model.lengths if checkpoint.model else None
+        self.decoder = (decoder or Decoder()).bind(self.alphabet, self.lengths)
         data = graph.hyperparameters.data
         self.hyperparameters = replace(graph.hyperparameters, data=replace(data, ink=ink or data.ink))
         full_rows = self._rows(self.hyperparameters.geometry.full_width)

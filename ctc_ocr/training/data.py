@@ -17,7 +17,7 @@ from ctc_ocr.datasets.checking import LONG_LABEL, CheckedSample, CheckResult, ch
 from ctc_ocr.datasets.choices import choose
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.generated_prepared import PreparedSource
-from ctc_ocr.datasets.held_out import split_held_out
+from ctc_ocr.datasets.held_out import nowhere, split_held_out
 from ctc_ocr.datasets.labelled import LabelledBatches, LabelledImage
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.datasets.summary import summary_lines
@@ -25,6 +25,7 @@ from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.generation.pool import BatchSource
 from ctc_ocr.generation.seeds import TRAIN, VALIDATION
 from ctc_ocr.images.files import SUFFIXES as IMAGE_SUFFIXES
+from ctc_ocr.lengths import Lengths
 from ctc_ocr.rendering.fonts import SUFFIXES as FONT_SUFFIXES
 from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
 from ctc_ocr.rendering.renderer import Renderer
@@ -35,6 +36,10 @@ from ctc_ocr.training.start import starter_fits
 from ctc_ocr.training.verdict import Facts
 
 HELD_OUT, MAX_HELD_OUT = 0.1, 1000  # a fraction of the images, and a number: each epoch reads them all
+MIN_HELD_OUT, MOST_OF_FEW = (
+    10,
+    0.2,
+)  # with fewer, chance decides which epoch is the best; but no more than this fraction
 MAX_LISTED = 10  # invalid samples in the log
 BUILT_IN_RENDERERS = ("fast", "captcha")
 
@@ -60,6 +65,7 @@ class TrainingData:
     fingerprint: str = ""
     known: KnownImages | None = None
     facts: Facts | None = None  # of labelled training images
+    lengths: Lengths | None = None  # of their labels
     held_out: Sequence[Sample] = ()  # the labelled images of validation
 
 
@@ -182,8 +188,7 @@ def _labelled(
         validation = _usable(settings, data, data.validation_sources, checked)
         _warn_of_shared_images(train, validation)
     else:
-        fraction = data.validation_fraction or min(HELD_OUT, MAX_HELD_OUT / max(len(train.samples), 1))
-        train, validation = _split(train, fraction, before)
+        train, validation = _split(train, data.validation_fraction, before)
     if data.training_only_sources:
         known_digests = {*train.digests, *validation.digests}
         train = train.with_samples(_training_only(settings, data, progress, known_digests))
@@ -209,6 +214,7 @@ def _labelled(
         fingerprint=_fingerprint(train, validation),
         known=known,
         facts=_facts(train, settings),
+        lengths=Lengths.of_labels([len(each.units) for each in train.samples]),
         held_out=[each.sample for each in validation.samples],
     )
 
@@ -277,11 +283,15 @@ def _usable(
     return checked
 
 
-def _split(checked: CheckResult, fraction: float, before: KnownImages | None) -> tuple[CheckResult, CheckResult]:
-    """Training and validation part."""
-    if len(set(checked.digests)) < 2:
+def _split(checked: CheckResult, fraction: float | None, before: KnownImages | None) -> tuple[CheckResult, CheckResult]:
+    """Training and validation part. fraction: of the validation part; None for the default."""
+    different = len(set(checked.digests))
+    if different < 2:
         raise RunError("too few images to hold out any for validation: expected at least two that differ")
-    parts = split_held_out(checked.digests, fraction, *([before.part] if before else []))
+    at_least = 1 if fraction else min(MIN_HELD_OUT, int(MOST_OF_FEW * different))
+    fraction = fraction or min(HELD_OUT, MAX_HELD_OUT / len(checked.samples))
+    part_before = before.part if before else nowhere
+    parts = split_held_out(checked.digests, fraction, part_before, at_least)
     train, validation = map(checked.subset, parts)
     return train, validation
 

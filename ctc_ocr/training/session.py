@@ -390,7 +390,9 @@ def _iterator(data: TrainingData, pool: BatchPool, first: int = 0) -> "BatchIter
 def _trainer(data: TrainingData, iterator: "BatchIter", devices: list[Context], callbacks: list[Callback]) -> "Trainer":
     from ctc_ocr.training.trainer import Trainer
 
-    return Trainer(Model(data.hyperparameters, data.alphabet), iterator, devices, callbacks, data.fingerprint)
+    return Trainer(
+        Model(data.hyperparameters, data.alphabet, lengths=data.lengths), iterator, devices, callbacks, data.fingerprint
+    )
 
 
 def _epochs_in_use(prefix: str) -> list[int]:
