@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from ctc_ocr.inference.readings_csv import Reading as Reading
     from ctc_ocr.inference.readings_csv import write_readings as write_readings
     from ctc_ocr.inference.text_files import write_text as write_text
+    from ctc_ocr.lengths import Lengths as Lengths
     from ctc_ocr.rendering.renderer import Renderer as Renderer
     from ctc_ocr.runtime.types import MXNet
     from ctc_ocr.training.events import BatchEnd as BatchEnd
@@ -102,6 +103,7 @@ _HOMES = {
     "inference.predictor": ("Predictor",),
     "inference.readings_csv": ("Reading", "write_readings"),
     "inference.text_files": ("write_text",),
+    "lengths": ("Lengths",),
     "rendering.renderer": ("Renderer",),
     "training.events": ("BatchEnd", "EpochEnd", "Progress", "Saved", "ValidationPrediction", "register_callback"),
     "training.learning_rate": ("find_learning_rate",),
