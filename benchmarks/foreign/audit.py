@@ -7,13 +7,13 @@ Of so many labels of a generator, 2 % are made wrong: a character changed or mis
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.foreign import results, runs
-from benchmarks.foreign.generators import chosen
+from benchmarks.foreign import runs
 from benchmarks.foreign.images import read_rows, write_rows
-from benchmarks.foreign.measure import Run, add_common, check_common, continued, folder_of
+from benchmarks.foreign.measure import Benchmark, Run, add_common, each_seed, folder_of
 from benchmarks.foreign.planting import plant
 from benchmarks.own_images.common import table
 from ctc_ocr.errors import InputError
@@ -50,21 +50,12 @@ class Row:
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status: 1 if a run failed."""
-    arguments = parser().parse_args(argv)
-    try:
-        generators = chosen(arguments.generators)
-        check_common(arguments, generators)
-        if arguments.labels * WRONG < 1:
-            raise InputError(f"--labels: {int(1 / WRONG)} or more, of which one is wrong")
-        rows = results.read(arguments.out, Row)
-    except InputError as error:
-        parser().error(str(error))
-    planned = [
-        (each.name, arguments.labels, seed, arguments.init_from) for seed in arguments.seeds for each in generators
-    ]
-    rows, failed = continued(arguments.out, planned, rows, lambda run: _measured(arguments, run))
-    print(f"\n{summary(rows)}" if rows else "no figures")
-    return 1 if failed else 0
+    return Benchmark(parser(), Row, _check, each_seed, _measured, summary).main(argv)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    if arguments.labels * WRONG < 1:
+        raise InputError(f"--labels: {int(1 / WRONG)} or more, of which one is wrong")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -106,7 +97,7 @@ def write_planted(source: Path, target: Path, count: int, seed: int) -> set[str]
     return {str(Path(images[index]).resolve()) for index in planted}
 
 
-def summary(rows: list[Row]) -> str:
+def summary(rows: Sequence[Row]) -> str:
     """A Markdown table: for each generator the planted labels that were found, over all its seeds."""
     lines = []
     for name in dict.fromkeys(row.generator for row in rows):

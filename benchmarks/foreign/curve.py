@@ -8,11 +8,11 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.foreign import results, runs
-from benchmarks.foreign.generators import chosen
-from benchmarks.foreign.measure import DEFAULT, Run, add_common, check_common, continued, folder_of
+from benchmarks.foreign import runs
+from benchmarks.foreign.measure import DEFAULT, Benchmark, Run, add_common, each_seed, folder_of
 from benchmarks.own_images.common import table
 from ctc_ocr.errors import InputError
 
@@ -47,21 +47,12 @@ class Row:
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status: 1 if a run failed."""
-    arguments = parser().parse_args(argv)
-    try:
-        generators = chosen(arguments.generators)
-        check_common(arguments, generators)
-        if arguments.target <= arguments.labels:
-            raise InputError(f"--target: expected more than {arguments.labels}, the --labels")
-        rows = results.read(arguments.out, Row)
-    except InputError as error:
-        parser().error(str(error))
-    planned = [
-        (each.name, arguments.labels, seed, arguments.init_from) for seed in arguments.seeds for each in generators
-    ]
-    rows, failed = continued(arguments.out, planned, rows, lambda run: _measured(arguments, run))
-    print(f"\n{summary(rows)}" if rows else "no figures")
-    return 1 if failed else 0
+    return Benchmark(parser(), Row, _check, each_seed, _measured, summary).main(argv)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    if arguments.target <= arguments.labels:
+        raise InputError(f"--target: expected more than {arguments.labels}, the --labels")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -99,7 +90,7 @@ def _measured(arguments: argparse.Namespace, run: Run) -> Row:
     return Row(name, labels, seed, model, arguments.target, *figures, arguments.options, runs.commit())
 
 
-def summary(rows: list[Row]) -> str:
+def summary(rows: Sequence[Row]) -> str:
     """A Markdown table: what was predicted and what was reached, for each run."""
     lines = [
         (

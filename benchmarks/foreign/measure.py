@@ -8,9 +8,10 @@ files are in FILE-runs beside it.
 import argparse
 import itertools
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from benchmarks.foreign import results, runs
 from benchmarks.foreign.generators import Generator, chosen
@@ -35,20 +36,37 @@ class RunRow(Protocol):
 AnyRow = TypeVar("AnyRow", bound=RunRow)
 
 
+@dataclass(frozen=True)
+class Benchmark(Generic[AnyRow]):
+    """A command of this folder. check: raises InputError for bad arguments. planned: its runs, in their order.
+    measured: does one. summary: a table of the rows."""
+
+    parser: argparse.ArgumentParser
+    row: type[AnyRow]
+    check: Callable[[argparse.Namespace], None]
+    planned: Callable[[argparse.Namespace, list[Generator]], Iterable[Run]]
+    measured: Callable[[argparse.Namespace, Run], AnyRow]
+    summary: Callable[[Sequence[AnyRow]], str]
+
+    def main(self, argv: list[str] | None) -> int:
+        """Do the runs that have no row yet; returns the exit status: 1 if one failed."""
+        arguments = self.parser.parse_args(argv)
+        try:
+            generators = chosen(arguments.generators)
+            _check_common(arguments, generators)
+            self.check(arguments)
+            rows = results.read(arguments.out, self.row)
+        except InputError as error:
+            self.parser.error(str(error))
+        planned = self.planned(arguments, generators)
+        rows, failed = continued(arguments.out, planned, rows, lambda run: self.measured(arguments, run))
+        print(f"\n{self.summary(rows)}" if rows else "no figures")
+        return 1 if failed else 0
+
+
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status: 1 if a run failed."""
-    arguments = parser().parse_args(argv)
-    try:
-        generators = chosen(arguments.generators)
-        _check(arguments, generators)
-        rows = results.read(arguments.out)
-    except InputError as error:
-        parser().error(str(error))
-    rows, failed = continued(
-        arguments.out, _planned(arguments, generators), rows, lambda run: _measured(arguments, run)
-    )
-    print(f"\n{results.summary(rows)}" if rows else "no figures")
-    return 1 if failed else 0
+    return Benchmark(parser(), Row, _check, _planned, _measured, results.summary).main(argv)
 
 
 def continued(
@@ -101,21 +119,27 @@ def add_common(made: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _check(arguments: argparse.Namespace, generators: list[Generator]) -> None:
-    check_common(arguments, generators)
+def _check(arguments: argparse.Namespace) -> None:
     if min(arguments.labels) < 2:
         raise InputError("--labels: 2 or more, of which one is held out for validation")
     if arguments.model_only and arguments.init_from == DEFAULT:
         raise InputError("--model_only needs a model: --init_from MODEL")
 
 
-def check_common(arguments: argparse.Namespace, generators: list[Generator]) -> None:
+def _check_common(arguments: argparse.Namespace, generators: list[Generator]) -> None:
     """Raises InputError for what is missing."""
     if not arguments.out.resolve().parent.is_dir():
         raise InputError("--out: its folder does not exist", arguments.out)
     missing = [each.name for each in generators if not is_split(arguments.folder / each.name)]
     if missing:
         raise InputError(f"no images of {', '.join(missing)}: run benchmarks.foreign.make first", arguments.folder)
+
+
+def each_seed(arguments: argparse.Namespace, generators: list[Generator]) -> Iterator[Run]:
+    """A run for each generator and seed, with one number of labels."""
+    model = getattr(arguments, "init_from", DEFAULT)
+    for seed, each in itertools.product(arguments.seeds, generators):
+        yield each.name, arguments.labels, seed, model
 
 
 def _planned(arguments: argparse.Namespace, generators: list[Generator]) -> Iterator[Run]:

@@ -7,15 +7,15 @@ runs are skipped, as in `benchmarks.foreign.measure`.
 import argparse
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.foreign import results, runs
-from benchmarks.foreign.generators import chosen
+from benchmarks.foreign import runs
 from benchmarks.foreign.images import read_rows
-from benchmarks.foreign.measure import DEFAULT, Run, add_common, check_common, continued, folder_of
+from benchmarks.foreign.measure import DEFAULT, Benchmark, Run, add_common, each_seed, folder_of
 from benchmarks.own_images.common import table
 from ctc_ocr.errors import InputError
 
@@ -47,19 +47,12 @@ class Row:
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status: 1 if a run failed."""
-    arguments = parser().parse_args(argv)
-    try:
-        generators = chosen(arguments.generators)
-        check_common(arguments, generators)
-        if arguments.labels < 2 or arguments.unlabelled < 1:
-            raise InputError("expected --labels of 2 or more, and --unlabelled of 1 or more")
-        rows = results.read(arguments.out, Row)
-    except InputError as error:
-        parser().error(str(error))
-    planned = [(each.name, arguments.labels, seed, DEFAULT) for seed in arguments.seeds for each in generators]
-    rows, failed = continued(arguments.out, planned, rows, lambda run: _measured(arguments, run))
-    print(f"\n{summary(rows)}" if rows else "no figures")
-    return 1 if failed else 0
+    return Benchmark(parser(), Row, _check, each_seed, _measured, summary).main(argv)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    if arguments.labels < 2 or arguments.unlabelled < 1:
+        raise InputError("expected --labels of 2 or more, and --unlabelled of 1 or more")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -96,7 +89,7 @@ def copy_others(source: Path, target: Path, skip: int, count: int, seed: int) ->
         shutil.copy(source.parent / rows[index][0], target)
 
 
-def summary(rows: list[Row]) -> str:
+def summary(rows: Sequence[Row]) -> str:
     """A Markdown table: the accuracy without and with unlabelled images, for each run."""
     lines = [
         (row.generator, row.seed, row.labels, row.unlabelled, f"{row.alone:.3f}", f"{row.together:.3f}") for row in rows
