@@ -1,6 +1,8 @@
 """Learning from images without labels: a model's own sure readings of them become labels of the next training.
 
-Lee, "Pseudo-label: the simple and efficient semi-supervised learning method for deep neural networks", 2013.
+Lee, "Pseudo-label: the simple and efficient semi-supervised learning method for deep neural networks", 2013. That each
+round takes more images, the surest first, and trains from the start again: Cascante-Bonilla et al., "Curriculum labeling:
+revisiting pseudo-labeling for semi-supervised learning", 2021.
 """
 
 import csv
@@ -20,6 +22,7 @@ from ctc_ocr.training.session import TrainingResult, TrainingSession
 from ctc_ocr.training.settings import LabelledImages, RunOptions
 
 ROUNDS = 2
+FIRST_SHARE, LAST_SHARE = 0.5, 0.85  # of the unlabelled images, the most that the first and the last round take
 PRECISION = 0.95  # of the validation images with at least the least confidence, so many must be right
 MIN_CHECKED = 10  # validation images: with fewer, what they say about a confidence is chance
 UNCHECKED = 0.9  # the least confidence where validation cannot tell
@@ -46,9 +49,10 @@ def train_with_unlabelled(
     """Train on labelled images, and then on images without labels too. Returns what `ctc_ocr.train` does.
 
     `unlabelled`: image files and folders of them. The first training has the labelled images alone. In each of the
-    `rounds` that follow, the model before reads the unlabelled images; those that it reads with at least
-    `least_confidence` take part in the next training, with what was read as their labels. All but the last training are
-    kept in a temporary folder. Validation has none of these images, and stays the same in all rounds.
+    `rounds` that follow, the model before reads the unlabelled images; the surest half of them takes part in the next
+    training, with what was read as their labels, in later rounds up to 85 %; but none below `least_confidence`. Each
+    training starts as the first did, so that it does not keep the mistakes of the one before. All but the last are kept
+    in a temporary folder. Validation has none of these images, and stays the same in all rounds.
 
     The other arguments are those of `ctc_ocr.train`; `callbacks` get the events of the last training. Raises InputError
     also for resume, and for unlabelled images that are not there.
@@ -85,18 +89,19 @@ def _rounds(
             return result
         hyperparameters = session.hyperparameters  # also where they were chosen from the images
         pseudo = folder / f"round{number}.csv"
-        if not _write_pseudo_labels(prefix, session.held_out_samples(), paths, data, pseudo):
+        share = FIRST_SHARE + (LAST_SHARE - FIRST_SHARE) * number / max(1, rounds - 1)
+        if not _write_pseudo_labels(prefix, session.held_out_samples(), paths, share, pseudo):
             log.warning("No unlabelled image was read with enough confidence: the next training has labels alone")
         else:
             data = replace(data, training_only=(pseudo,))
-        options = replace(options, init_from=prefix)
     raise AssertionError("the last round returns")
 
 
 def _write_pseudo_labels(
-    prefix: str, held_out: Sequence[Sample], paths: Sequence[Path], data: LabelledImages, out: Path
+    prefix: str, held_out: Sequence[Sample], paths: Sequence[Path], share: float, out: Path
 ) -> int:
-    """Read the unlabelled images, and write those with enough confidence as a source. Returns their number."""
+    """Read the unlabelled images, and write those with enough confidence as a source, the surest first, but no more
+    than a share of all. Returns their number."""
     from ctc_ocr.inference.batch import predict_each, predict_files
     from ctc_ocr.inference.predictor import Predictor
 
@@ -108,12 +113,16 @@ def _write_pseudo_labels(
     ]
     least = least_confidence([reading for reading, _ in known], [label for _, label in known])
     listed = [ListedImage(str(path), path) for path in paths]
-    rows = [
-        (str(image.path.resolve()), each.text)
+    read = [
+        (each.confidence or 0.0, str(image.path.resolve()), each.text)
         for image, each in predict_files(predictor, listed)
         if not isinstance(each, InputError) and each.text.strip() and (each.confidence or 0.0) >= least
     ]
-    log.info("Unlabelled images read with a confidence of %.2f or more: %d of %d", least, len(rows), len(paths))
+    rows = [row for _, *row in sorted(read, key=lambda row: -row[0])][: int(share * len(paths))]
+    log.info(
+        "Unlabelled images read with a confidence of %.2f or more: %d of %d; %d take part",
+        least, len(read), len(paths), len(rows),
+    )  # fmt: skip
     with out.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         csv.writer(file).writerows([("image", "label"), *rows])
     return len(rows)
