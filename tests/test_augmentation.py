@@ -13,13 +13,12 @@ from ctc_ocr.config.sections import Augmentation
 from ctc_ocr.images.augmentation import MAX_WIDTH, augment
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 
-RANGES = [each.name for each in fields(Augmentation) if each.name not in ("augment", "mix")]
+RANGES = [each.name for each in fields(Augmentation) if each.name != "augment"]
 COLOUR_ONLY = ("max_hue", "max_saturation")
-COUNTS = ("max_lines", "max_dots")
-OFF = Augmentation(augment=True, **{name: 0 if name in COUNTS else 0.0 for name in RANGES})  # type: ignore[arg-type]
+OFF = Augmentation(augment=True, **dict.fromkeys(RANGES, 0.0))
 LARGE = Augmentation(
     augment=True, max_rotation=20.0, max_shear=0.8, max_scale=0.4, max_padding=0.5, max_shift=0.5, max_warp=0.05,
-    max_lines=8, max_dots=40, max_erase=0.9, max_brightness=0.3, max_contrast=1.0, max_blur=1.5, max_noise=20.0,
+    max_brightness=0.3, max_contrast=1.0, max_blur=1.5, max_noise=20.0,
     max_hue=60.0, max_saturation=0.5,
 )  # fmt: skip
 
@@ -156,7 +155,7 @@ def test_views_are_accepted(captcha: np.ndarray) -> None:
 @pytest.mark.parametrize("paper", [(250, 250, 250), (200, 180, 120), (90, 140, 200)])
 def test_new_areas_are_paper(paper: tuple[int, int, int]) -> None:
     geometric = replace(LARGE, max_brightness=0.0, max_contrast=0.0, max_blur=0.0, max_noise=0.0, max_hue=0.0,
-                        max_saturation=0.0, max_lines=0, max_dots=0)  # fmt: skip
+                        max_saturation=0.0)  # fmt: skip
     for warp in (0.0, 0.05):
         image = coloured(page(), paper, (20, 30, 10))
         for changed in results(image, replace(geometric, max_warp=warp), 50):

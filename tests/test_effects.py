@@ -17,7 +17,7 @@ from ctc_ocr.generation.pool import BatchSource
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.data import training_data
 from ctc_ocr.training.settings import Captchas
-from tests import test_budget, test_mixing, test_run_files, test_schedules, test_text_region, test_training
+from tests import test_budget, test_run_files, test_schedules, test_text_region, test_training
 
 # name: (flags that both runs have, what is added in one of them)
 FED_CAPTCHAS = {
@@ -57,9 +57,6 @@ FED_IMAGES = {
     "max_padding": ("", "--max_padding=0"),
     "max_shift": ("", "--max_shift=0"),
     "max_warp": ("", "--max_warp=0.05"),
-    "max_lines": ("", "--max_lines=3"),
-    "max_dots": ("", "--max_dots=9"),
-    "max_erase": ("", "--max_erase=0.5"),
     "max_brightness": ("", "--max_brightness=0"),
     "max_contrast": ("", "--max_contrast=0"),
     "max_blur": ("", "--max_blur=0"),
@@ -94,7 +91,6 @@ ELSEWHERE = {
     },
     test_schedules.test_plateau_falls_by_its_factor: {"plateau_factor"},
     test_schedules.test_a_run_stops_that_stands_still_and_stays_stopped: {"stop_patience"},
-    test_mixing.test_batches_have_new_texts_and_are_the_same_again: {"mix"},
     test_budget.test_minutes_bound_a_run_and_its_schedule_follows: {"max_minutes"},
     test_budget.test_the_decay_is_a_fraction_of_the_epochs_before_it: {"decay_fraction"},
     test_run_files.test_the_newest_checkpoints_and_the_best_are_kept: {"keep"},

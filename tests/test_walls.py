@@ -60,7 +60,7 @@ IMPORT_MXNET = {
     "datasets.iterator",
     "symbols.contract", "symbols.crnn", "symbols.images", "symbols.lstm", "symbols.summary",
     "losses", "losses.ctc", "losses.feasibility", "losses.warpctc", "losses.warpctc_library",
-    "inference.batch", "inference.calibrate", "inference.constant_folding", "inference.cuts", "inference.evaluate",
+    "inference.batch", "inference.calibrate", "inference.constant_folding", "inference.evaluate",
     "inference.graph",
     "inference.network", "inference.predictor",
     "training.network", "training.optimizer", "training.resume", "training.trainer",

@@ -135,10 +135,6 @@ class Augmentation:
     have no direction; 0 switches one off."""
 
     augment: bool = option(False, "augment labelled training images, in the ranges below")
-    mix: float = option(
-        0.0, "probability that an image is joined from two, cut between characters; with a model to start from",
-        minimum=0.0, maximum=1.0, requires=AUGMENT,
-    )  # fmt: skip
     max_rotation: float = option(0.5, "rotation in degrees", minimum=0.0, maximum=180.0, requires=AUGMENT)
     max_shear: float = option(
         0.2, "horizontal shear: columns that a row moves relative to the next", minimum=0.0, maximum=2.0,
@@ -158,12 +154,6 @@ class Augmentation:
     max_warp: float = option(
         0.0, "elastic warp: displacement as a fraction of the height", minimum=0.0, maximum=0.1, requires=AUGMENT
     )
-    max_lines: int = option(0, "curves that are drawn over the image", minimum=0, maximum=20, requires=AUGMENT)
-    max_dots: int = option(0, "dots that are drawn over the image", minimum=0, maximum=200, requires=AUGMENT)
-    max_erase: float = option(
-        0.0, "sides of a rectangle that is replaced by paper, as a fraction of the height",
-        minimum=0.0, maximum=1.0, requires=AUGMENT,
-    )  # fmt: skip
     max_brightness: float = option(
         0.1, "brightness, as a fraction of the full range", minimum=0.0, maximum=1.0, requires=AUGMENT
     )

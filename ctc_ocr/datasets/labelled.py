@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import pad_labels, required_steps
 from ctc_ocr.config.hyperparameters import Hyperparameters
-from ctc_ocr.datasets.mixing import Codes, Cuts, mix
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.generation.pool import Arrays, ArraySpec
 from ctc_ocr.images.augmentation import augment
@@ -23,12 +22,11 @@ MAX_CACHE = 256 * 2**20  # bytes of prepared images that a process keeps
 
 @dataclass(frozen=True, slots=True)
 class LabelledImage:
-    """A sample, the codes of its label, the size (width, height) of its image in pixels, and where it can be cut."""
+    """A sample, the codes of its label, and the size (width, height) of its image in pixels."""
 
     sample: Sample
     codes: tuple[int, ...]
     size: tuple[int, int]
-    cuts: Cuts | None = None
 
 
 @dataclass(frozen=True)
@@ -111,36 +109,16 @@ class LabelledBatches:
         pass_number, place = divmod(position, self._batches_per_pass * self.batch_size)
         return int(_permutation(self._seed, pass_number, len(self.images))[place % len(self.images)])
 
-    def _sample(self, position: int) -> tuple[Pixels, Codes]:
+    def _sample(self, position: int) -> tuple[Pixels, tuple[int, ...]]:
         """An image and the codes of its label."""
         index = self._index(position)
         image, codes = self._prepared(index), self.images[index].codes
         if not self.shuffle or not self.hyperparameters.augmentation.augment:
             return image, codes
-        mixed, mixed_codes = self._mixed(index, position)
         generator = np.random.default_rng([self._seed, 2, position])
-        augmented = fit(augment(mixed, self.hyperparameters.augmentation, generator), self.hyperparameters)
+        augmented = fit(augment(image, self.hyperparameters.augmentation, generator), self.hyperparameters)
         # Nothing can be learned from an image that has become too narrow for its label.
-        return (augmented, mixed_codes) if self._steps(augmented) >= required_steps(mixed_codes) else (image, codes)
-
-    def _mixed(self, index: int, position: int) -> tuple[Pixels, Codes]:
-        """An image, at random with a piece of another one."""
-        probability, own = self.hyperparameters.augmentation.mix, self.images[index]
-        image = self._prepared(index)
-        if not probability or own.cuts is None:
-            return image, own.codes
-        generator = np.random.default_rng([self._seed, 3, position])
-        other = int(self._with_cuts[generator.integers(len(self._with_cuts))])
-        if generator.random() >= probability:
-            return image, own.codes
-        partner = self.images[other]
-        assert partner.cuts is not None
-        return mix((image, own.codes, own.cuts), (self._prepared(other), partner.codes, partner.cuts), generator)
-
-    @cached_property
-    def _with_cuts(self) -> NDArray[np.intp]:
-        """Indices of the images that can be cut."""
-        return np.flatnonzero([each.cuts is not None for each in self.images])
+        return (augmented if self._steps(augmented) >= required_steps(codes) else image), codes
 
     def _steps(self, image: Pixels) -> int:
         return self.hyperparameters.geometry.steps_of(image.shape[1], image.shape[0])

@@ -1,8 +1,8 @@
 """Learning from images without labels: a model's own sure readings of them become labels of the next training.
 
-Lee, "Pseudo-label: the simple and efficient semi-supervised learning method for deep neural networks", 2013. That each
-round takes more images, the surest first, and trains from the start again: Cascante-Bonilla et al., "Curriculum labeling:
-revisiting pseudo-labeling for semi-supervised learning", 2021.
+Lee, "Pseudo-label: the simple and efficient semi-supervised learning method for deep neural networks", 2013. Each
+round takes more images, the surest first, and trains from the start again: Cascante-Bonilla et al., "Curriculum
+labeling: revisiting pseudo-labeling for semi-supervised learning", 2021.
 """
 
 import csv

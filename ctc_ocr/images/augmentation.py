@@ -1,7 +1,7 @@
 """Random changes to training images, against overfitting.
 
 Rotation, shear, scale, padding, shift and elastic warp are one map from the result back to the image, which is sampled
-once (bilinear). Lines, dots and gaps, contrast, brightness, hue, saturation, blur and noise follow, in this order.
+once (bilinear). Contrast, brightness, hue, saturation, blur and noise follow, in this order.
 """
 
 import math
@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.config.sections import Augmentation
-from ctc_ocr.images.occlusion import occlude
 from ctc_ocr.images.pixels import Pixels
 
 MAX_WIDTH = 2**15 - 2  # OpenCV samples images by 16-bit coordinates
@@ -39,8 +38,6 @@ def augment(image: Pixels, settings: Augmentation, generator: np.random.Generato
     paper = _paper(image)
     if _moves_pixels(settings):
         image = _move(image, paper, settings, amounts)
-    if settings.max_lines or settings.max_dots or settings.max_erase:
-        image = occlude(image, paper, settings, _generator(amounts.occlusion_seed))
     if settings.max_contrast or settings.max_brightness:
         contrast = (1 + settings.max_contrast) ** amounts.contrast
         image = _adjust_levels(image, paper, contrast, 255 * settings.max_brightness * amounts.brightness)
@@ -59,7 +56,7 @@ def augment(image: Pixels, settings: Augmentation, generator: np.random.Generato
 
 @dataclass(frozen=True)
 class _Amounts:
-    """How much of each setting an image gets, from -1 to 1, and seeds for warp, noise and occlusion."""
+    """How much of each setting an image gets, from -1 to 1, and seeds for warp and noise."""
 
     rotation: float
     shear: float
@@ -76,12 +73,11 @@ class _Amounts:
     noise: float
     warp_seed: int
     noise_seed: int
-    occlusion_seed: int
 
 
 def _random_amounts(generator: np.random.Generator) -> _Amounts:
     uniform = generator.uniform(-1.0, 1.0, 13).tolist()
-    seeds = generator.integers(0, 2**64, size=3, dtype=np.uint64).tolist()
+    seeds = generator.integers(0, 2**64, size=2, dtype=np.uint64).tolist()
     return _Amounts(*uniform, *seeds)
 
 

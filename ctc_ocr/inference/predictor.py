@@ -16,7 +16,6 @@ from ctc_ocr.checkpoint.run_files import Epoch
 from ctc_ocr.checkpoint.stored_model import stored_calibration, stored_known_images
 from ctc_ocr.config.schema import MAX_SIZE
 from ctc_ocr.config.sections import Data
-from ctc_ocr.decoding.alignment import AlignedUnit, align
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.decoding.likelihood import label_log_probability
 from ctc_ocr.errors import InputError
@@ -141,14 +140,6 @@ class Predictor:
         for indices, log_probs, steps in self._outputs(images):
             found[indices] = label_log_probability(log_probs, [labels[index] for index in indices], steps)
         return found
-
-    def aligned_labels(self, images: Sequence[Pixels], labels: Sequence[Sequence[int]]) -> list[list[AlignedUnit]]:
-        """Where the units of the labels (codes) are in N images that `prepare` returned."""
-        found: dict[int, list[AlignedUnit]] = {}
-        for indices, log_probs, steps in self._outputs(images):
-            aligned = align(log_probs, [labels[index] for index in indices], steps)
-            found.update(zip(indices, aligned, strict=True))
-        return [found[index] for index in range(len(images))]
 
     def prepare_as(self, data: Data) -> None:
         """Prepare images from now on as these hyperparameters say, which have the network's height and channels."""

@@ -19,7 +19,6 @@ from ctc_ocr.config.hyperparameters import Hyperparameters, read_sections
 from ctc_ocr.config.presets import preset
 from ctc_ocr.datasets.checking import CheckResult
 from ctc_ocr.datasets.choices import CHOSEN
-from ctc_ocr.datasets.labelled import LabelledBatches
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.errors import InputError
 from ctc_ocr.generation.pool import BatchPool
@@ -33,13 +32,11 @@ from ctc_ocr.training.start import Start, network_of
 from ctc_ocr.training.verdict import Verdict
 
 if TYPE_CHECKING:
-    from ctc_ocr.checkpoint.model_files import Checkpoint
     from ctc_ocr.datasets.iterator import BatchIter
     from ctc_ocr.training.resume import ResumePoint
     from ctc_ocr.training.trainer import Trainer
 
 MAX_OVERFIT_UPDATES = 1000
-MAX_MIXED = 5000  # images; of more there is no need to make new ones
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +163,6 @@ class TrainingSession:
         devices = self._devices()
         data = self._training_data()
         start = self._start.checkpoint(data.hyperparameters, data.facts)
-        data = self._with_cuts(data, start)
         with BatchPool(data.train, self._num_proc, itertools.count()) as pool:
             iterator = _iterator(data, pool)
             trainer = _trainer(data, iterator, devices, [])
@@ -200,22 +196,6 @@ class TrainingSession:
             )
         return existing if options.overwrite else []
 
-    def _with_cuts(self, data: TrainingData, start: "Checkpoint | None") -> TrainingData:
-        """With the places at which training images can be cut, if some are to be mixed."""
-        settings, source = data.hyperparameters, data.train
-        augmentation = settings.augmentation
-        if not (augmentation.augment and augmentation.mix and isinstance(source, LabelledBatches)):
-            return data
-        stored = self._start.of_resumed_run() if self.options.resume else start.stored if start else None
-        if stored is None or len(source.images) > MAX_MIXED:
-            return data
-        from ctc_ocr.inference.cuts import find_cuts
-
-        cuts = find_cuts(stored, settings.data, [each.sample for each in source.images], self._devices()[0])
-        log.info("Images that can be cut between their characters: %d of %d", len(cuts) - cuts.count(None), len(cuts))
-        images = [replace(image, cuts=each) for image, each in zip(source.images, cuts, strict=True)]
-        return replace(data, train=replace(source, images=images))
-
     def _training_data(self) -> TrainingData:
         return training_data(
             self.hyperparameters,
@@ -232,7 +212,6 @@ class TrainingSession:
         data = self._training_data()
         self._held_out = data.held_out
         start = self._start.checkpoint(data.hyperparameters, data.facts)
-        data = self._with_cuts(data, start)
         point = self._resume_point()
         first = point.updates_done if point else 0
         with ExitStack() as stack:

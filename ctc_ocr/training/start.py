@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ctc_ocr.checkpoint.bundle import find_model
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.known_images import KnownImages
-from ctc_ocr.checkpoint.provenance import start_of
-from ctc_ocr.checkpoint.run_files import epochs
 from ctc_ocr.checkpoint.starter import NO_MODEL, STARTER
-from ctc_ocr.checkpoint.stored_model import DESCRIPTION, StoredModel, StoredRun, stored_known_images
+from ctc_ocr.checkpoint.stored_model import DESCRIPTION, StoredRun, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.errors import InputError
 from ctc_ocr.training.settings import RunOptions
@@ -55,10 +53,6 @@ class Start:
             return stored_known_images(find_model(self.named))
         except InputError as error:
             raise error.within("init_from") from None
-
-    def of_resumed_run(self) -> StoredModel | None:
-        """The model that the run which is resumed started from, if it is still there."""
-        return start_of(StoredRun(self.options.prefix, epochs(self.options.prefix)[-1]))
 
     def checkpoint(self, hyperparameters: Hyperparameters, facts: Facts | None) -> "Checkpoint | None":
         """The model, if there is one; says so if it is the starter, or why not. Imports MXNet for a model.
