@@ -15,7 +15,6 @@ from ctc_ocr.checkpoint.model_files import load_stored
 from ctc_ocr.checkpoint.run_files import Epoch
 from ctc_ocr.checkpoint.stored_model import stored_calibration, stored_known_images
 from ctc_ocr.config.schema import MAX_SIZE
-from ctc_ocr.config.sections import Data
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.decoding.likelihood import label_log_probability
 from ctc_ocr.errors import InputError
@@ -140,10 +139,6 @@ class Predictor:
         for indices, log_probs, steps in self._outputs(images):
             found[indices] = label_log_probability(log_probs, [labels[index] for index in indices], steps)
         return found
-
-    def prepare_as(self, data: Data) -> None:
-        """Prepare images from now on as these hyperparameters say, which have the network's height and channels."""
-        self.hyperparameters = replace(self.hyperparameters, data=data)
 
     def _outputs(
         self, images: Sequence[Pixels]
