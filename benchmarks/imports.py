@@ -4,6 +4,7 @@ A room is a folder of the package, or a module at its root. FOLDER is a checkout
 """
 
 import ast
+import functools
 import os
 import sys
 from collections.abc import Iterator
@@ -18,12 +19,20 @@ def modules(root: Path) -> dict[str, ast.Module]:
     found = {}
     for path in sorted((root / PACKAGE).rglob("*.py")):
         parts = path.relative_to(root).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = ast.parse(path.read_text(encoding="utf-8"))
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = _parsed(path.read_text(encoding="utf-8"))
     return found
 
 
-def imports(tree: ast.AST, at_import_time: bool) -> Iterator[str]:
+_parsed = functools.lru_cache(maxsize=1024)(ast.parse)
+
+
+@functools.lru_cache(maxsize=4096)
+def imports(tree: ast.AST, at_import_time: bool) -> tuple[str, ...]:
     """Dotted names that a module imports; at import time: without those in functions and for type checkers."""
+    return tuple(_imports(tree, at_import_time))
+
+
+def _imports(tree: ast.AST, at_import_time: bool) -> Iterator[str]:
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -31,7 +40,7 @@ def imports(tree: ast.AST, at_import_time: bool) -> Iterator[str]:
             yield node.module or ""
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif not (at_import_time and _is_later(node)):
-            yield from imports(node, at_import_time)
+            yield from _imports(node, at_import_time)
 
 
 def _is_later(node: ast.AST) -> bool:

@@ -1,6 +1,7 @@
 """The walls between the rooms, held by walking the imports and by looking into a live image process."""
 
 import ast
+import functools
 import re
 import shutil
 import sys
@@ -97,6 +98,12 @@ def rooms_imported(name: str, tree: ast.Module, trees: dict[str, ast.Module]) ->
     return found
 
 
+@functools.lru_cache(maxsize=1024)
+def prints(tree: ast.Module) -> bool:
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return any(getattr(call.func, "id", "") == "print" for call in calls)
+
+
 def violations(root: Path) -> list[str]:
     trees = modules(root)
     found = []
@@ -118,8 +125,7 @@ def violations(root: Path) -> list[str]:
         everything = set(imports(tree, at_import_time=False))
         if any(each.split(".")[0] in ("scripts", "tests", "benchmarks", "examples") for each in everything):
             found.append(f"{name} imports scripts, tests, benchmarks or examples")
-        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-        if not short.startswith(MAY_PRINT) and any(getattr(call.func, "id", "") == "print" for call in calls):
+        if not short.startswith(MAY_PRINT) and prints(tree):
             found.append(f"{name} prints")
         path = root / Path(*name.split("."))
         text = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")
