@@ -31,8 +31,9 @@ from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
 from ctc_ocr.rendering.renderer import Renderer
 from ctc_ocr.runtime.progress import shown_progress
 from ctc_ocr.training.budget import EPOCH_UPDATES
+from ctc_ocr.training.missing_units import likely_missing
 from ctc_ocr.training.settings import Captchas, LabelledImages
-from ctc_ocr.training.start import starter_fits
+from ctc_ocr.training.start import starter_fits, starter_units
 from ctc_ocr.training.verdict import Facts
 
 HELD_OUT, MAX_HELD_OUT = 0.1, 1000  # a fraction of the images, and a number: each epoch reads them all
@@ -189,6 +190,7 @@ def _labelled(
         _warn_of_shared_images(train, validation)
     else:
         train, validation = _split(train, data.validation_fraction, before)
+    missing = _missing_units(train, validation, settings) if from_starter and data.alphabet is None else ()
     if data.training_only_sources:
         known_digests = {*train.digests, *validation.digests}
         train = train.with_samples(_training_only(settings, data, progress, known_digests))
@@ -196,7 +198,7 @@ def _labelled(
     if before is not None:
         _warn_of_changed_parts(train, validation, before)
         known = known.with_earlier(before)
-    alphabet = data.alphabet or _alphabet_of(train, validation)
+    alphabet = data.alphabet or _alphabet_of(train, validation, missing)
     max_length = max(len(sample.units) for part in (train, validation) for sample in part.samples)
     log.info(
         "%d images for training, %d for validation; %d units, labels of up to %d",
@@ -296,16 +298,27 @@ def _split(checked: CheckResult, fraction: float | None, before: KnownImages | N
     return train, validation
 
 
-def _alphabet_of(train: CheckResult, validation: CheckResult) -> Alphabet:
-    """The units of all labels; logs those that only validation has."""
-    alphabet = Alphabet.from_labels(sample.units for each in (train, validation) for sample in each.samples)
-    unlearned = sorted(set(alphabet.units) - train.frequencies().keys())
+def _missing_units(train: CheckResult, validation: CheckResult, settings: Hyperparameters) -> tuple[str, ...]:
+    """The units that the labels are likely to lack by chance, and that the starter knows; logs them."""
+    frequencies = train.frequencies() + validation.frequencies()
+    if not starter_fits(settings, frequencies):
+        return ()
+    missing = likely_missing(frequencies, starter_units())
+    if missing:
+        log.info("Units that no label has, and that the starter model knows: %s", " ".join(missing))
+    return missing
+
+
+def _alphabet_of(train: CheckResult, validation: CheckResult, missing: Sequence[str]) -> Alphabet:
+    """The units of all labels, and those that are missing in them; logs those that only validation has."""
+    units = {*train.frequencies(), *validation.frequencies(), *missing}
+    unlearned = sorted(units - train.frequencies().keys() - set(missing))
     if unlearned:
         log.warning(
             "Units in validation labels only, which cannot be learned: %d (%s)",
             len(unlearned), " ".join(map(repr, unlearned[:MAX_LISTED])),
         )  # fmt: skip
-    return alphabet
+    return Alphabet(tuple(sorted(units)))
 
 
 def _warn_of_long_labels(checked: CheckResult) -> None:

@@ -134,7 +134,7 @@ class TrainingSession:
         """The hyperparameters that the run would have, and the valid labelled images; what is found is logged. Raises
         InputError and RunError as `run`."""
         assert isinstance(self.data, LabelledImages)
-        return chosen_images(self.hyperparameters, self.data, self.options.progress, self._start.may_be_starter)
+        return chosen_images(self.hyperparameters, self.data, self.options.progress, self._start.uses_starter)
 
     def held_out_samples(self) -> Sequence[Sample]:
         """The labelled images that the run validated with; () before it has run, and for captchas."""
@@ -202,7 +202,7 @@ class TrainingSession:
             self.data,
             self.options.progress,
             self._start.images_before(),
-            self._start.may_be_starter,
+            self._start.uses_starter,
         )
 
     def _run(self, replaced: list[Path]) -> TrainingResult:

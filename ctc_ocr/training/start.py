@@ -43,6 +43,15 @@ class Start:
         """Whether it is the starter where that fits."""
         return self.options.init_from is None and not self.options.resume
 
+    @property
+    def uses_starter(self) -> bool:
+        """Whether it is the starter where that fits, or was for the run that is resumed."""
+        if not self.options.resume:
+            return self.may_be_starter
+        stored = StoredRun(self.options.prefix, epoch=0)  # the same for all epochs
+        content = stored.read(DESCRIPTION)
+        return content is not None and Model.from_json(content, stored.where(DESCRIPTION)).init_from == STARTER
+
     def images_before(self) -> KnownImages | None:
         """The images of the run that is resumed or, for a new run, of the named model. Raises InputError."""
         if self.options.resume:
@@ -81,14 +90,23 @@ def starter_fits(hyperparameters: Hyperparameters, frequencies: Counter[str]) ->
 
     frequencies: how often each unit occurs in the labels. Letters count as known in either case.
     """
-    stored = find_model(STARTER)
-    content = stored.read(DESCRIPTION)
-    assert content is not None
-    model = Model.from_json(content, stored.where(DESCRIPTION))
+    model = _starter()
     same = _shape_of(model.hyperparameters) == _shape_of(hyperparameters)
     known = {form for unit in model.alphabet.units for form in (unit, unit.lower(), unit.upper())}
     count = sum(number for unit, number in frequencies.items() if unit in known)
     return same and count >= KNOWN_UNITS * sum(frequencies.values())
+
+
+def starter_units() -> tuple[str, ...]:
+    """The units of the starter's alphabet."""
+    return _starter().alphabet.units
+
+
+def _starter() -> Model:
+    stored = find_model(STARTER)
+    content = stored.read(DESCRIPTION)
+    assert content is not None
+    return Model.from_json(content, stored.where(DESCRIPTION))
 
 
 def _shape_of(hyperparameters: Hyperparameters) -> tuple[object, ...]:
