@@ -190,7 +190,9 @@ def _labelled(
         _warn_of_shared_images(train, validation)
     else:
         train, validation = _split(train, data.validation_fraction, before)
-    missing = _missing_units(train, validation, settings) if from_starter and data.alphabet is None else ()
+    frequencies = train.frequencies() + validation.frequencies()
+    known = starter_units() if from_starter and starter_fits(settings, frequencies) else ()
+    missing = likely_missing(frequencies, known)
     if data.training_only_sources:
         known_digests = {*train.digests, *validation.digests}
         train = train.with_samples(_training_only(settings, data, progress, known_digests))
@@ -198,7 +200,7 @@ def _labelled(
     if before is not None:
         _warn_of_changed_parts(train, validation, before)
         known = known.with_earlier(before)
-    alphabet = data.alphabet or _alphabet_of(train, validation, missing)
+    alphabet = data.alphabet or _alphabet_of(train, validation, missing, known)
     max_length = max(len(sample.units) for part in (train, validation) for sample in part.samples)
     log.info(
         "%d images for training, %d for validation; %d units, labels of up to %d",
@@ -298,21 +300,13 @@ def _split(checked: CheckResult, fraction: float | None, before: KnownImages | N
     return train, validation
 
 
-def _missing_units(train: CheckResult, validation: CheckResult, settings: Hyperparameters) -> tuple[str, ...]:
-    """The units that the labels are likely to lack by chance, and that the starter knows; logs them."""
-    frequencies = train.frequencies() + validation.frequencies()
-    if not starter_fits(settings, frequencies):
-        return ()
-    missing = likely_missing(frequencies, starter_units())
+def _alphabet_of(train: CheckResult, validation: CheckResult, missing: Sequence[str], known: Sequence[str]) -> Alphabet:
+    """The units of all labels, and those that are missing in them. Logs these, and those that only validation has,
+    unless the model to start from knows them."""
+    units = {*train.frequencies(), *validation.frequencies(), *missing}
     if missing:
         log.info("Units that no label has, and that the starter model knows: %s", " ".join(missing))
-    return missing
-
-
-def _alphabet_of(train: CheckResult, validation: CheckResult, missing: Sequence[str]) -> Alphabet:
-    """The units of all labels, and those that are missing in them; logs those that only validation has."""
-    units = {*train.frequencies(), *validation.frequencies(), *missing}
-    unlearned = sorted(units - train.frequencies().keys() - set(missing))
+    unlearned = sorted(units - train.frequencies().keys() - set(known))
     if unlearned:
         log.warning(
             "Units in validation labels only, which cannot be learned: %d (%s)",
