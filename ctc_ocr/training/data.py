@@ -191,8 +191,8 @@ def _labelled(
     else:
         train, validation = _split(train, data.validation_fraction, before)
     frequencies = train.frequencies() + validation.frequencies()
-    known = starter_units() if from_starter and starter_fits(settings, frequencies) else ()
-    missing = likely_missing(frequencies, known)
+    starters = starter_units() if from_starter and starter_fits(settings, frequencies) else ()
+    missing = likely_missing(frequencies, starters)
     if data.training_only_sources:
         known_digests = {*train.digests, *validation.digests}
         train = train.with_samples(_training_only(settings, data, progress, known_digests))
@@ -200,7 +200,7 @@ def _labelled(
     if before is not None:
         _warn_of_changed_parts(train, validation, before)
         known = known.with_earlier(before)
-    alphabet = data.alphabet or _alphabet_of(train, validation, missing, known)
+    alphabet = data.alphabet or _alphabet_of(train, validation, missing, starters)
     max_length = max(len(sample.units) for part in (train, validation) for sample in part.samples)
     log.info(
         "%d images for training, %d for validation; %d units, labels of up to %d",
