@@ -1,6 +1,8 @@
 """Train the starter model on drawn texts, and write its bundle: `python -m starter.train FONTS --prefix runs/starter`.
 
-FONTS is what `python -m starter.fonts FONTS` downloads. A training that was stopped goes on with the same command.
+FONTS is what `python -m starter.fonts FONTS` downloads. There are two trainings, the second with the weights of the
+first and a learning rate that starts again (Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm
+restarts", 2017). What was stopped goes on with the same command.
 """
 
 import argparse
@@ -14,6 +16,7 @@ from ctc_ocr.checkpoint.run_files import epochs
 from ctc_ocr.checkpoint.starter import starter_path
 from ctc_ocr.errors import UserError
 
+EPOCHS = (35, 30)  # of the two trainings
 SETTINGS = ctc_ocr.preset(
     "word",
     data={
@@ -22,7 +25,7 @@ SETTINGS = ctc_ocr.preset(
     },
     network={"dropout": 0.0},
     training={
-        "schedule": "cosine", "samples_per_epoch": 20_000, "num_epoch": 35, "validation_samples": 1000,
+        "schedule": "cosine", "samples_per_epoch": 20_000, "num_epoch": EPOCHS[0], "validation_samples": 1000,
         "warmup_updates": 500, "stop_patience": 0, "keep": 2,
     },
     augmentation={"augment": False},
@@ -38,18 +41,35 @@ def main(argv: list[str] | None = None) -> int:
     made.add_argument("--quick", action="store_true", help="a few updates, to see that it works")
     arguments = made.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    first = f"{arguments.prefix}-first"
     settings = quick(SETTINGS) if arguments.quick else SETTINGS
     try:
-        result = ctc_ocr.train(
-            settings, ctc_ocr.Captchas(arguments.fonts), arguments.prefix,
-            resume=bool(epochs(arguments.prefix)), num_proc=1, cpu=1,
-        )  # fmt: skip
-        if not result.finished:
+        if not (
+            trained(settings, arguments.fonts, first)
+            and trained(second(settings), arguments.fonts, arguments.prefix, init_from=first)
+        ):
             return 1
         ctc_ocr.bundle_model(arguments.prefix, arguments.out, overwrite=True)
     except UserError as error:
         made.error(str(error))
     return 0
+
+
+def trained(settings: ctc_ocr.Hyperparameters, fonts: str, prefix: str, init_from: str | None = None) -> bool:
+    """Train, or go on; returns whether it was finished."""
+    resume = bool(epochs(prefix))
+    result = ctc_ocr.train(
+        settings, ctc_ocr.Captchas(fonts), prefix,
+        resume=resume, init_from=None if resume else init_from, num_proc=1, cpu=1,
+    )  # fmt: skip
+    return result.finished
+
+
+def second(settings: ctc_ocr.Hyperparameters) -> ctc_ocr.Hyperparameters:
+    """The second training: other images, and its own number of epochs."""
+    values = settings.to_dict()
+    values["training"] |= {"seed": 1, "num_epoch": min(EPOCHS[1], values["training"]["num_epoch"])}
+    return ctc_ocr.Hyperparameters.from_dict(values)
 
 
 def quick(settings: ctc_ocr.Hyperparameters) -> ctc_ocr.Hyperparameters:
