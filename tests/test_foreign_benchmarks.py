@@ -16,6 +16,7 @@ from benchmarks.foreign.generators import DEVELOPMENT, GENERATORS, HELD_OUT, Gen
 from benchmarks.foreign.images import read_rows, write_images, write_rows
 from benchmarks.foreign.planting import plant
 from benchmarks.foreign.splits import FILES, write_splits
+from benchmarks.foreign.without_labels import accuracies
 from ctc_ocr.cli import generate
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.images.files import read_image
@@ -356,3 +357,7 @@ def test_bad_numbers_of_labels_are_refused(made, main, arguments, reason):
     done = run_here(main, made, *ONE, "--init_from", "model", *arguments)
     assert done.returncode == 2
     assert reason in done.stderr
+
+
+def test_readings_without_labels_are_compared_exactly_and_in_any_case() -> None:
+    assert accuracies(["aB1", "AB1", "x"], ["aB1", "ab1", "y"]) == (1 / 3, 2 / 3)
