@@ -268,6 +268,12 @@ def test_an_error_in_an_image_process_reaches_the_terminal(tmp_path: Path, capsy
     assert not list(tmp_path.glob(".*.tmp"))
 
 
+def test_sizes_of_wild_images_are_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = _error(capsys, "--count", 2, "--output_dir", tmp_path, "--renderer", "wild", "--height", 50, "--width", 90)
+    assert "--width, --height: no effect with --renderer wild" in said
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     for flag, word in (("--version", "ctc_ocr"), ("--help", "--output_dir")):
         with pytest.raises(SystemExit) as exit:

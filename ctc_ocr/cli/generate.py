@@ -24,7 +24,8 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.progress import shown_progress
 
 PROG = "ctc-ocr generate"
-DATA_OPTIONS = ("alphabet", "min_length", "max_length", "draw_width", "draw_height", "width", "height")
+SIZES = ("draw_width", "draw_height", "width", "height")
+DATA_OPTIONS = ("alphabet", "min_length", "max_length", *SIZES)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -83,6 +84,9 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     made = parser()
     arguments = made.parse_intermixed_args(argv)
     _check_mode(made, arguments)
+    changed = [f"--{name}" for name in SIZES if getattr(arguments, name) != getattr(Data(), name)]
+    if arguments.renderer == "wild" and changed:
+        made.error(f"{', '.join(changed)}: no effect with --renderer wild, whose images have sizes of their own")
     return arguments
 
 
