@@ -44,10 +44,9 @@ def main(argv: list[str] | None = None) -> int:
     first = f"{arguments.prefix}-first"
     settings = quick(SETTINGS) if arguments.quick else SETTINGS
     try:
-        if not (
-            trained(settings, arguments.fonts, first)
-            and trained(second(settings), arguments.fonts, arguments.prefix, init_from=first)
-        ):
+        if not epochs(arguments.prefix) and not trained(settings, arguments.fonts, first):
+            return 1
+        if not trained(second(settings), arguments.fonts, arguments.prefix, init_from=first):
             return 1
         ctc_ocr.bundle_model(arguments.prefix, arguments.out, overwrite=True)
     except UserError as error:
