@@ -13,6 +13,7 @@ LISTED = (*SEARCH, "--words", WORDS)
 PAIRS = {
     "beam_width": (("--beam_width", "1"), SEARCH),
     "allowed": ((), ("--allowed", "0123")),
+    "lengths": ((), ("--lengths", "3")),
     "length_bonus": (SEARCH, (*SEARCH, "--length_bonus", "3")),
     "language_model": (SEARCH, MODEL),
     "lm_weight": (MODEL, (*MODEL, "--lm_weight", "3")),
