@@ -91,6 +91,18 @@ def test_small_text_in_large_pictures_is_cut_out(pictures: Path, caplog: pytest.
     assert sorted(arrays["steps"][: len(widths)]) == sorted(widths)
 
 
+def test_what_has_another_height_in_each_picture_is_no_line_of_text(tmp_path: Path) -> None:
+    pictures = []
+    for number, size in enumerate((0.5, 0.6, 0.7, 1.8, 5.0, 5.5, 6.0)):
+        picture = np.full((360, 640, 3), 230, np.uint8)
+        cv2.putText(picture, label(number), (20, 200), cv2.FONT_HERSHEY_SIMPLEX, size, (40, 40, 90), 3)
+        pictures.append(picture)
+    settings, _ = choose(WORD, checked(tmp_path / "a", *pictures), ["crop"])
+    assert settings.data.crop == "none"
+    settings, _ = choose(WORD, checked(tmp_path / "b", *pictures[:3]), ["crop"])
+    assert settings.data.crop == "text"
+
+
 def test_a_file_that_is_gone_when_it_is_read_again_is_invalid(tmp_path: Path) -> None:
     samples = checked(tmp_path / "a", *map(captcha, range(4)))
     (tmp_path / "a" / f"{label(2)}.png").unlink()

@@ -27,6 +27,7 @@ CHOSEN = ("crop", "ink", "height", "width")  # in this order: each depends on th
 NUM_READ = 100  # images in which text is looked for
 TEXT_ROWS = 12  # pixels: least height of text that is read well
 SMALL_TEXT = TEXT_ROWS / 40  # fraction of the image's height: lower text has fewer rows at the height of the presets
+AGREE = 0.7  # of the images, so many must have text of about one height: else what was found is something else
 RARE = 0.05  # a smaller fraction of images with another ink is taken for an error of has_light_ink
 STEPS_PER_UNIT = 1.5  # at least, for most labels: with one step for each unit, all would have to be in their places
 MAX_HEIGHT, MAX_WIDTH = 96, 1200  # pixels: what is larger costs more time than it is worth
@@ -47,7 +48,7 @@ def choose(
         return settings, checked
     text_heights = _text_heights(checked.samples, settings.training.seed) if {"crop", "height"} & {*names} else [1.0]
     if "crop" in names:
-        crop = "text" if median(text_heights) < SMALL_TEXT else "none"
+        crop = "text" if median(text_heights) < SMALL_TEXT and _agree(text_heights) else "none"
         if crop != settings.data.crop:
             checked = checked.cropped(crop)
         settings = _with(settings, crop=crop)
@@ -89,6 +90,12 @@ def _text_height(sample: Sample) -> float:
         return 1.0
     box = find_text(image, largest=1.0)
     return 1.0 if box is None else box.height / len(image)
+
+
+def _agree(text_heights: Sequence[float]) -> bool:
+    """Whether most are within a factor of two of the median."""
+    middle = median(text_heights)
+    return sum(middle / 2 <= each <= 2 * middle for each in text_heights) >= AGREE * len(text_heights)
 
 
 def _ink(samples: Sequence[CheckedSample]) -> str:
