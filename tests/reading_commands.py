@@ -23,6 +23,12 @@ PAIRS = {
 }
 
 
+def fix_threads(monkeypatch):
+    """The commands set the number of threads for their process: not for the tests after them."""
+    for name in ("OMP_NUM_THREADS", "MXNET_OMP_MAX_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+
+
 def with_words(flags, words):
     return [str(words) if flag == WORDS else flag for flag in flags]
 

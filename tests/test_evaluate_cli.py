@@ -22,7 +22,14 @@ from ctc_ocr.errors import RunError
 from ctc_ocr.images.pixels import invert
 from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor
 from tests.models import save_own_model
-from tests.reading_commands import PAIRS, sizes_of_batches, with_unknown_architecture, with_words, write_history
+from tests.reading_commands import (
+    PAIRS,
+    fix_threads,
+    sizes_of_batches,
+    with_unknown_architecture,
+    with_words,
+    write_history,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIDENT = "confidence  coverage  accuracy"
@@ -30,9 +37,7 @@ CONFIDENT = "confidence  coverage  accuracy"
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch):
-    """The command sets the number of threads for its process: not for the tests after it."""
-    for name in ("OMP_NUM_THREADS", "MXNET_OMP_MAX_THREADS", "OPENBLAS_NUM_THREADS"):
-        monkeypatch.setenv(name, "1")
+    fix_threads(monkeypatch)
 
 
 @pytest.fixture

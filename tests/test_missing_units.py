@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 import ctc_ocr
+from ctc_ocr.lengths import Lengths
+from ctc_ocr.training.data import training_data
 from ctc_ocr.training.missing_units import likely_missing
+from ctc_ocr.training.settings import LabelledImages
 
 KNOWN = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
@@ -52,3 +55,14 @@ def test_a_run_has_them_and_is_resumed_with_them(tmp_path: Path, caplog: pytest.
     assert ctc_ocr.train(longer, tmp_path / "few", tmp_path / "ocr", num_proc=1, resume=True).finished
     ctc_ocr.train(settings, tmp_path / "few", tmp_path / "new", num_proc=1, init_from="none")
     assert "9" not in ctc_ocr.Predictor(tmp_path / "new").alphabet.units
+
+
+def test_what_is_only_trained_on_says_nothing_about_labels(tmp_path: Path) -> None:
+    """The readings of --unlabelled: neither their lengths nor their units are those of labels."""
+    for name, alphabet, length in (("own", "0123", 4), ("read", "456789", 6)):
+        data = ctc_ocr.Data(alphabet=alphabet, min_length=length, max_length=length)
+        ctc_ocr.CaptchaWriter.create(data, seed=1).write_folder(tmp_path / name, 20)
+    images = LabelledImages(tmp_path / "own", training_only=(str(tmp_path / "read"),))
+    data_of_run = training_data(ctc_ocr.preset("word"), images, progress=False, from_starter=True)
+    assert data_of_run.lengths == Lengths.of_labels([4] * 16)
+    assert data_of_run.alphabet.units == tuple("0123456789")

@@ -29,16 +29,27 @@ def installed(generator: Generator, folder: Path) -> Driver:
     if not finished.exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        {"PyPI": _install_pypi, "npm": _install_npm, "Debian": _install_debian}[generator.registry](generator, folder)
+        _INSTALLED[generator.registry](generator.packages, folder)
         if generator.fonts:
             _unpack(generator.fonts, folder)
         finished.touch()
     return {"PyPI": _pypi, "npm": _npm, "Debian": _debian}[generator.registry](generator, folder)
 
 
-def _install_pypi(generator: Generator, folder: Path) -> None:
+def python_with(packages: tuple[str, ...], folder: Path) -> Path:
+    """The Python of an environment in the folder, with packages of PyPI; made unless that is done. Raises RunError."""
+    finished = folder / "finished"
+    if not finished.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        _install_pypi(packages, folder)
+        finished.touch()
+    return folder / "venv" / "bin" / "python"
+
+
+def _install_pypi(packages: tuple[str, ...], folder: Path) -> None:
     _run(folder, sys.executable, "-m", "venv", "venv")
-    _run(folder, "venv/bin/pip", "install", "--disable-pip-version-check", *generator.packages)
+    _run(folder, "venv/bin/pip", "install", "--disable-pip-version-check", *packages)
 
 
 def _pypi(generator: Generator, folder: Path) -> Driver:
@@ -47,10 +58,10 @@ def _pypi(generator: Generator, folder: Path) -> Driver:
     return _driver(generator, folder, (str(folder / "venv/bin/python"), str(DRIVERS / "pypi.py")), variables)
 
 
-def _install_npm(generator: Generator, folder: Path) -> None:
+def _install_npm(packages: tuple[str, ...], folder: Path) -> None:
     (folder / "package.json").write_text("{}", encoding="utf-8")  # or npm looks for one in the folders above
     # No package here has a script that it needs, and none gets to run one.
-    _run(folder, "npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", *generator.packages)
+    _run(folder, "npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", *packages)
 
 
 def _npm(generator: Generator, folder: Path) -> Driver:
@@ -58,13 +69,16 @@ def _npm(generator: Generator, folder: Path) -> Driver:
     return _driver(generator, folder, ("node", str(DRIVERS / "npm.js")), modules)
 
 
-def _install_debian(generator: Generator, folder: Path) -> None:
+def _install_debian(packages: tuple[str, ...], folder: Path) -> None:
     """Unpack the packages, and what they need and the system lacks: nothing is installed into it, nor by root."""
-    simulated = _run(folder, "apt-get", "install", "--simulate", "--no-install-recommends", *generator.packages)
+    simulated = _run(folder, "apt-get", "install", "--simulate", "--no-install-recommends", *packages)
     lines = [line.split() for line in simulated.splitlines() if line.startswith("Inst ")]
     missing = [f"{words[1]}={words[2].strip('()[]')}" for words in lines]
     named = {each.partition("=")[0] for each in missing}
-    _unpack((*missing, *(each for each in generator.packages if each.partition("=")[0] not in named)), folder)
+    _unpack((*missing, *(each for each in packages if each.partition("=")[0] not in named)), folder)
+
+
+_INSTALLED = {"PyPI": _install_pypi, "npm": _install_npm, "Debian": _install_debian}
 
 
 def _unpack(packages: tuple[str, ...], folder: Path) -> None:

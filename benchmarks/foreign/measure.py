@@ -108,15 +108,20 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def add_common(made: argparse.ArgumentParser) -> None:
-    """Which images, which seeds, and the file for the rows."""
+def add_images(made: argparse.ArgumentParser) -> None:
+    """Which images."""
     made.add_argument("folder", type=Path, metavar="DIR", help="folder that benchmarks.foreign.make filled")
-    made.add_argument("--out", type=Path, required=True, metavar="FILE.csv", help="file for the rows; it is continued")
-    made.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of images and training (default: 0 1 2)")
     made.add_argument(
         "--generators", nargs="+", default=["development"], metavar="NAME",
         help="names, development, held_out or all (default: development)",
     )  # fmt: skip
+
+
+def add_common(made: argparse.ArgumentParser) -> None:
+    """Which images, which seeds, and the file for the rows."""
+    add_images(made)
+    made.add_argument("--out", type=Path, required=True, metavar="FILE.csv", help="file for the rows; it is continued")
+    made.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of images and training (default: 0 1 2)")
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -130,9 +135,14 @@ def _check_common(arguments: argparse.Namespace, generators: list[Generator]) ->
     """Raises InputError for what is missing."""
     if not arguments.out.resolve().parent.is_dir():
         raise InputError("--out: its folder does not exist", arguments.out)
-    missing = [each.name for each in generators if not is_split(arguments.folder / each.name)]
+    check_images(arguments.folder, generators)
+
+
+def check_images(folder: Path, generators: list[Generator]) -> None:
+    """Raises InputError if `make` has not made the images of a generator."""
+    missing = [each.name for each in generators if not is_split(folder / each.name)]
     if missing:
-        raise InputError(f"no images of {', '.join(missing)}: run benchmarks.foreign.make first", arguments.folder)
+        raise InputError(f"no images of {', '.join(missing)}: run benchmarks.foreign.make first", folder)
 
 
 def each_seed(arguments: argparse.Namespace, generators: list[Generator]) -> Iterator[Run]:

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.foreign import runs
-from benchmarks.foreign.environments import DRIVERS, SECONDS
+from benchmarks.foreign.environments import DRIVERS, python_with
 from benchmarks.foreign.generators import chosen
 from benchmarks.foreign.images import read_rows
+from benchmarks.foreign.measure import add_images, check_images
 from benchmarks.own_images.common import table
-from ctc_ocr.errors import RunError, UserError
+from ctc_ocr.errors import InputError, RunError, UserError
 
 PACKAGE = "ddddocr==1.6.1"
 
@@ -27,8 +28,13 @@ def main(argv: list[str] | None = None) -> int:
     folder: Path = arguments.folder.resolve()
     rows = []
     try:
-        python = installed(folder / "environments" / "ddddocr")
-        for each in chosen(arguments.generators):
+        generators = chosen(arguments.generators)
+        check_images(folder, generators)
+    except InputError as error:
+        parser().error(str(error))
+    try:
+        python = python_with((PACKAGE,), folder / "environments" / "ddddocr")
+        for each in generators:
             images = folder / each.name
             starter = runs.untrained("starter", images, folder / "environments" / "starter").accuracy
             rows.append((each.name, starter, *read_by_ddddocr(python, images)))
@@ -46,27 +52,8 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m benchmarks.foreign.without_labels", description="Read captchas without training."
     )
-    made.add_argument("folder", type=Path, metavar="DIR", help="folder that benchmarks.foreign.make filled")
-    made.add_argument(
-        "--generators", nargs="+", default=["development"], metavar="NAME",
-        help="names, development, held_out or all (default: development)",
-    )  # fmt: skip
+    add_images(made)
     return made
-
-
-def installed(folder: Path) -> Path:
-    """The Python of an environment that has ddddocr. Raises RunError."""
-    python = folder / "bin" / "python"
-    if not (folder / "finished").exists():
-        for command in (
-            [sys.executable, "-m", "venv", "--clear", str(folder)],
-            [str(python), "-m", "pip", "install", "--disable-pip-version-check", PACKAGE],
-        ):
-            done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
-            if done.returncode:
-                raise RunError(f"{' '.join(command)}: {done.stderr.strip()[-300:]}", folder)
-        (folder / "finished").touch()
-    return python
 
 
 def read_by_ddddocr(python: Path, images: Path) -> tuple[float, float]:

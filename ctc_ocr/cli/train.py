@@ -131,8 +131,8 @@ def _add_labelled(group: argparse._ArgumentGroup) -> None:
     )  # fmt: skip
     held_out.add_argument(
         "--validation_fraction", type=fraction, metavar="P",
-        help="about this fraction of --data is held out for validation, chosen by the pixels (default: 0.1, but of "
-        "a small set 10 images, and at most about 1000)",
+        help="about this fraction of --data is held out for validation, chosen by the pixels (default: 0.1, but at "
+        "least 10 images or a fifth, and at most about 1000)",
     )  # fmt: skip
     held_out.add_argument("--validation_share", dest="validation_fraction", type=fraction, help=argparse.SUPPRESS)
     add_taken(group)

@@ -11,7 +11,7 @@ from ctc_ocr.datasets.partition import Indices
 Part = str | None  # "training", "validation", or None for an image that is in neither part
 
 
-def nowhere(digest: bytes) -> Part:
+def no_part(digest: bytes) -> Part:
     """The part of any image before the first run."""
     return None
 
@@ -19,7 +19,7 @@ def nowhere(digest: bytes) -> Part:
 def split_held_out(
     digests: Sequence[bytes],
     fraction: float,
-    part_before: Callable[[bytes], Part] = nowhere,
+    part_before: Callable[[bytes], Part] = no_part,
     at_least: int = 1,
 ) -> tuple[Indices, Indices]:
     """Indices of the training and of the validation images.

@@ -74,9 +74,8 @@ class Decoder:
         words = self._words(alphabet)
         if words is not None and mask is not None:
             words = words.restricted(mask)
-        return BoundDecoder(
-            replace(search, language_model=self._language_model(alphabet), words=words, lengths=lengths), mask, lengths
-        )
+        model = self._language_model(alphabet)
+        return BoundDecoder(replace(search, language_model=model, words=words, lengths=lengths), mask)
 
     def _search(self) -> BeamSearch | None:
         """The search without what needs an alphabet; None for greedy decoding."""
@@ -101,8 +100,10 @@ class Decoder:
 
 @dataclass(frozen=True)
 class BoundDecoder:
-    """A decoder for one alphabet: greedy if `search` is None, of the classes in `mask` (C,) bool (None: all). What
-    greedy decoding finds that has not one of the `lengths` is searched for."""
+    """A decoder for one alphabet: greedy if `search` is None, of the classes in `mask` (C,) bool (None: all).
+
+    lengths: only for greedy decoding; a text that has another length is searched for.
+    """
 
     search: BeamSearch | None = None
     mask: NDArray[np.bool_] | None = None

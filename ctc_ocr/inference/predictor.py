@@ -49,7 +49,8 @@ class Predictor:
     ink: "dark", "light" or "auto" in place of the model's own.
 
     Images are prepared in the calling thread, and confidences are calibrated if the model's run calibrated this epoch.
-    `prefix` and `epoch` say what was loaded; the prefix of a bundle is its path.
+    `prefix` and `epoch` say what was loaded; the prefix of a bundle is its path. `lengths`: of the labels that the
+    model was trained on, if it says so.
     Raises InputError if the model cannot be loaded, or for a bad batch_size.
     """
 

@@ -17,7 +17,7 @@ from ctc_ocr.datasets.checking import LONG_LABEL, CheckedSample, CheckResult, ch
 from ctc_ocr.datasets.choices import choose
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.generated_prepared import PreparedSource
-from ctc_ocr.datasets.held_out import nowhere, split_held_out
+from ctc_ocr.datasets.held_out import no_part, split_held_out
 from ctc_ocr.datasets.labelled import LabelledBatches, LabelledImage
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.datasets.summary import summary_lines
@@ -37,10 +37,8 @@ from ctc_ocr.training.start import starter_fits, starter_units
 from ctc_ocr.training.verdict import Facts
 
 HELD_OUT, MAX_HELD_OUT = 0.1, 1000  # a fraction of the images, and a number: each epoch reads them all
-MIN_HELD_OUT, MOST_OF_FEW = (
-    10,
-    0.2,
-)  # with fewer, chance decides which epoch is the best; but no more than this fraction
+MIN_HELD_OUT = 10  # images: with fewer, chance alone decides which epoch is the best
+MOST_OF_FEW = 0.2  # but no more than this fraction of a small set
 MAX_LISTED = 10  # invalid samples in the log
 BUILT_IN_RENDERERS = ("fast", "captcha")
 
@@ -66,7 +64,7 @@ class TrainingData:
     fingerprint: str = ""
     known: KnownImages | None = None
     facts: Facts | None = None  # of labelled training images
-    lengths: Lengths | None = None  # of their labels
+    lengths: Lengths | None = None  # of their labels, without those of sources that are only trained on
     held_out: Sequence[Sample] = ()  # the labelled images of validation
 
 
@@ -193,6 +191,7 @@ def _labelled(
     frequencies = train.frequencies() + validation.frequencies()
     starters = starter_units() if from_starter and starter_fits(settings, frequencies) else ()
     missing = likely_missing(frequencies, starters)
+    lengths = Lengths.of_labels([len(each.units) for each in train.samples])
     if data.training_only_sources:
         known_digests = {*train.digests, *validation.digests}
         train = train.with_samples(_training_only(settings, data, progress, known_digests))
@@ -218,7 +217,7 @@ def _labelled(
         fingerprint=_fingerprint(train, validation),
         known=known,
         facts=_facts(train, settings),
-        lengths=Lengths.of_labels([len(each.units) for each in train.samples]),
+        lengths=lengths,
         held_out=[each.sample for each in validation.samples],
     )
 
@@ -294,7 +293,7 @@ def _split(checked: CheckResult, fraction: float | None, before: KnownImages | N
         raise RunError("too few images to hold out any for validation: expected at least two that differ")
     at_least = 1 if fraction else min(MIN_HELD_OUT, int(MOST_OF_FEW * different))
     fraction = fraction or min(HELD_OUT, MAX_HELD_OUT / len(checked.samples))
-    part_before = before.part if before else nowhere
+    part_before = before.part if before else no_part
     parts = split_held_out(checked.digests, fraction, part_before, at_least)
     train, validation = map(checked.subset, parts)
     return train, validation

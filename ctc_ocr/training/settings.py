@@ -35,8 +35,8 @@ class LabelledImages:
 
     `source` is what `open_source` accepts: a folder, a file with labels, a RecordIO pack, or NAME:ARGUMENT of a
     registered one; or a list of them, whose images are put together. Validation uses `validation`, one or several
-    sources too, or else about `validation_fraction` of the images (None: a tenth, but 10 of a small set and no more
-    than about 1,000), chosen by their pixels; see `ctc_ocr.datasets.held_out`.
+    sources too, or else about `validation_fraction` of the images (None: a tenth, but at least 10 or a fifth, and no
+    more than about 1,000), chosen by their pixels; see `ctc_ocr.datasets.held_out`.
     `training_only`: sources that are only trained on; an image that is also among the others is left out.
     `choose`: names of the hyperparameters that are chosen from the images, of `ctc_ocr.datasets.choices.CHOSEN` (crop,
     ink, height, width); None: all if the run is given no hyperparameters, or else none.

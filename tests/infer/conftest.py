@@ -6,13 +6,12 @@ from PIL import Image
 
 from tests.infer.outputs import expected
 from tests.models import save_own_model
+from tests.reading_commands import fix_threads
 
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch):
-    """The command sets the number of threads for its process: not for the tests after it."""
-    for name in ("OMP_NUM_THREADS", "MXNET_OMP_MAX_THREADS", "OPENBLAS_NUM_THREADS"):
-        monkeypatch.setenv(name, "1")
+    fix_threads(monkeypatch)
 
 
 @pytest.fixture
