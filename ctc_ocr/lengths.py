@@ -57,9 +57,10 @@ class Lengths:
         if text == "any":
             return cls(0, 0, 1.0)
         found = _RANGE.fullmatch(text)
-        if not found:
+        shortest, longest = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+        if shortest > longest:
             raise InputError(f"expected a length such as 5, a range such as 4-6, or any; got {text!r}", "lengths")
-        return cls(int(found[1]), int(found[2] or found[1]), NEVER)
+        return cls(shortest, longest, NEVER)
 
     def log_prior(self, length: int) -> float:
         """What is added to log p(text | image): 0 for a length inside."""

@@ -39,7 +39,7 @@ def test_parse(text: str, expected: Lengths) -> None:
 
 @pytest.mark.parametrize("text", ["", "5-", "-5", "a", "6-4", "4 - 6", "٥", "1234567"])
 def test_parse_refuses(text: str) -> None:
-    with pytest.raises(InputError, match="^lengths: expected"):
+    with pytest.raises(InputError, match="^lengths: expected a length such as 5"):
         Lengths.parse(text)
 
 
