@@ -21,6 +21,7 @@ from ctc_ocr.datasets.choices import CHOSEN, choose
 from ctc_ocr.datasets.preview import preview
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.images.pixels import Pixels, invert
+from ctc_ocr.images.region import Region
 from ctc_ocr.training.data import training_data
 from ctc_ocr.training.session import TrainingSession
 from ctc_ocr.training.settings import LabelledImages, RunOptions
@@ -106,14 +107,14 @@ def test_what_has_another_height_in_each_picture_is_no_line_of_text(tmp_path: Pa
 def test_a_file_that_is_gone_when_it_is_read_again_is_invalid(tmp_path: Path) -> None:
     samples = checked(tmp_path / "a", *map(captcha, range(4)))
     (tmp_path / "a" / f"{label(2)}.png").unlink()
-    cut = samples.cropped("text")
+    cut = samples.cropped(Region("text"))
     assert len(cut.samples) == 3
     assert len(cut.invalid) == len(samples.invalid) + 1
 
 
 def test_a_start_that_crops_does_not_make_captchas_be_cropped(tmp_path: Path) -> None:
     samples = checked(tmp_path / "a", *map(captcha, range(4)))
-    settings, again = choose(preset("word", data={"crop": "text"}), samples.cropped("text"), ["crop"])
+    settings, again = choose(preset("word", data={"crop": "text"}), samples.cropped(Region("text")), ["crop"])
     assert settings.data.crop == "none"
     assert again == samples
 
@@ -179,9 +180,9 @@ def test_what_flags_presets_and_files_say_is_not_chosen(tmp_path: Path) -> None:
     (tmp_path / "ink.json").write_text('{"data": {"ink": "auto"}}')
     (tmp_path / "training.json").write_text('{"training": {"num_epoch": 2}}')
     assert names() == {*CHOSEN}
-    assert names("--width=200", "--crop=none") == {"ink", "height"}
-    assert names("--preset=word") == names("--preset=lstm") == {"crop", "ink"}
-    assert names(f"--config={tmp_path / 'ink.json'}") == {"crop", "height", "width"}
+    assert names("--width=200", "--crop=none") == {"top", "bottom", "ink", "height"}
+    assert names("--preset=word") == names("--preset=lstm") == {"crop", "top", "bottom", "ink"}
+    assert names(f"--config={tmp_path / 'ink.json'}") == {"crop", "top", "bottom", "height", "width"}
     assert names(f"--config={tmp_path / 'training.json'}") == {*CHOSEN}
 
 
@@ -197,7 +198,7 @@ def test_in_python_all_is_chosen_unless_hyperparameters_are_given(pictures: Path
     assert chosen(WORD, data) == ()
     assert chosen(WORD, replace(data, choose=["ink"])) == ("ink",)
     assert chosen(None, replace(data, choose=())) == ()
-    with pytest.raises(ctc_ocr.InputError, match="'colour' is not one of crop, ink, height, width"):
+    with pytest.raises(ctc_ocr.InputError, match="'colour' is not one of crop, top, bottom, ink, height, width"):
         LabelledImages(pictures, choose=["colour"])
 
 

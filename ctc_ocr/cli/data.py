@@ -31,6 +31,7 @@ from ctc_ocr.datasets.preview import preview
 from ctc_ocr.datasets.sources.packs import PARTS
 from ctc_ocr.datasets.summary import problem_lines, report, summary_lines
 from ctc_ocr.errors import InputError
+from ctc_ocr.images.region import WHOLE, Region
 from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.runtime.output_files import refuse_existing
 from ctc_ocr.runtime.progress import shown_progress
@@ -45,7 +46,7 @@ COMMANDS = {
     "curve": "say how many labels are needed: accuracy against their number",
     "correct": "replace the labels whose suggestions were accepted",
 }
-PREPARATION = ("width", "height", "keep_ratio", "channels", "ink", "crop", "normalise")  # hyperparameters
+PREPARATION = ("width", "height", "keep_ratio", "channels", "ink", "crop", "top", "bottom", "normalise")
 
 Body = Callable[[argparse.Namespace], int]
 AddArguments = Callable[[argparse.ArgumentParser], None]
@@ -111,7 +112,8 @@ def _check(arguments: argparse.Namespace) -> int:
     with shown_progress() as progress:
         result = check_sources(
             arguments.source, source_options(arguments), alphabet=None if arguments.write_lookup else alphabet,
-            steps_of=settings.geometry.steps_of if settings else None, crop=settings.data.crop if settings else "none",
+            steps_of=settings.geometry.steps_of if settings else None,
+            region=Region.of(settings.data) if settings else WHOLE,
             max_units=arguments.max_units, only_alphabet=arguments.only_alphabet, progress=progress,
         )  # fmt: skip
     if arguments.json:

@@ -15,6 +15,7 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.text_files import read_json
 
 SECTIONS: dict[str, type] = {"data": Data, "network": Network, "training": Training, "augmentation": Augmentation}
+MIN_ROWS = 0.05  # of the height, that must be read
 CONVOLUTION_LISTS = ("features", "kernels", "strides", "pool_heights", "pool_widths")
 # Names of version 0.1, which its files have; section, old name -> new name.
 RENAMED = {
@@ -41,6 +42,8 @@ class Hyperparameters:
         self._check_convolutions()
         if self.data.keep_ratio and (self.network.architecture, self.network.lstm_graph) == ("lstm", "unrolled"):
             raise InputError("an unrolled graph has a fixed number of time steps; use lstm_graph fused", "keep_ratio")
+        if self.data.bottom - self.data.top < MIN_ROWS:
+            raise InputError(f"bottom must be at least {MIN_ROWS} more than top", "data.bottom")
         if self.data.min_length > self.data.max_length:
             raise InputError(f"min_length {self.data.min_length} is greater than max_length {self.data.max_length}")
 

@@ -18,7 +18,7 @@ from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.images.digest import pixel_digest
 from ctc_ocr.images.files import read_image
 from ctc_ocr.images.pixels import grey, has_light_ink
-from ctc_ocr.images.text_region import cut_text
+from ctc_ocr.images.region import WHOLE, Region
 from ctc_ocr.runtime.progress import Progress
 from ctc_ocr.runtime.threads import available_cores
 
@@ -81,10 +81,9 @@ class CheckResult:
         )
         return replace(self, samples=kept, invalid=(*self.invalid, *long))
 
-    def cropped(self, crop: str) -> "CheckResult":
-        """With the sizes and the ink of the parts of the images that the hyperparameter `crop` leaves: reads them
-        again."""
-        found = list(_examine_all([each.sample for each in self.samples], [""] * len(self.samples), None, crop))
+    def cropped(self, region: Region) -> "CheckResult":
+        """With the sizes and the ink of these parts of the images: reads them again."""
+        found = list(_examine_all([each.sample for each in self.samples], [""] * len(self.samples), None, region))
         samples = tuple(each for each in found if isinstance(each, CheckedSample))
         problems = (each for each in found if isinstance(each, Problem))
         return replace(self, samples=samples, invalid=(*self.invalid, *problems))
@@ -121,7 +120,7 @@ def check_sources(
     *,
     alphabet: Alphabet | None = None,
     steps_of: StepsOf | None = None,
-    crop: str = "none",
+    region: Region = WHOLE,
     max_units: int = 0,
     only_alphabet: bool = False,
     progress: Progress | None = None,
@@ -134,7 +133,7 @@ def check_sources(
         samples, problems = samples + found, problems + bad
         notes, forms = [*notes, *rows.notes], [*forms, rows.form]
     result = check(
-        samples, problems, alphabet=alphabet, steps_of=steps_of, crop=crop, max_units=max_units,
+        samples, problems, alphabet=alphabet, steps_of=steps_of, region=region, max_units=max_units,
         only_alphabet=only_alphabet, progress=progress,
     )  # fmt: skip
     return replace(result, form="; ".join(forms), notes=(*notes, *result.notes))
@@ -151,7 +150,7 @@ def check(
     *,
     alphabet: Alphabet | None = None,
     steps_of: StepsOf | None = None,
-    crop: str = "none",
+    region: Region = WHOLE,
     max_units: int = 0,
     only_alphabet: bool = False,
     progress: Progress | None = None,
@@ -159,7 +158,7 @@ def check(
     """Decode the image of every sample and check its label. `problems` are added to the invalid samples.
 
     alphabet: the units that are known (None: any). steps_of: time steps that a network makes of an image of a width and
-    height (None: any number). crop: the part of the images that it is given, as the hyperparameter. max_units: longest
+    height (None: any number). region: the part of the images that it is given. max_units: longest
     label, 0 for any. only_alphabet: samples with other units than the alphabet's are skipped and counted, and are not
     invalid. progress: called with the number of samples that are checked, and of all. Images are decoded by as many
     threads as there are cores. Raises InputError for only_alphabet without an alphabet.
@@ -181,7 +180,7 @@ def check(
 
     valid: list[CheckedSample] = []
     invalid, notes = list(problems), list[Problem]()
-    for index, checked in enumerate(_examine_all(samples, reasons, steps_of, crop)):
+    for index, checked in enumerate(_examine_all(samples, reasons, steps_of, region)):
         if progress is not None:
             progress(index + 1, len(samples))
         if isinstance(checked, Problem):
@@ -250,12 +249,12 @@ def _steps_reason(units: Sequence[str], size: tuple[int, int], steps_of: StepsOf
 
 
 def _examine_all(
-    samples: Sequence[Sample], reasons: Sequence[str], steps_of: StepsOf | None, crop: str
+    samples: Sequence[Sample], reasons: Sequence[str], steps_of: StepsOf | None, region: Region
 ) -> Iterator[CheckedSample | Problem]:
     """Each sample in order: a Problem with its reason if it has one already, or else what _examine gives."""
 
     def examined(sample: Sample, reason: str) -> CheckedSample | Problem:
-        return Problem(sample.where, reason) if reason else _examine(sample, steps_of, crop)
+        return Problem(sample.where, reason) if reason else _examine(sample, steps_of, region)
 
     pool = ThreadPoolExecutor(available_cores())
     with warnings.catch_warnings():  # read_image adds a filter
@@ -265,12 +264,12 @@ def _examine_all(
             pool.shutdown(cancel_futures=True)
 
 
-def _examine(sample: Sample, steps_of: StepsOf | None, crop: str) -> CheckedSample | Problem:
+def _examine(sample: Sample, steps_of: StepsOf | None, region: Region) -> CheckedSample | Problem:
     try:
         image = read_image(sample.read_bytes(), sample.place, channels=3)
     except InputError as error:
         return Problem.of(error)
-    seen = cut_text(image) if crop == "text" else image
+    seen = region.cut(image)
     height, width = seen.shape[:2]
     if reason := _steps_reason(sample.units, (width, height), steps_of):
         return Problem(sample.where, reason)

@@ -5,7 +5,7 @@ ink, the height, and the maximum width. Their other values are taken as they are
 """
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from statistics import median
@@ -20,10 +20,11 @@ from ctc_ocr.datasets.checking import CheckedSample, CheckResult
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import read_image
+from ctc_ocr.images.region import Region
 from ctc_ocr.images.text_region import find_text
 from ctc_ocr.runtime.threads import available_cores
 
-CHOSEN = ("crop", "ink", "height", "width")  # in this order: each depends on those before it
+CHOSEN = ("crop", "top", "bottom", "ink", "height", "width")  # in this order: each depends on those before it
 NUM_READ = 100  # images in which text is looked for
 TEXT_ROWS = 12  # pixels: least height of text that is read well
 SMALL_TEXT = TEXT_ROWS / 40  # fraction of the image's height: lower text has fewer rows at the height of the presets
@@ -33,25 +34,31 @@ STEPS_PER_UNIT = 1.5  # at least, for most labels: with one step for each unit, 
 MAX_HEIGHT, MAX_WIDTH = 96, 1200  # pixels: what is larger costs more time than it is worth
 MULTIPLE = 8  # pixels: sizes are rounded up to a multiple
 
+FindRegion = Callable[[Sequence[CheckedSample], str, int], Region]  # of samples, the crop and a seed
+
 log = logging.getLogger(__name__)
 
 
 def choose(
-    settings: Hyperparameters, checked: CheckResult, names: Collection[str]
+    settings: Hyperparameters, checked: CheckResult, names: Collection[str], find_region: FindRegion | None = None
 ) -> tuple[Hyperparameters, CheckResult]:
     """The hyperparameters with those of CHOSEN that are in `names` chosen from the samples, and the samples as they
     then are: with their sizes after cropping. What was chosen is logged. Equal samples give equal choices.
 
-    `checked` has the samples as `settings` crop them.
+    `checked` has the samples as `settings` cut them. find_region: what chooses top and bottom, if both are to be
+    chosen; without it they stay.
     """
     if not names or not checked.samples:
         return settings, checked
     text_heights = _text_heights(checked.samples, settings.training.seed) if {"crop", "height"} & {*names} else [1.0]
     if "crop" in names:
         crop = "text" if median(text_heights) < SMALL_TEXT and _agree(text_heights) else "none"
-        if crop != settings.data.crop:
-            checked = checked.cropped(crop)
-        settings = _with(settings, crop=crop)
+        settings, checked = _cut(settings, checked, replace(Region.of(settings.data), crop=crop))
+    if find_region is None or not {"top", "bottom"} <= {*names}:
+        names = {*names} - {"top", "bottom"}
+    else:
+        region = find_region(checked.samples, settings.data.crop, settings.training.seed)
+        settings, checked = _cut(settings, checked, region)
     if "ink" in names:
         settings = _with(settings, ink=_ink(checked.samples))
     if "height" in names:
@@ -68,7 +75,17 @@ def description(settings: Hyperparameters) -> str:
     data = settings.data
     size = f"height {data.height}, {'up to ' if data.keep_ratio else ''}{data.width} wide"
     ink = "dark or light ink, decided per image" if data.ink == "auto" else f"{data.ink} ink"
-    return f"{size}, {ink}, {'the line of text cut out' if data.crop == 'text' else 'the whole image'}"
+    part = "the line of text cut out" if data.crop == "text" else "the whole image"
+    if (data.top, data.bottom) != (0.0, 1.0):
+        part += f", its rows from {data.top:.0%} to {data.bottom:.0%}"
+    return f"{size}, {ink}, {part}"
+
+
+def _cut(settings: Hyperparameters, checked: CheckResult, region: Region) -> tuple[Hyperparameters, CheckResult]:
+    """With this part of the images."""
+    if region != Region.of(settings.data):
+        checked = checked.cropped(region)
+    return _with(settings, crop=region.crop, top=region.top, bottom=region.bottom), checked
 
 
 def _with(settings: Hyperparameters, **values: Any) -> Hyperparameters:

@@ -16,6 +16,7 @@ from ctc_ocr.datasets.samples import Problem, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, read_source
 from ctc_ocr.images.contact_sheet import contact_sheet
 from ctc_ocr.images.pixels import Pixels
+from ctc_ocr.images.region import Region
 from ctc_ocr.rendering.fonts import find_fonts
 from ctc_ocr.runtime.progress import Progress
 
@@ -49,7 +50,7 @@ def preview(
     samples, problems = read_source(source, source_options)
     generator = np.random.default_rng(hyperparameters.training.seed)
     chosen = [samples[index] for index in generator.permutation(len(samples))[:count]]
-    result = check(chosen, problems, crop=hyperparameters.data.crop, progress=progress)
+    result = check(chosen, problems, region=Region.of(hyperparameters.data), progress=progress)
     hyperparameters, result = choices.choose(hyperparameters, result, choose)
     result = result.fitting(hyperparameters.geometry.steps_of)
     result.require_valid(source)

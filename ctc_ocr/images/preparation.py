@@ -6,7 +6,7 @@ from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.sections import Data
 from ctc_ocr.images.files import Encoded, read_image
 from ctc_ocr.images.pixels import Pixels, grey, has_light_ink, invert, resize, stretch_contrast
-from ctc_ocr.images.text_region import cut_text
+from ctc_ocr.images.region import Region
 
 
 def prepare(image: Pixels, hyperparameters: Hyperparameters) -> Pixels:
@@ -19,8 +19,7 @@ def prepare(image: Pixels, hyperparameters: Hyperparameters) -> Pixels:
 
 def crop(image: Pixels, data: Data) -> Pixels:
     """The part of an image (H, W) or (H, W, 3) that the network is given, in its channels."""
-    if data.crop == "text":
-        image = cut_text(image)
+    image = Region.of(data).cut(image)
     if data.channels == 1:
         return grey(image)
     return image if image.ndim == 3 else np.repeat(image[:, :, np.newaxis], 3, axis=2)

@@ -14,7 +14,7 @@ from ctc_ocr.config.registries import RENDERERS
 from ctc_ocr.config.renderers import BatchRenderer
 from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.checking import LONG_LABEL, CheckedSample, CheckResult, check_sources
-from ctc_ocr.datasets.choices import choose
+from ctc_ocr.datasets.choices import FindRegion, choose
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.generated_prepared import PreparedSource
 from ctc_ocr.datasets.held_out import no_part, split_held_out
@@ -25,6 +25,7 @@ from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.generation.pool import BatchSource
 from ctc_ocr.generation.seeds import TRAIN, VALIDATION
 from ctc_ocr.images.files import SUFFIXES as IMAGE_SUFFIXES
+from ctc_ocr.images.region import Region
 from ctc_ocr.lengths import Lengths
 from ctc_ocr.rendering.fonts import SUFFIXES as FONT_SUFFIXES
 from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
@@ -74,18 +75,20 @@ def training_data(
     progress: bool = True,
     before: KnownImages | None = None,
     from_starter: bool = False,
+    find_region: FindRegion | None = None,
 ) -> TrainingData:
     """Find, check and split the images. What is found and what is invalid is logged.
 
     `before`: the images of the run that this one continues or starts from, which stay in their parts. `from_starter`:
-    the run starts from the starter model where that fits; the height that it needs is then kept.
+    the run starts from the starter model where that fits; the height that it needs is then kept. `find_region`: what
+    then chooses the rows of the images.
 
     Raises InputError for fonts and sources that cannot be used, RunError where too many samples are invalid or none is
     left.
     """
     if isinstance(data, Captchas):
         return _generated(hyperparameters, data)
-    return _labelled(hyperparameters, data, progress, before, from_starter)
+    return _labelled(hyperparameters, data, progress, before, from_starter, find_region)
 
 
 # --- captchas ---------------------------------------------------------------------------------------------------------
@@ -155,6 +158,8 @@ def _of_labelled_images(settings: Hyperparameters) -> list[str]:
         "channels 3": data.channels == 3,
         f"ink {data.ink}": data.ink != "dark",
         f"crop {data.crop}": data.crop != "none",
+        f"top {data.top}": data.top != 0.0,
+        f"bottom {data.bottom}": data.bottom != 1.0,
         f"normalise {data.normalise}": data.normalise != "fixed",
         "augment": settings.augmentation.augment,
     }
@@ -180,8 +185,9 @@ def _labelled(
     progress: bool,
     before: KnownImages | None,
     from_starter: bool,
+    find_region: FindRegion | None,
 ) -> TrainingData:
-    settings, train = chosen_images(settings, data, progress, from_starter)
+    settings, train = chosen_images(settings, data, progress, from_starter, find_region)
     if data.validation_sources:
         checked = _checked(settings, data, data.validation_sources, progress)
         validation = _usable(settings, data, data.validation_sources, checked)
@@ -223,7 +229,11 @@ def _labelled(
 
 
 def chosen_images(
-    settings: Hyperparameters, data: LabelledImages, progress: bool, from_starter: bool = False
+    settings: Hyperparameters,
+    data: LabelledImages,
+    progress: bool,
+    from_starter: bool = False,
+    find_region: FindRegion | None = None,
 ) -> tuple[Hyperparameters, CheckResult]:
     """The hyperparameters, some of which are chosen from the images, and the valid images; what is found is logged.
 
@@ -233,7 +243,9 @@ def chosen_images(
     names = set(data.choose or ())
     if from_starter and starter_fits(settings, checked.frequencies()):
         names.discard("height")
-    settings, checked = choose(settings, checked, names)
+    else:
+        find_region = None
+    settings, checked = choose(settings, checked, names, find_region)
     return settings, _usable(settings, data, data.sources, checked)
 
 
@@ -255,7 +267,7 @@ def _checked(settings: Hyperparameters, data: LabelledImages, sources: Sequence[
     """The samples of some sources; their labels may still need more time steps than the network makes."""
     with shown_progress(show=progress) as update:
         return check_sources(
-            sources, data.options, alphabet=data.alphabet, crop=settings.data.crop, max_units=data.max_units,
+            sources, data.options, alphabet=data.alphabet, region=Region.of(settings.data), max_units=data.max_units,
             only_alphabet=data.only_alphabet, progress=update,
         )  # fmt: skip
 

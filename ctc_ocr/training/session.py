@@ -15,13 +15,15 @@ from ctc_ocr.checkpoint import history, run_files
 from ctc_ocr.checkpoint.calibration_file import has_been_chosen
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.history import Row
+from ctc_ocr.checkpoint.starter import STARTER
 from ctc_ocr.config.hyperparameters import Hyperparameters, read_sections
 from ctc_ocr.config.presets import preset
-from ctc_ocr.datasets.checking import CheckResult
+from ctc_ocr.datasets.checking import CheckedSample, CheckResult
 from ctc_ocr.datasets.choices import CHOSEN
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.errors import InputError
 from ctc_ocr.generation.pool import BatchPool
+from ctc_ocr.images.region import Region
 from ctc_ocr.runtime.run_lock import locked_prefix
 from ctc_ocr.runtime.threads import available_cores, set_threads
 from ctc_ocr.runtime.types import Context
@@ -134,7 +136,10 @@ class TrainingSession:
         """The hyperparameters that the run would have, and the valid labelled images; what is found is logged. Raises
         InputError and RunError as `run`."""
         assert isinstance(self.data, LabelledImages)
-        return chosen_images(self.hyperparameters, self.data, self.options.progress, self._start.uses_starter)
+        self._fix_threads()
+        return chosen_images(
+            self.hyperparameters, self.data, self.options.progress, self._start.uses_starter, _region_by_starter
+        )
 
     def held_out_samples(self) -> Sequence[Sample]:
         """The labelled images that the run validated with; () before it has run, and for captchas."""
@@ -203,6 +208,7 @@ class TrainingSession:
             self.options.progress,
             self._start.images_before(),
             self._start.uses_starter,
+            _region_by_starter,
         )
 
     def _run(self, replaced: list[Path]) -> TrainingResult:
@@ -323,6 +329,13 @@ def usable_prefix(prefix: str) -> Iterator[None]:
             with suppress(OSError):  # not empty: something was written
                 each.rmdir()
         raise
+
+
+def _region_by_starter(samples: Sequence[CheckedSample], crop: str, seed: int) -> Region:
+    """Imports MXNet."""
+    from ctc_ocr.inference.likely_region import likely_region
+
+    return likely_region(STARTER, samples, crop, seed)
 
 
 def _with_choices(data: LabelledImages, options: RunOptions, is_default: bool) -> LabelledImages:

@@ -1,0 +1,45 @@
+"""The part of an image that a network is given."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ctc_ocr.config.sections import Data
+from ctc_ocr.images.pixels import Pixels
+from ctc_ocr.images.text_region import cut_text
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """`crop`: "text", the line of text wherever it is, or "none". `top` and `bottom`: of that, the rows that are kept,
+    as fractions of its height; below 0 and above 1, the first and the last row are repeated."""
+
+    crop: str = "none"
+    top: float = 0.0
+    bottom: float = 1.0
+
+    @classmethod
+    def of(cls, data: Data) -> "Region":
+        """That of some hyperparameters."""
+        return cls(data.crop, data.top, data.bottom)
+
+    def cut(self, image: Pixels) -> Pixels:
+        """The part of an image, (H, W) or (H, W, 3) uint8; at least one row."""
+        return self._rows(cut_text(image) if self.crop == "text" else image)
+
+    def _rows(self, image: Pixels) -> Pixels:
+        if (self.top, self.bottom) == (0.0, 1.0):
+            return image
+        height = len(image)
+        first, last = round(self.top * height), round(self.bottom * height)
+        first = min(first, height - 1)
+        last = max(last, first + 1, 1)
+        part = image[max(0, first) : min(last, height)]
+        above, below = max(0, -first), max(0, last - height)
+        if above or below:
+            return np.asarray(cv2.copyMakeBorder(part, above, below, 0, 0, cv2.BORDER_REPLICATE), np.uint8)
+        return part.copy()  # not a view, which would keep the whole image
+
+
+WHOLE = Region()

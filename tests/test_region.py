@@ -1,0 +1,140 @@
+"""The rows of images that are read: cut out, added, and chosen by what the starter model makes of the labels."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+import ctc_ocr
+from ctc_ocr.cli.train import main as train
+from ctc_ocr.config.presets import preset
+from ctc_ocr.config.sections import Data
+from ctc_ocr.datasets.checking import CheckResult, check_source
+from ctc_ocr.datasets.choices import CHOSEN, choose
+from ctc_ocr.images.preparation import prepare
+from ctc_ocr.images.region import WHOLE, Region
+from ctc_ocr.inference.likely_region import FEWEST, likely_region
+from ctc_ocr.rendering.wild import WildRenderer
+from tests.commands import run_here
+
+ROWS = np.repeat(np.arange(10, dtype=np.uint8)[:, np.newaxis], 3, axis=1)
+
+
+@pytest.mark.parametrize(
+    ("top", "bottom", "expected"),
+    [
+        (0.0, 1.0, [*range(10)]),
+        (0.2, 0.7, [2, 3, 4, 5, 6]),
+        (-0.2, 1.1, [0, 0, *range(10), 9]),
+        (0.9, 0.99, [9]),
+        (0.52, 0.58, [5]),
+        (0.5, 1.3, [5, 6, 7, 8, 9, 9, 9, 9]),
+    ],
+)
+def test_rows_are_cut_out_and_added(top: float, bottom: float, expected: list[int]) -> None:
+    for image in (ROWS, np.stack([ROWS] * 3, axis=2)):
+        cut = Region("none", top, bottom).cut(image)
+        assert cut.dtype == np.uint8
+        assert cut.shape[1:] == image.shape[1:]
+        assert [row.flat[0] for row in cut] == expected
+
+
+@pytest.mark.parametrize("height", [1, 2, 7])
+@pytest.mark.parametrize(("top", "bottom"), [(0.0, 0.05), (0.95, 1.0), (-0.5, 0.05), (0.95, 1.5), (0.4, 0.5)])
+def test_at_least_one_row_is_left(height: int, top: float, bottom: float) -> None:
+    assert Region("none", top, bottom).cut(np.zeros((height, 5), np.uint8)).size > 0
+
+
+def test_an_image_is_prepared_as_its_rows_alone() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (40, 90), dtype=np.uint8)
+    whole, part = preset("word"), preset("word", data={"top": 0.25, "bottom": 0.75})
+    np.testing.assert_array_equal(prepare(image, part), prepare(image[10:30], whole))
+    assert Region.of(part.data) == Region("none", 0.25, 0.75)
+    assert Region.of(Data()) == WHOLE
+
+
+def test_rows_must_be_some() -> None:
+    with pytest.raises(ctc_ocr.InputError, match=r"data.bottom: bottom must be at least 0.05 more than top"):
+        preset("word", data={"top": 0.5, "bottom": 0.52})
+
+
+@pytest.fixture(scope="module")
+def low_text(tmp_path_factory: pytest.TempPathFactory, ubuntu_font: str) -> CheckResult:
+    """Captchas of four digits, 40 pixels high, in pictures four times as high with many long lines in them."""
+    folder = tmp_path_factory.mktemp("low")
+    settings = Data(alphabet="0123456789", min_length=4, max_length=4)
+    drawn = WildRenderer((ubuntu_font,), settings)
+    generator = np.random.default_rng(1)
+    for number in range(24):
+        text = f"{1000 + 7919 * number % 9000}"
+        captcha = drawn.render(text, generator)
+        height, width = captcha.shape
+        picture = np.full((4 * height, width), np.median(captcha), np.uint8)
+        for _ in range(30):
+            ends = (generator.random((2, 2)) * (width, height)).astype(int)
+            for part in (picture[:height], picture[3 * height :]):
+                cv2.line(part, ends[0].tolist(), ends[1].tolist(), 60, 2)
+        picture[height : 2 * height] = captcha
+        Image.fromarray(picture).save(folder / f"{text}.png")
+    return check_source(folder)
+
+
+def test_the_rows_of_the_text_are_found(low_text: CheckResult) -> None:
+    found = likely_region("starter", low_text.samples)
+    assert found.crop == "none"
+    assert 0.05 < found.top <= 0.3
+    assert 0.45 <= found.bottom < 0.7
+    assert likely_region("starter", low_text.samples) == found
+
+
+def test_few_images_say_nothing(low_text: CheckResult) -> None:
+    assert likely_region("starter", low_text.samples[: FEWEST - 1]) == WHOLE
+
+
+def test_all_rows_are_kept_where_others_are_not_clearly_better(tmp_path: Path) -> None:
+    for number in range(16):
+        text = f"{1000 + 7919 * number % 9000}"
+        image = np.full((44, 110), 230, np.uint8)
+        cv2.putText(image, text, (5, 33), cv2.FONT_HERSHEY_DUPLEX, 1.2, 30, 2)
+        Image.fromarray(image).save(tmp_path / f"{text}.png")
+    assert likely_region("starter", check_source(tmp_path).samples) == WHOLE
+
+
+def test_units_that_the_starter_does_not_know_are_left_out(tmp_path: Path) -> None:
+    for number in range(12):
+        image = np.full((40, 100), 10 * number, np.uint8)
+        Image.fromarray(image).save(tmp_path / f"ä{7919 * number % 1000:03}.png")
+    assert likely_region("starter", check_source(tmp_path).samples) == WHOLE
+
+
+def test_both_ends_are_chosen_or_none(low_text: CheckResult) -> None:
+    asked = []
+
+    def find(samples: object, crop: str, seed: int) -> Region:
+        asked.append((crop, seed))
+        return Region(crop, 0.25, 0.5)
+
+    settings, cut = choose(preset("word"), low_text, {*CHOSEN} - {"crop"}, find)
+    assert (settings.data.top, settings.data.bottom) == (0.25, 0.5)
+    assert [each.size[1] for each in cut.samples] == [each.size[1] // 4 for each in low_text.samples]
+    kept, _ = choose(preset("word", data={"top": 0.1}), low_text, {*CHOSEN} - {"top"}, find)
+    assert (kept.data.top, kept.data.bottom) == (0.1, 1.0)
+    assert len(asked) == 1
+
+
+def test_a_run_from_the_starter_reads_the_rows_of_the_text(low_text: CheckResult, tmp_path: Path) -> None:
+    folder = Path(low_text.samples[0].sample.image).parent
+    one = ("--num_epoch=1", "--crop=none", "--samples_per_epoch=32", "--cpu=1", "--num_proc=1")
+    done = run_here(train, tmp_path, f"--data={folder}", *one)
+    assert done.returncode == 0, done.stderr
+    assert "its rows from " in done.stderr
+    predictor = ctc_ocr.Predictor(tmp_path / "ocr")
+    assert predictor.hyperparameters.data.top > 0.05
+    all_rows = run_here(train, tmp_path, f"--data={folder}", "--prefix=all", "--top=0", "--bottom=1", *one)
+    assert all_rows.returncode == 0, all_rows.stderr
+    of_all = ctc_ocr.Predictor(tmp_path / "all")
+    assert of_all.hyperparameters.data.bottom == 1.0
+    correct, without = (ctc_ocr.evaluate(each, folder).result.correct for each in (predictor, of_all))
+    assert correct > without + 5
