@@ -14,13 +14,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from ctc_ocr.config.presets import preset
 from ctc_ocr.datasets.samples import SourceOptions
 from ctc_ocr.datasets.sources import read_source
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import FORMATS, read_image
 from ctc_ocr.images.folders import find_images
 from ctc_ocr.images.limits import MAX_PIXELS
-from ctc_ocr.images.pixels import grey, has_light_ink, invert, percentiles, resize, stretch_contrast
+from ctc_ocr.images.pixels import grey, has_light_ink, invert, level_at, percentiles, resize, stretch_contrast
+from ctc_ocr.images.preparation import prepare
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, size=(30, 80), dtype=np.uint8)
@@ -333,6 +335,22 @@ def test_stretched_contrast_has_the_levels_of_paper_and_ink():
     assert (found[1:] == 225).all()
     image[0] = 99  # a contrast of 1 becomes one of 10
     assert stretch_contrast(image)[0].tolist() == [215] * 10
+
+
+def test_contrast_is_stretched_by_levels_of_the_image_that_the_network_is_given() -> None:
+    """After resizing: whoever has the network's input alone can compute it."""
+    generator = np.random.default_rng(0)
+    image = generator.integers(0, 200, (97, 230), dtype=np.uint8)
+    fixed, stretched = (preset("word", data={"normalise": each}) for each in ("fixed", "image"))
+    np.testing.assert_array_equal(prepare(image, stretched), stretch_contrast(prepare(image, fixed)))
+
+
+@pytest.mark.parametrize("percent", [1, 2, 50, 90, 100])
+def test_a_level_is_a_percentile_of_numpy(percent: int) -> None:
+    generator = np.random.default_rng(percent)
+    for size in (1, 2, 7, 100, 999):
+        image = generator.integers(0, 256, size, dtype=np.uint8)
+        assert level_at(image, percent) == np.percentile(image, percent, method="inverted_cdf")
 
 
 def test_percentiles_are_those_of_numpy() -> None:

@@ -63,10 +63,16 @@ def percentiles(image: Pixels, percents: Sequence[float]) -> list[float]:
     return found
 
 
+def level_at(image: Pixels, percent: int) -> int:
+    """The lowest level that at least this percentage of the values do not exceed: a percentile that is a level."""
+    ranks = np.cumsum(np.bincount(image.ravel(), minlength=256))
+    return int(ranks.searchsorted(-(-percent * image.size // 100)))
+
+
 def stretch_contrast(image: Pixels) -> Pixels:
     """Levels mapped linearly, so that the paper (the 90th percentile) becomes PAPER_LEVEL and the ink (the 2nd)
     INK_LEVEL. Contrast is multiplied by no more than 10."""
-    ink, paper = percentiles(image, (INK_PERCENTILE, PAPER_PERCENTILE))
+    ink, paper = level_at(image, INK_PERCENTILE), level_at(image, PAPER_PERCENTILE)
     scale = (PAPER_LEVEL - INK_LEVEL) / max(paper - ink, (PAPER_LEVEL - INK_LEVEL) / 10)
     table = np.clip((np.arange(256) - paper) * scale + PAPER_LEVEL, 0, 255).round().astype(np.uint8)
     stretched: Pixels = table[image]

@@ -35,9 +35,8 @@ def prepare_cropped(image: Pixels, hyperparameters: Hyperparameters) -> Pixels:
     data = hyperparameters.data
     if data.ink == "light" or (data.ink == "auto" and has_light_ink(grey(image))):
         image = invert(image)
-    if data.normalise == "image":
-        image = stretch_contrast(image)
-    return fit(image, hyperparameters)
+    image = fit(image, hyperparameters)
+    return stretch_contrast(image) if data.normalise == "image" else image
 
 
 def fit(image: Pixels, hyperparameters: Hyperparameters) -> Pixels:
