@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from ctc_ocr.experiments.self_training import train_with_unlabelled as train_with_unlabelled
     from ctc_ocr.experiments.suspects_file import correct_labels as correct_labels
     from ctc_ocr.experiments.suspects_file import write_suspects as write_suspects
+    from ctc_ocr.export.onnx import Export as Export
+    from ctc_ocr.export.onnx import export_onnx as export_onnx
     from ctc_ocr.inference.evaluate import Evaluation as Evaluation
     from ctc_ocr.inference.evaluate import evaluate as evaluate
     from ctc_ocr.inference.prediction import Prediction as Prediction
@@ -98,6 +100,7 @@ _HOMES = {
     "experiments.learning_curve": ("LearningCurve", "learning_curve"),
     "experiments.suspects_file": ("correct_labels", "write_suspects"),
     "experiments.self_training": ("train_with_unlabelled",),
+    "export.onnx": ("Export", "export_onnx"),
     "inference.evaluate": ("Evaluation", "evaluate"),
     "inference.prediction": ("Prediction",),
     "inference.predictor": ("Predictor",),

@@ -35,8 +35,8 @@ FED_CAPTCHAS = {
     "seed": ("", "--seed=1"),
 }
 FED_IMAGES = {
-    "top": ("", "--top=0.2"),
-    "bottom": ("", "--bottom=0.8"),
+    "top_edge": ("", "--top_edge=0.2"),
+    "bottom_edge": ("", "--bottom_edge=0.8"),
     "height": ("", "--height=32"),
     "width": ("", "--width=64"),
     "keep_ratio": ("", "--keep_ratio=false"),

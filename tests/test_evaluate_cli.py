@@ -20,7 +20,8 @@ from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.datasets.sources import open_source
 from ctc_ocr.errors import RunError
 from ctc_ocr.images.pixels import invert
-from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor
+from ctc_ocr.inference.batch_rows import BATCH_SIZE
+from ctc_ocr.inference.predictor import Predictor
 from tests.models import save_own_model
 from tests.reading_commands import (
     PAIRS,

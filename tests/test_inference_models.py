@@ -21,6 +21,7 @@ from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.runtime.mxnet import mx
 from tests.models import chosen, save_example_model, save_own_model, to_mx
+from tests.mxnet_network import network_of
 from tests.reading_commands import with_unknown_architecture, write_history
 
 
@@ -200,7 +201,7 @@ def test_an_architecture_of_the_users_own(tmp_path, monkeypatch, needs_steps, ke
     with_steps = needs_steps and keep_ratio
     parameters = save_columns_model(tmp_path / "m", keep_ratio, with_steps, "fused" if keep_ratio else "unrolled")
     predictor = Predictor(tmp_path / "m")
-    assert predictor._network._graph.takes_steps == with_steps
+    assert network_of(predictor)._graph.takes_steps == with_steps
     rng = np.random.default_rng(1)
     images = [rng.integers(0, 256, (6, width), dtype=np.uint8) for width in ((20, 3, 7) if keep_ratio else (20, 20))]
     for image, prediction in zip(images, predictor.predict(images), strict=True):

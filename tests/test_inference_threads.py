@@ -9,6 +9,7 @@ import pytest
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.inference.predictor import Predictor
 from tests.models import save_line_model, save_own_model
+from tests.mxnet_network import network_of
 
 THREADS = 8
 
@@ -95,7 +96,7 @@ def test_one_thread_reads_while_another_binds_new_widths(tmp_path):
 
         for found in in_threads(read):
             assert found == expected
-        assert len(predictor._network.bound_sizes) > 10
+        assert len(network_of(predictor).bound_sizes) > 10
 
 
 def test_several_predictors_are_made_at_once(tmp_path):

@@ -13,6 +13,7 @@ from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.images.pixels import invert
 from ctc_ocr.inference.predictor import Predictor
 from tests.models import chosen, save_line_model, save_own_model
+from tests.mxnet_network import network_of
 
 
 @pytest.fixture(autouse=True)
@@ -44,13 +45,13 @@ def test_a_line_has_the_same_prediction_in_every_batch(tmp_path, batch_norm):
         # As narrow as possible: nothing but its own time steps.
         narrow = np.full((1, 12, own * settings.geometry.columns_per_step), 225, np.uint8)
         narrow[0, :, : image.shape[1]] = image
-        singles.append(predictor.log_probabilities(narrow, np.array([own]))[:, 0])
+        singles.append(predictor.log_probabilities(narrow, np.array([image.shape[1]]))[:, 0])
         assert len(singles[-1]) == own
     widest = np.random.default_rng(1).integers(0, 256, (len(images), 12, 60), dtype=np.uint8)  # the padding is garbage
     for place, image, own in zip(widest, images, steps, strict=True):
         place[:, : own * settings.geometry.columns_per_step] = 225
         place[:, : image.shape[1]] = image
-    together = predictor.log_probabilities(widest, steps)
+    together = predictor.log_probabilities(widest, np.array([image.shape[1] for image in images]))
     for number, own in enumerate(steps):
         np.testing.assert_allclose(together[:own, number], singles[number], atol=1e-5)
     predictions = predictor.predict_prepared(images)
@@ -65,8 +66,8 @@ def test_only_a_few_widths_are_bound(tmp_path):
     settings = save_line_model(tmp_path / "m")
     predictor = Predictor(tmp_path / "m")
     predictor.predict(lines(range(1, 61)))
-    assert len(predictor._network.bound_sizes) <= 2 * 16
-    assert {width for _, width in predictor._network.bound_sizes} <= {
+    assert len(network_of(predictor).bound_sizes) <= 2 * 16
+    assert {width for _, width in network_of(predictor).bound_sizes} <= {
         settings.geometry.batch_width(width) for width in range(1, 61)
     }
     assert settings.geometry.batch_width(60) == 60

@@ -20,6 +20,7 @@ from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.runtime.devices import contexts
 from ctc_ocr.runtime.mxnet import mx
 from tests.models import chosen, numpy_logits, save_example_model, save_line_model, save_own_model
+from tests.mxnet_network import network_of
 
 
 def random_images(count, width, height, seed=0):
@@ -216,10 +217,10 @@ def test_a_small_batch_does_not_cost_a_full_one(tmp_path):
     images = np.stack(random_images(100, width=16, height=10))
     everything = predictor.log_probabilities(images)
     for count, rows in ((1, 1), (2, 6), (3, 6), (6, 6), (7, 25), (25, 25), (26, 100)):
-        before = predictor._network.bound_sizes
+        before = network_of(predictor).bound_sizes
         np.testing.assert_allclose(predictor.log_probabilities(images[:count]), everything[:, :count], atol=1e-6)
-        assert {size for size, _ in predictor._network.bound_sizes - before} <= {rows}
-        assert predictor._network._executors[rows, 16].outputs[0].shape[1] == rows
+        assert {size for size, _ in network_of(predictor).bound_sizes - before} <= {rows}
+        assert network_of(predictor)._executors[rows, 16].outputs[0].shape[1] == rows
     assert np.array_equal(predictor.log_probabilities(images), everything)
 
 

@@ -49,15 +49,17 @@ def test_at_least_one_row_is_left(height: int, top: float, bottom: float) -> Non
 
 def test_an_image_is_prepared_as_its_rows_alone() -> None:
     image = np.random.default_rng(0).integers(0, 256, (40, 90), dtype=np.uint8)
-    whole, part = preset("word"), preset("word", data={"top": 0.25, "bottom": 0.75})
+    whole, part = preset("word"), preset("word", data={"top_edge": 0.25, "bottom_edge": 0.75})
     np.testing.assert_array_equal(prepare(image, part), prepare(image[10:30], whole))
     assert Region.of(part.data) == Region("none", 0.25, 0.75)
     assert Region.of(Data()) == WHOLE
 
 
 def test_rows_must_be_some() -> None:
-    with pytest.raises(ctc_ocr.InputError, match=r"data.bottom: bottom must be at least 0.05 more than top"):
-        preset("word", data={"top": 0.5, "bottom": 0.52})
+    with pytest.raises(
+        ctc_ocr.InputError, match=r"data.bottom_edge: bottom_edge must be at least 0.05 more than top_edge"
+    ):
+        preset("word", data={"top_edge": 0.5, "bottom_edge": 0.52})
 
 
 @pytest.fixture(scope="module")
@@ -117,10 +119,10 @@ def test_both_ends_are_chosen_or_none(low_text: CheckResult) -> None:
         return Region(crop, 0.25, 0.5)
 
     settings, cut = choose(preset("word"), low_text, {*CHOSEN} - {"crop"}, find)
-    assert (settings.data.top, settings.data.bottom) == (0.25, 0.5)
+    assert (settings.data.top_edge, settings.data.bottom_edge) == (0.25, 0.5)
     assert [each.size[1] for each in cut.samples] == [each.size[1] // 4 for each in low_text.samples]
-    kept, _ = choose(preset("word", data={"top": 0.1}), low_text, {*CHOSEN} - {"top"}, find)
-    assert (kept.data.top, kept.data.bottom) == (0.1, 1.0)
+    kept, _ = choose(preset("word", data={"top_edge": 0.1}), low_text, {*CHOSEN} - {"top_edge"}, find)
+    assert (kept.data.top_edge, kept.data.bottom_edge) == (0.1, 1.0)
     assert len(asked) == 1
 
 
@@ -131,10 +133,10 @@ def test_a_run_from_the_starter_reads_the_rows_of_the_text(low_text: CheckResult
     assert done.returncode == 0, done.stderr
     assert "its rows from " in done.stderr
     predictor = ctc_ocr.Predictor(tmp_path / "ocr")
-    assert predictor.hyperparameters.data.top > 0.05
-    all_rows = run_here(train, tmp_path, f"--data={folder}", "--prefix=all", "--top=0", "--bottom=1", *one)
+    assert predictor.hyperparameters.data.top_edge > 0.05
+    all_rows = run_here(train, tmp_path, f"--data={folder}", "--prefix=all", "--top_edge=0", "--bottom_edge=1", *one)
     assert all_rows.returncode == 0, all_rows.stderr
     of_all = ctc_ocr.Predictor(tmp_path / "all")
-    assert of_all.hyperparameters.data.bottom == 1.0
+    assert of_all.hyperparameters.data.bottom_edge == 1.0
     correct, without = (ctc_ocr.evaluate(each, folder).result.correct for each in (predictor, of_all))
     assert correct > without + 5

@@ -36,9 +36,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoint": {"alphabet", "config", "errors", "evaluation", "lengths", "runtime"},
     "symbols": {"config", "errors", "runtime"},
     "losses": {"alphabet", "errors", "runtime"},
+    "onnx_models": {"alphabet", "checkpoint", "config", "errors", "evaluation", "images", "runtime"},
     "inference": {
-        "alphabet", "checkpoint", "config", "datasets", "decoding", "errors", "evaluation", "images", "runtime",
-        "symbols",
+        "alphabet", "checkpoint", "config", "datasets", "decoding", "errors", "evaluation", "images", "lengths",
+        "onnx_models", "runtime", "symbols",
+    },
+    "export": {
+        "alphabet", "checkpoint", "config", "errors", "images", "inference", "onnx_models", "rendering", "runtime",
     },
     "training": {
         "alphabet", "checkpoint", "config", "datasets", "errors", "evaluation", "generation", "images", "inference",
@@ -49,8 +53,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "runtime", "training",
     },
     "cli": {
-        "alphabet", "checkpoint", "config", "datasets", "decoding", "errors", "evaluation", "experiments", "images",
-        "inference", "lengths", "losses", "registry", "runtime", "training", "version",
+        "alphabet", "checkpoint", "config", "datasets", "decoding", "errors", "evaluation", "experiments", "export",
+        "images", "inference", "lengths", "losses", "registry", "runtime", "training", "version",
     },
 }  # fmt: skip
 DOOR = "ctc_ocr.runtime.mxnet"
@@ -61,9 +65,8 @@ IMPORT_MXNET = {
     "datasets.iterator",
     "symbols.contract", "symbols.crnn", "symbols.images", "symbols.lstm", "symbols.summary",
     "losses", "losses.ctc", "losses.feasibility", "losses.warpctc", "losses.warpctc_library",
-    "inference.batch", "inference.calibrate", "inference.constant_folding", "inference.evaluate",
-    "inference.graph",
-    "inference.network", "inference.predictor",
+    "inference.constant_folding", "inference.graph", "inference.mxnet_reader", "inference.network",
+    "export.onnx",
     "training.network", "training.optimizer", "training.resume", "training.trainer",
 }  # fmt: skip
 # Only this module joins the network's parts, and only the session reaches from training into inference.

@@ -22,7 +22,7 @@ BEST: Literal["best"] = "best"  # the epoch with the best validation, by the his
 NEWEST: Literal["newest"] = "newest"  # the highest epoch
 DEFAULT_EPOCH: Epoch = BEST
 MAX_LISTED = 5  # models in an error
-BUNDLE_SUFFIX = ".zip"
+BUNDLE_SUFFIX, ONNX_SUFFIX = ".zip", ".onnx"
 
 
 def symbol_path(prefix: str | Path) -> Path:
@@ -148,6 +148,11 @@ def resolve_model(path: str | Path) -> tuple[str, int | None]:
 def is_bundle(prefix: str) -> bool:
     """Whether what resolve_model returned is a file that can only be a bundle."""
     return Path(prefix).is_file() and not epochs(prefix)
+
+
+def is_onnx(path: str | Path) -> bool:
+    """Whether a path is that of an ONNX model, by its name."""
+    return str(path).lower().endswith(ONNX_SUFFIX)
 
 
 def _only_model(folder: Path) -> str:

@@ -11,7 +11,7 @@ from ctc_ocr.cli.arguments import Parser, add_device_options, add_import, add_ve
 from ctc_ocr.cli.data_options import add_source, refuse_existing, source_options
 from ctc_ocr.cli.decoding_options import add_decoding, decoder, warn_of_skipped_words
 from ctc_ocr.cli.evaluation_table import table
-from ctc_ocr.cli.model_options import add_ink, add_model, find_model, warn_of_inverted
+from ctc_ocr.cli.model_options import add_ink, add_model, find_model, gpu, warn_of_inverted
 from ctc_ocr.cli.running import refuse_inputs, run
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import InputError, RunError
@@ -131,12 +131,12 @@ def _evaluation(
     arguments: argparse.Namespace, how: Decoder, on_reading: Callable[[Reading], None] | None
 ) -> "Evaluation":
     # MXNet reads the number of threads when it is imported, so not above.
+    from ctc_ocr.inference.batch_rows import BATCH_SIZE
     from ctc_ocr.inference.evaluate import evaluate
-    from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor
-    from ctc_ocr.runtime.devices import contexts
+    from ctc_ocr.inference.predictor import Predictor
 
-    batch_size, context = arguments.batch_size or BATCH_SIZE, contexts(arguments.gpu)[0]
-    predictor = Predictor(*find_model(arguments, PROG), batch_size, context, how, arguments.ink)
+    model, epoch = find_model(arguments, PROG)
+    predictor = Predictor(model, epoch, arguments.batch_size or BATCH_SIZE, gpu(arguments), how, arguments.ink)
     warn_of_skipped_words(predictor.decoder, arguments, PROG)
     with progress_bar(0) as bar:
 

@@ -20,7 +20,7 @@ from ctc_ocr.cli.data_options import (
 )
 from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder, warn_of_skipped_words
 from ctc_ocr.cli.infer_outputs import Results, print_single, printer, writer
-from ctc_ocr.cli.model_options import add_ink, add_model, find_model, warn_of_inverted
+from ctc_ocr.cli.model_options import add_ink, add_model, find_model, gpu, warn_of_inverted
 from ctc_ocr.cli.running import refuse_inputs, run
 from ctc_ocr.cli.shown_predictions import REJECTED_TEXT, is_rejected
 from ctc_ocr.datasets.image_labels import ImageLabels, read_image_labels
@@ -92,12 +92,12 @@ def _infer(argv: list[str]) -> int:
     set_threads(arguments.cpu)
     # MXNet reads the number of threads when it is imported, so not above.
     from ctc_ocr.inference.batch import predict_files
+    from ctc_ocr.inference.batch_rows import BATCH_SIZE
     from ctc_ocr.inference.ink import InkCheck
-    from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor
-    from ctc_ocr.runtime.devices import contexts
+    from ctc_ocr.inference.predictor import Predictor
 
-    batch_size, context = arguments.batch_size or BATCH_SIZE, contexts(arguments.gpu)[0]
-    predictor = Predictor(*find_model(arguments, PROG), batch_size, context, how, arguments.ink)
+    model, epoch = find_model(arguments, PROG)
+    predictor = Predictor(model, epoch, arguments.batch_size or BATCH_SIZE, gpu(arguments), how, arguments.ink)
     warn_of_skipped_words(predictor.decoder, arguments, PROG)
     ink = InkCheck(predictor.hyperparameters.data.ink)
     # Confidences that are not shown are not computed: they take longer than the rest.
@@ -108,7 +108,7 @@ def _infer(argv: list[str]) -> int:
     if _is_single(arguments):
         print_single(results, arguments, digits=set(predictor.alphabet.units) <= DIGITS)
     else:
-        results = _with_progress(results, len(images), batch_size, shown_later=bool(arguments.sort))
+        results = _with_progress(results, len(images), predictor.batch_size, shown_later=bool(arguments.sort))
         if arguments.sort:
             results = iter(least_confident_first(results, arguments.sort))
         failures = _give_all(results, labels, arguments)

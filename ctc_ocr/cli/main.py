@@ -16,6 +16,7 @@ COMMANDS = {
     "evaluate": "measure a model on labelled images",
     "lr-find": "find a learning rate for a network and its images",
     "bundle": "write a model into one file",
+    "export": "write a model as an ONNX file, which reads without MXNet",
     "info": "show versions, MXNet's features, GPUs, and what is missing",
 }
 

@@ -4,9 +4,10 @@ import argparse
 import sys
 
 from ctc_ocr.checkpoint import bundle
-from ctc_ocr.checkpoint.run_files import BEST, DEFAULT_EPOCH, NEWEST, Epoch, existing_files
+from ctc_ocr.checkpoint.run_files import BEST, DEFAULT_EPOCH, NEWEST, Epoch, existing_files, is_onnx
 from ctc_ocr.checkpoint.starter import STARTER
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.types import Context
 
 MODEL_HELP = "prefix of the model's files, one of its .params, a bundle, or a folder with one model"
 DEFAULT_MODEL = "ocr"
@@ -18,9 +19,13 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         metavar="MODEL",
-        help=f"{MODEL_HELP}, or {STARTER}: the one that comes with the package (default: {DEFAULT_MODEL} if it is "
-        f"here, else {STARTER})",
+        help=f"{MODEL_HELP}, an ONNX model, or {STARTER}: the one that comes with the package (default: "
+        f"{DEFAULT_MODEL} if it is here, else {STARTER})",
     )
+    add_epoch(parser)
+
+
+def add_epoch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--epoch",
         type=_epoch,
@@ -38,8 +43,8 @@ def add_ink(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def find_model(arguments: argparse.Namespace, prog: str) -> tuple[str, int]:
-    """(prefix, epoch) of --model and --epoch; without --model, of the model `ocr` here or of the starter, and a line on
+def find_model(arguments: argparse.Namespace, prog: str) -> tuple[str, Epoch | None]:
+    """(model, epoch) of --model and --epoch; without --model, of the model `ocr` here or of the starter, and a line on
     stderr says so. Raises InputError that names --model if there is no such model.
     """
     name = arguments.model
@@ -47,11 +52,22 @@ def find_model(arguments: argparse.Namespace, prog: str) -> tuple[str, int]:
         name = DEFAULT_MODEL if existing_files(DEFAULT_MODEL) else STARTER
         if name == STARTER:
             print(f"{prog}: no model {DEFAULT_MODEL!r} here: reading with the starter model", file=sys.stderr)
+    if name == STARTER or is_onnx(name):
+        return name, arguments.epoch
     try:
         stored = bundle.find_model(name, arguments.epoch)
     except InputError as error:
         raise error.within("--model") from None
     return stored.prefix, stored.epoch
+
+
+def gpu(arguments: argparse.Namespace) -> Context:
+    """The MXNet device of --gpu; None for the CPU, which needs no MXNet."""
+    if not arguments.gpu:
+        return None
+    from ctc_ocr.runtime.devices import contexts
+
+    return contexts(arguments.gpu)[0]
 
 
 def _epoch(text: str) -> Epoch:

@@ -42,8 +42,8 @@ class Hyperparameters:
         self._check_convolutions()
         if self.data.keep_ratio and (self.network.architecture, self.network.lstm_graph) == ("lstm", "unrolled"):
             raise InputError("an unrolled graph has a fixed number of time steps; use lstm_graph fused", "keep_ratio")
-        if self.data.bottom - self.data.top < MIN_ROWS:
-            raise InputError(f"bottom must be at least {MIN_ROWS} more than top", "data.bottom")
+        if self.data.bottom_edge - self.data.top_edge < MIN_ROWS:
+            raise InputError(f"bottom_edge must be at least {MIN_ROWS} more than top_edge", "data.bottom_edge")
         if self.data.min_length > self.data.max_length:
             raise InputError(f"min_length {self.data.min_length} is greater than max_length {self.data.max_length}")
 

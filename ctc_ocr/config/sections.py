@@ -43,11 +43,11 @@ class Data:
         "none", "cut labelled or wild images to their line of text before they are resized (text), or not (none)",
         choices=("none", "text"),
     )  # fmt: skip
-    top: float = option(
+    top_edge: float = option(
         0.0, "upper end of the rows of labelled or wild images that are read, as a fraction of the height; less than 0 "
         "adds rows", minimum=-0.5, maximum=0.95,
     )  # fmt: skip
-    bottom: float = option(1.0, "lower end of these rows; more than 1 adds rows", minimum=0.05, maximum=1.5)
+    bottom_edge: float = option(1.0, "lower end of these rows; more than 1 adds rows", minimum=0.05, maximum=1.5)
     normalise: str = option(
         "fixed", "normalise pixels by input_mean and input_scale alone, or (image) stretch each image's contrast first",
         choices=("fixed", "image"),

@@ -24,7 +24,7 @@ from ctc_ocr.images.region import Region
 from ctc_ocr.images.text_region import find_text
 from ctc_ocr.runtime.threads import available_cores
 
-CHOSEN = ("crop", "top", "bottom", "ink", "height", "width")  # in this order: each depends on those before it
+CHOSEN = ("crop", "top_edge", "bottom_edge", "ink", "height", "width")  # in this order: each depends on those before it
 NUM_READ = 100  # images in which text is looked for
 TEXT_ROWS = 12  # pixels: least height of text that is read well
 SMALL_TEXT = TEXT_ROWS / 40  # fraction of the image's height: lower text has fewer rows at the height of the presets
@@ -45,8 +45,8 @@ def choose(
     """The hyperparameters with those of CHOSEN that are in `names` chosen from the samples, and the samples as they
     then are: with their sizes after cropping. What was chosen is logged. Equal samples give equal choices.
 
-    `checked` has the samples as `settings` cut them. find_region: what chooses top and bottom, if both are to be
-    chosen; without it they stay.
+    `checked` has the samples as `settings` cut them. find_region: what chooses top_edge and bottom_edge, if both are to
+    be chosen; without it they stay.
     """
     if not names or not checked.samples:
         return settings, checked
@@ -54,8 +54,8 @@ def choose(
     if "crop" in names:
         crop = "text" if median(text_heights) < SMALL_TEXT and _agree(text_heights) else "none"
         settings, checked = _cut(settings, checked, replace(Region.of(settings.data), crop=crop))
-    if find_region is None or not {"top", "bottom"} <= {*names}:
-        names = {*names} - {"top", "bottom"}
+    if find_region is None or not {"top_edge", "bottom_edge"} <= {*names}:
+        names = {*names} - {"top_edge", "bottom_edge"}
     else:
         region = find_region(checked.samples, settings.data.crop, settings.training.seed)
         settings, checked = _cut(settings, checked, region)
@@ -76,8 +76,8 @@ def description(settings: Hyperparameters) -> str:
     size = f"height {data.height}, {'up to ' if data.keep_ratio else ''}{data.width} wide"
     ink = "dark or light ink, decided per image" if data.ink == "auto" else f"{data.ink} ink"
     part = "the line of text cut out" if data.crop == "text" else "the whole image"
-    if (data.top, data.bottom) != (0.0, 1.0):
-        part += f", its rows from {data.top:.0%} to {data.bottom:.0%}"
+    if (data.top_edge, data.bottom_edge) != (0.0, 1.0):
+        part += f", its rows from {data.top_edge:.0%} to {data.bottom_edge:.0%}"
     return f"{size}, {ink}, {part}"
 
 
@@ -85,7 +85,7 @@ def _cut(settings: Hyperparameters, checked: CheckResult, region: Region) -> tup
     """With this part of the images."""
     if region != Region.of(settings.data):
         checked = checked.cropped(region)
-    return _with(settings, crop=region.crop, top=region.top, bottom=region.bottom), checked
+    return _with(settings, crop=region.crop, top_edge=region.top, bottom_edge=region.bottom), checked
 
 
 def _with(settings: Hyperparameters, **values: Any) -> Hyperparameters:

@@ -10,6 +10,7 @@ from PIL import Image
 Pixels = NDArray[np.uint8]
 PAPER_LEVEL, INK_LEVEL = 225.0, 45.0  # to which stretch_contrast maps the paper and the ink
 PAPER_PERCENTILE, INK_PERCENTILE = 90, 2
+MIN_STRETCHED = 18  # levels: less contrast between ink and paper is stretched as if it were this much
 MIN_CONTRAST = 16  # below this, an image counts as one level
 
 
@@ -73,7 +74,10 @@ def stretch_contrast(image: Pixels) -> Pixels:
     """Levels mapped linearly, so that the paper (the 90th percentile) becomes PAPER_LEVEL and the ink (the 2nd)
     INK_LEVEL. Contrast is multiplied by no more than 10."""
     ink, paper = level_at(image, INK_PERCENTILE), level_at(image, PAPER_PERCENTILE)
-    scale = (PAPER_LEVEL - INK_LEVEL) / max(paper - ink, (PAPER_LEVEL - INK_LEVEL) / 10)
-    table = np.clip((np.arange(256) - paper) * scale + PAPER_LEVEL, 0, 255).round().astype(np.uint8)
+    # In float32, operation by operation as in the ONNX models, which give the same levels.
+    contrast = np.float32(PAPER_LEVEL - INK_LEVEL)
+    scale = contrast / np.float32(max(paper - ink, MIN_STRETCHED))
+    levels = (np.arange(256, dtype=np.float32) - np.float32(paper)) * scale + np.float32(PAPER_LEVEL)
+    table = levels.clip(0, 255).round().astype(np.uint8)
     stretched: Pixels = table[image]
     return stretched

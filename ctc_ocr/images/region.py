@@ -22,7 +22,7 @@ class Region:
     @classmethod
     def of(cls, data: Data) -> "Region":
         """That of some hyperparameters."""
-        return cls(data.crop, data.top, data.bottom)
+        return cls(data.crop, data.top_edge, data.bottom_edge)
 
     def cut(self, image: Pixels) -> Pixels:
         """The part of an image, (H, W) or (H, W, 3) uint8; at least one row."""

@@ -17,9 +17,10 @@ from ctc_ocr.evaluation.result import EvaluationResult
 from ctc_ocr.images.digest import pixel_digest
 from ctc_ocr.images.files import read_image
 from ctc_ocr.inference.batch import predict_each
+from ctc_ocr.inference.batch_rows import BATCH_SIZE
 from ctc_ocr.inference.ink import InkCheck
 from ctc_ocr.inference.prediction import Prediction
-from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor
+from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.inference.readings_csv import Reading
 
 MAX_INVALID = 10  # invalid samples that are kept

@@ -1,9 +1,10 @@
-"""Images -> texts and confidences, by a model of this package or of MXNet's own example/ctc."""
+"""Images -> texts and confidences, by a model of this package, of MXNet's example/ctc, or an ONNX model."""
 
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.bundle import find_model
 from ctc_ocr.checkpoint.known_images import KnownImages
-from ctc_ocr.checkpoint.model_files import load_stored
-from ctc_ocr.checkpoint.run_files import Epoch
-from ctc_ocr.checkpoint.stored_model import stored_calibration, stored_known_images
+from ctc_ocr.checkpoint.run_files import Epoch, is_onnx
+from ctc_ocr.checkpoint.stored_model import StoredModel, stored_known_images
+from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.schema import MAX_SIZE
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.decoding.likelihood import label_log_probability
@@ -22,16 +23,15 @@ from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.images import preparation
 from ctc_ocr.images.files import Encoded, read_image
 from ctc_ocr.images.pixels import Pixels
-from ctc_ocr.inference.constant_folding import fold_constants
-from ctc_ocr.inference.graph import inference_graph, needed_parameters
+from ctc_ocr.inference.batch_rows import BATCH_SIZE, rows_of_width
 from ctc_ocr.inference.ink import InkCheck
-from ctc_ocr.inference.network import GRAPH_LOCK, Network
 from ctc_ocr.inference.prediction import Prediction, prediction_of
-from ctc_ocr.runtime.mxnet import mx
+from ctc_ocr.lengths import Lengths
 from ctc_ocr.runtime.types import Context
 
-BATCH_SIZE = 128  # for MXNet's example network on one core, 32 takes 2 to 8 % longer, and more than 128 gains nothing
-BATCH_PIXELS = 2**19  # of images that keep their aspect ratio, so that batches of wide ones do not need more memory
+if TYPE_CHECKING:
+    from ctc_ocr.inference.mxnet_reader import MXNetReader
+    from ctc_ocr.onnx_models.reader import OnnxReader
 
 Source = str | os.PathLike[str] | Encoded | Pixels
 
@@ -39,11 +39,12 @@ Source = str | os.PathLike[str] | Encoded | Pixels
 class Predictor:
     """Reads images of any size with a model. Several threads may use one Predictor at once.
 
-    model: a prefix, a PREFIX-0007.params, a bundle, or a folder with one model.
+    model: a prefix, a PREFIX-0007.params, a bundle, a folder with one model, or an ONNX model (MODEL.onnx), which is
+        read by ONNX Runtime, without MXNet.
     epoch: a number, "best" (by validation), "newest", or None: that of the .params or bundle, or else the best; the
-        newest of a model without a history.
+        newest of a model without a history. An ONNX model has only one.
     batch_size: maximum number of images in a batch, 1 to 10,000.
-    context: the MXNet device; None for the CPU.
+    context: the MXNet device; None for the CPU, the only one of an ONNX model.
     decoder: how texts are found; None for the best path. Another one later: `predictor.decoder =
         Decoder(...).bind(predictor.alphabet, predictor.lengths)`.
     ink: "dark", "light" or "auto" in place of the model's own.
@@ -65,28 +66,20 @@ class Predictor:
     ) -> None:
         if not 1 <= batch_size <= MAX_SIZE:
             raise InputError(f"expected 1 to {MAX_SIZE} images, got {batch_size}", "batch_size")
-        stored = find_model(model, epoch)
-        self.prefix, self.epoch = stored.prefix, stored.epoch
-        self._stored = stored
+        self._reader, self._stored = _reader(model, epoch, batch_size, context)
+        self.prefix, self.epoch = self._reader.prefix, self._reader.epoch
         self.batch_size = batch_size
-        self.calibration: Calibration | None = stored_calibration(stored)
-        with GRAPH_LOCK:
-            checkpoint = load_stored(stored)
-            graph = inference_graph(checkpoint)
-            arguments, auxiliary = needed_parameters(graph, checkpoint)
-            symbol, arguments = fold_constants(graph.symbol, arguments)
-        self.alphabet: Alphabet = graph.alphabet
-        self.lengths = checkpoint.model.lengths if checkpoint.model else None
+        self.calibration: Calibration | None = self._reader.calibration
+        self.alphabet: Alphabet = self._reader.alphabet
+        self.lengths: Lengths | None = self._reader.lengths
         self.decoder = (decoder or Decoder()).bind(self.alphabet, self.lengths)
-        data = graph.hyperparameters.data
-        self.hyperparameters = replace(graph.hyperparameters, data=replace(data, ink=ink or data.ink))
-        full_rows = self._rows(self.hyperparameters.geometry.full_width)
-        self._network = Network(graph, symbol, arguments, auxiliary, full_rows, context or mx.cpu())
+        self.hyperparameters = _with_ink(self._reader.hyperparameters, ink)
+        self._preparation = _with_ink(self._reader.preparation, ink)
 
     def known_images(self) -> KnownImages | None:
-        """The images that the model was trained on and validated with; None if its run does not tell. Raises InputError
-        if they cannot be read."""
-        return stored_known_images(self._stored)
+        """The images that the model was trained on and validated with; None if its run does not tell, and of an ONNX
+        model. Raises InputError if they cannot be read."""
+        return None if self._stored is None else stored_known_images(self._stored)
 
     def __repr__(self) -> str:
         architecture = self.hyperparameters.network.architecture
@@ -118,11 +111,11 @@ class Predictor:
     def prepare(self, image: Source, name: str | None = None, ink: InkCheck | None = None) -> Pixels:
         """An image as the network reads it, (H, W) or (H, W, 3) uint8. `ink`, if given, counts it if it looks inverted.
         Raises InputError with `name` as its place."""
-        data = self.hyperparameters.data
+        data = self._preparation.data
         cropped = preparation.crop(_pixels(image, name, preparation.channels_to_read(data)), data)
         if ink is not None:
             ink.add(cropped)
-        return preparation.prepare_cropped(cropped, self.hyperparameters)
+        return preparation.prepare_cropped(cropped, self._preparation)
 
     def predict_prepared(self, images: Sequence[Pixels], confidence: bool = True) -> list[Prediction]:
         """Predictions for N images that `prepare` returned."""
@@ -150,22 +143,26 @@ class Predictor:
             height, _, *colours = chosen[0].shape
             batch = np.empty((len(chosen), height, width, *colours), np.uint8)
             preparation.paste(chosen, batch, self.hyperparameters.network.input_mean)
-            steps = self.steps(chosen) if self.hyperparameters.data.keep_ratio else None
-            yield indices, self.log_probabilities(batch, steps), steps
+            if self.hyperparameters.data.keep_ratio:
+                widths = np.array([each.shape[1] for each in chosen])
+                yield indices, self.log_probabilities(batch, widths), self.steps(chosen)
+            else:
+                yield indices, self.log_probabilities(batch), None
 
     def steps(self, images: Sequence[Pixels]) -> NDArray[np.intp]:
         """Time steps (N,) of N images that `prepare` returned."""
         return np.array([self.hyperparameters.geometry.steps_of(image.shape[1], image.shape[0]) for image in images])
 
     def log_probabilities(
-        self, images: NDArray[np.uint8], steps: NDArray[np.intp] | None = None
+        self, images: NDArray[np.uint8], widths: NDArray[np.intp] | None = None
     ) -> NDArray[np.float32]:
         """Log probabilities (T, N, C) float32 of one batch, at most as many images as fit into one.
 
         `images`: (N, H, W) or (N, H, W, 3) uint8 of the network's height and a width of `geometry.batch_width`. With
-        keep_ratio, `steps` (N,) are the time steps of each; what follows them in the output is to be ignored.
+        keep_ratio, `widths` (N,) are the columns that are each image's own, and what follows its time steps in the
+        output is to be ignored.
         """
-        return self._network.log_probabilities(images, steps, self._bound_rows(len(images), images.shape[2]))
+        return self._reader.log_probabilities(images, widths)
 
     def _batches(self, images: Sequence[Pixels]) -> Iterator[tuple[int, list[int]]]:
         """Width and image indices of each batch. Images that keep their aspect ratio are grouped by width."""
@@ -176,23 +173,31 @@ class Predictor:
             width = geometry.batch_width(image.shape[1]) if self.hyperparameters.data.keep_ratio else image.shape[1]
             by_width.setdefault(width, []).append(index)
         for width, indices in by_width.items():
-            rows = self._rows(width)
+            rows = rows_of_width(self.hyperparameters, self.batch_size, width)
             for start in range(0, len(indices), rows):
                 yield width, indices[start : start + rows]
 
-    def _rows(self, width: int) -> int:
-        """Images in a full batch of this width."""
-        if not self.hyperparameters.data.keep_ratio:
-            return self.batch_size
-        return max(1, min(self.batch_size, BATCH_PIXELS // (width * self.hyperparameters.data.height)))
 
-    def _bound_rows(self, count: int, width: int) -> int:
-        """Images in the batch that `count` images are computed in: 1, a full one, or a quarter of that, a quarter of a
-        quarter and so on, so that few images take little time and few sizes are bound."""
-        rows = 1 if count == 1 else self._rows(width)
-        while 1 < count <= rows // 4:
-            rows //= 4
-        return rows
+def _reader(
+    model: str | Path, epoch: Epoch | None, batch_size: int, context: Context
+) -> "tuple[MXNetReader | OnnxReader, StoredModel | None]":
+    if not is_onnx(model):
+        stored = find_model(model, epoch)
+        from ctc_ocr.inference.mxnet_reader import MXNetReader
+
+        return MXNetReader(stored, batch_size, context), stored
+    if context is not None:
+        raise InputError("an ONNX model is read on the CPU", model)
+    from ctc_ocr.onnx_models.opening import open_onnx
+
+    reader = open_onnx(model)
+    if epoch not in (None, reader.epoch):
+        raise InputError(f"this is epoch {reader.epoch}, and epoch {epoch} was asked for", model)
+    return reader, None
+
+
+def _with_ink(hyperparameters: Hyperparameters, ink: str | None) -> Hyperparameters:
+    return replace(hyperparameters, data=replace(hyperparameters.data, ink=ink or hyperparameters.data.ink))
 
 
 def _pixels(image: Source, name: str | None, channels: int) -> Pixels:

@@ -158,8 +158,8 @@ def _of_labelled_images(settings: Hyperparameters) -> list[str]:
         "channels 3": data.channels == 3,
         f"ink {data.ink}": data.ink != "dark",
         f"crop {data.crop}": data.crop != "none",
-        f"top {data.top}": data.top != 0.0,
-        f"bottom {data.bottom}": data.bottom != 1.0,
+        f"top_edge {data.top_edge}": data.top_edge != 0.0,
+        f"bottom_edge {data.bottom_edge}": data.bottom_edge != 1.0,
         f"normalise {data.normalise}": data.normalise != "fixed",
         "augment": settings.augmentation.augment,
     }

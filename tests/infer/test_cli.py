@@ -12,7 +12,8 @@ from PIL import Image
 
 from ctc_ocr.cli.infer import main
 from ctc_ocr.images.pixels import invert
-from ctc_ocr.inference.predictor import BATCH_SIZE, Predictor
+from ctc_ocr.inference.batch_rows import BATCH_SIZE
+from ctc_ocr.inference.predictor import Predictor
 from tests.infer.outputs import expected
 from tests.models import save_example_model, save_own_model
 from tests.reading_commands import (

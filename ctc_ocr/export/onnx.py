@@ -1,0 +1,124 @@
+"""Write a model as an ONNX file, which is compared with MXNet before it gets its name."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctc_ocr.checkpoint.bundle import find_model
+from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.checkpoint.model_files import load_stored
+from ctc_ocr.checkpoint.run_files import Epoch
+from ctc_ocr.checkpoint.stored_model import StoredModel
+from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.export.samples import sample_images
+from ctc_ocr.images.pixels import Pixels
+from ctc_ocr.inference.predictor import Predictor
+from ctc_ocr.onnx_models.building import Source, build
+from ctc_ocr.onnx_models.description import METADATA_KEY, Description
+from ctc_ocr.onnx_models.opening import require_onnx
+from ctc_ocr.runtime.atomic_files import replacing
+from ctc_ocr.runtime.output_files import refuse_existing
+
+TOLERANCE = 1e-4  # of log probabilities
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written: the file, its size in bytes, and how it compares with MXNet: on how many images, and the
+    largest difference of a log probability."""
+
+    path: Path
+    num_bytes: int
+    num_images: int
+    largest_difference: float
+
+
+def export_onnx(
+    model: str | Path,
+    path: str | Path,
+    *,
+    epoch: Epoch | None = None,
+    greedy: bool = False,
+    images: Sequence[str | Path] = (),
+    overwrite: bool = False,
+) -> Export:
+    """Write a model, see `Predictor`, as an ONNX file that reads without MXNet.
+
+    greedy: with an output `codes`, the text of the best path. images: image files on which it is compared with MXNet;
+    drawn ones if there are none.
+
+    The file gets its name only if its log probabilities differ by no more than 1e-4 from those of MXNet, and all texts
+    are the same; else RunError is raised, and nothing is left. Raises InputError for a model that cannot be exported,
+    and for a file that exists, without overwrite.
+    """
+    require_onnx()
+    path = Path(path)
+    if path.suffix.lower() != ".onnx":
+        raise InputError("expected a name that ends with .onnx", path)
+    refuse_existing([path], overwrite)
+    stored = find_model(model, epoch)
+    predictor = Predictor(model, epoch)
+    content = _content(stored, predictor, greedy)
+    compared: Sequence[str | Path | Pixels] = list(images) or sample_images(predictor.alphabet)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+        difference = _difference(predictor, content, compared)
+    return Export(path, len(content), len(compared), difference)
+
+
+def _content(stored: StoredModel, predictor: Predictor, greedy: bool) -> bytes:
+    """The bytes of the file. They depend on the model alone."""
+    checkpoint = load_stored(stored)
+    params = {name: array.asnumpy() for name, array in {**checkpoint.arg_params, **checkpoint.aux_params}.items()}
+    of_example = checkpoint.model is None
+    model = checkpoint.model or Model(predictor.hyperparameters, predictor.alphabet)
+    description = Description(
+        Model(model.hyperparameters, model.alphabet, lengths=model.lengths), stored.epoch, predictor.calibration,
+        of_example,
+    )  # fmt: skip
+    graph = build(Source(predictor.hyperparameters, params, of_example), greedy)
+    found: bytes = graph.model("ctc_ocr", {METADATA_KEY: description.to_json()}).SerializeToString(deterministic=True)
+    return found
+
+
+def _difference(predictor: Predictor, content: bytes, images: Sequence[str | Path | Pixels]) -> float:
+    """The largest difference to MXNet. Raises RunError if it is too large, or if a text differs."""
+    with tempfile.TemporaryDirectory(prefix="ctc_ocr-export-") as folder:
+        copy = Path(folder) / "model.onnx"
+        copy.write_bytes(content)
+        exported = Predictor(copy)
+    largest = 0.0
+    for number, image in enumerate(images):
+        expected, found = _log_probabilities(predictor, image), _log_probabilities(exported, image)
+        if expected.shape != found.shape:
+            raise RunError(f"the exported model has outputs {found.shape}, and MXNet {expected.shape}")
+        largest = max(largest, float(np.abs(expected - found).max()))
+        if not largest <= TOLERANCE:
+            raise RunError(f"the exported model differs from MXNet by {largest:.2g}; accepted: {TOLERANCE:g}")
+        if predictor.read(image).text != exported.read(image).text:
+            raise RunError(f"the exported model reads another text than MXNet in {_name(image, number)}")
+    return largest
+
+
+def _log_probabilities(predictor: Predictor, image: str | Path | Pixels) -> NDArray[np.float32]:
+    """(T, C) of one image: its own time steps."""
+    prepared = predictor.prepare(image)
+    batch = prepared[np.newaxis]
+    if not predictor.hyperparameters.data.keep_ratio:
+        return predictor.log_probabilities(batch)[:, 0]
+    geometry = predictor.hyperparameters.geometry
+    columns = geometry.batch_width(prepared.shape[1])
+    padded = np.zeros((1, prepared.shape[0], columns, *prepared.shape[2:]), np.uint8)
+    padded[:] = round(min(max(predictor.hyperparameters.network.input_mean, 0), 255))
+    padded[:, :, : prepared.shape[1]] = batch
+    found = predictor.log_probabilities(padded, np.array([prepared.shape[1]]))
+    return found[: int(predictor.steps([prepared])[0]), 0]
+
+
+def _name(image: str | Path | Pixels, number: int) -> str:
+    return f"image {number}" if isinstance(image, np.ndarray) else os.fspath(image)

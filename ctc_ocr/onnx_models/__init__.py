@@ -1,0 +1,1 @@
+"""Models as ONNX files: written, checked, and run by ONNX Runtime."""
