@@ -58,7 +58,8 @@ MEANT = {
 
 # Errors that are about the line alone, and some that are about files.
 WRONG = {
-    "nothing": "no command 'nothing'; expected one of train, infer, generate, data, evaluate, lr-find, bundle, export, info",
+    "nothing": "no command 'nothing'; expected one of train, infer, generate, data, evaluate, lr-find, bundle, export, "
+    "info",
     "train --num_epoch many": "--num_epoch: expected an integer, got 'many'",
     "train --num_epoch 0": "--num_epoch: 0 is less than 1",
     "train --learning_rate fast": "--learning_rate: expected a number, got 'fast'",
@@ -99,6 +100,7 @@ WRONG = {
     "data check nothing": "nothing: No such file or directory",
     "data check images more": "more: No such file or directory",
     "data split images out more": "unrecognized arguments: more",
+    "export": "the following arguments are required: MODEL, OUT.onnx",
     "bundle": "the following arguments are required: OUT.zip",
     "data check images --max_units -1": "--max_units: -1 is less than 0",
     "data split images out --counts 1,2": "--counts: expected 3 numbers, for train, validation, test",
