@@ -141,7 +141,7 @@ def test_the_file_has_what_reading_needs_and_is_the_same_each_time(tmp_path: Pat
 
 def test_an_export_that_differs_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_line_model(tmp_path / "m")
-    monkeypatch.setattr("ctc_ocr.onnx_models.layers.GATES", (0, 2, 3, 1))
+    monkeypatch.setattr("ctc_ocr.onnx_models.weights.GATES", (0, 2, 3, 1))
     with pytest.raises(ctc_ocr.RunError, match=r"the exported model differs from MXNet by .*; accepted: 0.0001"):
         ctc_ocr.export_onnx(tmp_path / "m", tmp_path / "m.onnx")
     assert not list(tmp_path.glob("*onnx*"))

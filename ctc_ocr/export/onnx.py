@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from ctc_ocr.checkpoint.bundle import find_model
@@ -18,9 +19,10 @@ from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.export.samples import sample_images
 from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.inference.predictor import Predictor
-from ctc_ocr.onnx_models.building import Source, build
-from ctc_ocr.onnx_models.description import METADATA_KEY, Description
+from ctc_ocr.onnx_models.description import Description
+from ctc_ocr.onnx_models.file import OnnxModel
 from ctc_ocr.onnx_models.opening import require_onnx
+from ctc_ocr.onnx_models.weights import weights_of
 from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.runtime.output_files import refuse_existing
 
@@ -67,31 +69,30 @@ def export_onnx(
     compared: Sequence[str | Path | Pixels] = list(images) or sample_images(predictor.alphabet)
     with replacing(path) as temporary:
         temporary.write_bytes(content)
-        difference = _difference(predictor, content, compared)
+        difference = _difference(predictor, temporary, greedy, compared)
     return Export(path, len(content), len(compared), difference)
 
 
 def _content(stored: StoredModel, predictor: Predictor, greedy: bool) -> bytes:
-    """The bytes of the file. They depend on the model alone."""
+    """The bytes of the file. They depend on the model alone. Raises InputError for a model that cannot be exported."""
     checkpoint = load_stored(stored)
     params = {name: array.asnumpy() for name, array in {**checkpoint.arg_params, **checkpoint.aux_params}.items()}
-    of_example = checkpoint.model is None
     model = checkpoint.model or Model(predictor.hyperparameters, predictor.alphabet)
-    description = Description(
-        Model(model.hyperparameters, model.alphabet, lengths=model.lengths), stored.epoch, predictor.calibration,
-        of_example,
-    )  # fmt: skip
-    graph = build(Source(predictor.hyperparameters, params, of_example), greedy)
-    found: bytes = graph.model("ctc_ocr", {METADATA_KEY: description.to_json()}).SerializeToString(deterministic=True)
+    model = Model(model.hyperparameters, model.alphabet, lengths=model.lengths)
+    description = Description(model, stored.epoch, predictor.calibration, of_example=checkpoint.model is None)
+    found = OnnxModel(description, weights_of(model.hyperparameters, params)).content(greedy)
+    onnx.checker.check_model(onnx.ModelProto.FromString(found), full_check=True)
     return found
 
 
-def _difference(predictor: Predictor, content: bytes, images: Sequence[str | Path | Pixels]) -> float:
-    """The largest difference to MXNet. Raises RunError if it is too large, or if a text differs."""
+def _difference(predictor: Predictor, path: Path, greedy: bool, images: Sequence[str | Path | Pixels]) -> float:
+    """The largest difference of a file to MXNet. Raises RunError if it is too large, or if a text differs."""
+    # A Predictor builds the graph anew from the file: it is the graph in the file.
+    assert OnnxModel.read(path).content(greedy) == path.read_bytes()
     with tempfile.TemporaryDirectory(prefix="ctc_ocr-export-") as folder:
-        copy = Path(folder) / "model.onnx"
-        copy.write_bytes(content)
-        exported = Predictor(copy)
+        named = Path(folder) / "model.onnx"
+        named.write_bytes(path.read_bytes())
+        exported = Predictor(named)
     largest = 0.0
     for number, image in enumerate(images):
         expected, found = _log_probabilities(predictor, image), _log_probabilities(exported, image)

@@ -5,52 +5,32 @@ columns that are an image's own. Outputs: `log_probs` (T, N, C) float32 and `ste
 steps are an image's own; with greedy decoding, `codes` (N, T) int64 too, the best path's text, with zeros in between.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import BLANK
 from ctc_ocr.config.hyperparameters import Hyperparameters
-from ctc_ocr.errors import InputError
 from ctc_ocr.onnx_models import layers, normalising
 from ctc_ocr.onnx_models.graph import FLOAT, INT32, INT64, UINT8, Graph, Value
-
-Params = Mapping[str, NDArray[Any]]
-ARCHITECTURES = ("lstm", "crnn")
+from ctc_ocr.onnx_models.weights import Weights
 
 
-@dataclass(frozen=True)
-class Source:
-    """What an exported graph is made of. params: {name: array}, arguments and auxiliary states. `of_example`: a model
-    of MXNet's own example/ctc, which is given grey levels from 0 to 1."""
-
-    hyperparameters: Hyperparameters
-    params: Params
-    of_example: bool = False
-
-
-def build(source: Source, greedy: bool = False) -> Graph:
-    """The graph. Raises InputError for an architecture that is not built in."""
-    settings = source.hyperparameters
-    if settings.network.architecture not in ARCHITECTURES:
-        raise InputError(
-            f"the architecture {settings.network.architecture} cannot be exported; {' and '.join(ARCHITECTURES)} can"
-        )
+def build(settings: Hyperparameters, weights: Weights, greedy: bool = False, of_example: bool = False) -> Graph:
+    """The graph of a built-in architecture. `of_example`: a model of MXNet's own example/ctc, which is given grey
+    levels from 0 to 1."""
     graph = Graph()
     data = settings.data
     width = "width" if data.keep_ratio else data.width
     colours = (3,) if data.channels == 3 else ()
     images = graph.input("images", UINT8, ("batch", data.height, width, *colours))
     widths = graph.input("widths", INT64, ("batch",)) if data.keep_ratio else None
-    maps = _normalised(graph, source, images, widths)
+    for name, value in weights.items():
+        graph.weight(name, value)
+    maps = _normalised(graph, settings, images, widths, of_example)
     steps = None if widths is None else normalising.steps_of(graph, widths, settings.geometry.columns_per_step)
     network = _crnn if settings.network.architecture == "crnn" else _lstm
-    log_probs = network(graph, maps, source, steps)
+    log_probs = network(graph, maps, settings, steps)
     time = "time" if data.keep_ratio else settings.geometry.num_steps
-    graph.output(log_probs, "log_probs", FLOAT, (time, "batch", len(source.params["pred_fc_bias"])))
+    graph.output(log_probs, "log_probs", FLOAT, (time, "batch", len(weights["pred_fc_bias"])))
     all_steps = steps or _all_steps(graph, log_probs)
     graph.output(all_steps, "steps", INT64, ("batch",))
     if greedy:
@@ -58,15 +38,17 @@ def build(source: Source, greedy: bool = False) -> Graph:
     return graph
 
 
-def _normalised(graph: Graph, source: Source, images: Value, widths: Value | None) -> Value:
+def _normalised(
+    graph: Graph, settings: Hyperparameters, images: Value, widths: Value | None, of_example: bool
+) -> Value:
     """(N, channels, H, W) float32 of images: what the first layer is given. W is a multiple of the columns per step."""
-    data, network = source.hyperparameters.data, source.hyperparameters.network
+    data, network = settings.data, settings.network
     if data.channels == 3:
         maps = graph.add("Transpose", images, perm=[0, 3, 1, 2])
     else:
         maps = graph.add("Unsqueeze", images, graph.constant([1]))
     maps = graph.cast(maps, FLOAT)
-    if source.of_example:
+    if of_example:
         return graph.add("Mul", maps, graph.constant(np.float32(1 / 255)))
     inside = None if widths is None else normalising.columns_inside(graph, maps, widths)
     if data.normalise == "image":
@@ -78,31 +60,30 @@ def _normalised(graph: Graph, source: Source, images: Value, widths: Value | Non
     maps = graph.add("Mul", darkness, graph.constant(np.float32(1.0 / network.input_scale)))
     if widths is None:
         return maps
-    return normalising.padded(graph, maps, source.hyperparameters.geometry.columns_per_step)
+    return normalising.padded(graph, maps, settings.geometry.columns_per_step)
 
 
-def _lstm(graph: Graph, maps: Value, source: Source, steps: Value | None) -> Value:
+def _lstm(graph: Graph, maps: Value, settings: Hyperparameters, steps: Value | None) -> Value:
     """Log probabilities (W, N, C) of maps (N, channels, H, W): see ctc_ocr.symbols.lstm."""
     hidden = _columns(graph, maps)
-    for index in range(source.hyperparameters.network.num_layers):
-        hidden = layers.lstm(graph, hidden, source.params, [f"l{index}"], None)
-    return layers.classify(graph, hidden, source.params)
+    for index in range(settings.network.num_layers):
+        hidden = layers.lstm(graph, hidden, f"l{index}", settings.network.num_hidden, 1, None)
+    return layers.classify(graph, hidden)
 
 
-def _crnn(graph: Graph, maps: Value, source: Source, steps: Value | None) -> Value:
+def _crnn(graph: Graph, maps: Value, settings: Hyperparameters, steps: Value | None) -> Value:
     """Log probabilities (T, N, C) of maps (N, channels, H, W): see ctc_ocr.symbols.crnn."""
-    network, columns = source.hyperparameters.network, source.hyperparameters.geometry.columns_per_step
+    network, columns = settings.network, settings.geometry.columns_per_step
     maps = _masked(graph, maps, steps, columns)
     for index in range(len(network.features)):
-        maps = layers.block(graph, maps, source.params, network, index)
+        maps = layers.block(graph, maps, network, index)
         columns //= network.strides[index] * network.pool_widths[index]
         maps = _masked(graph, maps, steps, columns)
     hidden = _columns(graph, maps)
     lengths = None if steps is None else graph.cast(steps, INT32)
     for index in range(network.num_layers):
-        names = [f"l{index}_forward", f"l{index}_backward"]
-        hidden = layers.lstm(graph, hidden, source.params, names, lengths)
-    return layers.classify(graph, hidden, source.params)
+        hidden = layers.lstm(graph, hidden, f"l{index}", network.num_hidden, 2, lengths)
+    return layers.classify(graph, hidden)
 
 
 def _masked(graph: Graph, maps: Value, steps: Value | None, columns_per_step: int) -> Value:

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.errors import InputError, RunError
-from ctc_ocr.onnx_models.checking import read_checked
-from ctc_ocr.onnx_models.description import Description
+from ctc_ocr.onnx_models.file import OnnxModel
 
 ERRORS_ALONE = 3  # of ONNX Runtime's log
 
@@ -24,13 +23,13 @@ class OnnxReader:
     """
 
     def __init__(self, path: str | Path, threads: int | None = None) -> None:
-        content, description = read_checked(path)
+        model = OnnxModel.read(path)
+        description = model.description
         self.prefix, self.epoch = str(path), description.epoch
-        self.description: Description = description
         self.alphabet, self.lengths = description.model.alphabet, description.model.lengths
         self.calibration = description.calibration
         self.hyperparameters: Hyperparameters = description.model.hyperparameters
-        self._session = _session(content, path, threads)
+        self._session = _session(model.content(), path, threads)
 
     @property
     def preparation(self) -> Hyperparameters:

@@ -1,0 +1,148 @@
+// From pixels to the model's input, as docs/onnx.md describes it. A plane is { width, height, channels, data }, where
+// data is a Uint8Array of rows of pixels of channels.
+
+export function prepare(rgba, images) {
+  if (images.crop !== "none") {
+    throw new Error(`crop ${images.crop} is not implemented here`);
+  }
+  let plane = images.channels === 3 ? rgbOf(rgba) : greyOf(rgbOf(rgba));
+  if (images.ink === "light" || (images.ink === "auto" && hasLightInk(greyOf(plane)))) {
+    plane = { ...plane, data: plane.data.map((level) => 255 - level) };
+  }
+  plane = rows(plane, images.top_edge, images.bottom_edge);
+  let width = images.width;
+  if (images.keep_ratio) {
+    width = Math.min(Math.max(1, roundHalfEven((plane.width * images.height) / plane.height)), images.width);
+  }
+  return resize(plane, width, images.height);
+}
+
+// { width, height, data } of RGBA bytes -> RGB, on white paper.
+function rgbOf({ width, height, data }) {
+  const found = new Uint8Array(width * height * 3);
+  for (let pixel = 0; pixel < width * height; pixel++) {
+    const alpha = data[4 * pixel + 3];
+    for (let channel = 0; channel < 3; channel++) {
+      found[3 * pixel + channel] = Math.round((data[4 * pixel + channel] * alpha + 255 * (255 - alpha)) / 255);
+    }
+  }
+  return { width, height, channels: 3, data: found };
+}
+
+function greyOf(plane) {
+  if (plane.channels === 1) {
+    return plane;
+  }
+  const found = new Uint8Array(plane.width * plane.height);
+  for (let pixel = 0; pixel < found.length; pixel++) {
+    const [red, green, blue] = plane.data.subarray(3 * pixel, 3 * pixel + 3);
+    found[pixel] = (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16;
+  }
+  return { ...plane, channels: 1, data: found };
+}
+
+function hasLightInk(grey) {
+  const sorted = Uint8Array.from(grey.data).sort();
+  const [dark, paper, light] = [0.01, 0.5, 0.99].map((share) => {
+    const place = share * (sorted.length - 1);
+    const below = Math.floor(place);
+    const above = sorted[Math.min(below + 1, sorted.length - 1)];
+    return sorted[below] + (above - sorted[below]) * (place - below);
+  });
+  return light - dark >= 16 ? paper < (dark + light) / 2 : paper < 128;
+}
+
+// The rows from one edge to the other; the first and the last row are repeated beyond the image.
+function rows(plane, topEdge, bottomEdge) {
+  const first = Math.min(roundHalfEven(topEdge * plane.height), plane.height - 1);
+  const last = Math.max(roundHalfEven(bottomEdge * plane.height), first + 1, 1);
+  const size = plane.width * plane.channels;
+  const data = new Uint8Array((last - first) * size);
+  for (let row = first; row < last; row++) {
+    const from = Math.min(Math.max(row, 0), plane.height - 1);
+    data.set(plane.data.subarray(from * size, (from + 1) * size), (row - first) * size);
+  }
+  return { ...plane, height: last - first, data };
+}
+
+// An axis that shrinks to less than half is averaged over areas first; the rest is bilinear.
+function resize(plane, width, height) {
+  const columns = plane.width > 2 * width ? width : plane.width;
+  const lines = plane.height > 2 * height ? height : plane.height;
+  const averaged = averagedOver(plane, columns, lines);
+  return columns === width && lines === height ? averaged : interpolated(averaged, width, height);
+}
+
+function averagedOver(plane, width, height) {
+  if (width === plane.width && height === plane.height) {
+    return plane;
+  }
+  const [across, down] = [areas(plane.width, width), areas(plane.height, height)];
+  return made(plane, width, height, (at, row, column) => {
+    let sum = 0;
+    for (const [y, weight] of down[row]) {
+      for (const [x, share] of across[column]) {
+        sum += weight * share * at(y, x);
+      }
+    }
+    return roundHalfEven(Math.fround(sum));
+  });
+}
+
+// For each place of the result, the pixels of one axis that it is made of, and their weights.
+function areas(from, to) {
+  const scale = from / to;
+  return Array.from({ length: to }, (_, place) => {
+    const [start, end] = [place * scale, (place + 1) * scale];
+    const taps = [];
+    for (let pixel = Math.floor(start); pixel < Math.min(Math.ceil(end), from); pixel++) {
+      taps.push([pixel, (Math.min(end, pixel + 1) - Math.max(start, pixel)) / scale]);
+    }
+    return taps;
+  });
+}
+
+// As OpenCV does it: weights are whole numbers of 1/2048, and bits are dropped on the way.
+function interpolated(plane, width, height) {
+  const [across, down] = [neighbours(plane.width, width), neighbours(plane.height, height)];
+  return made(plane, width, height, (at, row, column) => {
+    const { first: left, second: right, weights: horizontal } = across[column];
+    const { first: top, second: bottom, weights: vertical } = down[row];
+    const [upper, lower] = [top, bottom].map((y) => at(y, left) * horizontal[0] + at(y, right) * horizontal[1]);
+    return (((vertical[0] * (upper >> 4)) >> 16) + ((vertical[1] * (lower >> 4)) >> 16) + 2) >> 2;
+  });
+}
+
+function neighbours(from, to) {
+  return Array.from({ length: to }, (_, place) => {
+    const centre = Math.fround((place + 0.5) * (from / to) - 0.5);
+    const below = Math.floor(centre);
+    const first = Math.min(Math.max(below, 0), from - 1);
+    const share = below < 0 || below >= from - 1 ? 0 : Math.fround(centre - below);
+    const weights = [1 - share, share].map((each) => roundHalfEven(Math.fround(each) * 2048));
+    return { first, second: Math.min(first + 1, from - 1), weights };
+  });
+}
+
+// A plane of which each level is level(at, row, column), where at(y, x) is one of `plane` in the same channel.
+function made(plane, width, height, level) {
+  const { channels, data } = plane;
+  const found = new Uint8Array(width * height * channels);
+  for (let channel = 0; channel < channels; channel++) {
+    const at = (y, x) => data[(y * plane.width + x) * channels + channel];
+    for (let row = 0; row < height; row++) {
+      for (let column = 0; column < width; column++) {
+        found[(row * width + column) * channels + channel] = level(at, row, column);
+      }
+    }
+  }
+  return { width, height, channels, data: found };
+}
+
+function roundHalfEven(number) {
+  const below = Math.floor(number);
+  if (number - below !== 0.5) {
+    return Math.round(number);
+  }
+  return below % 2 === 0 ? below : below + 1;
+}
