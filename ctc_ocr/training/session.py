@@ -30,7 +30,7 @@ from ctc_ocr.runtime.types import Context
 from ctc_ocr.training.data import TrainingData, chosen_images, training_data
 from ctc_ocr.training.events import Callback
 from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions
-from ctc_ocr.training.start import Start, network_of
+from ctc_ocr.training.start import Start, earlier_start, network_of
 from ctc_ocr.training.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ class TrainingSession:
             if start is not None:
                 trainer.initialise_from(start)
             if point:
-                trainer.resume(point)
+                trainer.resume(point, earlier_start(point.checkpoint.stored))
             done = trainer.has_ended
             if done:
                 log.info(

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ctc_ocr.checkpoint.bundle import find_model
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.known_images import KnownImages
+from ctc_ocr.checkpoint.provenance import start_of
 from ctc_ocr.checkpoint.starter import NO_MODEL, STARTER
-from ctc_ocr.checkpoint.stored_model import DESCRIPTION, StoredRun, stored_known_images
+from ctc_ocr.checkpoint.stored_model import DESCRIPTION, StoredModel, StoredRun, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.errors import InputError
 from ctc_ocr.training.settings import RunOptions
@@ -83,6 +84,14 @@ class Start:
             return load_stored(find_model(name))
         except InputError as error:
             raise error.within("init_from") from None
+
+
+def earlier_start(stored: StoredModel) -> "Checkpoint | None":
+    """The model that the run of a stored model started from, if it is still there. Imports MXNet."""
+    from ctc_ocr.checkpoint.model_files import load_stored
+
+    start = start_of(stored)
+    return None if start is None else load_stored(start)
 
 
 def starter_fits(hyperparameters: Hyperparameters, frequencies: Counter[str]) -> bool:

@@ -2,12 +2,13 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import unpad_labels
 from ctc_ocr.checkpoint import model_files
@@ -21,6 +22,7 @@ from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.evaluation.metrics import edit_distances
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import Context, DataBatch, MXArray
+from ctc_ocr.training.averaging import average, best_share
 from ctc_ocr.training.best import Best
 from ctc_ocr.training.budget import Budget
 from ctc_ocr.training.events import BatchEnd, Callback, EpochEnd, Progress, Saved, ValidationPrediction
@@ -55,6 +57,7 @@ class Trainer:
     ) -> None:
         self.model = model
         self._start: Path | None = None  # of another model
+        self._start_values: dict[str, NDArray[np.float32]] = {}  # parameters and moving averages at the start from it
         self.epochs_done = 0
         self.batches_done = 0  # of the epoch under way
         self.best = Best()
@@ -115,7 +118,12 @@ class Trainer:
                 self.epochs_done, self.batches_done = self.epochs_done + 1, 0
                 rate = self._schedule(self.updates_done)
                 validated, predictions = self._validate(validation)
+                best_before = replace(self.best)
                 self._record(validated, time.perf_counter() - started)
+                if self._start_values and (self.has_ended or (target and validated.tally.accuracy >= target)):
+                    validated, predictions = self._average(validation, validated, predictions)
+                    self.best = best_before
+                    self.best.add(self.epochs_done, validated.tally.cer, validated.mean_loss)
                 self.save(prefix, self.epochs_done)
                 self._emit(self._epoch_end(sums, validated, predictions, seconds, waiting, rate))
                 if target and validated.tally.accuracy >= target:
@@ -206,6 +214,38 @@ class Trainer:
         validation.reset()
         return sums, tuple(predictions)
 
+    def _average(
+        self, validation: BatchIter, validated: Sums, predictions: tuple[ValidationPrediction, ...]
+    ) -> tuple[Sums, tuple[ValidationPrediction, ...]]:
+        """Replace the weights by their average with those of the start, if validation is better with it. Returns the
+        validation of the weights that are left."""
+        trained = self._values()
+        results = {1.0: (validated, predictions)}
+
+        def loss_at(share: float) -> float:
+            self._set_values(average(self._start_values, trained, share))
+            results[share] = self._validate(validation)
+            return results[share][0].mean_loss
+
+        share = best_share(loss_at, validated.mean_loss)
+        self._set_values(trained if share == 1.0 else average(self._start_values, trained, share))
+        if share < 1.0:
+            log.info(
+                "Weights averaged with those of the start: validation loss %.3f with %.0f %% of the trained ones, "
+                "%.3f without", results[share][0].mean_loss, 100 * share, validated.mean_loss,
+            )  # fmt: skip
+        return results[share]
+
+    def _values(self) -> dict[str, NDArray[np.float32]]:
+        """{name: array} of all parameters and moving averages."""
+        arguments, auxiliary = self.network.parameters()
+        return {name: array.asnumpy() for name, array in {**arguments, **auxiliary}.items()}
+
+    def _set_values(self, values: Mapping[str, NDArray[np.float32]]) -> None:
+        arguments, auxiliary = self.network.parameters()
+        arrays = {name: mx.nd.array(value) for name, value in values.items()}
+        self.network.set_parameters({n: arrays[n] for n in arguments}, {n: arrays[n] for n in auxiliary})
+
     def _epoch_end(
         self,
         train: Sums,
@@ -280,9 +320,12 @@ class Trainer:
         path = model_files.save(prefix, epoch, self.network.symbol, arguments, auxiliary, model)
         self._emit(Saved(str(path)))
 
-    def resume(self, point: ResumePoint) -> None:
-        """Continue a run: its weights, optimizer state and progress. Raises InputError if it would be another run."""
+    def resume(self, point: ResumePoint, start: Checkpoint | None = None) -> None:
+        """Continue a run: its weights, optimizer state and progress. `start`: the model that it started from. Raises
+        InputError if it would be another run."""
         check_resumable(point, self.model, self._num_batches, self._fingerprint)
+        if start is not None:
+            self._start_values, _ = self._transferred(start)
         self.network.set_parameters(point.checkpoint.arg_params, point.checkpoint.aux_params)
         self.epochs_done, self.batches_done = point.epochs_done, point.batches_done
         self.best, self.budget = replace(point.best), point.budget
@@ -302,22 +345,24 @@ class Trainer:
 
         Raises InputError if nothing fits, or the model's alphabet is not known.
         """
+        self._start_values, transferred = self._transferred(checkpoint)
+        self._set_values(self._start_values)
+        self._start = path_of(checkpoint.stored)
+        log.info("Starting from %s: %s", checkpoint.params_file, transferred)
+        if checkpoint.model is not None:
+            warn_of_other_pixels(checkpoint.model.hyperparameters, self.model.hyperparameters)
+        return transferred
+
+    def _transferred(self, checkpoint: Checkpoint) -> tuple[dict[str, NDArray[np.float32]], Transferred]:
+        """The network's values with those of another model, as far as they fit, and what was copied."""
         if checkpoint.model is None:
             raise InputError("missing: it has the model's alphabet", checkpoint.description_file)
-        arguments, auxiliary = self.network.parameters()
-        own = {name: array.asnumpy() for name, array in {**arguments, **auxiliary}.items()}
         stored = {**checkpoint.arg_params, **checkpoint.aux_params}
         other = {name: array.asnumpy() for name, array in stored.items()}
         try:
-            values, transferred = transfer(own, self.model.alphabet, other, checkpoint.model.alphabet)
+            return transfer(self._values(), self.model.alphabet, other, checkpoint.model.alphabet)
         except InputError as error:
             raise error.within(checkpoint.params_file) from None
-        arrays = {name: mx.nd.array(value) for name, value in values.items()}
-        self.network.set_parameters({n: arrays[n] for n in arguments}, {n: arrays[n] for n in auxiliary})
-        self._start = path_of(checkpoint.stored)
-        log.info("Starting from %s: %s", checkpoint.params_file, transferred)
-        warn_of_other_pixels(checkpoint.model.hyperparameters, self.model.hyperparameters)
-        return transferred
 
     def _emit(self, event: Any) -> None:
         for callback in self._callbacks:
