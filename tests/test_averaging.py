@@ -1,0 +1,109 @@
+"""The average of trained weights and those of the start: chosen by validation, kept by a run."""
+
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+import ctc_ocr
+from ctc_ocr.checkpoint import history
+from ctc_ocr.checkpoint.params_file import parse_params
+from ctc_ocr.config.sections import Data
+from ctc_ocr.rendering.wild import WildRenderer
+from ctc_ocr.training.averaging import NEAR, SHARES, average, best_share
+
+
+def test_the_average_is_between_start_and_trained() -> None:
+    start, trained = {"w": np.array([0.0, 4.0], np.float32)}, {"w": np.array([1.0, 0.0], np.float32)}
+    np.testing.assert_allclose(average(start, trained, 0.75)["w"], [0.75, 1.0])
+    np.testing.assert_array_equal(average(start, trained, 1.0)["w"], trained["w"])
+    assert average(start, trained, 0.3)["w"].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        ({0.7: 1.0, 0.5: 0.8, 0.3: 0.9}, 0.5),
+        ({0.7: 1.0, 0.5: 0.8, 0.3: 0.7}, 0.3),
+        ({0.7: 1.0, 0.5: 1.1, 0.3: 0.1}, 0.7),  # 0.3 is not looked at
+        ({0.7: 2.1, NEAR: 1.9}, NEAR),
+        ({0.7: 2.1, NEAR: 2.0}, 1.0),
+        ({0.7: np.nan, NEAR: np.nan}, 1.0),
+    ],
+)
+def test_the_share_has_the_lowest_loss_of_those_looked_at(losses: dict[float, float], expected: float) -> None:
+    seen = []
+
+    def loss_at(share: float) -> float:
+        seen.append(share)
+        return losses[share]
+
+    assert best_share(loss_at, 2.0) == expected
+    assert set(seen) <= {*SHARES, NEAR}
+    assert len(seen) <= 4
+
+
+@pytest.fixture(scope="module")
+def captchas(tmp_path_factory: pytest.TempPathFactory, ubuntu_font: str) -> Path:
+    """Twenty drawn captchas of three digits, named after their labels."""
+    folder = tmp_path_factory.mktemp("captchas")
+    drawn = WildRenderer((ubuntu_font,), Data(alphabet="0123456789"))
+    generator = np.random.default_rng(0)
+    for number in range(20):
+        text = f"{(617 * number) % 1000:03}"
+        Image.fromarray(drawn.render(text, generator)).save(folder / f"{text}.png")
+    return folder
+
+
+def settings() -> ctc_ocr.Hyperparameters:
+    """A learning rate that spoils the weights within two epochs of two updates."""
+    training = {
+        "num_epoch": 2, "samples_per_epoch": 32, "batch_size": 16, "learning_rate": 0.02, "warmup_updates": 0,
+        "schedule": "constant",
+    }  # fmt: skip
+    return ctc_ocr.preset("word", training=training)
+
+
+def train(folder: Path, prefix: Path, **options: Any) -> ctc_ocr.TrainingResult:
+    return ctc_ocr.train(settings(), str(folder), prefix, num_proc=1, cpu=1, progress=False, **options)
+
+
+def weights(prefix: Path, epoch: int) -> dict[str, NDArray[Any]]:
+    path = Path(f"{prefix}-{epoch:04d}.params")
+    return parse_params(path.read_bytes(), path)
+
+
+def test_a_run_ends_with_the_average_and_also_if_it_was_resumed(
+    captchas: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "ctc_ocr"):
+        train(captchas, tmp_path / "whole")
+    told = re.search(r"Weights averaged with those of the start: validation loss ([0-9.]+) with \d+ %", caplog.text)
+    assert told
+    rows = history.read(tmp_path / "whole")
+    assert len(rows) == 2
+    assert f"{rows[-1].validation_loss:.3f}" == told[1]
+    assert caplog.text.count("Weights averaged") == 1  # at the end alone
+
+    def stop(event: object) -> None:
+        if isinstance(event, ctc_ocr.EpochEnd):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(captchas, tmp_path / "stopped", callbacks=[stop])
+    assert history.read(tmp_path / "stopped")[-1].epoch == 1
+    train(captchas, tmp_path / "stopped", resume=True)
+    whole, resumed = (weights(tmp_path / name, 2) for name in ("whole", "stopped"))
+    for name, values in whole.items():
+        np.testing.assert_array_equal(resumed[name], values, err_msg=name)
+
+
+def test_a_run_from_nothing_is_not_averaged(captchas: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "ctc_ocr"):
+        train(captchas, tmp_path / "m", init_from="none")
+    assert "Weights averaged" not in caplog.text
