@@ -49,6 +49,7 @@ def main(argv: list[str] | None = None) -> int:
         if not trained(second(settings), arguments.fonts, arguments.prefix, init_from=first):
             return 1
         ctc_ocr.bundle_model(arguments.prefix, arguments.out, overwrite=True)
+        ctc_ocr.export_onnx(arguments.out, arguments.out.with_suffix(".onnx"), overwrite=True)
     except UserError as error:
         made.error(str(error))
     return 0

@@ -93,6 +93,7 @@ def test_every_flag_that_help_shows_is_on_the_page_of_the_command_line(site: Pat
         "generate",
         "evaluate",
         "bundle",
+        "export",
         "info",
         *(f"data {each}" for each in subcommands("data")),
     ]

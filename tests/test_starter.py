@@ -1,18 +1,21 @@
 """The starter model: it reads after installation, and labelled images start from it where it fits."""
 
 import csv
+import importlib.util
 import logging
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import ctc_ocr
-from ctc_ocr.checkpoint.starter import starter_path
+from ctc_ocr.checkpoint.starter import starter_onnx_path, starter_path
 from ctc_ocr.cli.bundle import main as bundle
 from ctc_ocr.cli.evaluate import main as evaluate
 from ctc_ocr.cli.infer import main as infer
 from ctc_ocr.config.presets import preset
+from ctc_ocr.onnx_models.file import OnnxModel
 from ctc_ocr.training.start import starter_fits
 from starter.train import main as make_starter
 
@@ -114,3 +117,23 @@ def test_how_it_is_made(fonts_folder: Path, tmp_path: Path) -> None:
     assert make_starter([*arguments, "--out", str(tmp_path / "starter.zip")]) == 0  # nothing is left to train
     with pytest.raises(SystemExit):
         make_starter([str(tmp_path), "--prefix", str(tmp_path / "other")])  # no fonts there
+
+
+def test_the_starter_is_there_as_onnx_too(tmp_path: Path) -> None:
+    """What an export writes today."""
+    ctc_ocr.export_onnx("starter", tmp_path / "starter.onnx")
+    made, shipped = (OnnxModel.read(path) for path in (tmp_path / "starter.onnx", starter_onnx_path()))
+    assert made.description == shipped.description
+    for name, weight in shipped.weights.items():
+        np.testing.assert_allclose(made.weights[name], weight, rtol=1e-6)
+    assert starter_onnx_path().stat().st_size < 4 * 2**20
+
+
+def test_without_mxnet_the_starter_is_read_as_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = Path(__file__).parent.parent / "docs" / "sample.png"
+    expected = ctc_ocr.Predictor("starter").read(image)
+    find = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "mxnet" else find(name))
+    predictor = ctc_ocr.Predictor("starter")
+    assert predictor.prefix.endswith("starter.onnx")
+    assert predictor.read(image).text == expected.text

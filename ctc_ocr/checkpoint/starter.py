@@ -11,3 +11,8 @@ NO_MODEL = "none"
 
 def starter_path() -> Path:
     return Path(__file__).parent.parent / "models" / "starter.zip"
+
+
+def starter_onnx_path() -> Path:
+    """The same model as an ONNX file, for where there is no MXNet."""
+    return starter_path().with_suffix(".onnx")

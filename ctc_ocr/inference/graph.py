@@ -16,7 +16,7 @@ from ctc_ocr.checkpoint.model_files import Checkpoint
 from ctc_ocr.config.architectures import LAST_LAYER
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.registries import ARCHITECTURES
-from ctc_ocr.config.sections import Data
+from ctc_ocr.config.sections import Data, Network
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.mxnet_errors import reason_of
@@ -121,7 +121,10 @@ def _example_graph(logits: Symbol, checkpoint: Checkpoint) -> InferenceGraph:
     return InferenceGraph(
         symbol=mx.sym.log_softmax(logits, axis=-1),
         alphabet=Alphabet(tuple(DIGITS[: classes - 1])),
-        hyperparameters=Hyperparameters(Data(width=num_steps, height=height, max_length=1, min_length=1)),
+        hyperparameters=Hyperparameters(
+            Data(width=num_steps, height=height, max_length=1, min_length=1),
+            Network(num_layers=num_layers, num_hidden=num_hidden),
+        ),
         layout=(0, 2, 1),
         scale=1 / 255,
     )

@@ -1,5 +1,6 @@
 """Images -> texts and confidences, by a model of this package, of MXNet's example/ctc, or an ONNX model."""
 
+import importlib.util
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.bundle import find_model
 from ctc_ocr.checkpoint.known_images import KnownImages
 from ctc_ocr.checkpoint.run_files import Epoch, is_onnx
+from ctc_ocr.checkpoint.starter import STARTER, starter_onnx_path
 from ctc_ocr.checkpoint.stored_model import StoredModel, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.schema import MAX_SIZE
@@ -181,6 +183,8 @@ class Predictor:
 def _reader(
     model: str | Path, epoch: Epoch | None, batch_size: int, context: Context
 ) -> "tuple[MXNetReader | OnnxReader, StoredModel | None]":
+    if str(model) == STARTER and not importlib.util.find_spec("mxnet"):
+        model = starter_onnx_path()
     if not is_onnx(model):
         stored = find_model(model, epoch)
         from ctc_ocr.inference.mxnet_reader import MXNetReader
