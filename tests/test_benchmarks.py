@@ -20,6 +20,7 @@ from benchmarks import (
     common,
     feeding,
     losses,
+    onnx_models,
     queue_feed,
     reading,
     rendering,
@@ -237,3 +238,10 @@ def test_beam_search_is_measured_against_one_in_python() -> None:
     assert rows[-1][0] == "prefix beam search, width 10, against a dictionary in Python"
     ours, baseline = (float(cell.removesuffix(" ms").replace(",", "")) for cell in rows[-1][1:3])
     assert float(rows[-1][3].removesuffix("x")) == pytest.approx(baseline / ours, rel=0.05)
+
+
+def test_onnx_models_beside_mxnet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert onnx_models.main([str(tmp_path), "--rounds=1", "--images=20", "--models", "crnn"]) == 0
+    shown = capsys.readouterr().out
+    for what in ("file", "cold start", "one image", "20 images", "peak of memory"):
+        assert f"crnn: {what}" in shown
