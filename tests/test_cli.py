@@ -10,6 +10,8 @@ from typing import IO
 
 import pytest
 
+import ctc_ocr
+from ctc_ocr.checkpoint.starter import starter_path
 from ctc_ocr.cli.main import COMMANDS, main
 from ctc_ocr.cli.running import run
 from ctc_ocr.version import __version__
@@ -100,7 +102,7 @@ def packages_without_mxnet(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["info"], ["train", "--num_proc=1"], ["infer", "sample.jpg"]],
+    [["info"], ["train", "--num_proc=1"], ["infer", "--model", str(starter_path()), "sample.jpg"]],
     ids=lambda arguments: arguments[0],
 )
 def test_without_mxnet_the_extra_is_named(packages_without_mxnet: Path, arguments: list[str], tmp_path: Path) -> None:
@@ -116,6 +118,17 @@ def test_without_mxnet_the_extra_is_named(packages_without_mxnet: Path, argument
     assert "MXNet is not installed; install one of the extras: pip install 'ctc_ocr[cpu]'" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.glob("ocr*"))
+
+
+def test_infer_reads_with_the_starter_without_mxnet(packages_without_mxnet: Path, tmp_path: Path) -> None:
+    path = os.pathsep.join([str(packages_without_mxnet), str(ROOT)])
+    image = str(ROOT / "docs" / "sample.png")
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "ctc_ocr", "infer", image],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == f"Text: {ctc_ocr.Predictor('starter').read(image).text}"
 
 
 def test_generator_works_without_mxnet(packages_without_mxnet: Path, tmp_path: Path) -> None:

@@ -161,6 +161,19 @@ def test_another_architecture_and_names_are_refused(tmp_path: Path) -> None:
         Predictor(tmp_path / "m.onnx", epoch=7)
 
 
+def test_an_onnx_model_is_neither_exported_nor_bundled_nor_started_from(tmp_path: Path) -> None:
+    save_own_model(tmp_path / "m")
+    ctc_ocr.export_onnx(tmp_path / "m", tmp_path / "m.onnx")
+    (tmp_path / "images").mkdir()
+    for job in (
+        lambda: ctc_ocr.export_onnx(tmp_path / "m.onnx", tmp_path / "other.onnx"),
+        lambda: ctc_ocr.bundle_model(tmp_path / "m.onnx", tmp_path / "other.zip"),
+        lambda: ctc_ocr.train(None, prefix=tmp_path / "t", init_from=tmp_path / "m.onnx", progress=False),
+    ):
+        with pytest.raises(ctc_ocr.InputError, match="an ONNX model, which can be read and nothing else"):
+            job()
+
+
 def test_samples_are_of_the_alphabet_or_of_digits() -> None:
     for alphabet in (ctc_ocr.Alphabet(("x", "Y")), ctc_ocr.Alphabet(("か", "が"))):
         images = sample_images(alphabet)

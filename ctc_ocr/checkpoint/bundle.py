@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ctc_ocr.checkpoint.archive import Archive, archive_content
-from ctc_ocr.checkpoint.run_files import BUNDLE_SUFFIX, Epoch, is_bundle, resolve_model, select_checkpoint
+from ctc_ocr.checkpoint.run_files import BUNDLE_SUFFIX, Epoch, is_bundle, is_onnx, resolve_model, select_checkpoint
 from ctc_ocr.checkpoint.starter import STARTER, starter_path
 from ctc_ocr.checkpoint.stored_model import MIB, PARTS, Part, StoredModel, StoredRun
 from ctc_ocr.errors import InputError
@@ -53,6 +53,10 @@ def find_model(path: str | Path, epoch: Epoch | None = None) -> StoredModel:
     bundle, or see `select_checkpoint`. Raises InputError."""
     if str(path) == STARTER:
         return Bundle.open(starter_path(), epoch)
+    if is_onnx(path):
+        raise InputError(
+            "an ONNX model, which can be read and nothing else; expected the model that was exported", path
+        )
     found, _ = resolve_model(path)
     if not is_bundle(found):
         return StoredRun(*select_checkpoint(path, epoch))

@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from captcha.image import DEFAULT_FONTS
-from fontTools.ttLib import TTFont
 from PIL import ImageFont
 
 from ctc_ocr.errors import InputError
@@ -20,6 +18,8 @@ def find_fonts(path: str | Path | None) -> tuple[str, ...]:
     Raises InputError if there is none, or for an invalid font.
     """
     if path is None:
+        from captcha.image import DEFAULT_FONTS  # not above: commands that read images need no fonts
+
         return tuple(map(str, DEFAULT_FONTS))
     path = Path(path)
     if path.is_dir():
@@ -57,6 +57,8 @@ def check_glyphs(fonts: Iterable[str], alphabet: str) -> None:
 
 def characters(font: str) -> frozenset[int]:
     """Code points with a glyph. Raises InputError for a damaged font."""
+    from fontTools.ttLib import TTFont  # not above, for the same reason
+
     try:
         # Opened here: fontTools does not close what is not a font.
         with Path(font).open("rb") as file, TTFont(file, fontNumber=0, lazy=True) as opened:
