@@ -34,6 +34,8 @@ EXTRAS = {
     "nltk": "lm",
     "tensorboardX": "tensorboard",
     "matplotlib": "plots",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
 }
 
 
