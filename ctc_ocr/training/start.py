@@ -87,11 +87,15 @@ class Start:
 
 
 def earlier_start(stored: StoredModel) -> "Checkpoint | None":
-    """The model that the run of a stored model started from, if it is still there. Imports MXNet."""
+    """The model that the run of a stored model started from, if it can still be read. Imports MXNet."""
     from ctc_ocr.checkpoint.model_files import load_stored
 
     start = start_of(stored)
-    return None if start is None else load_stored(start)
+    try:
+        return None if start is None else load_stored(start)
+    except InputError as error:
+        log.warning("The model that the run started from cannot be read, and is not averaged with: %s", error)
+        return None
 
 
 def starter_fits(hyperparameters: Hyperparameters, frequencies: Counter[str]) -> bool:

@@ -349,8 +349,8 @@ class Trainer:
         self._set_values(self._start_values)
         self._start = path_of(checkpoint.stored)
         log.info("Starting from %s: %s", checkpoint.params_file, transferred)
-        if checkpoint.model is not None:
-            warn_of_other_pixels(checkpoint.model.hyperparameters, self.model.hyperparameters)
+        assert checkpoint.model is not None
+        warn_of_other_pixels(checkpoint.model.hyperparameters, self.model.hyperparameters)
         return transferred
 
     def _transferred(self, checkpoint: Checkpoint) -> tuple[dict[str, NDArray[np.float32]], Transferred]:
