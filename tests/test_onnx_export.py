@@ -14,7 +14,6 @@ from PIL import Image
 import ctc_ocr
 from ctc_ocr.cli.export import main as export
 from ctc_ocr.cli.infer import main as infer
-from ctc_ocr.export import onnx as exporting
 from ctc_ocr.export.samples import sample_images
 from ctc_ocr.images.pixels import level_at, stretch_contrast
 from ctc_ocr.inference.predictor import Predictor
@@ -211,4 +210,3 @@ def test_reading_imports_neither_mxnet_nor_numba(tmp_path: Path, folder: Path) -
     assert imported == "set()"
     images = sorted(folder.glob("*.png"))
     assert texts == str([each.text for each in Predictor(tmp_path / "m").predict(images)])
-    assert exporting.TOLERANCE == 1e-4
