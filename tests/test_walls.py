@@ -52,9 +52,12 @@ MAY_IMPORT: dict[str, set[str]] = {
         "alphabet", "checkpoint", "config", "datasets", "errors", "evaluation", "images", "inference", "rendering",
         "runtime", "training",
     },
+    "serving": {
+        "checkpoint", "decoding", "errors", "evaluation", "images", "inference", "runtime", "version",
+    },
     "cli": {
         "alphabet", "checkpoint", "config", "datasets", "decoding", "errors", "evaluation", "experiments", "export",
-        "images", "inference", "lengths", "losses", "registry", "runtime", "training", "version",
+        "images", "inference", "lengths", "losses", "registry", "runtime", "serving", "training", "version",
     },
 }  # fmt: skip
 DOOR = "ctc_ocr.runtime.mxnet"

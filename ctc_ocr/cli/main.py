@@ -17,6 +17,7 @@ COMMANDS = {
     "lr-find": "find a learning rate for a network and its images",
     "bundle": "write a model into one file",
     "export": "write a model as an ONNX file, which reads without MXNet",
+    "serve": "read images that are sent over HTTP",
     "info": "show versions, MXNet's features, GPUs, and what is missing",
 }
 

@@ -47,11 +47,7 @@ def find_model(arguments: argparse.Namespace, prog: str) -> tuple[str, Epoch | N
     """(model, epoch) of --model and --epoch; without --model, of the model `ocr` here or of the starter, and a line on
     stderr says so. Raises InputError that names --model if there is no such model.
     """
-    name = arguments.model
-    if name is None:
-        name = DEFAULT_MODEL if existing_files(DEFAULT_MODEL) else STARTER
-        if name == STARTER:
-            print(f"{prog}: no model {DEFAULT_MODEL!r} here: reading with the starter model", file=sys.stderr)
+    name = default_model(prog) if arguments.model is None else arguments.model
     if name == STARTER or is_onnx(name):
         return name, arguments.epoch
     try:
@@ -59,6 +55,14 @@ def find_model(arguments: argparse.Namespace, prog: str) -> tuple[str, Epoch | N
     except InputError as error:
         raise error.within("--model") from None
     return stored.prefix, stored.epoch
+
+
+def default_model(prog: str) -> str:
+    """The model `ocr` if it is here, else the starter, and a line on stderr says so."""
+    if existing_files(DEFAULT_MODEL):
+        return DEFAULT_MODEL
+    print(f"{prog}: no model {DEFAULT_MODEL!r} here: reading with the starter model", file=sys.stderr)
+    return STARTER
 
 
 def gpu(arguments: argparse.Namespace) -> Context:

@@ -34,13 +34,16 @@ METADATA_MODULES = re.compile(r"PIL\.(Jpeg|Png|Tiff)ImagePlugin")
 Encoded = bytes | bytearray | memoryview
 
 
-def read_image(source: str | os.PathLike[str] | Encoded, name: str | None = None, channels: int = 1) -> Pixels:
+def read_image(
+    source: str | os.PathLike[str] | Encoded, name: str | None = None, channels: int = 1, max_pixels: int = MAX_PIXELS
+) -> Pixels:
     """The first frame of a file or of encoded bytes, upright by its EXIF orientation: (H, W) uint8 grey, or with three
     channels (H, W, 3) uint8 RGB.
 
     Colours are weighted as in ITU-R BT.601, alpha lies on white paper, 16-bit grey is scaled to 8. Raises InputError
     with `name` (default: the path) as its place if the file is missing or empty, of another format, truncated, or
-    beyond the limits of `ctc_ocr.images.limits`: a file of any size takes no more memory than those allow.
+    beyond the limits of `ctc_ocr.images.limits`: a file of any size takes no more memory than those allow. An image of
+    more than `max_pixels` is refused before it is decoded.
     """
     if isinstance(source, Encoded):
         name, encoded = name or "image", bytes(source)
@@ -48,7 +51,7 @@ def read_image(source: str | os.PathLike[str] | Encoded, name: str | None = None
         name = name or str(source)
         encoded = _read_file(source, name)
     try:
-        return _decode(encoded, channels)
+        return _decode(encoded, channels, min(max_pixels, MAX_PIXELS))
     except InputError as error:
         raise error.within(name) from None
     except Image.DecompressionBombError:  # from plugins that check the size themselves
@@ -64,14 +67,14 @@ def _read_file(path: str | os.PathLike[str], name: str) -> bytes:
         raise InputError(error.reason, name) from None
 
 
-def _decode(encoded: bytes, channels: int) -> Pixels:
+def _decode(encoded: bytes, channels: int, max_pixels: int) -> Pixels:
     if not encoded:
         raise InputError("the file is empty")
     if len(encoded) > MAX_FILE_BYTES:
         raise InputError(too_large(len(encoded), MAX_FILE_BYTES))
     _ignore_metadata_warnings()
     image = _open(encoded)
-    check_costs(image, encoded)
+    check_costs(image, encoded, max_pixels)
     image.load()
     return _to_pixels(ImageOps.exif_transpose(image), channels)
 

@@ -11,19 +11,19 @@ MAX_SCANS = 100  # of a progressive JPEG file, whose every scan passes over the 
 TILE_SIZE = (322, 323)  # tags of TIFF: width and height of its tiles
 
 
-def check_costs(image: Image.Image, encoded: bytes) -> None:
+def check_costs(image: Image.Image, encoded: bytes, max_pixels: int = MAX_PIXELS) -> None:
     """Raises InputError for an image, opened and not loaded, that would take too much memory or time."""
-    _check_pixels(image.width, image.height, "")
+    _check_pixels(image.width, image.height, "", max_pixels)
     if image.format == "TIFF":
         width, height = (getattr(image, "tag_v2", {}).get(tag, 0) for tag in TILE_SIZE)
-        _check_pixels(width, height, "tiles of ")  # each is decoded as a whole, whatever the image's size
+        _check_pixels(width, height, "tiles of ", max_pixels)  # each is decoded as a whole, whatever the image's size
     if image.format in ("JPEG", "MPO") and (scans := _num_scans(encoded)) > MAX_SCANS:
         raise InputError(f"too many scans: {scans}; the maximum is {MAX_SCANS}")
 
 
-def _check_pixels(width: int, height: int, what: str) -> None:
-    if width * height > MAX_PIXELS:
-        raise InputError(f"too large: {what}{width} x {height} pixels; the maximum is {MAX_PIXELS} pixels")
+def _check_pixels(width: int, height: int, what: str, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise InputError(f"too large: {what}{width} x {height} pixels; the maximum is {max_pixels} pixels")
 
 
 def _num_scans(encoded: bytes) -> int:

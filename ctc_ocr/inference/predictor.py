@@ -18,7 +18,7 @@ from ctc_ocr.checkpoint.starter import STARTER, starter_onnx_path
 from ctc_ocr.checkpoint.stored_model import StoredModel, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.schema import MAX_SIZE
-from ctc_ocr.decoding.decoder import Decoder
+from ctc_ocr.decoding.decoder import BoundDecoder, Decoder
 from ctc_ocr.decoding.likelihood import label_log_probability
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
@@ -119,11 +119,15 @@ class Predictor:
             ink.add(cropped)
         return preparation.prepare_cropped(cropped, self._preparation)
 
-    def predict_prepared(self, images: Sequence[Pixels], confidence: bool = True) -> list[Prediction]:
-        """Predictions for N images that `prepare` returned."""
+    def predict_prepared(
+        self, images: Sequence[Pixels], confidence: bool = True, decoder: BoundDecoder | None = None
+    ) -> list[Prediction]:
+        """Predictions for N images that `prepare` returned. `decoder` (default: the predictor's own) is used for this
+        call alone: other threads may use others at the same time."""
+        decoder = decoder or self.decoder
         found: dict[int, Prediction] = {}
         for indices, log_probs, steps in self._outputs(images):
-            hypotheses = self.decoder.decode(log_probs, steps, confidence)
+            hypotheses = decoder.decode(log_probs, steps, confidence)
             predictions = [prediction_of(each, self.alphabet, self.calibration, confidence) for each in hypotheses]
             found.update(zip(indices, predictions, strict=True))
         return [found[index] for index in range(len(images))]
