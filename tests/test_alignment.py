@@ -100,12 +100,12 @@ def test_decoders_give_the_probabilities_of_their_best_texts(options):
     steps = [12, 3, 1, 7, 12]
     for found in decoder.decode(log_probs, steps):
         best, *others = found
-        probabilities = best.unit_probabilities or ()
+        probabilities = tuple(unit.probability for unit in best.units or ())
         assert len(probabilities) == len(best.codes)
         assert all(0 < each <= 1 for each in probabilities)
-        assert all(each.unit_probabilities is None for each in others)
+        assert all(each.units is None for each in others)
     plain = decoder.decode(log_probs, steps, with_probability=False)
-    assert all(best.unit_probabilities is None for best, *_ in plain)
+    assert all(best.units is None for best, *_ in plain)
 
 
 def test_a_mask_raises_the_probabilities_of_what_is_left():
@@ -113,4 +113,25 @@ def test_a_mask_raises_the_probabilities_of_what_is_left():
     log_probs = np.log([[[0.2, 0.4, 0.4]], [[0.9, 0.05, 0.05]]])
     ((best,),) = Decoder(allowed="a").bind(Alphabet(("a", "b"))).decode(log_probs)
     assert best.codes == [1]
-    assert best.unit_probabilities == pytest.approx((0.4 / 0.6,))
+    assert best.units is not None
+    assert [unit.probability for unit in best.units] == pytest.approx([0.4 / 0.6])
+
+
+def test_the_alternatives_of_a_unit_are_the_best_others_at_its_most_probable_step():
+    """But for the blank, at most three, and none that is hardly possible."""
+    alphabet = Alphabet(tuple("abcdefgh"))
+    log_probs = log_softmax(np.random.default_rng(6).normal(size=(20, 8, 9)) * 3)
+    for options in ({}, {"beam_width": 8}, {"allowed": "abcd"}):
+        shown = 0
+        for image, (best, *_) in enumerate(Decoder(**options).bind(alphabet).decode(log_probs)):
+            own = log_probs[:, image]
+            if "allowed" in options:
+                own = log_softmax(own[:, :5])
+            for code, unit in zip(best.codes, best.units or (), strict=True):
+                step = unit.start + own[unit.start : unit.stop, code].argmax()
+                others = [other for other in np.argsort(-own[step]).tolist() if other not in (0, code)]
+                expected = [(other, np.exp(own[step, other])) for other in others if np.exp(own[step, other]) >= 0.001]
+                assert [other for other, _ in unit.alternatives] == [other for other, _ in expected[:3]]
+                assert [value for _, value in unit.alternatives] == pytest.approx([v for _, v in expected[:3]])
+                shown += len(expected)
+        assert shown > 30

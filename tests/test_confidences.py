@@ -118,8 +118,10 @@ def test_confidences_are_shown_on_request(lines, capsys):
         assert float(confidence) == pytest.approx(each.confidence, rel=1e-3)
         assert float(of_characters) == pytest.approx(each.character_confidence, rel=1e-3)
         shown = [part.split(" ") for part in characters.split(", ")] if characters else []
-        assert [unit.strip("'") for unit, _ in shown] == [unit for unit, _ in each.characters]
-        assert [float(value) for _, value in shown] == pytest.approx([value for _, value in each.characters], rel=1e-2)
+        assert [unit.strip("'") for unit, _ in shown] == [character.unit for character in each.characters]
+        assert [float(value) for _, value in shown] == pytest.approx(
+            [character.probability for character in each.characters], rel=1e-2
+        )
     path, each = next((path, each) for path, each in found.items() if each.text)
     assert main([*arguments, "--show_confidence", path]) == 0
     assert capsys.readouterr().out.startswith(f"{path}\t{each.text}\t{each.confidence:.3f}"[:-3])
@@ -140,12 +142,12 @@ def test_each_character_has_its_own_probability(tmp_path):
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (10, 16), dtype=np.uint8) for _ in range(20)]
     for each in predictor.predict(images):
-        assert "".join(unit for unit, _ in each.characters or []) == each.text
+        assert "".join(character.unit for character in each.characters or []) == each.text
         assert len(each.characters or []) == len(each.codes)
-        assert all(0 < value <= 1 for _, value in each.characters or [])
+        assert all(0 < character.probability <= 1 for character in each.characters or [])
         assert [other.characters for other in each.alternatives] == [None]
         assert each.alternatives[0].character_confidence is not None
-    assert any(unit == "sch" for each in predictor.predict(images) for unit, _ in each.characters or [])
+    assert any(character.unit == "sch" for each in predictor.predict(images) for character in each.characters or [])
     for each in predictor.predict(images, confidence=False):
         predictor.decoder = Decoder().bind(predictor.alphabet)
         assert (each.characters, each.character_confidence) == (None, None)

@@ -95,8 +95,8 @@ def test_a_decoder_finds_the_most_probable_text_with_the_prior(lengths: Lengths)
             assert best.codes == by_greedy[image]
             continue
         assert best.codes == best_of_all(log_probs[:, [image]], lengths.log_prior)
-        assert best.unit_probabilities is not None
-        assert len(best.unit_probabilities) == len(best.codes)
+        assert best.units is not None
+        assert len(best.units) == len(best.codes)
         assert best.score == pytest.approx(best.log_probability + lengths.log_prior(len(best.codes)))
         changed += best.codes != by_greedy[image]
     assert changed > 10

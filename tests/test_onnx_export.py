@@ -16,6 +16,7 @@ from ctc_ocr.cli.export import main as export
 from ctc_ocr.cli.infer import main as infer
 from ctc_ocr.export.samples import sample_images
 from ctc_ocr.images.pixels import level_at, stretch_contrast
+from ctc_ocr.inference.prediction import Prediction
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.onnx_models import normalising
 from ctc_ocr.onnx_models.graph import FLOAT, INT64, Graph
@@ -67,6 +68,12 @@ def test_an_exported_model_reads_what_mxnet_reads(name: str, tmp_path: Path, fol
     for one, other in zip(found, expected, strict=True):
         assert one.confidence == pytest.approx(other.confidence, rel=1e-3, abs=1e-6)
         assert exported.read(images[found.index(one)]).codes == one.codes
+        assert [each.unit for each in one.characters or []] == [each.unit for each in other.characters or []]
+        assert _places(one) == pytest.approx(_places(other))
+
+
+def _places(prediction: Prediction) -> list[float]:
+    return [end for each in prediction.characters or [] for end in (each.left or 0.0, each.right or 0.0)]
 
 
 def test_a_line_has_the_same_log_probabilities_alone_and_in_a_batch(tmp_path: Path) -> None:

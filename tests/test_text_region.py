@@ -40,14 +40,15 @@ def test_a_line_at_the_edge_keeps_what_margin_there_is(ubuntu_font: str) -> None
     found = find_text(image)
     assert found is not None
     assert found.with_margins(image.shape[1], image.shape[0]).top == 0
-    assert cut_text(image).shape[0] < 2 * line.height
+    assert cut_text(image)[0].shape[0] < 2 * line.height
 
 
 def test_where_nothing_stands_out_the_whole_image_is_kept() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (360, 640, 3), dtype=np.uint8)
     for image in (np.full((360, 640, 3), 200, np.uint8), noise, noise[:20, :20], noise[:, :, 0], noise[:1, :1]):
         assert find_text(image) is None
-        assert cut_text(image) is image
+        assert cut_text(image)[0] is image
+        assert cut_text(image)[1] == 0
 
 
 def captcha(height: int = 60, width: int = 160) -> Pixels:
@@ -76,7 +77,7 @@ def test_a_large_picture_is_searched_at_a_bounded_size(ubuntu_font: str) -> None
 
 def test_a_cut_out_line_does_not_keep_the_picture_in_memory(ubuntu_font: str) -> None:
     image, *_ = picture(0, ubuntu_font)
-    assert cut_text(image).base is None
+    assert cut_text(image)[0].base is None
 
 
 def test_grey_images_are_cropped_by_the_text_in_their_colours(ubuntu_font: str) -> None:

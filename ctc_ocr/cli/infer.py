@@ -101,7 +101,7 @@ def _infer(argv: list[str]) -> int:
     # Confidences that are not shown are not computed: they take longer than the rest.
     shown = arguments.json or arguments.out or arguments.show_confidence or "top_k" in arguments
     confidence = bool(shown or arguments.min_confidence or arguments.sort)
-    results = predict_files(predictor, images, confidence=confidence, ink=ink)
+    results = predict_files(predictor, images, confidence=confidence, places=arguments.json, ink=ink)
     failures = 0
     if _is_single(arguments):
         print_single(results, arguments, digits=set(predictor.alphabet.units) <= DIGITS)

@@ -1,11 +1,11 @@
 """How infer prints a prediction: as text, or as JSON."""
 
 import json
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ctc_ocr.evaluation.shown_probability import shown_probability
+from ctc_ocr.inference.prediction_json import as_json, rejected
 
 if TYPE_CHECKING:
     from ctc_ocr.inference.prediction import Prediction
@@ -42,15 +42,15 @@ class Format:
     def line(self, name: str, prediction: "Prediction", label: str | None) -> str:
         """The line of one image: its name and text, and if the label is known, that and whether the text equals it;
         then the confidences, if they are asked for."""
-        rejected = is_rejected(prediction, self.min_confidence)
+        is_low = is_rejected(prediction, self.min_confidence)
         if self.as_json:
-            return self._json(name, prediction, label, rejected)
-        fields = [name, REJECTED_TEXT if rejected else self._texts(prediction)]
+            return self._json(name, prediction, label, is_low)
+        fields = [name, REJECTED_TEXT if is_low else self._texts(prediction)]
         if label is not None:
-            outcome = "rejected" if rejected else "correct" if prediction.text == label else "incorrect"
+            outcome = "rejected" if is_low else "correct" if prediction.text == label else "incorrect"
             fields += [label, outcome]
         if self.confidences:
-            fields += self._confidences(prediction, rejected)
+            fields += self._confidences(prediction, is_low)
         return "\t".join(fields)
 
     def _texts(self, prediction: "Prediction") -> str:
@@ -62,45 +62,19 @@ class Format:
             texts.append(f"{each.text} ({score}{each.log_probability:.3f})")
         return "\t".join(texts)
 
-    def _confidences(self, prediction: "Prediction", rejected: bool) -> list[str]:
+    def _confidences(self, prediction: "Prediction", is_low: bool) -> list[str]:
         """Confidence, character confidence, and the characters with their probabilities, unless it is rejected."""
         values = (prediction.confidence, prediction.character_confidence)
-        characters = [] if rejected else prediction.characters or []
-        shown = [f"{unit!r} {shown_probability(value, CHARACTER_DIGITS)}" for unit, value in characters]
+        characters = [] if is_low else prediction.characters or []
+        shown = [f"{each.unit!r} {shown_probability(each.probability, CHARACTER_DIGITS)}" for each in characters]
         return [*("-" if each is None else shown_probability(each) for each in values), ", ".join(shown)]
 
-    def _json(self, name: str, prediction: "Prediction", label: str | None, rejected: bool) -> str:
+    def _json(self, name: str, prediction: "Prediction", label: str | None, is_low: bool) -> str:
         """A rejected prediction has neither text nor characters nor alternatives."""
-        values: dict[str, Any] = {
-            "image": name,
-            "text": None if rejected else prediction.text,
-            "confidence": _probability(prediction.confidence),
-            "character_confidence": _probability(prediction.character_confidence),
-            "characters": None if rejected else _characters(prediction),
-        }
-        if self.alternatives:
-            shown = [] if rejected else [prediction, *prediction.alternatives]
-            values["alternatives"] = [self._alternative(each) for each in shown]
+        found = (
+            rejected(prediction, self.alternatives) if is_low else as_json(prediction, self.alternatives, self.scores)
+        )
+        values: dict[str, Any] = {"image": name, **found}
         if label is not None:
             values["label"] = label
         return json.dumps(values, allow_nan=False)
-
-    def _alternative(self, prediction: "Prediction") -> dict[str, Any]:
-        values = {"text": prediction.text, "log_probability": _finite(prediction.log_probability)}
-        return {**values, "score": _finite(prediction.score)} if self.scores else values
-
-
-def _characters(prediction: "Prediction") -> list[list[str | float | None]] | None:
-    if prediction.characters is None:
-        return None
-    return [[unit, _probability(value)] for unit, value in prediction.characters]
-
-
-def _probability(value: float | None) -> float | None:
-    """With the digits that tell it from others; null for NaN."""
-    return float(shown_probability(value)) if value is not None and math.isfinite(value) else None
-
-
-def _finite(value: float | None) -> float | None:
-    """Rounded; null for infinity and NaN, which JSON does not have."""
-    return round(value, 6) if value is not None and math.isfinite(value) else None

@@ -22,14 +22,17 @@ Indices = NDArray[np.intp]
 @dataclass(frozen=True)
 class AlignedUnit:
     """A unit of a text: the time steps `start` to `stop - 1` of the most probable alignment, and the unit's probability
-    (0 to 1) at the most probable of them.
+    (0 to 1) at the most probable of them. `alternatives`: (code, probability) of other units at that step, best first,
+    if they were asked for, see `unit_alternatives`.
 
-    That is the network's own softmax at one step. It is a little too low where a unit may as well be one step further.
+    The probability is the network's own softmax at one step. It is a little too low where a unit may as well be one
+    step further.
     """
 
     start: int
     stop: int
     probability: float
+    alternatives: tuple[tuple[int, float], ...] = ()
 
 
 NOWHERE = AlignedUnit(0, 0, 0.0)  # a unit of a text that has no alignment

@@ -17,6 +17,7 @@ from ctc_ocr.decoding.hypothesis import Hypothesis
 from ctc_ocr.decoding.language_model import LanguageModel
 from ctc_ocr.decoding.likelihood import Steps, label_log_probability
 from ctc_ocr.decoding.mask import allowed_classes, restrict
+from ctc_ocr.decoding.unit_alternatives import with_alternatives
 from ctc_ocr.decoding.word_list import DEFAULT_SEPARATORS, WordList
 from ctc_ocr.lengths import Lengths
 
@@ -116,7 +117,7 @@ class BoundDecoder:
         best first, at least one.
 
         Greedy decoding gives one, and is faster without its log probability, which is then NaN. With it, the best
-        hypothesis of each image has the probabilities of its units too. Raises InputError for steps that are not N
+        hypothesis of each image has its aligned units too. Raises InputError for steps that are not N
         numbers from 0 to T.
         """
         if self.mask is not None:
@@ -130,10 +131,11 @@ class BoundDecoder:
         else:
             aligned, searched = [[] for _ in found], list(range(len(found)))
         if searched:
-            texts = [found[image][0].codes for image in searched]
-            for image, units in zip(searched, align(log_probs[:, searched], texts, _of(steps, searched)), strict=True):
+            codes = [found[image][0].codes for image in searched]
+            for image, units in zip(searched, align(log_probs[:, searched], codes, _of(steps, searched)), strict=True):
                 aligned[image] = units
-        return _with_unit_probabilities(found, aligned)
+        texts = [best.codes for best, *_ in found]
+        return _with_units(found, with_alternatives(log_probs, texts, aligned))
 
     def _hypotheses(
         self, log_probs: NDArray[np.floating[Any]], steps: Steps | None, with_probability: bool
@@ -165,9 +167,6 @@ def _of(steps: Steps | None, images: list[int]) -> NDArray[np.intp] | None:
     return None if steps is None else np.asarray(steps)[images]
 
 
-def _with_unit_probabilities(found: list[list[Hypothesis]], aligned: list[list[AlignedUnit]]) -> list[list[Hypothesis]]:
-    """The same hypotheses, the best of each image with the probabilities of its units."""
-    return [
-        [replace(best, unit_probabilities=tuple(unit.probability for unit in units)), *others]
-        for (best, *others), units in zip(found, aligned, strict=True)
-    ]
+def _with_units(found: list[list[Hypothesis]], aligned: list[list[AlignedUnit]]) -> list[list[Hypothesis]]:
+    """The same hypotheses, the best of each image with its units."""
+    return [[replace(best, units=tuple(units)), *others] for (best, *others), units in zip(found, aligned, strict=True)]

@@ -19,10 +19,15 @@ def prepare(image: Pixels, hyperparameters: Hyperparameters) -> Pixels:
 
 def crop(image: Pixels, data: Data) -> Pixels:
     """The part of an image (H, W) or (H, W, 3) that the network is given, in its channels."""
-    image = Region.of(data).cut(image)
+    return crop_placed(image, data)[0]
+
+
+def crop_placed(image: Pixels, data: Data) -> tuple[Pixels, int]:
+    """That part, and its first column in the image."""
+    part, left = Region.of(data).cut_placed(image)
     if data.channels == 1:
-        return grey(image)
-    return image if image.ndim == 3 else np.repeat(image[:, :, np.newaxis], 3, axis=2)
+        return grey(part), left
+    return part if part.ndim == 3 else np.repeat(part[:, :, np.newaxis], 3, axis=2), left
 
 
 def channels_to_read(data: Data) -> int:

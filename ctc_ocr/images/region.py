@@ -26,7 +26,12 @@ class Region:
 
     def cut(self, image: Pixels) -> Pixels:
         """The part of an image, (H, W) or (H, W, 3) uint8; at least one row."""
-        return self._rows(cut_text(image) if self.crop == "text" else image)
+        return self.cut_placed(image)[0]
+
+    def cut_placed(self, image: Pixels) -> tuple[Pixels, int]:
+        """That part, and its first column in the image."""
+        part, left = cut_text(image) if self.crop == "text" else (image, 0)
+        return self._rows(part), left
 
     def _rows(self, image: Pixels) -> Pixels:
         if (self.top, self.bottom) == (0.0, 1.0):

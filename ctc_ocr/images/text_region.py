@@ -75,14 +75,17 @@ def find_text(image: Pixels, largest: float = LARGEST) -> Box | None:
     return None if best is None else _box_around(best, columns, rows)
 
 
-def cut_text(image: Pixels) -> Pixels:
-    """The line of text with a margin, as an image of its own; the whole image if nothing stands out."""
+def cut_text(image: Pixels) -> tuple[Pixels, int]:
+    """The line of text with a margin, as an image of its own, and its first column in the image; the whole image if
+    nothing stands out."""
     box = find_text(image)
     if box is None:
-        return image
+        return image, 0
     height, width = image.shape[:2]
     box = box.with_margins(width, height)
-    return image[box.top : box.bottom, box.left : box.right].copy()  # not a view, which would keep the picture
+    return image[
+        box.top : box.bottom, box.left : box.right
+    ].copy(), box.left  # not a view, which would keep the picture
 
 
 @dataclass(frozen=True)

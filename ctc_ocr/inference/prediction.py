@@ -6,7 +6,25 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.decoding.alignment import AlignedUnit
 from ctc_ocr.evaluation.calibration import Calibration
+
+
+@dataclass(frozen=True)
+class Character:
+    """A unit of a text, as the text's best alignment has it.
+
+    unit: one character, or more if the alphabet has such units.
+    probability: the network's own at the unit's most probable time step, 0 to 1, not calibrated.
+    alternatives: (unit, probability) of other units at that step, best first: at most 3, of at least 0.001.
+    left, right: where it begins and ends in the image, in pixels of its width; None if places were not asked for.
+    """
+
+    unit: str
+    probability: float
+    alternatives: tuple[tuple[str, float], ...] = ()
+    left: float | None = None
+    right: float | None = None
 
 
 @dataclass(frozen=True)
@@ -20,8 +38,7 @@ class Prediction:
     alternatives: the next best predictions, best first, of a beam search with `top_k` above 1.
     score: what a beam search orders predictions by: the log probability, plus what a language model and a length bonus
         add to it; None if confidences were not asked for.
-    characters: (unit, probability) for each unit of the text, in its order: the network's own probability of the unit,
-        0 to 1, not calibrated, at the most probable time step that the text's best alignment gives it. None if
+    characters: the units of the text, in its order, each with its own probability, alternatives and place. None if
         confidences were not asked for, and in `alternatives`.
     """
 
@@ -31,7 +48,7 @@ class Prediction:
     log_probability: float | None = None
     alternatives: tuple["Prediction", ...] = ()
     score: float | None = None
-    characters: list[tuple[str, float]] | None = None
+    characters: list[Character] | None = None
 
     @property
     def character_confidence(self) -> float | None:
@@ -57,7 +74,7 @@ class Hypothesis(Protocol):
     def score(self) -> float: ...
 
     @property
-    def unit_probabilities(self) -> tuple[float, ...] | None: ...
+    def units(self) -> Sequence[AlignedUnit] | None: ...
 
 
 def prediction_of(
@@ -78,11 +95,17 @@ def prediction_of(
     return replace(best, alternatives=tuple(others)) if others else best
 
 
-def _characters(hypothesis: Hypothesis, alphabet: Alphabet) -> list[tuple[str, float]] | None:
-    if hypothesis.unit_probabilities is None:
+def _characters(hypothesis: Hypothesis, alphabet: Alphabet) -> list[Character] | None:
+    if hypothesis.units is None:
         return None
-    units = (alphabet.decode([code]) for code in hypothesis.codes)
-    return list(zip(units, hypothesis.unit_probabilities, strict=True))
+
+    def unit_of(code: int) -> str:
+        return alphabet.decode([code])
+
+    return [
+        Character(unit_of(code), unit.probability, tuple((unit_of(other), value) for other, value in unit.alternatives))
+        for code, unit in zip(hypothesis.codes, hypothesis.units, strict=True)
+    ]
 
 
 def confidence_of(log_probability: float, calibration: Calibration | None) -> float:

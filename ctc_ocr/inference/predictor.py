@@ -24,9 +24,10 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.images import preparation
 from ctc_ocr.images.files import Encoded, read_image
-from ctc_ocr.images.pixels import Pixels
+from ctc_ocr.images.pixels import Pixels, stretch_contrast
 from ctc_ocr.inference.batch_rows import BATCH_SIZE, rows_of_width
 from ctc_ocr.inference.ink import InkCheck
+from ctc_ocr.inference.places import Origin, placed
 from ctc_ocr.inference.prediction import Prediction, prediction_of
 from ctc_ocr.lengths import Lengths
 from ctc_ocr.runtime.types import Context
@@ -93,7 +94,8 @@ class Predictor:
     def read(self, image: Source) -> Prediction:
         """The prediction for one image: a path, encoded bytes, or pixels (H, W) or (H, W, 3) RGB uint8. Raises
         InputError for anything else."""
-        return self.predict_prepared([self.prepare(image)])[0]
+        prepared, origin = self.prepare_placed(image)
+        return self.predict_prepared([prepared], origins=[origin])[0]
 
     def predict(self, images: Sequence[Source], confidence: bool = True) -> list[Prediction]:
         """Predictions for N images, in their order; without their confidences it is faster.
@@ -102,35 +104,61 @@ class Predictor:
         """
         if isinstance(images, (str, bytes, bytearray, memoryview, os.PathLike)):
             raise InputError("expected a list of images; `read` takes one image", "images")
-        prepared = []
+        prepared, origins = [], []
         for index, image in enumerate(images):
             try:
-                prepared.append(self.prepare(image))
+                pixels, origin = self.prepare_placed(image)
             except InputError as error:
                 raise error.within(f"images[{index}]") from None
-        return self.predict_prepared(prepared, confidence)
+            prepared.append(pixels)
+            origins.append(origin)
+        return self.predict_prepared(prepared, confidence, origins)
 
     def prepare(self, image: Source, name: str | None = None, ink: InkCheck | None = None) -> Pixels:
         """An image as the network reads it, (H, W) or (H, W, 3) uint8. `ink`, if given, counts it if it looks inverted.
         Raises InputError with `name` as its place."""
+        return self.prepare_placed(image, name, ink)[0]
+
+    def prepare_placed(
+        self, image: Source, name: str | None = None, ink: InkCheck | None = None
+    ) -> tuple[Pixels, Origin]:
+        """What `prepare` gives, and where it lies in the image, for the places of characters."""
         data = self._preparation.data
-        cropped = preparation.crop(_pixels(image, name, preparation.channels_to_read(data)), data)
+        cropped, left = preparation.crop_placed(_pixels(image, name, preparation.channels_to_read(data)), data)
         if ink is not None:
             ink.add(cropped)
-        return preparation.prepare_cropped(cropped, self._preparation)
+        prepared = preparation.prepare_cropped(cropped, self._preparation)
+        return prepared, Origin(left, cropped.shape[1] / prepared.shape[1])
 
     def predict_prepared(
-        self, images: Sequence[Pixels], confidence: bool = True, decoder: BoundDecoder | None = None
+        self,
+        images: Sequence[Pixels],
+        confidence: bool = True,
+        origins: Sequence[Origin] | None = None,
+        decoder: BoundDecoder | None = None,
     ) -> list[Prediction]:
-        """Predictions for N images that `prepare` returned. `decoder` (default: the predictor's own) is used for this
-        call alone: other threads may use others at the same time."""
+        """Predictions for N images that `prepare` returned. With the `origins` that `prepare_placed` returned, and with
+        confidences, their characters have places. `decoder` (default: the predictor's own) is used for this call
+        alone: other threads may use others at the same time."""
         decoder = decoder or self.decoder
         found: dict[int, Prediction] = {}
+        columns = self.hyperparameters.geometry.columns_per_step
         for indices, log_probs, steps in self._outputs(images):
-            hypotheses = decoder.decode(log_probs, steps, confidence)
-            predictions = [prediction_of(each, self.alphabet, self.calibration, confidence) for each in hypotheses]
-            found.update(zip(indices, predictions, strict=True))
+            for index, hypotheses in zip(indices, decoder.decode(log_probs, steps, confidence), strict=True):
+                prediction = prediction_of(hypotheses, self.alphabet, self.calibration, confidence)
+                units = hypotheses[0].units
+                if origins is not None and prediction.characters and units is not None:
+                    characters = placed(
+                        prediction.characters, units, self._seen(images[index]), origins[index], columns
+                    )
+                    prediction = replace(prediction, characters=characters)
+                found[index] = prediction
         return [found[index] for index in range(len(images))]
+
+    def _seen(self, image: Pixels) -> Pixels:
+        """A prepared image as it is after what the network itself prepares."""
+        is_left = self.hyperparameters.data.normalise != self._preparation.data.normalise
+        return stretch_contrast(image) if is_left else image
 
     def label_log_probabilities(self, images: Sequence[Pixels], labels: Sequence[Sequence[int]]) -> NDArray[np.float64]:
         """log p(label | image) (N,) float64, in nats, of N images that `prepare` returned and their labels as codes;

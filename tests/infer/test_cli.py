@@ -13,6 +13,7 @@ from PIL import Image
 from ctc_ocr.cli.infer import main
 from ctc_ocr.images.pixels import invert
 from ctc_ocr.inference.batch_rows import BATCH_SIZE
+from ctc_ocr.inference.prediction import Character
 from ctc_ocr.inference.predictor import Predictor
 from tests.infer.outputs import expected
 from tests.models import save_example_model, save_own_model
@@ -89,6 +90,18 @@ def test_the_model_has_a_hidden_older_flag(capsys):
     assert "--prefix" not in usage
 
 
+def shown(character):
+    """A character as JSON has it, its numbers about the same."""
+    others = [[unit, pytest.approx(value, rel=1e-4)] for unit, value in character.alternatives]
+    return {
+        "unit": character.unit,
+        "probability": pytest.approx(character.probability, rel=1e-4),
+        "left": pytest.approx(character.left, abs=0.06),
+        "right": pytest.approx(character.right, abs=0.06),
+        "alternatives": others,
+    }
+
+
 def test_json_lines(prefix, folder, capsys):
     assert main(["--prefix", prefix, "--json", str(folder)]) == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -98,13 +111,13 @@ def test_json_lines(prefix, folder, capsys):
             "text": prediction.text,
             "confidence": pytest.approx(prediction.confidence, rel=1e-4),
             "character_confidence": pytest.approx(prediction.character_confidence, rel=1e-4),
-            "characters": [[unit, pytest.approx(value, rel=1e-4)] for unit, value in prediction.characters],
+            "characters": [shown(each) for each in prediction.characters],
         }
     assert main(["--prefix", prefix, "--json", found[3]["image"]]) == 0
     assert json.loads(capsys.readouterr().out) == found[3] | {
         "confidence": pytest.approx(found[3]["confidence"], rel=1e-4),
         "character_confidence": pytest.approx(found[3]["character_confidence"], rel=1e-4),
-        "characters": [[unit, pytest.approx(value, rel=1e-4)] for unit, value in found[3]["characters"]],
+        "characters": [shown(Character(**each)) for each in found[3]["characters"]],
     }
 
 
