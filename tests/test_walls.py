@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "runtime", "training",
     },
     "serving": {
-        "checkpoint", "decoding", "errors", "evaluation", "images", "inference", "runtime", "version",
+        "checkpoint", "decoding", "errors", "images", "inference", "runtime", "version",
     },
     "cli": {
         "alphabet", "checkpoint", "config", "datasets", "decoding", "errors", "evaluation", "experiments", "export",

@@ -82,7 +82,7 @@ def _add_limits(made: argparse.ArgumentParser) -> None:
     add("max_images", "images in a request")
     add("max_queue", "images of all requests that are not read yet")
     add("max_connections", "open connections")
-    add("body_seconds", "seconds in which the body of a request must arrive")
+    add("body_seconds", "seconds in which the head of a request must arrive, and then its body")
     add("answer_seconds", "seconds in which a request whose body has arrived must be answered")
 
 
@@ -92,7 +92,6 @@ def _serve(argv: list[str]) -> None:
     limits = Limits(**{name: getattr(arguments, name) for name in vars(LIMITS)})
     settings = Settings(
         threads=arguments.threads,
-        batch_size=arguments.batch_size,
         wait_ms=arguments.wait_ms,
         api_key=find_api_key(arguments.api_key_file),
         allowed_hosts=(arguments.host, *arguments.allowed_hosts),
@@ -105,7 +104,7 @@ def _serve(argv: list[str]) -> None:
     from ctc_ocr.serving.models import load_models
     from ctc_ocr.serving.server import run_server
 
-    models = load_models(arguments.models or [default_model(PROG)], settings.batch_size)
+    models = load_models(arguments.models or [default_model(PROG)], arguments.batch_size)
     names = ", ".join(each.name for each in models)
     several = "models" if len(models) > 1 else "model"
 

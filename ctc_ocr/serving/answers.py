@@ -1,15 +1,13 @@
 """What a request is answered with, as JSON, and its schema."""
 
 import json
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
 
 from ctc_ocr.errors import UserError
-from ctc_ocr.evaluation.shown_probability import shown_probability
-from ctc_ocr.inference.prediction import Prediction
+from ctc_ocr.inference.prediction_json import as_json
 from ctc_ocr.serving.jobs import Job, Read, Upload
 
 
@@ -18,14 +16,16 @@ class Character(BaseModel):
 
     unit: str
     probability: float | None = Field(description="The network's own, 0 to 1, not calibrated.")
+    left: float | None = Field(description="Where it begins in the image, in pixels of its width.")
+    right: float | None = Field(description="Where it ends.")
+    alternatives: list[tuple[str, float | None]] = Field(description="Other units there, with their probabilities.")
 
 
 class Alternative(BaseModel):
     """One of the best texts of a beam search."""
 
     text: str
-    confidence: float | None
-    log_probability: float | None
+    log_probability: float | None = Field(description="Of the text, in nats; null for minus infinity.")
 
 
 class Reading(BaseModel):
@@ -103,40 +103,5 @@ def as_bytes(values: dict[str, Any]) -> bytes:
 def _reading(name: str | None, outcome: Read | UserError | None) -> dict[str, Any]:
     if not isinstance(outcome, Read):
         return {"image": name, "error": outcome.reason if outcome else "not read"}
-    return {
-        "image": name,
-        **prediction_values(outcome.prediction),
-        "width": outcome.width,
-        "height": outcome.height,
-    }
-
-
-def prediction_values(prediction: Prediction) -> dict[str, Any]:
-    """The fields of Reading that come from the prediction."""
-    values: dict[str, Any] = {
-        "text": prediction.text,
-        "confidence": _probability(prediction.confidence),
-        "character_confidence": _probability(prediction.character_confidence),
-        "characters": [
-            {"unit": unit, "probability": _probability(value)} for unit, value in prediction.characters or []
-        ],
-    }
-    if prediction.alternatives:
-        values["alternatives"] = [
-            {
-                "text": each.text,
-                "confidence": _probability(each.confidence),
-                "log_probability": _finite(each.log_probability),
-            }
-            for each in (prediction, *prediction.alternatives)
-        ]
-    return values
-
-
-def _probability(value: float | None) -> float | None:
-    """With the digits that tell it from others; null for NaN."""
-    return float(shown_probability(value)) if value is not None and math.isfinite(value) else None
-
-
-def _finite(value: float | None) -> float | None:
-    return round(value, 6) if value is not None and math.isfinite(value) else None
+    found = as_json(outcome.prediction, alternatives=bool(outcome.prediction.alternatives))
+    return {"image": name, **found, "width": outcome.width, "height": outcome.height}

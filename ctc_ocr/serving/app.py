@@ -105,14 +105,13 @@ def _add_errors(app: FastAPI) -> None:
 
     async def of_parameters(_: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
-        return _json({"error": f"{first['loc'][-1]}: {first['msg']}"}, 400, {"connection": "close"})
+        return _json({"error": f"{first['loc'][-1]}: {first['msg']}"}, 400)
 
     async def of_routing(_: Request, error: HTTPException) -> Response:
-        headers = {**(error.headers or {}), "connection": "close"}
-        return _json({"error": str(error.detail)}, error.status_code, headers)
+        return _json({"error": str(error.detail)}, error.status_code, dict(error.headers or {}))
 
     async def of_failure(_: Request, __: Exception) -> Response:
-        return _json({"error": "the server failed; its log says why"}, 500, {"connection": "close"})
+        return _json({"error": "the server failed; its log says why"}, 500)
 
     handlers: dict[Any, Any] = {
         Refusal: of_refusal, RequestValidationError: of_parameters, HTTPException: of_routing, Exception: of_failure,

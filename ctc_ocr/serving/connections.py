@@ -7,7 +7,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ctc_ocr.serving.answers import as_bytes
 
-HEAD_SECONDS = 10.0  # in which a request's head must arrive; then the connection ends
 REASON = as_bytes({"error": "too many connections"})
 REFUSED = (
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nconnection: close\r\n"
@@ -17,8 +16,13 @@ REFUSED = (
 
 class LimitedConnection(H11Protocol):
     """One connection. With `limit_concurrency` of uvicorn's Config, each one beyond it is answered with 503 and closed
-    before anything is read from it. One that is in no request is closed after HEAD_SECONDS."""
+    before anything is read from it.
 
+    head_seconds: in which the head of a request must arrive, and what is left of a body that was refused; then the
+    connection ends.
+    """
+
+    head_seconds = 30.0
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -49,7 +53,7 @@ class LimitedConnection(H11Protocol):
         return cycle is not None and not cycle.response_complete
 
     def _wait_for_head(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._end)
+        self._head_timer = self.loop.call_later(self.head_seconds, self._end)
 
     def _end(self) -> None:
         self._head_timer = None

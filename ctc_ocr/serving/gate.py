@@ -48,7 +48,7 @@ class Gate:
         except Exception:
             logger.exception("a request failed")
             if not status:
-                await _refuse(send_on, Refusal(500, "the server failed; its log says why", close=True))
+                await _refuse(send_on, Refusal(500, "the server failed; its log says why"))
         finally:
             self._count(scope, status, time.perf_counter() - start)
 

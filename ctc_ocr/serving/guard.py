@@ -30,12 +30,12 @@ class Guard:
         values = dict(headers)
         host = values.get(b"host", b"").decode("latin-1")
         if not self._is_allowed(host):
-            raise Refusal(403, f"host {host!r} is not one of this server's names (--allowed_host)", close=True)
+            raise Refusal(403, f"host {host!r} is not one of this server's names (--allowed_host)")
         origin = values.get(b"origin")
         if origin is not None and method not in SAFE_METHODS and not _is_same(origin.decode("latin-1"), host):
-            raise Refusal(403, "a page of another site; expected no Origin, or that of this server", close=True)
+            raise Refusal(403, "a page of another site; expected no Origin, or that of this server")
         if self._key is not None and not _is_open(path) and not self._has_key(values):
-            raise Refusal(401, "expected the API key, as `Authorization: Bearer KEY` or `X-API-Key: KEY`", close=True)
+            raise Refusal(401, "expected the API key, as `Authorization: Bearer KEY` or `X-API-Key: KEY`")
 
     def _is_allowed(self, host: str) -> bool:
         name = _name_of(host)

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from ctc_ocr.errors import InputError, UserError
 from ctc_ocr.images.pixels import Pixels
+from ctc_ocr.inference.places import Origin
 from ctc_ocr.inference.prediction import Prediction
 from ctc_ocr.serving.models import ServedModel
 
@@ -74,7 +75,7 @@ class QueuedImage:
     upload: Upload | None
     since: float
     waited: float = 0.0
-    prepared: Pixels | None = None
+    prepared: tuple[Pixels, Origin] | None = None
     size: tuple[int, int] = (0, 0)  # width, height
     outcome: Outcome = field(default_factory=lambda: InputError("not read"))
 
@@ -82,4 +83,4 @@ class QueuedImage:
     def kind(self) -> tuple[int, int]:
         """Images of one kind can be in one batch."""
         assert self.prepared is not None
-        return self.prepared.shape[1], self.job.alternatives
+        return self.prepared[0].shape[1], self.job.alternatives

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ctc_ocr.checkpoint.run_files import BUNDLE_SUFFIX, ONNX_SUFFIX, is_bundle, is_onnx
 from ctc_ocr.errors import InputError
 from ctc_ocr.inference.predictor import Predictor
@@ -14,6 +16,8 @@ NAME = re.compile(r"[\w.\-]+")
 NAMED = re.compile(rf"(?P<name>{NAME.pattern})=(?P<model>.+)", re.DOTALL)
 # Batches of more images gain nothing: for ONNX Runtime, they no longer fit into the processor's caches.
 BATCH_SIZES = {"onnx": 16, "checkpoint": 128, "bundle": 128}
+
+BLANK = np.full((32, 64), 255, np.uint8)
 
 
 @dataclass(frozen=True)
@@ -79,4 +83,6 @@ def _named(given: str) -> tuple[str, str]:
 
 def _predictor(model: str, batch_size: int | None) -> Predictor:
     kind = "onnx" if is_onnx(model) else "checkpoint"
-    return Predictor(model, batch_size=batch_size or BATCH_SIZES[kind])
+    made = Predictor(model, batch_size=batch_size or BATCH_SIZES[kind])
+    made.read(BLANK)  # the first one takes longer, and says whether it can read at all
+    return made

@@ -48,7 +48,7 @@ class MultipartFiles:
         try:
             self._parser.write(data)
         except FormParserError as error:
-            raise Refusal(400, f"broken multipart/form-data: {error}", close=True) from None
+            raise Refusal(400, f"broken multipart/form-data: {error}") from None
 
     def finish(self) -> list[Upload]:
         """The files of the whole body."""
@@ -71,7 +71,7 @@ class MultipartFiles:
 
     def _end_headers(self) -> None:
         if self._name is None:
-            raise Refusal(400, "a part of multipart/form-data is no file: it has no filename", close=True)
+            raise Refusal(400, "a part of multipart/form-data is no file: it has no filename")
 
     def _end(self) -> None:
         self.files.append(Upload(self._name or None, self._content))
@@ -81,4 +81,4 @@ class MultipartFiles:
 
 
 def too_many(max_images: int) -> Refusal:
-    return Refusal(413, f"too many images in a request; the maximum is {max_images}", close=True)
+    return Refusal(413, f"too many images in a request; the maximum is {max_images}")

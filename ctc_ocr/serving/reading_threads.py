@@ -43,6 +43,7 @@ class ReadingThreads:
         # Of the event loop's thread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._count = 0
+        metrics.queue.set_function(lambda: self._count)
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -64,7 +65,6 @@ class ReadingThreads:
         job, now = Job(model, len(uploads), alternatives), time.perf_counter()
         images = [QueuedImage(job, index, upload, now) for index, upload in enumerate(uploads)]
         self._count += len(images)
-        self._metrics.queue.set(self._count)
         with self._changed:
             self._encoded += images
             self._lanes[model.name].coming += len(images)
@@ -133,7 +133,7 @@ class ReadingThreads:
         channels = channels_to_read(predictor.hyperparameters.data)
         pixels = read_image(image.upload.encoded(), "image", channels, self._limits.max_pixels)
         image.size = (pixels.shape[1], pixels.shape[0])
-        image.prepared = predictor.prepare(pixels)
+        image.prepared = predictor.prepare_placed(pixels)
 
     def _read(self, lane: Lane, images: list[QueuedImage], taken: float) -> None:
         live = [each for each in images if not each.job.abandoned]
@@ -155,8 +155,8 @@ class ReadingThreads:
     def _predict(self, lane: Lane, images: list[QueuedImage]) -> None:
         decoder = TimedDecoder.of(lane.decoder(images[0].job.alternatives))
         start = time.perf_counter()
-        prepared = [each.prepared for each in images if each.prepared is not None]
-        predictions = lane.model.predictor.predict_prepared(prepared, decoder=decoder)
+        prepared, origins = zip(*(each.prepared for each in images if each.prepared is not None), strict=True)
+        predictions = lane.model.predictor.predict_prepared(prepared, origins=origins, decoder=decoder)
         seconds = time.perf_counter() - start
         self._metrics.stages[DECODING_TEXT].observe(decoder.seconds)
         self._metrics.stages[NETWORK].observe(seconds - decoder.seconds)
@@ -174,6 +174,5 @@ class ReadingThreads:
 
     def _finish(self, images: list[QueuedImage]) -> None:
         self._count -= len(images)
-        self._metrics.queue.set(self._count)
         for each in images:
             each.job.finish(each.index, each.outcome)

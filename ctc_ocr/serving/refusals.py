@@ -3,7 +3,7 @@
 
 class Refusal(Exception):
     """A request that is refused. retry_after: seconds after which it may be tried again, for status 503; close: the
-    connection ends, since what is left of the request is not read."""
+    connection ends with the answer, and not with the request."""
 
     def __init__(self, status: int, reason: str, *, retry_after: int | None = None, close: bool = False) -> None:
         super().__init__(status, reason)

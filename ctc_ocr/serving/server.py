@@ -30,7 +30,7 @@ def run_server(app: Gate, limits: Limits, host: str, port: int, on_start: Callab
         config = uvicorn.Config(
             app,
             loop="asyncio",
-            http=LimitedConnection,
+            http=type("Connection", (LimitedConnection,), {"head_seconds": limits.body_seconds}),
             ws="none",
             lifespan="on",
             log_config=None,
@@ -71,11 +71,18 @@ class _Server(uvicorn.Server):
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
-    except socket.gaierror as error:
-        raise InputError(f"no such host: {error.strerror}", f"--host {host}") from None
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except OSError as error:
+        raise InputError(f"no such host: {error.strerror or error}", f"--host {host}") from None
+    # With its protocol's number: asyncio sends small parts of an answer at once only if it knows that this is TCP.
+    listener = socket.socket(family, kind, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+        return listener
+    except OSError as error:
+        listener.close()
         raise RunError(f"cannot listen: {error.strerror or error}", f"{host}:{port}") from None
 
 

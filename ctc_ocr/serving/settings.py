@@ -21,7 +21,7 @@ class Limits:
     max_pixels: pixels of an image, at most 50 million; known from the header, before an image is decoded.
     max_images: images in a request.
     max_queue: images of all requests that are not read yet; beyond it, status 503.
-    body_seconds: in which the body of a request must arrive.
+    body_seconds: in which the head of a request must arrive, and then its body.
     answer_seconds: in which a request whose body has arrived must be answered.
     max_connections: open connections; beyond it, status 503.
 
@@ -55,7 +55,6 @@ class Settings:
     """How a server works.
 
     threads: threads that decode images and run the networks; None: one for each core.
-    batch_size: maximum number of images in a batch; None: what is fastest for the kind of model.
     wait_ms: milliseconds that an image waits for others that are on their way into its batch.
     api_key: what a request must show; None: nothing.
     allowed_hosts: names by which the server may be called, beside `localhost` and addresses; "*" for any. A page of
@@ -66,7 +65,6 @@ class Settings:
     """
 
     threads: int | None = None
-    batch_size: int | None = None
     wait_ms: float = 2.0
     api_key: str | None = field(default=None, repr=False)
     allowed_hosts: tuple[str, ...] = ()
@@ -75,8 +73,6 @@ class Settings:
     def __post_init__(self) -> None:
         if self.threads is not None:
             _check(self.threads, 1, MAX_THREADS, "threads")
-        if self.batch_size is not None:
-            _check(self.batch_size, 1, 10_000, "batch_size")
         _check(self.wait_ms, 0, MAX_WAIT_MS, "wait_ms")
         if self.api_key == "":
             raise InputError("expected a key, got an empty one", "api_key")

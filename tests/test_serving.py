@@ -1,0 +1,296 @@
+"""Models behind HTTP: every answer is what the Predictor itself says, however the images were sent and batched."""
+
+import io
+import math
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import ctc_ocr
+from ctc_ocr.inference.prediction_json import as_json
+from ctc_ocr.inference.predictor import Predictor
+from ctc_ocr.serving.answers import Answer, ModelsAnswer, Reading
+from tests.models import save_line_model
+from tests.servers import STARTER, RunningServer, serving
+
+SAMPLE = Path(__file__).resolve().parent.parent / "docs" / "sample.png"
+TEXT_FILE = ("notes.txt", b"not an image")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Predictor]:
+    """An ONNX model and a checkpoint that MXNet reads, by the names that the server gives them."""
+    prefix = tmp_path_factory.mktemp("models") / "lines"
+    save_line_model(prefix)
+    return {"starter": Predictor(STARTER), "small": Predictor(prefix)}
+
+
+@pytest.fixture(scope="module")
+def server(models: dict[str, Predictor]) -> Iterator[RunningServer]:
+    with serving(STARTER, f"small={models['small'].prefix}", "--threads=2") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, bytes]]:
+    """Captchas of different sizes, colours and formats."""
+    folder = tmp_path_factory.mktemp("images")
+    ctc_ocr.CaptchaWriter.create(ctc_ocr.Data(min_length=1, max_length=6), seed=3).write_folder(folder, 24)
+    found = []
+    for number, path in enumerate(sorted(folder.glob("*.png"))):
+        image = Image.open(path).convert(("L", "RGB", "RGBA")[number % 3])
+        kind = ("PNG", "BMP", "TIFF", "WEBP")[number % 4]
+        buffer = io.BytesIO()
+        image.resize((60 + 17 * number, 30 + 5 * (number % 7))).save(buffer, kind)
+        found.append((f"{number}.{kind.lower()}", buffer.getvalue()))
+    return found
+
+
+def same(found: Any, expected: Any) -> bool:
+    """Whether two values of JSON are equal; batches of other sizes change the last digits of numbers."""
+    if isinstance(expected, dict):
+        return found.keys() == expected.keys() and all(same(found[name], expected[name]) for name in expected)
+    if isinstance(expected, list):
+        return len(found) == len(expected) and all(map(same, found, expected))
+    if isinstance(expected, float):
+        return math.isclose(found, expected, rel_tol=1e-2, abs_tol=1e-4)
+    return bool(found == expected)
+
+
+def check(found: Sequence[dict[str, Any]], sent: Sequence[tuple[str | None, bytes]], predictor: Predictor) -> None:
+    """Against the Predictor's own."""
+    assert len(found) == len(sent)
+    for reading, (name, content) in zip(found, sent, strict=True):
+        image = Image.open(io.BytesIO(content))
+        expected = {"image": name, **as_json(predictor.read(content)), "width": image.width, "height": image.height}
+        assert same(reading, expected), (reading, expected)
+
+
+def test_what_it_says_on_its_start(server: RunningServer) -> None:
+    assert server.said == f"ctc-ocr serve: models starter, small at http://127.0.0.1:{server.port}\n"
+
+
+@pytest.mark.parametrize("name", ["starter", "small"])
+def test_each_form_of_a_body(
+    name: str, server: RunningServer, models: dict[str, Predictor], images: list[tuple[str, bytes]]
+) -> None:
+    path = f"/models/{name}/read"
+    answer = server.read(images, path)
+    assert (answer.status, answer.json["model"]) == (200, name)
+    assert answer.headers["content-type"] == "application/json"
+    check(answer.readings, images, models[name])
+    contents = [content for _, content in images]
+    check(server.read_json(contents[:5], path).readings, [(None, each) for each in contents[:5]], models[name])
+    for kind in ("image/png", "application/octet-stream"):
+        answer = server.ask("POST", path, contents[7], Content_Type=kind)
+        check(answer.readings, [(None, contents[7])], models[name])
+    answer = server.ask("POST", path, iter([contents[3][:100], contents[3][100:]]), Content_Type="image/png")
+    check(answer.readings, [(None, contents[3])], models[name])
+
+
+def test_the_first_model_reads_where_none_is_named(server: RunningServer, models: dict[str, Predictor]) -> None:
+    answer = server.read([("a.png", SAMPLE.read_bytes())])
+    assert answer.json["model"] == "starter"
+    check(answer.readings, [("a.png", SAMPLE.read_bytes())], models["starter"])
+    assert answer.readings[0]["text"] == "0089"
+    answer = server.read([("a.png", SAMPLE.read_bytes())], "/models/other/read")
+    assert (answer.status, answer.error) == (404, "no model 'other'; there are: starter, small")
+
+
+def test_requests_from_many_threads_share_batches_and_get_their_own_answers(
+    server: RunningServer, models: dict[str, Predictor], images: list[tuple[str, bytes]]
+) -> None:
+    generator = np.random.default_rng(0)
+    requests = []
+    for number in range(96):
+        chosen = generator.integers(0, len(images), 1 + number % 4)
+        requests.append((("starter", "small")[number % 2], [images[index] for index in chosen]))
+    before = batches(server)
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(lambda each: server.read(each[1], f"/models/{each[0]}/read"), requests))
+    for answer, (name, sent) in zip(answers, requests, strict=True):
+        assert (answer.status, answer.json["model"]) == (200, name)
+        check(answer.readings, sent, models[name])
+    count, num_images = (after - first for after, first in zip(batches(server), before, strict=True))
+    assert num_images == sum(len(sent) for _, sent in requests)
+    assert count < num_images
+
+
+def batches(server: RunningServer) -> tuple[float, float]:
+    """How many batches of all models there were, and the images in them."""
+    found = metrics(server)
+    return tuple(  # type: ignore[return-value]
+        sum(value for name, value in found.items() if name.startswith(f"ctc_ocr_batch_images_{what}"))
+        for what in ("count", "sum")
+    )
+
+
+def metrics(server: RunningServer) -> dict[str, float]:
+    lines = server.get("/metrics").body.decode().splitlines()
+    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
+
+
+def test_an_image_that_cannot_be_read_has_its_reason_in_its_place(server: RunningServer) -> None:
+    sample = ("a.png", SAMPLE.read_bytes())
+    answer = server.read([TEXT_FILE, sample, ("b.png", sample[1][:1500]), ("c.png", b"")])
+    assert answer.status == 200
+    assert answer.readings[1]["text"] == "0089"
+    others = [answer.readings[0], *answer.readings[2:]]
+    assert [each["image"] for each in others] == ["notes.txt", "b.png", "c.png"]
+    assert [set(each) for each in others] == [{"image", "error"}] * 3
+    for each, reason in zip(others, ("not an image", "broken image", "the file is empty"), strict=True):
+        assert each["error"].startswith(reason)
+    answer = server.read([TEXT_FILE, TEXT_FILE])
+    assert answer.status == 422
+    assert answer.json["model"] == "starter"
+    assert all(each["error"].startswith("not an image") for each in answer.readings)
+
+
+def test_alternatives_are_those_of_a_beam_search(server: RunningServer, models: dict[str, Predictor]) -> None:
+    content = SAMPLE.read_bytes()
+    with ThreadPoolExecutor(4) as threads:
+        paths = [f"/read?alternatives={count}" for count in (1, 3, 20, 3)]
+        answers = list(threads.map(lambda path: server.read([("a.png", content)], path), paths))
+    assert [len(each.readings[0].get("alternatives", [])) for each in answers] == [0, 3, 20, 3]
+    search = ctc_ocr.Decoder(top_k=3).bind(models["starter"].alphabet, models["starter"].lengths)
+    pixels, origin = models["starter"].prepare_placed(content)
+    (expected,) = models["starter"].predict_prepared([pixels], origins=[origin], decoder=search)
+    shown = as_json(expected, alternatives=True)["alternatives"]
+    assert same(answers[1].readings[0]["alternatives"], shown)
+    for count in ("0", "21", "x"):
+        answer = server.read([("a.png", content)], f"/read?alternatives={count}")
+        assert answer.status == 400
+        assert answer.error.startswith("alternatives: ")
+
+
+def test_models_and_health(server: RunningServer, models: dict[str, Predictor]) -> None:
+    assert server.get("/health").json == {"status": "ok"}
+    found = ModelsAnswer.model_validate(server.get("/models").json, strict=True).models
+    assert [(each.name, each.architecture, each.format) for each in found] == [
+        ("starter", "crnn", "onnx"), ("small", "crnn", "checkpoint"),
+    ]  # fmt: skip
+    for each in found:
+        predictor = models[each.name]
+        assert (each.alphabet, each.epoch) == (list(predictor.alphabet.units), predictor.epoch)
+
+
+def test_openapi_describes_what_is_answered(server: RunningServer) -> None:
+    described = server.get("/openapi.json").json
+    paths = {"/read", "/models/{name}/read", "/health", "/models", "/metrics"}
+    assert set(described["paths"]) == paths
+    for reference in re.findall(r'"\$ref":\s*"#/components/schemas/(\w+)"', server.get("/openapi.json").body.decode()):
+        assert reference in described["components"]["schemas"]
+    read = described["paths"]["/read"]["post"]
+    assert set(read["requestBody"]["content"]) == {
+        "multipart/form-data", "application/json", "application/octet-stream", "image/*",
+    }  # fmt: skip
+    assert set(read["responses"]) >= {"200", "422", "400", "413", "503"}
+    assert read["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].endswith("/Answer")
+    answer = server.read([("a.png", SAMPLE.read_bytes()), TEXT_FILE], "/read?alternatives=2")
+    validated = Answer.model_validate_json(answer.body, strict=True)
+    assert isinstance(validated.readings[0], Reading)
+    assert validated.model_dump(mode="json") == {
+        **answer.json, "readings": [{**each} for each in answer.readings],
+    }  # fmt: skip
+    assert set(answer.readings[0]) == set(described["components"]["schemas"]["Reading"]["properties"])
+
+
+def test_the_page_of_the_interface_loads_nothing_from_elsewhere(server: RunningServer) -> None:
+    page = server.get("/docs")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page.body.decode())
+    assert sorted(loaded) == ["docs/openapi.css", "docs/openapi.js", "openapi.json"]
+    for each in loaded:
+        answer = server.get(f"/{each}")
+        assert answer.status == 200
+        assert b"//" not in re.sub(rb"(?m)^\s*// .*$", b"", answer.body)
+    for other in ("/docs/app.py", "/docs/..%2fapp.py", "/docs/../app.py", "/docs//etc/passwd"):
+        assert server.get(other).status == 404
+
+
+def test_metrics_count_what_was_done(server: RunningServer) -> None:
+    before = metrics(server)
+    server.read([("a.png", SAMPLE.read_bytes()), TEXT_FILE])
+    server.read([TEXT_FILE])
+    after = metrics(server)
+    expected = {
+        'ctc_ocr_requests_total{status="422"}': 1,
+        'ctc_ocr_images_total{model="starter",outcome="read"}': 1,
+        'ctc_ocr_images_total{model="starter",outcome="unreadable"}': 2,
+        'ctc_ocr_batch_images_count{model="starter"}': 1,
+        'ctc_ocr_stage_seconds_count{stage="waiting"}': 1,
+        'ctc_ocr_stage_seconds_count{stage="decoding_image"}': 3,
+        'ctc_ocr_stage_seconds_count{stage="network"}': 1,
+        'ctc_ocr_stage_seconds_count{stage="decoding_text"}': 1,
+    }
+    assert {name: after[name] - before.get(name, 0) for name in expected} == expected
+    assert (after["ctc_ocr_queue_images"], after["ctc_ocr_pending_bytes"]) == (0, 0)
+
+
+def test_other_sites_are_refused(server: RunningServer) -> None:
+    sample = [("a.png", SAMPLE.read_bytes())]
+    for host in ("localhost", "LOCALHOST:80", "127.0.0.1", "[::1]:8000", "192.168.0.7:8000"):
+        assert server.read(sample, Host=host).status == 200
+    for host in ("evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example", "", "[x"):
+        answer = server.get("/models", Host=host)
+        assert (answer.status, "is not one of this server's names" in answer.error) == (403, True)
+    for origin in ("http://evil.example", "null", f"http://localhost:{server.port + 1}", "http://["):
+        answer = server.read(sample, Origin=origin)
+        assert (answer.status, "a page of another site" in answer.error) == (403, True)
+    assert server.read(sample, Origin=f"http://127.0.0.1:{server.port}").status == 200
+    answer = server.ask("OPTIONS", "/read", Origin="http://evil.example", Access_Control_Request_Method="POST")
+    assert not any(name.startswith("access-control") for name in answer.headers)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "reason"),
+    [
+        (b"x", "text/plain", 415, "content type text/plain; accepted: multipart/form-data"),
+        (b"", "image/png", 400, "no image in the request"),
+        (b"{", "application/json", 400, "not JSON"),
+        (b"\xff", "application/json", 400, "not JSON"),
+        (b'{"images": []}', "application/json", 400, "no image in the request"),
+        (b'{"images": [1]}', "application/json", 400, 'expected {"images"'),
+        (b'{"images": "x"}', "application/json", 400, 'expected {"images"'),
+        (b'{"images": ["x"], "more": 1}', "application/json", 400, 'expected {"images"'),
+        (b"[" * 100_000, "application/json", 400, 'expected {"images"'),
+        (b"x", "multipart/form-data", 400, "multipart/form-data without a boundary"),
+        (b"x", f"multipart/form-data; boundary={'b' * 300}", 400, "broken multipart/form-data"),
+        (b"x" * 99, "multipart/form-data; boundary=b", 400, "broken multipart/form-data"),
+        (b"--b--\r\n", "multipart/form-data; boundary=b", 400, "no image in the request"),
+        (b"--b\r\nContent-Disposition: form-data; name=a; filename=b\r\n\r\nx", "multipart/form-data; boundary=b", 400,
+         "broken multipart/form-data: it ends before its last boundary"),
+        (b"--b\r\nContent-Disposition: form-data; name=a\r\n\r\nx\r\n--b--\r\n", "multipart/form-data; boundary=b", 400,
+         "a part of multipart/form-data is no file"),
+    ],
+)  # fmt: skip
+def test_bodies_that_are_none(server: RunningServer, body: bytes, kind: str, status: int, reason: str) -> None:
+    answer = server.ask("POST", "/read", body, Content_Type=kind)
+    assert answer.status == status
+    assert answer.error.startswith(reason)
+
+
+def test_a_compressed_body_is_refused(server: RunningServer) -> None:
+    answer = server.ask("POST", "/read", b"x", Content_Type="image/png", Content_Encoding="gzip")
+    assert (answer.status, answer.error) == (415, "a body with a content encoding is not accepted")
+
+
+def test_base64_that_is_none(server: RunningServer) -> None:
+    answer = server.ask("POST", "/read", '{"images": ["?", "é"]}'.encode(), Content_Type="application/json")
+    assert answer.status == 422
+    assert [each["error"] for each in answer.readings] == ["not base64"] * 2
+
+
+def test_paths_and_methods_that_are_none(server: RunningServer) -> None:
+    assert (server.get("/nothing").status, server.get("/nothing").error) == (404, "Not Found")
+    assert server.get("/read").status == 405
+    with server.socket() as raw:
+        raw.sendall(b"nonsense\r\n\r\n")
+        assert raw.recv(100).startswith(b"HTTP/1.1 400 ")
