@@ -93,6 +93,20 @@ def received(connection: http.client.HTTPConnection) -> Response:
     return Response(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
 
 
+def metrics(server: RunningServer) -> dict[str, float]:
+    """{name with its labels: value} of /metrics."""
+    lines = server.get("/metrics").body.decode().splitlines()
+    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
+
+
+def all_of(raw: socket.socket) -> bytes:
+    """What a connection gives until its end."""
+    parts = []
+    while part := raw.recv(10_000):
+        parts.append(part)
+    return b"".join(parts)
+
+
 def multipart(images: Images) -> bytes:
     parts = [
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="f"; filename="{name}"\r\n\r\n'.encode() + content

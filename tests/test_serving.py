@@ -17,7 +17,7 @@ from ctc_ocr.inference.prediction_json import as_json
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.serving.answers import Answer, ModelsAnswer, Reading
 from tests.models import save_line_model
-from tests.servers import STARTER, RunningServer, serving
+from tests.servers import STARTER, RunningServer, metrics, serving
 
 SAMPLE = Path(__file__).resolve().parent.parent / "docs" / "sample.png"
 TEXT_FILE = ("notes.txt", b"not an image")
@@ -129,11 +129,6 @@ def batches(server: RunningServer) -> tuple[float, float]:
         sum(value for name, value in found.items() if name.startswith(f"ctc_ocr_batch_images_{what}"))
         for what in ("count", "sum")
     )
-
-
-def metrics(server: RunningServer) -> dict[str, float]:
-    lines = server.get("/metrics").body.decode().splitlines()
-    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
 
 
 def test_an_image_that_cannot_be_read_has_its_reason_in_its_place(server: RunningServer) -> None:

@@ -15,7 +15,7 @@ from ctc_ocr.serving.gate import Gate
 from ctc_ocr.serving.settings import Limits
 
 BACKLOG = 128
-DRAIN_SECONDS = 0.2  # in which requests that are on their way when the signal comes still arrive
+DRAIN_SECONDS = 1.0  # in which the requests of open connections that are on their way at the signal still arrive
 GRACE_SECONDS = 5.0  # for writing what is answered
 
 
@@ -65,8 +65,13 @@ class _Server(uvicorn.Server):
         self._stops_at = time.monotonic() + DRAIN_SECONDS
 
     async def on_tick(self, counter: int) -> bool:
-        stops = self._stops_at is not None and time.monotonic() >= self._stops_at
-        return await super().on_tick(counter) or stops
+        """Called ten times a second; true ends the server."""
+        if self._stops_at is not None:
+            for each in self.servers:
+                each.close()  # no new connections
+        over = self._stops_at is not None and time.monotonic() >= self._stops_at
+        drained = self._stops_at is not None and not self.server_state.connections
+        return await super().on_tick(counter) or over or drained
 
 
 def _listen(host: str, port: int) -> socket.socket:
