@@ -3,6 +3,7 @@
 import io
 import math
 import re
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +18,7 @@ from ctc_ocr.inference.prediction_json import as_json
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.serving.answers import Answer, ModelsAnswer, Reading
 from tests.models import save_line_model
-from tests.servers import STARTER, RunningServer, metrics, serving
+from tests.servers import MULTIPART, STARTER, RunningServer, metrics, multipart, serving
 
 SAMPLE = Path(__file__).resolve().parent.parent / "docs" / "sample.png"
 TEXT_FILE = ("notes.txt", b"not an image")
@@ -227,6 +228,21 @@ def test_metrics_count_what_was_done(server: RunningServer) -> None:
     }
     assert {name: after[name] - before.get(name, 0) for name in expected} == expected
     assert (after["ctc_ocr_queue_images"], after["ctc_ocr_pending_bytes"]) == (0, 0)
+
+
+def test_images_of_a_client_that_has_left_are_not_read(server: RunningServer) -> None:
+    body = multipart([("a.png", SAMPLE.read_bytes())] * 250)
+    head = f"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Type: {MULTIPART}\r\nContent-Length: {len(body)}\r\n\r\n"
+    before = metrics(server)
+    with server.socket() as raw:
+        raw.sendall(head.encode() + body)
+    end = time.monotonic() + 60
+    left = 'ctc_ocr_requests_total{status="499"}'
+    while (found := metrics(server)).get(left, 0) == 0 or found["ctc_ocr_queue_images"]:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    read = 'ctc_ocr_batch_images_sum{model="starter"}'
+    assert found[read] - before[read] < 250
 
 
 def test_other_sites_are_refused(server: RunningServer) -> None:
