@@ -3,6 +3,8 @@
 import io
 import math
 import re
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -305,3 +307,15 @@ def test_paths_and_methods_that_are_none(server: RunningServer) -> None:
     with server.socket() as raw:
         raw.sendall(b"nonsense\r\n\r\n")
         assert raw.recv(100).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium on this machine")
+def test_the_page_of_the_interface_shows_every_request(server: RunningServer, tmp_path: Path) -> None:
+    shown = subprocess.run(
+        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}",
+         "--virtual-time-budget=10000", "--dump-dom", f"http://127.0.0.1:{server.port}/docs"],
+        capture_output=True, text=True, timeout=120,
+    ).stdout  # fmt: skip
+    headings = re.findall(r"<h2>(.*?)</h2>", shown)
+    assert headings == ["POST /read", "POST /models/{name}/read", "GET /health", "GET /models", "GET /metrics"]
+    assert "character_confidence" in shown
