@@ -2,7 +2,7 @@
 
 For each model, in one run: requests per second, and the 50th and 99th percentile of their time, with 1, 8, 32 and 128
 connections, and where a request's time goes. The plain server is measured with one thread for its network and with as
-many as the runtime chooses; the faster one is the baseline. The load comes from another process. With --checked, many
+many as the runtime chooses. The load comes from another process. With --checked, many
 requests whose every answer is checked instead, with a SIGTERM in the middle; with --abuse, what should be refused.
 """
 
@@ -50,20 +50,19 @@ def measured(model: Path, images: Path, count: int, rounds: int) -> tuple[list[R
 
 
 def _rows(model: Path, connections: int, found: dict[tuple[str, int], list[Load]]) -> list[Row]:
-    plains = [loads for (name, number), loads in found.items() if number == connections and name != "ours"]
-    baseline = max(plains, key=lambda loads: max(each.rate for each in loads))
+    """Against both plain servers, and the percentiles against the faster one."""
     mine = found["ours", connections]
-    where = f"{model.stem}, {connections} connections"
-    return [
-        row(f"{where}: requests", "requests/s", [each.rate for each in mine], [each.rate for each in baseline], TARGET),
-        *(
-            row(
-                f"{where}: percentile {percent}", "ms", [each.percentile(percent) for each in mine],
-                [each.percentile(percent) for each in baseline], 1.0,
-            )
-            for percent in (50, 99)
-        ),
-    ]  # fmt: skip
+    plains = {name: loads for (name, number), loads in found.items() if number == connections and name != "ours"}
+    faster = max(plains.values(), key=lambda loads: max(each.rate for each in loads))
+    where, rates = f"{model.stem}, {connections} connections", [each.rate for each in mine]
+    rows = [
+        row(f"{where}: requests; {name}", "requests/s", rates, [each.rate for each in loads], TARGET)
+        for name, loads in plains.items()
+    ]
+    for percent in (50, 99):
+        ours_, baseline = ([each.percentile(percent) for each in loads] for loads in (mine, faster))
+        rows.append(row(f"{where}: percentile {percent}", "ms", ours_, baseline, 1.0))
+    return rows
 
 
 def _parts(connections: int, found: Load, cpu: float, before: dict[str, float], after: dict[str, float]) -> list[str]:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from ctc_ocr.errors import InputError, RunError, UserError
 from ctc_ocr.images.files import read_image
@@ -79,25 +80,30 @@ class ReadingThreads:
         """What to do now, waiting for it; None at the end."""
         with self._changed:
             while True:
-                now, soonest = time.perf_counter(), None
-                for lane in self._lanes.values():
-                    seconds = lane.seconds_to_batch(now)
-                    if seconds == 0:
-                        return self._batch_of(lane, now)
-                    if seconds is not None:
-                        soonest = seconds if soonest is None else min(soonest, seconds)
-                if self._encoded:
-                    image = self._encoded.popleft()
-                    return lambda: self._prepare(image)
+                task, seconds = self._chosen(time.perf_counter())
+                if task is not None:
+                    if self._encoded or self._seconds_to_batch() is not None:
+                        self._changed.notify()  # more to do, or to wait for, for another thread
+                    return task
                 if self._stopping and not any(lane.coming for lane in self._lanes.values()):
+                    self._changed.notify_all()
                     return None
-                self._changed.wait(soonest)
+                self._changed.wait(seconds)
 
-    def _batch_of(self, lane: Lane, now: float) -> Task:
-        images = lane.take()
-        if lane.seconds_to_batch(now) is not None:
-            self._changed.notify()  # another batch, for another thread
-        return lambda: self._read(lane, images, now)
+    def _chosen(self, now: float) -> tuple[Task | None, float | None]:
+        """(what to do now, or seconds until a batch may be due)."""
+        for lane in self._lanes.values():
+            if lane.seconds_to_batch(now) == 0:
+                return partial(self._read, lane, lane.take(), now), None
+        if self._encoded:
+            return partial(self._prepare, self._encoded.popleft()), None
+        return None, self._seconds_to_batch()
+
+    def _seconds_to_batch(self) -> float | None:
+        """Of the first batch that waits; None if no image does."""
+        now = time.perf_counter()
+        found = (lane.seconds_to_batch(now) for lane in self._lanes.values())
+        return min((each for each in found if each is not None), default=None)
 
     def _prepare(self, image: QueuedImage) -> None:
         start = time.perf_counter()
@@ -121,8 +127,6 @@ class ReadingThreads:
             lane.coming -= 1
             if error is None:
                 lane.add(image)
-            if self._encoded or lane.seconds_to_batch(image.since) is not None:
-                self._changed.notify()
         if error is not None:
             image.outcome = error
             self._deliver([image])
@@ -149,7 +153,6 @@ class ReadingThreads:
                 each.outcome = RunError(error.reason) if isinstance(error, UserError) else UNEXPECTED
         with self._changed:
             lane.running -= 1
-            self._changed.notify()
         self._deliver(images)
 
     def _predict(self, lane: Lane, images: list[QueuedImage]) -> None:
