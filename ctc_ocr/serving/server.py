@@ -61,14 +61,15 @@ class _Server(uvicorn.Server):
         if self._stops_at is not None:
             signal.signal(sig, signal.SIG_DFL)
             os.kill(os.getpid(), sig)
-        self._app.stopping = True
         self._stops_at = time.monotonic() + DRAIN_SECONDS
 
     async def on_tick(self, counter: int) -> bool:
         """Called ten times a second; true ends the server."""
-        if self._stops_at is not None:
+        if self._stops_at is not None and not self._app.stopping:
             for each in self.servers:
-                each.close()  # no new connections
+                each.close()
+            # Only now: a client whose connection ends must find that nobody listens, and not be in a line that is cut.
+            self._app.stopping = True
         over = self._stops_at is not None and time.monotonic() >= self._stops_at
         drained = self._stops_at is not None and not self.server_state.connections
         return await super().on_tick(counter) or over or drained
