@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from ctc_ocr.export.onnx import export_onnx as export_onnx
     from ctc_ocr.inference.evaluate import Evaluation as Evaluation
     from ctc_ocr.inference.evaluate import evaluate as evaluate
+    from ctc_ocr.inference.prediction import Character as Character
     from ctc_ocr.inference.prediction import Prediction as Prediction
     from ctc_ocr.inference.predictor import Predictor as Predictor
     from ctc_ocr.inference.readings_csv import Reading as Reading
@@ -102,7 +103,7 @@ _HOMES = {
     "experiments.self_training": ("train_with_unlabelled",),
     "export.onnx": ("Export", "export_onnx"),
     "inference.evaluate": ("Evaluation", "evaluate"),
-    "inference.prediction": ("Prediction",),
+    "inference.prediction": ("Character", "Prediction"),
     "inference.predictor": ("Predictor",),
     "inference.readings_csv": ("Reading", "write_readings"),
     "inference.text_files": ("write_text",),

@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -48,12 +49,13 @@ class RunningServer:
     process: subprocess.Popen[str]
     said: str  # on its start
     port: int
+    host: str
 
     def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+        return http.client.HTTPConnection(self.host, self.port, timeout=SECONDS)
 
     def socket(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS)
+        return socket.create_connection((self.host, self.port), timeout=SECONDS)
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Response:
         """One request on a connection of its own; headers with `_` for `-`."""
@@ -116,17 +118,19 @@ def multipart(images: Images) -> bytes:
 
 
 @contextmanager
-def serving(*arguments: str | Path, **environment: str) -> Iterator[RunningServer]:
+def serving(*arguments: str | Path, cwd: Path = ROOT, **environment: str) -> Iterator[RunningServer]:
     """`ctc-ocr serve` with these arguments at a free port. Ends it if the test has not done so."""
+    command = [sys.executable, "-m", "ctc_ocr", "serve", "--port=0", *map(str, arguments)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **environment}
     process = subprocess.Popen(
-        [sys.executable, "-m", "ctc_ocr", "serve", "--port=0", *map(str, arguments)], cwd=ROOT, text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     try:
         assert process.stdout is not None
         said = process.stdout.readline()
         assert said, process.communicate()[1]
-        yield RunningServer(process, said, int(said.rpartition(":")[2]))
+        *_, host, port = re.split(r"http://|:(?=\d+$)", said.strip())
+        yield RunningServer(process, said, int(port), host.strip("[]"))
     finally:
         if process.poll() is None:
             process.kill()

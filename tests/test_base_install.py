@@ -75,10 +75,14 @@ def quietly(*command: str | Path) -> None:
 
 @pytest.fixture(scope="module", params=["3.13", "3.14"])
 def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Install:
-    python = find_python(request.param)
+    return install(request.param, tmp_path_factory.mktemp("base"), "cpu,cu112,warpctc")  # nothing for this Python
+
+
+def install(version: str, folder: Path, extras: str) -> Install:
+    """The package, built here, with extras, in an environment of its own in a folder."""
+    python = find_python(version)
     if python is None:
-        pytest.skip(f"no Python {request.param} on this machine")
-    folder = tmp_path_factory.mktemp("base")
+        pytest.skip(f"no Python {version} on this machine")
     sources = folder / "sources"  # a copy: setuptools writes beside what it builds
     sources.mkdir()
     for name in SOURCES:
@@ -92,8 +96,9 @@ def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     pip = environment / "bin" / "pip"
     quietly(pip, "wheel", "--no-deps", "--wheel-dir", folder, sources)
     (wheel,) = folder.glob("*.whl")
+    assert wheel.name.endswith("-py3-none-any.whl")
     quietly(pip, "install", wheel)
-    quietly(pip, "install", f"{wheel}[cpu,cu112,warpctc]")  # which have nothing for this Python
+    quietly(pip, "install", f"{wheel}[{extras}]")
     quietly(pip, "check")
     return Install(environment, work)
 

@@ -94,6 +94,7 @@ def test_every_flag_that_help_shows_is_on_the_page_of_the_command_line(site: Pat
         "evaluate",
         "bundle",
         "export",
+        "serve",
         "info",
         *(f"data {each}" for each in subcommands("data")),
     ]

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.foreign import audit, curve, measure, unlabelled
 from benchmarks.own_images import common
-from ctc_ocr.cli import data, evaluate, export, infer, lr_find, train
+from ctc_ocr.cli import data, evaluate, export, infer, lr_find, serve, train
 from tests.documented_page import COMMANDS, SHORT_RUN, steps
 from tests.preloaded import python
 
@@ -72,7 +72,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def options() -> dict[str, argparse.Action]:
     """The flags of all commands that read images or are trained on them, and of their benchmarks."""
-    commands = (train, infer, evaluate, data, export, lr_find, measure, audit, curve, unlabelled)
+    commands = (train, infer, evaluate, data, export, lr_find, serve, measure, audit, curve, unlabelled)
     parsers = [*(command.parser() for command in commands), common.parser("")]
     found: dict[str, argparse.Action] = {}
     for parser in parsers:

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from onnx import numpy_helper
 from PIL import Image
 
 import ctc_ocr
@@ -70,6 +71,42 @@ def test_an_exported_model_reads_what_mxnet_reads(name: str, tmp_path: Path, fol
         assert exported.read(images[found.index(one)]).codes == one.codes
         assert [each.unit for each in one.characters or []] == [each.unit for each in other.characters or []]
         assert _places(one) == pytest.approx(_places(other))
+
+
+@pytest.mark.parametrize("name", ["lstm fused", "example, contrib", "crnn, lines", "crnn, colour and contrast"])
+def test_weights_in_8_bits(name: str, tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A smaller file that reads about the same: what it computes with is each weight, rounded for its output."""
+    MODELS[name](tmp_path / "m")
+    images = sorted(folder.glob("*.png"))
+    plain = ctc_ocr.export_onnx(tmp_path / "m", tmp_path / "m.onnx", images=images)
+    made = ctc_ocr.export_onnx(tmp_path / "m", tmp_path / "q.onnx", images=images, quantise=True)
+    arrays = {each.name: numpy_helper.to_array(each) for each in onnx.load(plain.path).graph.initializer}
+    rounded = {each.name: numpy_helper.to_array(each) for each in onnx.load(made.path).graph.initializer}
+    weights = [each for each in arrays if f"{each}_levels" in rounded]
+    assert len(weights) == sum(each.endswith(("_weight", "_recurrence")) for each in arrays)
+    for each in weights:
+        levels, scale = rounded[f"{each}_levels"], rounded[f"{each}_scale"]
+        assert levels.dtype == np.int8
+        assert np.abs(levels).max() == 127
+        assert (np.abs(levels * scale - arrays[each]) <= scale * 0.501).all()
+    assert 1e-4 < made.largest_difference < 3
+    assert made.same_texts <= made.num_images == len(images)
+    # It reads as a model with these weights does.
+    model = onnx.load(plain.path)
+    for each in model.graph.initializer:
+        if each.name in weights:
+            value = (rounded[f"{each.name}_levels"] * rounded[f"{each.name}_scale"]).astype(np.float32)
+            each.CopyFrom(numpy_helper.from_array(value, each.name))
+    onnx.save(model, tmp_path / "same.onnx")
+    for one, other in zip(
+        *(Predictor(tmp_path / each).predict(images) for each in ("q.onnx", "same.onnx")), strict=True
+    ):
+        assert one.text == other.text
+        assert one.log_probability == pytest.approx(other.log_probability, abs=1e-3)
+    assert export([str(tmp_path / "m"), str(tmp_path / "c.onnx"), "--quantise", "--images", *map(str, images)]) == 0
+    texts = f"{len(images)} images" if made.same_texts == len(images) else f"{made.same_texts} of {len(images)} images"
+    assert f"the same texts as MXNet on {texts}, and" in capsys.readouterr().out
+    assert (tmp_path / "c.onnx").read_bytes() == made.path.read_bytes()
 
 
 def _places(prediction: Prediction) -> list[float]:

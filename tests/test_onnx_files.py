@@ -115,6 +115,40 @@ def test_the_graph_of_a_file_is_not_run(content: bytes, tmp_path: Path) -> None:
     assert one == other
 
 
+def missing_scale(model: onnx.ModelProto) -> None:
+    model.graph.initializer[1].name = "another"
+
+
+def levels_of_another_type(model: onnx.ModelProto) -> None:
+    model.graph.initializer[0].data_type = TensorProto.UINT8
+
+
+def infinite_scale(model: onnx.ModelProto) -> None:
+    tensor = model.graph.initializer[1]
+    tensor.raw_data = np.full(len(tensor.raw_data) // 4, np.inf, np.float32).tobytes()
+
+
+OF_8_BITS: dict[str, tuple[Change, str]] = {
+    "a missing scale": (missing_scale, "lacks conv0_weight_scale: not"),
+    "levels of another type": (levels_of_another_type, "conv0_weight_levels must be int8 of the shape"),
+    "a scale that is not a number": (infinite_scale, "conv0_weight_scale has values that are not finite numbers"),
+    "no word about it": (described(quantised=False), "lacks conv0_weight, conv1_weight, l0_weight"),
+}
+
+
+@pytest.mark.parametrize("name", OF_8_BITS)
+def test_weights_in_8_bits_are_checked_as_well(name: str, tmp_path: Path) -> None:
+    change, reason = OF_8_BITS[name]
+    save_line_model(tmp_path / "m", seed=3)
+    images = [np.full((12, 30), 200, np.uint8)]
+    ctc_ocr.export_onnx(tmp_path / "m", tmp_path / "m.onnx", images=images, quantise=True)  # type: ignore[arg-type]
+    model = onnx.load(tmp_path / "m.onnx")
+    change(model)
+    onnx.save(model, tmp_path / "bad.onnx")
+    with pytest.raises(ctc_ocr.InputError, match=reason):
+        Predictor(tmp_path / "bad.onnx")
+
+
 @pytest.mark.parametrize("kind", ["empty", "text", "truncated", "folder", "missing"])
 def test_other_files_are_refused(kind: str, content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "bad.onnx"

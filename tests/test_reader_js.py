@@ -1,5 +1,6 @@
 """The reader in JavaScript reads what the package reads."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,11 +10,26 @@ import pytest
 from PIL import Image
 
 import ctc_ocr
+from ctc_ocr.checkpoint.starter import starter_onnx_path
 from ctc_ocr.config.sections import Data
 from ctc_ocr.rendering.wild import WildRenderer
 from tests.models import save_line_model
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "reader_js"
+
+PREPARED = """
+import { readFile } from "node:fs/promises";
+import { PNG } from "pngjs";
+import { describe } from "./metadata.mjs";
+import { prepare } from "./preparation.mjs";
+
+const [model, ...paths] = process.argv.slice(2);
+const { images } = describe(new Uint8Array(await readFile(model)));
+for (const path of paths) {
+  const { width, height, data } = prepare(PNG.sync.read(await readFile(path)), images);
+  console.log(JSON.stringify({ width, height, levels: [...data] }));
+}
+"""
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("npm") is None, reason="Node.js is not installed"),
@@ -46,7 +62,7 @@ def test_it_reads_the_same_texts(reader: Path, tmp_path: Path, ubuntu_font: str)
     images = []
     for number in range(20):
         image = Image.fromarray(drawn.render(f"{generator.integers(100, 99999)}", generator))
-        factor = (0.6, 1.0, 1.7, 3.1)[number % 4]
+        factor = (0.4, 0.6, 1.0, 3.1)[number % 4]
         image = image.resize((max(1, round(factor * image.width)), max(1, round(factor * image.height))))
         if number % 5 == 4:
             image.putalpha(Image.linear_gradient("L").resize(image.size).point(lambda level: 128 + level // 2))
@@ -58,6 +74,23 @@ def test_it_reads_the_same_texts(reader: Path, tmp_path: Path, ubuntu_font: str)
     expected = [each.text for each in predictor.predict(images)]
     assert len(set(expected)) > 15
     assert texts(reader, model, images) == expected
+
+
+def test_images_are_prepared_to_the_bit(reader: Path, tmp_path: Path) -> None:
+    """Enlarged and reduced in one direction or both, by little and by much."""
+    images, generator = [], np.random.default_rng(7)
+    for number, (width, height) in enumerate(((80, 30), (160, 60), (93, 41), (400, 39), (30, 200), (640, 360), (5, 3))):
+        images.append(tmp_path / f"{number}.png")
+        Image.fromarray(generator.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(images[-1])
+    (reader / "prepared.mjs").write_text(PREPARED)
+    command = ["node", "prepared.mjs", str(starter_onnx_path()), *map(str, images)]
+    done = subprocess.run(command, cwd=reader, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    predictor = ctc_ocr.Predictor(starter_onnx_path())
+    for line, path in zip(done.stdout.splitlines(), images, strict=True):
+        found = json.loads(line)
+        expected = predictor.prepare(path)
+        np.testing.assert_array_equal(np.array(found["levels"]).reshape(found["height"], found["width"]), expected)
 
 
 def test_a_model_in_colour_and_rows(reader: Path, tmp_path: Path) -> None:

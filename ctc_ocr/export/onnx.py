@@ -31,12 +31,13 @@ TOLERANCE = 1e-4  # of log probabilities
 
 @dataclass(frozen=True)
 class Export:
-    """What was written: the file, its size in bytes, and how it compares with MXNet: on how many images, and the
-    largest difference of a log probability."""
+    """What was written: the file, its size in bytes, and how it compares with MXNet: on how many images, in how many of
+    them it reads the same text, and the largest difference of a log probability."""
 
     path: Path
     num_bytes: int
     num_images: int
+    same_texts: int
     largest_difference: float
 
 
@@ -46,16 +47,18 @@ def export_onnx(
     *,
     epoch: Epoch | None = None,
     greedy: bool = False,
+    quantise: bool = False,
     images: Sequence[str | Path] = (),
     overwrite: bool = False,
 ) -> Export:
     """Write a model, see `Predictor`, as an ONNX file that reads without MXNet.
 
-    greedy: with an output `codes`, the text of the best path. images: image files on which it is compared with MXNet;
-    drawn ones if there are none.
+    greedy: with an output `codes`, the text of the best path. quantise: with weights in 8 bits, in about a quarter of
+    the bytes. images: image files on which it is compared with MXNet; drawn ones if there are none.
 
     The file gets its name only if its log probabilities differ by no more than 1e-4 from those of MXNet, and all texts
-    are the same; else RunError is raised, and nothing is left. Raises InputError for a model that cannot be exported,
+    are the same; else RunError is raised, and nothing is left. With `quantise`, that holds before the weights are
+    rounded, and the result says what rounding changes. Raises InputError for a model that cannot be exported,
     and for a file that exists, without overwrite.
     """
     require_onnx()
@@ -65,45 +68,65 @@ def export_onnx(
     refuse_existing([path], overwrite)
     stored = find_model(model, epoch)
     predictor = Predictor(model, epoch)
-    content = _content(stored, predictor, greedy)
+    content = _content(stored, predictor, greedy, quantise=False)
     compared: Sequence[str | Path | Pixels] = list(images) or sample_images(predictor.alphabet)
     with replacing(path) as temporary:
         temporary.write_bytes(content)
-        difference = _difference(predictor, temporary, greedy, compared)
-    return Export(path, len(content), len(compared), difference)
+        found = _compared(predictor, temporary, greedy, compared)
+        _check(found, compared)
+        if quantise:
+            content = _content(stored, predictor, greedy, quantise=True)
+            temporary.write_bytes(content)
+            found = _compared(predictor, temporary, greedy, compared)
+    same_texts, largest = sum(each.same_text for each in found), max(each.difference for each in found)
+    return Export(path, len(content), len(compared), same_texts, largest)
 
 
-def _content(stored: StoredModel, predictor: Predictor, greedy: bool) -> bytes:
+def _content(stored: StoredModel, predictor: Predictor, greedy: bool, quantise: bool) -> bytes:
     """The bytes of the file. They depend on the model alone. Raises InputError for a model that cannot be exported."""
     checkpoint = load_stored(stored)
     params = {name: array.asnumpy() for name, array in {**checkpoint.arg_params, **checkpoint.aux_params}.items()}
     model = checkpoint.model or Model(predictor.hyperparameters, predictor.alphabet)
     model = Model(model.hyperparameters, model.alphabet, lengths=model.lengths)
-    description = Description(model, stored.epoch, predictor.calibration, of_example=checkpoint.model is None)
-    found = OnnxModel(description, weights_of(model.hyperparameters, params)).content(greedy)
+    description = Description(model, stored.epoch, predictor.calibration, checkpoint.model is None, quantise)
+    found = OnnxModel(description, weights_of(model.hyperparameters, params, quantise)).content(greedy)
     onnx.checker.check_model(onnx.ModelProto.FromString(found), full_check=True)
     return found
 
 
-def _difference(predictor: Predictor, path: Path, greedy: bool, images: Sequence[str | Path | Pixels]) -> float:
-    """The largest difference of a file to MXNet. Raises RunError if it is too large, or if a text differs."""
+@dataclass(frozen=True)
+class _Compared:
+    """One image: the largest difference of a log probability, and whether the texts are the same."""
+
+    difference: float
+    same_text: bool
+
+
+def _compared(predictor: Predictor, path: Path, greedy: bool, images: Sequence[str | Path | Pixels]) -> list[_Compared]:
+    """A file beside MXNet, image by image."""
     # A Predictor builds the graph anew from the file: it is the graph in the file.
     assert OnnxModel.read(path).content(greedy) == path.read_bytes()
     with tempfile.TemporaryDirectory(prefix="ctc_ocr-export-") as folder:
         named = Path(folder) / "model.onnx"
         named.write_bytes(path.read_bytes())
         exported = Predictor(named)
-    largest = 0.0
-    for number, image in enumerate(images):
-        expected, found = _log_probabilities(predictor, image), _log_probabilities(exported, image)
-        if expected.shape != found.shape:
-            raise RunError(f"the exported model has outputs {found.shape}, and MXNet {expected.shape}")
-        largest = max(largest, float(np.abs(expected - found).max()))
-        if not largest <= TOLERANCE:
-            raise RunError(f"the exported model differs from MXNet by {largest:.2g}; accepted: {TOLERANCE:g}")
-        if predictor.read(image).text != exported.read(image).text:
+    return [_beside(predictor, exported, image) for image in images]
+
+
+def _beside(predictor: Predictor, exported: Predictor, image: str | Path | Pixels) -> _Compared:
+    expected, found = _log_probabilities(predictor, image), _log_probabilities(exported, image)
+    if expected.shape != found.shape:
+        raise RunError(f"the exported model has outputs {found.shape}, and MXNet {expected.shape}")
+    return _Compared(float(np.abs(expected - found).max()), predictor.read(image).text == exported.read(image).text)
+
+
+def _check(found: Sequence[_Compared], images: Sequence[str | Path | Pixels]) -> None:
+    """Raises RunError if a file differs from MXNet in more than rounding."""
+    for number, (each, image) in enumerate(zip(found, images, strict=True)):
+        if not each.difference <= TOLERANCE:
+            raise RunError(f"the exported model differs from MXNet by {each.difference:.2g}; accepted: {TOLERANCE:g}")
+        if not each.same_text:
             raise RunError(f"the exported model reads another text than MXNet in {_name(image, number)}")
-    return largest
 
 
 def _log_probabilities(predictor: Predictor, image: str | Path | Pixels) -> NDArray[np.float32]:

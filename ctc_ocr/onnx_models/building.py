@@ -11,10 +11,13 @@ from ctc_ocr.alphabet import BLANK
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.onnx_models import layers, normalising
 from ctc_ocr.onnx_models.graph import FLOAT, INT32, INT64, UINT8, Graph, Value
+from ctc_ocr.onnx_models.quantising import Quantised
 from ctc_ocr.onnx_models.weights import Weights
 
 
-def build(settings: Hyperparameters, weights: Weights, greedy: bool = False, of_example: bool = False) -> Graph:
+def build(
+    settings: Hyperparameters, weights: Weights, num_classes: int, greedy: bool = False, of_example: bool = False
+) -> Graph:
     """The graph of a built-in architecture. `of_example`: a model of MXNet's own example/ctc, which is given grey
     levels from 0 to 1."""
     graph = Graph()
@@ -24,13 +27,16 @@ def build(settings: Hyperparameters, weights: Weights, greedy: bool = False, of_
     images = graph.input("images", UINT8, ("batch", data.height, width, *colours))
     widths = graph.input("widths", INT64, ("batch",)) if data.keep_ratio else None
     for name, value in weights.items():
-        graph.weight(name, value)
+        if isinstance(value, Quantised):
+            graph.quantised_weight(name, value)
+        else:
+            graph.weight(name, value)
     maps = _normalised(graph, settings, images, widths, of_example)
     steps = None if widths is None else normalising.steps_of(graph, widths, settings.geometry.columns_per_step)
     network = _crnn if settings.network.architecture == "crnn" else _lstm
     log_probs = network(graph, maps, settings, steps)
     time = "time" if data.keep_ratio else settings.geometry.num_steps
-    graph.output(log_probs, "log_probs", FLOAT, (time, "batch", len(weights["pred_fc_bias"])))
+    graph.output(log_probs, "log_probs", FLOAT, (time, "batch", num_classes))
     all_steps = steps or _all_steps(graph, log_probs)
     graph.output(all_steps, "steps", INT64, ("batch",))
     if greedy:

@@ -22,12 +22,14 @@ MAX_EPOCH = 2**31
 
 @dataclass(frozen=True)
 class Description:
-    """`epoch` of the training; `of_example`: the model is one of MXNet's own example/ctc."""
+    """`epoch` of the training; `of_example`: the model is one of MXNet's own example/ctc; `quantised`: its weights are
+    in 8 bits."""
 
     model: Model
     epoch: int
     calibration: Calibration | None = None
     of_example: bool = False
+    quantised: bool = False
 
     def to_json(self) -> str:
         """The text of the metadata's entry."""
@@ -51,6 +53,7 @@ class Description:
             "epoch": self.epoch,
             "calibration": None if self.calibration is None else asdict(self.calibration),
             "of_example": self.of_example,
+            "quantised": self.quantised,
             "model": json.loads(self.model.to_json()),
         }
         return json.dumps(values, ensure_ascii=False, allow_nan=False)
@@ -68,7 +71,7 @@ class Description:
             raise InputError("epoch must be a whole number", where)
         model = Model.from_json(json.dumps(values.get("model")).encode(), Path(where))
         calibration = _calibration(values.get("calibration"), where)
-        found = cls(model, epoch, calibration, values.get("of_example") is True)
+        found = cls(model, epoch, calibration, values.get("of_example") is True, values.get("quantised") is True)
         # Not all of it: a later version may know more hyperparameters.
         made = json.loads(found.to_json())
         if any(values.get(key) != made[key] for key in ("alphabet", "blank", "images")):

@@ -8,6 +8,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from ctc_ocr.onnx_models.quantising import LEVELS, SCALE, Quantised
+
 OPSET = 17
 IR_VERSION = 8  # the one that came with this opset: older runtimes refuse newer ones
 
@@ -50,6 +52,13 @@ class Graph:
     def weight(self, name: str, value: NDArray[np.float32]) -> None:
         """A constant of this name."""
         self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+
+    def quantised_weight(self, name: str, value: Quantised) -> None:
+        """A value of this name, of two constants. Runtimes compute it once, when they load the model."""
+        levels, scale = f"{name}{LEVELS}", f"{name}{SCALE}"
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value.levels), levels))
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value.scale), scale))
+        self._nodes.append(helper.make_node("Mul", [self.cast(levels, FLOAT), scale], [name]))
 
     def add(self, operator: str, *inputs: Value, outputs: int = 1, **attributes: Any) -> Value:
         """A node; returns its first output. An empty name is an input that is left out."""

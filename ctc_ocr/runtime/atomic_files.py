@@ -40,7 +40,7 @@ def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
                 if sync:
                     _sync(temporary)
                 temporary.replace(target)
-                if sync:
+                if sync and os.name != "nt":  # Windows cannot open folders
                     _sync(target.parent)
             except OSError as error:
                 raise _cannot_write(path, error) from None
@@ -69,7 +69,8 @@ def _remove(temporary: Path) -> None:
 
 def _sync(path: Path) -> None:
     """Flush a file's contents, or a folder's entries, to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    # Windows flushes only what is open for writing.
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -1,31 +1,19 @@
 """The images of a request: its body, received within the limits and taken apart."""
 
-import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
 from starlette.requests import Request
 
 from ctc_ocr.runtime.input_files import too_large
+from ctc_ocr.serving.deadline import deadline
 from ctc_ocr.serving.jobs import Upload
 from ctc_ocr.serving.json_images import json_images
 from ctc_ocr.serving.metrics import Metrics
 from ctc_ocr.serving.multipart import MultipartFiles
 from ctc_ocr.serving.refusals import Refusal, busy
 from ctc_ocr.serving.settings import Limits
-
-if sys.version_info >= (3, 11):
-    from asyncio import timeout  # it takes a tenth of anyio's time
-else:
-    from anyio import fail_after
-
-    @asynccontextmanager
-    async def timeout(seconds: float) -> AsyncIterator[None]:
-        with fail_after(seconds):
-            yield
-
 
 MULTIPART, JSON, RAW = "multipart/form-data", "application/json", "application/octet-stream"
 ACCEPTED = f"{MULTIPART}, {JSON}, {RAW} or image/*"
@@ -97,7 +85,7 @@ class Body:
         """Gives the body to `take`, part by part as it arrives."""
         seconds = self.limits.body_seconds
         try:
-            async with timeout(seconds):
+            async with deadline(seconds):
                 async for part in self.request.stream():
                     if self.size + len(part) > self.limits.max_request_bytes:
                         raise self._too_large(self.size + len(part))

@@ -59,12 +59,13 @@ def load_models(given: Iterable[str], batch_size: int | None = None) -> list[Ser
     and `-`.
     """
     named = [_named(each) for each in given]
-    names = [name for name, _ in named]
+    names: set[str] = set()
     for name, model in named:
         if not NAME.fullmatch(name):
             raise InputError(f"{name!r} cannot be a name; give another one: NAME={model}", model)
-        if names.count(name) > 1:
-            raise InputError(f"several models are named {name}; give one of them another name: NAME={model}", model)
+        if name in names:
+            raise InputError(f"another model is named {name} too; give one of them another name: NAME={model}", model)
+        names.add(name)
     return [ServedModel(name, _predictor(model, batch_size)) for name, model in named]
 
 

@@ -1,6 +1,6 @@
 """Pages that come with the package. Their files are listed by name: no path comes from a request."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -17,7 +17,7 @@ def add_files(app: FastAPI, folder: Path, files: Mapping[str, tuple[str, str]]) 
         app.add_api_route(path, _sender((folder / name).read_bytes(), media_type), include_in_schema=False)
 
 
-def _sender(content: bytes, media_type: str):  # type: ignore[no-untyped-def]
+def _sender(content: bytes, media_type: str) -> Callable[[], Awaitable[Response]]:
     async def send() -> Response:
         return Response(content, media_type=media_type, headers={"content-security-policy": POLICY})
 

@@ -102,9 +102,10 @@ function areas(from, to) {
   });
 }
 
-// As OpenCV does it: weights are whole numbers of 1/2048, and bits are dropped on the way.
+// As OpenCV does it: weights are whole numbers of 1/2048, and bits are dropped on the way. At the upper and the lower
+// edge a row is shared out to itself, which drops other bits than taking it once.
 function interpolated(plane, width, height) {
-  const [across, down] = [neighbours(plane.width, width), neighbours(plane.height, height)];
+  const [across, down] = [neighbours(plane.width, width), neighbours(plane.height, height, true)];
   return made(plane, width, height, (at, row, column) => {
     const { first: left, second: right, weights: horizontal } = across[column];
     const { first: top, second: bottom, weights: vertical } = down[row];
@@ -113,14 +114,14 @@ function interpolated(plane, width, height) {
   });
 }
 
-function neighbours(from, to) {
+function neighbours(from, to, sharesEdges = false) {
   return Array.from({ length: to }, (_, place) => {
     const centre = Math.fround((place + 0.5) * (from / to) - 0.5);
     const below = Math.floor(centre);
-    const first = Math.min(Math.max(below, 0), from - 1);
-    const share = below < 0 || below >= from - 1 ? 0 : Math.fround(centre - below);
+    const [first, second] = [below, below + 1].map((each) => Math.min(Math.max(each, 0), from - 1));
+    const share = first === second && !sharesEdges ? 0 : Math.fround(centre - below);
     const weights = [1 - share, share].map((each) => roundHalfEven(Math.fround(each) * 2048));
-    return { first, second: Math.min(first + 1, from - 1), weights };
+    return { first, second, weights };
   });
 }
 

@@ -1,6 +1,6 @@
 """A plain server, as one is written in an hour: the same framework and model, one image at a time under a lock.
 
-As a program: `python -m benchmarks.plain_server MODEL PORT`.
+As a program: `python -m benchmarks.serving.plain_server MODEL PORT`.
 """
 
 import sys

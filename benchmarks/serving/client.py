@@ -1,14 +1,14 @@
 """Load for a server, from a process of its own: as many connections as are asked for, each with a request at a time.
 
-It costs as little as can be, since it shares the machine with the server: requests are bytes that are made once, and of an
-answer only its length and its status are looked at, or the texts if they are to be checked.
+It costs as little as can be, since it shares the machine with the server: requests are bytes that are made once, and of
+an answer only its length and its status are looked at, or the texts if they are to be checked.
 """
 
 import asyncio
 import json
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 BOUNDARY = "b0undary"
@@ -54,30 +54,47 @@ async def one_answer(reader: asyncio.StreamReader) -> tuple[int, bytes, bool]:
 
 
 async def run_load(
-    port: int, requests: Sequence[bytes], expected: Sequence[object] | None, connections: int, count: int
+    port: int,
+    requests: Sequence[bytes],
+    expected: Sequence[object] | None,
+    connections: int,
+    count: int,
+    event: tuple[int, Callable[[], None]] | None = None,
 ) -> Load:
-    """`count` requests, taken from `requests` in turns; expected: the `texts` of each one's answer, to be checked."""
-    found, numbers = Load(), iter(range(count))
+    """`count` requests, taken from `requests` in turns; expected: the `texts` of each one's answer, to be checked;
+    event: what happens before the request of this number."""
+    found, numbers = Load(), _numbers(count, event)
     start = time.perf_counter()
     await asyncio.gather(*(_connection(port, requests, expected, numbers, found) for _ in range(connections)))
     found.elapsed = time.perf_counter() - start
     return found
 
 
+def _numbers(count: int, event: tuple[int, Callable[[], None]] | None) -> Iterator[int]:
+    for number in range(count):
+        if event is not None and number == event[0]:
+            event[1]()
+        yield number
+
+
 async def _connection(port, requests, expected, numbers, found: Load) -> None:
-    """One request after another; a connection that the server ends is opened again, while it listens."""
+    """One request after another, until there are no more or the server does not listen. A connection that the server
+    ends is opened again. A request without an answer was accepted if it was sent on an open connection."""
     reader = writer = None
     for number in numbers:
         sent = number % len(requests)
         start = time.perf_counter()
-        try:
-            if writer is None:
+        if reader is None or writer is None:
+            try:
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionRefusedError:
+                return
+        try:
             writer.write(requests[sent])
             status, body, ends = await one_answer(reader)
         except (OSError, asyncio.IncompleteReadError):
             found.unanswered += 1
-            writer = None
+            reader = writer = None
             continue
         found.seconds.append(time.perf_counter() - start)
         found.statuses[status] = found.statuses.get(status, 0) + 1
