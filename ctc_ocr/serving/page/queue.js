@@ -26,7 +26,7 @@ export class Queue {
       run.unfinished.add(each);
     }
     run.batches.push(...batches(items).map((each) => ({ items: each, model })));
-    while (run.atWork < REQUESTS && run.batches.length) this.#work(run);
+    this.#staff(run);
   }
 
   // What is on its way is given up too.
@@ -36,6 +36,10 @@ export class Queue {
     abort.abort();
     this.#settle([...unfinished], "failed", "not read");
     this.onEnd();
+  }
+
+  #staff(run) {
+    while (run.atWork < REQUESTS && run.batches.length) this.#work(run);
   }
 
   async #work(run) {
@@ -57,9 +61,15 @@ export class Queue {
       if (run !== this.#run) return; // stop() has settled them
       if (!(error instanceof Refused)) this.#settle(items, "failed", String(error));
       else if (error.status === 0 && !(await isAlive())) this.#giveUp([batch, ...run.batches.splice(0)]);
-      else if (MAY_BE_SPLIT.includes(error.status) && items.length > 1) run.batches.unshift(...halves(batch));
+      else if (MAY_BE_SPLIT.includes(error.status) && items.length > 1) this.#split(batch, run);
       else this.#settle(items, PASSING.includes(error.status) ? "failed" : "unreadable", error.message);
     }
+  }
+
+  #split({ items, model }, run) {
+    const half = Math.ceil(items.length / 2);
+    run.batches.unshift({ items: items.slice(0, half), model }, { items: items.slice(half), model });
+    this.#staff(run);
   }
 
   #giveUp(those) {
@@ -92,11 +102,6 @@ export class Queue {
 }
 
 const newRun = () => ({ batches: [], atWork: 0, abort: new AbortController(), unfinished: new Set() });
-
-function halves({ items, model }) {
-  const half = Math.ceil(items.length / 2);
-  return [{ items: items.slice(0, half), model }, { items: items.slice(half), model }];
-}
 
 function batches(items) {
   const found = [];
