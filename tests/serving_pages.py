@@ -8,7 +8,7 @@ from pathlib import Path
 
 import ctc_ocr
 from tests.browser import Browser, browsing
-from tests.servers import RunningServer, serving
+from tests.servers import ROOT, RunningServer, serving
 
 # Counts the pictures whose files a page holds in memory.
 COUNT_URLS = """
@@ -21,9 +21,10 @@ READ = "document.querySelector('#progress').hidden && document.querySelector('#s
 
 
 @contextmanager
-def pages(*arguments: str | Path, **environment: str) -> Iterator[tuple[RunningServer, Browser]]:
+def pages(*arguments: str | Path, api_key: str | None = None) -> Iterator[tuple[RunningServer, Browser]]:
     """A server with these arguments, and a browser beside it."""
-    with serving(*arguments, **environment) as server, browsing() as browser:
+    key = {} if api_key is None else {"CTC_OCR_API_KEY": api_key}
+    with serving(*arguments, cwd=ROOT, **key) as server, browsing() as browser:
         browser.send("Page.addScriptToEvaluateOnNewDocument", source=COUNT_URLS)
         browser.resize(1200, 800)
         yield server, browser
@@ -73,8 +74,8 @@ def texts(browser: Browser, selector: str) -> Sequence[str]:
     return found
 
 
-def write_captchas(folder: Path, count: int, **lengths: int) -> list[Path]:
+def write_captchas(folder: Path, count: int, min_length: int = 1) -> list[Path]:
     """Generated images, in the order of their names."""
-    data = ctc_ocr.Data(**{"min_length": 1, "max_length": 6, **lengths})
+    data = ctc_ocr.Data(min_length=min_length, max_length=6)
     ctc_ocr.CaptchaWriter.create(data, seed=3).write_folder(folder, count)
     return sorted(folder.glob("*.png"))

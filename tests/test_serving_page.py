@@ -97,12 +97,12 @@ def test_what_else_it_could_be_is_shown_for_pointer_focus_and_tap(page: Browser)
 
 @pytest.mark.parametrize("put", [drop, paste])
 def test_dropped_and_pasted_images_are_read(put, page: Browser) -> None:
-    put(page, ("sample.png", SAMPLE.read_bytes()))
+    put(page, ("notes.txt", b"hello"))
+    wait_until_read(page, "not an image")
+    put(page, ("sample.png", SAMPLE.read_bytes()))  # it takes the other one's place
     wait_until_read(page, SAID)
     assert texts(page, ".text") == ["0089"]
-    put(page, ("sample.png", SAMPLE.read_bytes()))  # another one takes its place
-    wait_until_read(page, SAID)
-    assert texts(page, ".text") == ["0089"]
+    assert texts(page, "#single .message") == []
 
 
 def test_an_image_that_cannot_be_read_says_why(page: Browser) -> None:
@@ -110,6 +110,21 @@ def test_an_image_that_cannot_be_read_says_why(page: Browser) -> None:
     wait_until_read(page, "not an image")
     expected = "notes.txt: not an image; accepted: BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP"
     assert texts(page, "#single .message") == [expected]
+
+
+def test_a_folder_without_images_says_so(page: Browser, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello", encoding="utf-8")
+    page.drop([tmp_path])
+    page.wait("document.querySelector('#message').innerText.startsWith('There is no image in it.')")
+
+
+def test_text_is_copied_where_the_browser_keeps_the_clipboard_from_pages(page: Browser) -> None:
+    page.run("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page.choose_files("#files", SAMPLE)
+    wait_until_read(page, SAID)
+    page.run("document.querySelector('.detail button').click()")
+    page.wait("document.querySelector('.detail button').textContent === 'Copied'")
+    assert page.run("getSelection().toString()") == "0089"
 
 
 def test_another_model_reads_the_image_again(page: Browser) -> None:

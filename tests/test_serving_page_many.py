@@ -29,7 +29,7 @@ DROP_MANY = """(() => {
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[tuple[RunningServer, Browser]]:
-    with pages(STARTER, *LIMITS, CTC_OCR_API_KEY="a-secret") as found:
+    with pages(STARTER, *LIMITS, api_key="a-secret") as found:
         yield found
 
 

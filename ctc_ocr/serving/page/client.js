@@ -46,7 +46,7 @@ async function fetched(path, options) {
 async function taken(answer) {
   const found = await answer.json().catch(() => ({ error: `the answer is not JSON (status ${answer.status})` }));
   if (found.error === undefined) return found;
-  const seconds = answer.status === 503 ? Number(answer.headers.get("Retry-After") ?? 1) : null;
+  const seconds = answer.status === 503 ? Number(answer.headers.get("Retry-After")) || 1 : null;
   throw new Refused(answer.status, found.error, seconds);
 }
 

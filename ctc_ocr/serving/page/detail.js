@@ -15,7 +15,7 @@ export function detail(item) {
 
 function reading(item) {
   const { confidence } = item.reading;
-  const text = element("p", { className: "text", dir: "auto", tabIndex: -1 }, item.text);
+  const text = element("p", { className: "text", dir: "auto" }, item.text);
   const known = element("p", { className: "confidence" },
     element("span", { className: `value ${level(confidence)}` }, percent(confidence)), ` ${inWords(confidence)}`);
   const meaning = element("p", { className: "quiet" }, "Confidence: the probability that the whole text is correct.");

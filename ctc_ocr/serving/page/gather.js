@@ -28,12 +28,12 @@ export function fromPaste(transfer) {
 
 async function inFolder(folder) {
   const reader = folder.createReader();
-  const found = [];
+  let found = [];
   for (;;) {
     const entries = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // a hundred at a time
     if (!entries.length) return found;
     for (const each of entries) {
-      if (each.isDirectory) found.push(...(await inFolder(each)));
+      if (each.isDirectory) found = found.concat(await inFolder(each));
       else if (SUFFIX.test(each.name)) found.push(await asFile(each));
     }
   }

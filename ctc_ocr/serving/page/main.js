@@ -26,7 +26,7 @@ async function add(found) {
   await ready; // a key may be asked for first
   if (items.length === 1) clear(); // one after the other: each is shown alone
   const added = found.map((each) => ({ ...each, state: "waiting", reading: null, text: "", error: "" }));
-  items.push(...added);
+  items = items.concat(added);
   document.body.classList.add("has-images");
   if (items.length > 1) many.add(added);
   start(added);
@@ -95,6 +95,8 @@ async function listModels() {
 
 document.getElementById("stop").addEventListener("click", () => queue.stop());
 modelSelect.addEventListener("change", () => {
-  if (items.length === 1) start(items);
+  if (items.length !== 1) return;
+  queue.stop(); // else the answer of the other model may come last
+  start(items);
 });
 addChoosing(add);

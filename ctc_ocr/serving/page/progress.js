@@ -38,5 +38,5 @@ function show() {
   bar.max = total || 1;
   bar.value = done;
   const waiting = seconds ? `; the server is busy, next try in ${seconds} s` : "";
-  text.textContent = `${done.toLocaleString("en")} of ${total.toLocaleString("en")} read${waiting}`;
+  text.textContent = `${done.toLocaleString("en")} of ${total.toLocaleString("en")} done${waiting}`;
 }

@@ -6,9 +6,8 @@ const BATCH_IMAGES = 16;
 const BATCH_BYTES = 8 * 2 ** 20;
 const REQUESTS = 2;
 const MAX_WAIT = 10; // seconds between two tries
-// Statuses of what may succeed later, and of requests that are too much, or that one of their files breaks (0: no answer).
-const PASSING = [0, 408, 500, 502, 503, 504];
-const MAY_BE_SPLIT = [0, 400, 413];
+// Statuses of requests that are too much, or that one of their files breaks; 0: no answer. Others are not the images' fault.
+const OF_IMAGES = [0, 400, 413];
 
 // onChange(items) when images have another state; onWait(seconds) while the server is busy, and (0) when it is not;
 // onEnd() when nothing is left to do.
@@ -25,7 +24,7 @@ export class Queue {
       each.state = "waiting";
       run.unfinished.add(each);
     }
-    run.batches.push(...batches(items).map((each) => ({ items: each, model })));
+    run.batches = run.batches.concat(batches(items).map((each) => ({ items: each, model })));
     this.#staff(run);
   }
 
@@ -61,8 +60,8 @@ export class Queue {
       if (run !== this.#run) return; // stop() has settled them
       if (!(error instanceof Refused)) this.#settle(items, "failed", String(error));
       else if (error.status === 0 && !(await isAlive())) this.#giveUp([batch, ...run.batches.splice(0)]);
-      else if (MAY_BE_SPLIT.includes(error.status) && items.length > 1) this.#split(batch, run);
-      else this.#settle(items, PASSING.includes(error.status) ? "failed" : "unreadable", error.message);
+      else if (OF_IMAGES.includes(error.status) && items.length > 1) this.#split(batch, run);
+      else this.#settle(items, OF_IMAGES.includes(error.status) ? "unreadable" : "failed", error.message);
     }
   }
 

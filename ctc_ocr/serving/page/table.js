@@ -25,7 +25,7 @@ export class Table {
   }
 
   add(items) {
-    this.items.push(...items);
+    this.items = this.items.concat(items);
     this.#show();
   }
 
