@@ -1,8 +1,9 @@
-"""ONNX models beside MXNet: `python -m benchmarks.onnx_models DIR [--rounds N] [--images N]`.
+"""ONNX models beside MXNet: `python -m benchmarks.onnx_models DIR [--rounds N] [--images N] [--also MODEL ...]`.
 
 For each kind of model: the file's size, a cold start (from the start of a process to its first text), one image in a
 warm process, many images, and the peak of memory. Each figure is the median of rounds in turns, in processes of one
-thread. The models are hardly trained: their weights do not change what reading costs.
+thread. The models are hardly trained: their weights do not change what reading costs. Texts are decoded greedily, since
+such models read texts of unexpected lengths, which would all be searched for.
 """
 
 import argparse
@@ -22,7 +23,9 @@ from ctc_ocr.export.onnx import export_onnx
 SHORT = {"num_epoch": 1, "samples_per_epoch": 64, "validation_samples": 16, "batch_size": 16}
 COLD = """
 import ctc_ocr, sys
-ctc_ocr.Predictor(sys.argv[1]).read(sys.argv[2])
+predictor = ctc_ocr.Predictor(sys.argv[1])
+predictor.decoder = ctc_ocr.Decoder().bind(predictor.alphabet)
+predictor.read(sys.argv[2])
 """
 WARM = """
 import json, statistics, sys, time
@@ -32,6 +35,7 @@ from pathlib import Path
 import ctc_ocr
 model, folder, count, batch_size = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 predictor = ctc_ocr.Predictor(model, batch_size=batch_size)
+predictor.decoder = ctc_ocr.Decoder().bind(predictor.alphabet)
 files = [path.read_bytes() for path in sorted(folder.glob("*.png"))]
 def seconds(job):
     start = time.perf_counter()
@@ -80,15 +84,7 @@ def kinds() -> dict[str, Kind]:
 
 def prepared(folder: Path, name: str, kind: Kind) -> tuple[Path, Path, Path]:
     """The model, its export, and a folder of images for it."""
-    images, prefix = folder / ("lines" if kind.lines else "captchas"), folder / name.replace(", ", "_")
-    if not images.is_dir():
-        settings = ctc_ocr.Data(
-            alphabet=kind.settings.data.alphabet,
-            min_length=30 if kind.lines else 4,
-            max_length=40 if kind.lines else 4,
-            draw_width=900 if kind.lines else 160,
-        )
-        ctc_ocr.CaptchaWriter.create(settings, seed=1).write_folder(images, 300)
+    images, prefix = _images(folder, kind), folder / name.replace(", ", "_")
     bundle, exported = Path(f"{prefix}.zip"), Path(f"{prefix}.onnx")
     if not exported.is_file():
         data = str(images) if kind.settings.data.keep_ratio else ctc_ocr.Captchas()
@@ -98,8 +94,29 @@ def prepared(folder: Path, name: str, kind: Kind) -> tuple[Path, Path, Path]:
     return bundle, exported, images
 
 
-def figures(name: str, kind: Kind, folder: Path, rounds: int, count: int) -> list[Row]:
-    bundle, exported, images = prepared(folder, name, kind)
+def given(folder: Path, number: int, model: str, kind: Kind) -> tuple[Path, Path, Path]:
+    """The same of a model that is there."""
+    exported = folder / f"given_{number}.onnx"
+    export_onnx(model, exported, overwrite=True)
+    return Path(model), exported, _images(folder, kind)
+
+
+def _images(folder: Path, kind: Kind) -> Path:
+    images = folder / ("lines" if kind.lines else "captchas")
+    if not images.is_dir():
+        settings = ctc_ocr.Data(
+            alphabet=kind.settings.data.alphabet,
+            min_length=30 if kind.lines else 4,
+            max_length=40 if kind.lines else 4,
+            draw_width=900 if kind.lines else 160,
+        )
+        ctc_ocr.CaptchaWriter.create(settings, seed=1).write_folder(images, 300)
+    return images
+
+
+def figures(name: str, kind: Kind, paths: tuple[Path, Path, Path], rounds: int, count: int) -> list[Row]:
+    """Of a model, its export, and a folder of images."""
+    bundle, exported, images = paths
     first = str(next(images.glob("*.png")))
 
     def cold(model: Path) -> Callable[[], float]:
@@ -117,9 +134,10 @@ def figures(name: str, kind: Kind, folder: Path, rounds: int, count: int) -> lis
         ours, baseline = ([each[number] for each in warm[model]] for model in (exported, bundle))
         return ours, baseline
 
-    size = exported.stat().st_size / 2**20, bundle.stat().st_size / 2**20
+    sizes = [exported.stat().st_size / 2**20], [bundle.stat().st_size / 2**20] if bundle.is_file() else []
+    file = row(f"{name}: file", "MiB", *sizes, 1.0)
     return [
-        _less_is_better(row(f"{name}: file", "MiB", [size[0]], [size[1]], 1.0)),
+        _less_is_better(file) if file.ratio else file,
         row(f"{name}: cold start", "s", cold_onnx, cold_mxnet, 4.0),
         row(f"{name}: one image", "ms", *both(0), kind.one_image),
         row(f"{name}: {count:,} images", "s", *both(1), 0.95),
@@ -145,13 +163,22 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=5, help="turns of each measurement (default: 5)")
     parser.add_argument("--images", type=int, default=10_000, help="images of the long measurement (default: 10000)")
     parser.add_argument("--models", nargs="+", choices=list(kinds()), default=list(kinds()), help="default: all")
+    parser.add_argument(
+        "--also", nargs="+", default=[], metavar="MODEL", help="measure these too, of MXNet's example/ctc say"
+    )
     options = parser.parse_args(argv)
     options.folder.mkdir(parents=True, exist_ok=True)
     rows = [
         each
         for name in options.models
-        for each in figures(name, kinds()[name], options.folder, options.rounds, options.images)
+        for each in figures(
+            name, kinds()[name], prepared(options.folder, name, kinds()[name]), options.rounds, options.images
+        )
     ]
+    for number, model in enumerate(options.also):
+        kind = kinds()["lstm, unrolled"]
+        paths = given(options.folder, number, model, kind)
+        rows += figures(Path(model).name, kind, paths, options.rounds, options.images)
     print(comparison(rows))
     return 0
 

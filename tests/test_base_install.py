@@ -1,8 +1,10 @@
 """The base package, alone in a fresh environment on a Python that has no MXNet, with NumPy 2."""
 
+import json
 import os
 import shutil
 import subprocess
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,3 +144,23 @@ def test_what_needs_mxnet_says_why_it_is_missing(base: Install, command: list[st
     assert done.stderr.count("\n") == 1
     assert "it needs NumPy 1, which does not exist for Python 3.1" in done.stderr
     assert "Use Python 3.10, 3.11 or 3.12" in done.stderr
+
+
+def test_serving(base: Install) -> None:
+    """The last one: it adds what the tests above do without."""
+    (wheel,) = base.environment.parent.glob("*.whl")
+    quietly(base.environment / "bin" / "pip", "install", f"{wheel}[onnx,serve]")
+    command = [str(base.environment / "bin" / "ctc-ocr"), "serve", "--port=0"]
+    environment = {**clean_environment(), "PYTHONWARNINGS": "error"}
+    server = subprocess.Popen(command, cwd=base.folder, env=environment, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    try:
+        address = server.stdout.readline().split()[-1]
+        sample = (ROOT / "docs" / "sample.png").read_bytes()
+        request = urllib.request.Request(f"{address}/read", sample, {"Content-Type": "image/png"})
+        with urllib.request.urlopen(request) as answer:
+            assert [each["text"] for each in json.load(answer)["readings"]] == ["0089"]
+    finally:
+        server.terminate()
+        assert server.wait(60) == 0
+        server.stdout.close()

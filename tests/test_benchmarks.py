@@ -33,6 +33,7 @@ from benchmarks.__main__ import efficiency, in_words, training_row
 from ctc_ocr.cli import infer
 from ctc_ocr.evaluation.metrics import Tally
 from ctc_ocr.inference.predictor import Predictor
+from tests.models import save_example_model
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -241,7 +242,10 @@ def test_beam_search_is_measured_against_one_in_python() -> None:
 
 
 def test_onnx_models_beside_mxnet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert onnx_models.main([str(tmp_path), "--rounds=1", "--images=20", "--models", "crnn"]) == 0
+    save_example_model(tmp_path / "example", "ctc")
+    also = ["--also", str(tmp_path / "example")]
+    assert onnx_models.main([str(tmp_path), "--rounds=1", "--images=20", "--models", "crnn", *also]) == 0
     shown = capsys.readouterr().out
     for what in ("file", "cold start", "one image", "20 images", "peak of memory"):
         assert f"crnn: {what}" in shown
+        assert f"example: {what}" in shown

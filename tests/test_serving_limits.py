@@ -180,6 +180,25 @@ def test_clients_that_go_away(server: RunningServer) -> None:
     assert eventually_works(server)
 
 
+def test_a_client_that_takes_no_answer_is_left(server: RunningServer) -> None:
+    """Its requests are answered until the system holds no more, and then no longer."""
+    request = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with server.socket() as raw:
+        raw.setblocking(False)
+        with pytest.raises(OSError, match="reset|pipe"):
+            send_and_receive_nothing(raw, request, seconds=60)
+    assert eventually_works(server)
+
+
+def send_and_receive_nothing(raw: socket.socket, request: bytes, seconds: float) -> None:
+    left, end = request, time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            left = left[raw.send(left) :] or request
+        except BlockingIOError:
+            time.sleep(0.01)
+
+
 def test_memory_is_as_before(server: RunningServer) -> None:
     bomb = [("bomb.png", image_file(10_000, 10_000))]
     json_bomb = b'{"images": [' + b"[],[" * 90_000
@@ -222,3 +241,10 @@ def test_the_api_key(tmp_path: Path) -> None:
     with serving(STARTER, CTC_OCR_API_KEY=KEY) as server:
         assert server.get("/models").status == 401
         assert server.get("/models", X_API_Key=KEY).status == 200
+
+
+def test_an_answer_that_takes_too_long() -> None:
+    with serving(STARTER, "--answer_seconds=0.001") as server:
+        answer = server.read([SAMPLE] * 8)
+        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        assert answer.error == "the images were not read within 0.001 s"

@@ -22,20 +22,25 @@ Answer = tuple[int, str]
 
 
 def abused(model: Path, sample: bytes, times: int) -> str:
-    """A table: for each kind of abuse, what was answered, and the memory in MiB before and after."""
+    """A table: for each kind of abuse, what was answered, and the memory in MiB before, at most, and after."""
     rows = []
     with ours(model, f"--body_seconds={BODY_SECONDS}") as server:
         post(server, "image/png", sample)
         for name, job in cases(sample).items():
             before = server.memory()
+            server.forget_peak()
             with ThreadPoolExecutor(8) as threads:
                 answers = [each for found in threads.map(job, [server] * times) for each in found]
             time.sleep(1)
             said = sorted({f"{status} {reason}"[:90] for status, reason in answers})
-            rows.append([name, "; ".join(said) or "nothing", f"{before:.0f}", f"{server.memory():.0f}"])
+            rows.append([name, "; ".join(said) or "nothing", *_mib(before, server.memory(peak=True), server.memory())])
         status, _ = post(server, "image/png", sample)
-        rows.append(["afterwards, an image", str(status), "", f"{server.memory():.0f}"])
-    return table(("abuse", "answers", "before", "after"), rows)
+        rows.append(["afterwards, an image", str(status), "", "", *_mib(server.memory())])
+    return table(("abuse", "answers", "before", "peak", "after"), rows)
+
+
+def _mib(*values: float) -> list[str]:
+    return [f"{each:.0f}" for each in values]
 
 
 def cases(sample: bytes) -> dict[str, Callable[[Server], Sequence[Answer]]]:

@@ -25,10 +25,14 @@ class Server:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def memory(self) -> float:
-        """MiB that are in memory now."""
+    def memory(self, peak: bool = False) -> float:
+        """MiB that are in memory now, or at most were since the last `forget_peak`."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+        return int(status.partition("VmHWM:" if peak else "VmRSS:")[2].split()[0]) / 1024
+
+    def forget_peak(self) -> None:
+        """Let the peak of memory be what it is now."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
 
     def metrics(self) -> dict[str, float]:
         """{name with its labels: value} of `ctc-ocr serve`."""

@@ -19,11 +19,12 @@ class LimitedConnection(H11Protocol):
     before anything is read from it.
 
     head_seconds: in which the head of a request must arrive, and what is left of a body that was refused; then the
-    connection ends.
+    connection ends. It ends as well if the other side takes longer to receive an answer.
     """
 
     head_seconds = 30.0
     _head_timer: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -44,8 +45,19 @@ class LimitedConnection(H11Protocol):
         elif self._head_timer is None:
             self._wait_for_head()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._write_timer = self.loop.call_later(self.head_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        if self._write_timer is not None:
+            self._write_timer.cancel()
         super().connection_lost(exc)
 
     def _in_request(self) -> bool:

@@ -16,6 +16,7 @@ from ctc_ocr.serving.refusals import Refusal, busy
 from ctc_ocr.serving.settings import Limits, Settings
 
 CLIENT_LEFT = 499  # of no standard, and seen in the metrics and the log alone
+WATCH_AFTER = 0.1  # seconds until it is worth a look whether the client still waits
 
 
 class Service:
@@ -41,20 +42,31 @@ class Service:
             except ClientDisconnect:
                 raise Refusal(CLIENT_LEFT, "the client has left") from None
             job = self.threads.submit(model, uploads, alternatives)
-            await self._done(job)
+            await self._done(job, request)
         status, content = answer(job, uploads)
         read = sum(isinstance(each, Read) for each in job.outcomes)
         self.metrics.images.labels(model.name, "read").inc(read)
         self.metrics.images.labels(model.name, "unreadable").inc(len(uploads) - read)
         return Response(content, status, media_type="application/json")
 
-    async def _done(self, job: Job) -> None:
-        """Raises Refusal if the job is not done in time. What nobody waits for is not read."""
-        seconds = self.limits.answer_seconds
-        error = busy(f"the images were not read within {seconds:g} s")
-        timer = asyncio.get_running_loop().call_later(seconds, job.fail, error)
+    async def _done(self, job: Job, request: Request) -> None:
+        """Raises Refusal if the job is not done in time, or the client has left. What nobody waits for is not read."""
+        loop, seconds = asyncio.get_running_loop(), self.limits.answer_seconds
+        late = loop.call_later(seconds, job.fail, busy(f"the images were not read within {seconds:g} s"))
+        watchers: list[asyncio.Task[None]] = []  # a task for each request would take longer than many of them do
+        watch = loop.call_later(WATCH_AFTER, lambda: watchers.append(loop.create_task(_watch(request, job))))
         try:
             await job.done
         finally:
-            timer.cancel()
             job.abandoned = True
+            late.cancel()
+            watch.cancel()
+            for each in watchers:
+                each.cancel()
+
+
+async def _watch(request: Request, job: Job) -> None:
+    """Let the job fail if the client leaves: after the body, nothing else can come."""
+    while (await request.receive())["type"] != "http.disconnect":
+        continue
+    job.fail(Refusal(CLIENT_LEFT, "the client has left"))

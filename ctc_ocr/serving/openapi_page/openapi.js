@@ -15,7 +15,8 @@ function form(schema, document_) {
     const forms = schema.anyOf.filter((each) => each.type !== "null").map((each) => form(each, document_));
     return forms.length === 1 ? forms[0] : forms;
   }
-  if (schema.type === "array") return [].concat(form(schema.items, document_));
+  if (schema.prefixItems) return schema.prefixItems.map((each) => form(each, document_));
+  if (schema.type === "array") return [].concat(form(schema.items ?? {}, document_));
   if (schema.type === "object" && schema.properties) {
     return Object.fromEntries(Object.entries(schema.properties).map(([name, each]) => [name, form(each, document_)]));
   }
