@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from ctc_ocr.serving.web_page import FILES, FOLDER
+from docs_tools import page_pictures
 from tests.browser import CHROMIUM, Browser
 from tests.servers import STARTER, RunningServer
 from tests.serving_pages import address_of, drop, pages, paste, texts, wait_until_read, write_captchas
@@ -222,3 +223,11 @@ def test_boxes_are_placed_as_near_as_can_be(page: Browser) -> None:
     placed = f"({{ place }}) => {json.dumps(cases)}.map((each) => place(...each))"
     found = page.run(f"import('/page/placement.js').then({placed})")
     assert found == [[10, 50, 90], [30, 50, 70], [10, 30, 90], [30, 90], []]
+
+
+def test_the_pictures_of_the_page_are_small(tmp_path: Path) -> None:
+    page_pictures.main(tmp_path)
+    assert sorted(each.name for each in tmp_path.glob("*.png")) == [
+        "serve_desktop.png", "serve_phone.png", "serve_table.png",
+    ]  # fmt: skip
+    assert all(each.stat().st_size < 120_000 for each in tmp_path.iterdir())

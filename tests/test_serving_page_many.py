@@ -149,6 +149,30 @@ def test_a_busy_server_is_waited_for(page: Browser, running: tuple[RunningServer
     wait_until_read(page, "0089")
 
 
+def test_a_server_that_does_not_answer_is_asked_again_when_wanted(page: Browser) -> None:
+    def be(offline: bool) -> None:
+        page.send(
+            "Network.emulateNetworkConditions", offline=offline, latency=0, downloadThroughput=-1, uploadThroughput=-1
+        )
+
+    page.wait("performance.getEntriesByName(`${location.href}models`).length")
+    be(offline=True)
+    drop(page, *((f"{number}.png", SAMPLE.read_bytes()) for number in range(40)))
+    wait_until_read(page, "0 images read, 40 not")
+    assert set(texts(page, ".problem")) == {"the server does not answer"}
+    be(offline=False)
+    assert texts(page, ".head button")[0] == "Read the other 40"
+    page.run("document.querySelector('.head button').click()")
+    wait_until_read(page, "40 images read, 0 not")
+
+
+def test_a_chosen_folder_is_a_table(page: Browser, tmp_path: Path) -> None:
+    images = write_captchas(tmp_path / "scans", 3)
+    page.choose_files("#folder", tmp_path / "scans")
+    wait_until_read(page, "3 images read, 0 not")
+    assert sorted(texts(page, ".name")) == [f"scans/{each.name}" for each in images]
+
+
 def test_what_is_too_much_for_one_request_is_divided(page: Browser) -> None:
     big = ("big.png", SAMPLE.read_bytes() + b"-" * 200_000)
     drop(page, *((f"{number}.png", SAMPLE.read_bytes()) for number in range(11)), big)
