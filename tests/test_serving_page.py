@@ -1,5 +1,6 @@
 """The page of `ctc-ocr serve`, in a real browser: one image, however it came, and what the page shows of it."""
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,6 +112,18 @@ def test_an_image_that_cannot_be_read_says_why(page: Browser) -> None:
     wait_until_read(page, "not an image")
     expected = "notes.txt: not an image; accepted: BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP"
     assert texts(page, "#single .message") == [expected]
+
+
+def test_a_photo_that_was_taken_upright_is_shown_as_it_is_read(page: Browser) -> None:
+    """Its pixels lie on their side, and its EXIF data say so."""
+    exif, photo = Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6
+    Image.open(SAMPLE).convert("L").rotate(90, expand=True).save(photo, "JPEG", exif=exif, quality=95)
+    drop(page, ("photo.jpg", photo.getvalue()))
+    wait_until_read(page, "0089")
+    page.wait("document.querySelector('.picture img').naturalWidth === 160")
+    scale = page.run("document.querySelector('.picture').clientWidth / document.querySelector('.picture').clientHeight")
+    assert abs(scale - 160 / 60) < 0.02
 
 
 def test_a_folder_without_images_says_so(page: Browser, tmp_path: Path) -> None:
