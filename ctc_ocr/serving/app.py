@@ -22,6 +22,7 @@ from ctc_ocr.serving.openapi import BODY, READ, describe, refused
 from ctc_ocr.serving.refusals import Refusal
 from ctc_ocr.serving.service import Service
 from ctc_ocr.serving.settings import MAX_ALTERNATIVES, Limits, Settings
+from ctc_ocr.serving.web_page import add_page
 from ctc_ocr.version import __version__
 
 Alternatives = Annotated[
@@ -57,6 +58,7 @@ def make_app(models: Sequence[ServedModel], limits: Limits | None = None, settin
     _add_reading(app, service)
     _add_questions(app, service, gate)
     add_docs_page(app)
+    add_page(app)
     describe(app)
     return gate
 

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.responses import Response
 
 # Such a page loads nothing from other hosts, and no other page can frame it.
-POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
 POLICY += "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
