@@ -108,6 +108,7 @@ def _images(folder: Path, kind: Kind) -> Path:
             alphabet=kind.settings.data.alphabet,
             min_length=30 if kind.lines else 4,
             max_length=40 if kind.lines else 4,
+            width=900 if kind.lines else 80,
             draw_width=900 if kind.lines else 160,
         )
         ctc_ocr.CaptchaWriter.create(settings, seed=1).write_folder(images, 300)
@@ -157,16 +158,20 @@ def _seconds_of(arguments: list[str]) -> float:
     return time.perf_counter() - start
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="benchmarks.onnx_models", description="ONNX models beside MXNet.")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="for models and images; they are kept")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each measurement (default: 5)")
-    parser.add_argument("--images", type=int, default=10_000, help="images of the long measurement (default: 10000)")
-    parser.add_argument("--models", nargs="+", choices=list(kinds()), default=list(kinds()), help="default: all")
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="benchmarks.onnx_models", description="ONNX models beside MXNet.")
+    made.add_argument("folder", type=Path, metavar="DIR", help="for models and images; they are kept")
+    made.add_argument("--rounds", type=int, default=5, help="turns of each measurement (default: 5)")
+    made.add_argument("--images", type=int, default=10_000, help="images of the long measurement (default: 10000)")
+    made.add_argument("--models", nargs="+", choices=list(kinds()), default=list(kinds()), help="default: all")
+    made.add_argument(
         "--also", nargs="+", default=[], metavar="MODEL", help="measure these too, of MXNet's example/ctc say"
     )
-    options = parser.parse_args(argv)
+    return made
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = parser().parse_args(argv)
     options.folder.mkdir(parents=True, exist_ok=True)
     rows = [
         each

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import onnx_models
 from benchmarks.foreign import audit, curve, measure, unlabelled
 from benchmarks.own_images import common
 from ctc_ocr.cli import data, evaluate, export, infer, lr_find, serve, train
@@ -73,7 +74,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 def options() -> dict[str, argparse.Action]:
     """The flags of all commands that read images or are trained on them, and of their benchmarks."""
     commands = (train, infer, evaluate, data, export, lr_find, serve, measure, audit, curve, unlabelled)
-    parsers = [*(command.parser() for command in commands), common.parser("")]
+    parsers = [*(command.parser() for command in commands), common.parser(""), onnx_models.parser()]
     found: dict[str, argparse.Action] = {}
     for parser in parsers:
         for action in parser._actions:
