@@ -90,8 +90,8 @@ def test_images_of_mixed_sizes_are_resized_to_the_models(tmp_path):
         assert (one.codes, one.log_probability) == (other.codes, other.log_probability)
         # Places are those of the image that was given.
         factor = image.shape[1] / 16
-        ends = [(factor * each.left, factor * each.right) for each in other.characters or []]
-        assert [(each.left, each.right) for each in one.characters or []] == pytest.approx(ends)
+        for found, each in zip(one.characters or [], other.characters or [], strict=True):
+            assert (found.left, found.right) == pytest.approx((factor * each.left, factor * each.right))
 
 
 def test_the_batch_of_an_image_does_not_change_its_prediction(tmp_path):
