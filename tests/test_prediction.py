@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import ctc_ocr
 from ctc_ocr import symbols
 from ctc_ocr.checkpoint.calibration_file import save_calibrations
 from ctc_ocr.decoding.decoder import Decoder
@@ -15,6 +16,7 @@ from ctc_ocr.decoding.likelihood import label_log_probability, log_softmax
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.images.pixels import resize
+from ctc_ocr.inference.network import Network
 from ctc_ocr.inference.prediction import confidence_of
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.runtime.devices import contexts
@@ -278,3 +280,25 @@ def test_texts_are_the_same_without_confidences(tmp_path):
     found = predictor.predict(images, confidence=False)
     assert [each.text for each in found] == texts
     assert [each.confidence for each in found] == [None] * 3
+
+
+def test_the_best_number_of_images_leaves_no_row_of_a_batch_empty(tmp_path, monkeypatch):
+    save_own_model(tmp_path / "m")
+    predictor = Predictor(tmp_path / "m", batch_size=100)
+    batches: list[tuple[int, int]] = []
+    compute = Network.log_probabilities
+
+    def counted(network, images, steps, rows):
+        batches.append((len(images), rows))
+        return compute(network, images, steps, rows)
+
+    monkeypatch.setattr(Network, "log_probabilities", counted)
+    for count in (1, 2, 5, 6, 7, 24, 25, 99, 100, 130):
+        best = predictor.best_count(count, 16)
+        assert 1 <= best <= count
+        predictor.predict_prepared([predictor.prepare(image) for image in random_images(best, width=16, height=10)])
+    assert [images for images, _ in batches] == [1, 1, 1, 6, 6, 6, 25, 25, 100, 100]
+    assert all(images == rows for images, rows in batches)
+    Image.fromarray(random_images(1, 16, 10)[0]).save(tmp_path / "a.png")
+    ctc_ocr.export_onnx(tmp_path / "m", tmp_path / "m.onnx", images=[tmp_path / "a.png"])
+    assert [Predictor(tmp_path / "m.onnx").best_count(count, 16) for count in (1, 7, 130)] == [1, 7, 130]

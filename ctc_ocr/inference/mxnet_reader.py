@@ -46,6 +46,13 @@ class MXNetReader:
             steps = -(-widths // columns)
         return self.network.log_probabilities(images, steps, self._bound_rows(len(images), images.shape[2]))
 
+    def best_count(self, count: int, width: int) -> int:
+        """Of so many images of a width, how many are best computed together: no rows of the batch are empty then."""
+        rows = rows_of_width(self.hyperparameters, self._batch_size, width)
+        while rows > max(count, 1):
+            rows //= 4
+        return max(rows, 1)
+
     def _bound_rows(self, count: int, width: int) -> int:
         """Images in the batch that `count` images are computed in: 1, a full one, or a quarter of that, a quarter of a
         quarter and so on, so that few images take little time and few sizes are bound."""

@@ -198,6 +198,11 @@ class Predictor:
         """
         return self._reader.log_probabilities(images, widths)
 
+    def best_count(self, count: int, width: int) -> int:
+        """Of so many prepared images of a width of `geometry.batch_width`, how many are best read together, at least 1:
+        MXNet's batches have few sizes, and rows that are left empty take as long as others."""
+        return self._reader.best_count(count, width)
+
     def _batches(self, images: Sequence[Pixels]) -> Iterator[tuple[int, list[int]]]:
         """Width and image indices of each batch. Images that keep their aspect ratio are grouped by width."""
         geometry = self.hyperparameters.geometry

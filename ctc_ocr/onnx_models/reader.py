@@ -36,6 +36,10 @@ class OnnxReader:
         """How images are prepared for it: contrast is stretched by the graph."""
         return replace(self.hyperparameters, data=replace(self.hyperparameters.data, normalise="fixed"))
 
+    def best_count(self, count: int, width: int) -> int:
+        """Of so many images of a width, how many are best computed together: all, since batches have any size."""
+        return count
+
     def log_probabilities(self, images: NDArray[np.uint8], widths: NDArray[np.intp] | None) -> NDArray[np.float32]:
         """Log probabilities (T, N, C) of images (N, H, W) or (N, H, W, 3), whose own columns are `widths` (N,)."""
         feed = {"images": images} if widths is None else {"images": images, "widths": widths.astype(np.int64)}

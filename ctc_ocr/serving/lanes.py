@@ -36,7 +36,9 @@ class Lane:
 
     def take(self) -> list[QueuedImage]:
         """The next batch: the oldest image, and those that can be computed with it."""
-        wanted, size = self._group(self._prepared[0]), self.model.predictor.batch_size
+        predictor, wanted = self.model.predictor, self._group(self._prepared[0])
+        same = sum(self._group(image) == wanted for image in self._prepared)
+        size = predictor.best_count(min(same, predictor.batch_size), wanted[0])
         batch: list[QueuedImage] = []
         left: list[QueuedImage] = []
         for image in self._prepared:
