@@ -46,7 +46,7 @@ def read_image(source: str | os.PathLike[str] | Encoded, name: str | None = None
         name, encoded = name or "image", bytes(source)
     else:
         name = name or str(source)
-        encoded = _read_file(source, name)
+        encoded = read_encoded(source, name)
     try:
         return _decode(encoded, channels)
     except InputError as error:
@@ -57,7 +57,8 @@ def read_image(source: str | os.PathLike[str] | Encoded, name: str | None = None
         raise InputError(f"broken image: {error}", name) from None
 
 
-def _read_file(path: str | os.PathLike[str], name: str) -> bytes:
+def read_encoded(path: str | os.PathLike[str], name: str) -> bytes:
+    """The bytes of an image file. Raises InputError with `name` as its place."""
     try:
         return read_bytes(Path(path), MAX_FILE_BYTES)
     except InputError as error:
