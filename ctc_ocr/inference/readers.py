@@ -17,7 +17,8 @@ from ctc_ocr.runtime.processes import NotSendableError
 from ctc_ocr.runtime.threads import available_cores
 from ctc_ocr.runtime.types import Context
 
-# Images for each process from which on several are faster: a process has to start, and to load the model.
+# Images for each process from which on several are faster: each has to start and to load the model, in the time of some
+# hundred captchas. With MXNet it also takes 2.5 s of a core, so several have to be well worth it.
 LEAST_IMAGES, LEAST_IMAGES_ONNX = 1000, 500
 
 log = logging.getLogger(__name__)
