@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from ctc_ocr.inference.prediction import Character as Character
     from ctc_ocr.inference.prediction import Prediction as Prediction
     from ctc_ocr.inference.predictor import Predictor as Predictor
+    from ctc_ocr.inference.reader_pool import ReaderPool as ReaderPool
     from ctc_ocr.inference.readings_csv import Reading as Reading
     from ctc_ocr.inference.readings_csv import write_readings as write_readings
     from ctc_ocr.inference.text_files import write_text as write_text
@@ -105,6 +106,7 @@ _HOMES = {
     "inference.evaluate": ("Evaluation", "evaluate"),
     "inference.prediction": ("Character", "Prediction"),
     "inference.predictor": ("Predictor",),
+    "inference.reader_pool": ("ReaderPool",),
     "inference.readings_csv": ("Reading", "write_readings"),
     "inference.text_files": ("write_text",),
     "lengths": ("Lengths",),

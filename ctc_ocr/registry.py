@@ -58,6 +58,10 @@ class Registry(Generic[Part]):
             return cast(Part, getattr(importlib.import_module(module), attribute))
         return part
 
+    def own_parts(self) -> dict[str, Part]:
+        """{name: part} of those that users have registered."""
+        return {name: self.get(name) for name in self._parts if name not in self._built_in}
+
     def __contains__(self, name: object) -> bool:
         return name in self._parts
 

@@ -23,6 +23,7 @@ from benchmarks import (
     onnx_models,
     queue_feed,
     reading,
+    reading_processes,
     rendering,
     rendering_equality,
     threads,
@@ -249,3 +250,13 @@ def test_onnx_models_beside_mxnet(tmp_path: Path, capsys: pytest.CaptureFixture[
     for what in ("file", "cold start", "one image", "20 images", "peak of memory"):
         assert f"crnn: {what}" in shown
         assert f"example: {what}" in shown
+
+
+def test_two_reading_processes_beside_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--rounds=1", "--images=20", "--models", "lstm, fused", "--engines", "ONNX"]
+    assert reading_processes.main([str(tmp_path), *flags]) == 0
+    rows = capsys.readouterr().out.splitlines()[-3:]
+    assert [each.split(" | ")[0] for each in rows] == [
+        f"| lstm, fused, ONNX, 20 images: {what}" for what in ("warm", "infer", "evaluate")
+    ]
+    assert len(list((tmp_path / "files_20").glob("*.png"))) == 20

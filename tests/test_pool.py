@@ -242,7 +242,7 @@ def test_a_process_that_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_source_that_cannot_be_pickled_is_refused() -> None:
     source = Counting()
     object.__setattr__(source, "lock", threading.Lock())
-    with pytest.raises(InputError, match="cannot be sent to image processes: TypeError: cannot pickle"):
+    with pytest.raises(InputError, match="cannot be sent to other processes: TypeError: cannot pickle"):
         BatchPool(source, 1, range(1))
 
 

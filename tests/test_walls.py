@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": {"alphabet", "errors", "registry", "runtime"},
     "images": {"config", "errors", "runtime"},
     "rendering": {"config", "errors", "images", "runtime"},
-    "generation": {"errors"},
+    "generation": {"errors", "runtime"},
     "datasets": {"alphabet", "config", "errors", "generation", "images", "registry", "rendering", "runtime"},
     "decoding": {"alphabet", "errors", "lengths", "runtime"},
     "evaluation": {"alphabet", "errors"},

@@ -54,12 +54,18 @@ def add_import(parser: argparse.ArgumentParser) -> None:
 
 
 def add_device_options(parser: argparse.ArgumentParser) -> None:
-    """How a model is run: --batch_size, and --cpu or --gpu."""
+    """How a model is run: --batch_size, --num_proc, and --cpu or --gpu."""
     parser.add_argument(
         "--batch_size", type=integer(1, MAX_SIZE), help="images per batch (default: fastest on one core)"
     )
+    parser.add_argument(
+        "--num_proc", type=integer(1, MAX_PROCESSES), metavar="N",
+        help="reading processes; 1: the command itself (default: as many as there are cores, fewer for few images)",
+    )  # fmt: skip
     device = parser.add_mutually_exclusive_group()
-    device.add_argument("--cpu", type=integer(1, MAX_THREADS), default=1, help="number of threads (default: 1)")
+    device.add_argument(
+        "--cpu", type=integer(1, MAX_THREADS), default=1, help="number of threads of each process (default: 1)"
+    )
     device.add_argument("--gpu", type=int, choices=(0, 1), default=0, help="1: compute on a GPU (default: 0)")
 
 

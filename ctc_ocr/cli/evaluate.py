@@ -11,13 +11,13 @@ from ctc_ocr.cli.arguments import Parser, add_device_options, add_import, add_ve
 from ctc_ocr.cli.data_options import add_source, refuse_existing, source_options
 from ctc_ocr.cli.decoding_options import add_decoding, decoder, warn_of_skipped_words
 from ctc_ocr.cli.evaluation_table import table
-from ctc_ocr.cli.model_options import add_ink, add_model, find_model, gpu, warn_of_inverted
+from ctc_ocr.cli.model_options import add_ink, add_model, find_model, reader, warn_of_inverted
 from ctc_ocr.cli.running import refuse_inputs, run
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.inference.readings_csv import Reading, write_readings
 from ctc_ocr.runtime.atomic_files import is_device, replacing
-from ctc_ocr.runtime.progress import progress_bar
+from ctc_ocr.runtime.progress import shown_progress
 from ctc_ocr.runtime.threads import set_threads
 
 if TYPE_CHECKING:
@@ -131,26 +131,14 @@ def _evaluation(
     arguments: argparse.Namespace, how: Decoder, on_reading: Callable[[Reading], None] | None
 ) -> "Evaluation":
     # MXNet reads the number of threads when it is imported, so not above.
-    from ctc_ocr.inference.batch_rows import BATCH_SIZE
-    from ctc_ocr.inference.evaluate import evaluate
-    from ctc_ocr.inference.predictor import Predictor
+    from ctc_ocr.inference.evaluate import evaluate, open_sources
 
     model, epoch = find_model(arguments, PROG)
-    predictor = Predictor(model, epoch, arguments.batch_size or BATCH_SIZE, gpu(arguments), how, arguments.ink)
-    warn_of_skipped_words(predictor.decoder, arguments, PROG)
-    with progress_bar(0) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    sources = open_sources(arguments.source, source_options(arguments))
+    with reader(arguments, model, epoch, how, sources.total) as opened, shown_progress() as progress:
+        warn_of_skipped_words(opened.decoder, arguments, PROG)
         return evaluate(
-            predictor,
-            arguments.source,
-            options=source_options(arguments),
-            min_confidence=arguments.min_confidence,
-            progress=show,
-            on_reading=on_reading,
+            opened, sources, min_confidence=arguments.min_confidence, progress=progress, on_reading=on_reading
         )
 
 

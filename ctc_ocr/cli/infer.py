@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ctc_ocr.checkpoint.run_files import epochs
 from ctc_ocr.cli.arguments import Parser, add_device_options, add_import, add_version, fraction
@@ -18,7 +19,7 @@ from ctc_ocr.cli.data_options import (
 )
 from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder, warn_of_skipped_words
 from ctc_ocr.cli.infer_outputs import Results, print_single, printer, writer
-from ctc_ocr.cli.model_options import add_ink, add_model, find_model, gpu, warn_of_inverted
+from ctc_ocr.cli.model_options import add_ink, add_model, find_model, reader, warn_of_inverted
 from ctc_ocr.cli.running import refuse_inputs, run
 from ctc_ocr.cli.shown_predictions import REJECTED_TEXT, is_rejected
 from ctc_ocr.datasets.image_labels import ImageLabels, read_image_labels
@@ -30,6 +31,10 @@ from ctc_ocr.inference.order import ORDERS, least_confident_first
 from ctc_ocr.inference.text_files import check_text_files
 from ctc_ocr.runtime.atomic_files import is_device
 from ctc_ocr.runtime.threads import set_threads
+
+if TYPE_CHECKING:
+    from ctc_ocr.inference.predictor import Predictor
+    from ctc_ocr.inference.reader_pool import ReaderPool
 
 PROG = "ctc-ocr infer"
 DIGITS = frozenset("0123456789")
@@ -88,30 +93,39 @@ def _infer(argv: list[str]) -> int:
     images = _images(arguments)
     labels = _labels(arguments, images) if arguments.labels else None
     set_threads(arguments.cpu)
+    model, epoch = find_model(arguments, PROG)
+    with reader(arguments, model, epoch, how, len(images)) as opened:
+        warn_of_skipped_words(opened.decoder, arguments, PROG)
+        failures = _read(opened, images, labels, arguments)
+    return 1 if failures or (labels and labels.problems) else 0
+
+
+def _read(
+    reader: "Predictor | ReaderPool",
+    images: Sequence[ListedImage],
+    labels: ImageLabels | None,
+    arguments: argparse.Namespace,
+) -> int:
+    """Read all images, and give what is asked for. Returns the number of images that cannot be read."""
     # MXNet reads the number of threads when it is imported, so not above.
     from ctc_ocr.inference.batch import predict_files
-    from ctc_ocr.inference.batch_rows import BATCH_SIZE
     from ctc_ocr.inference.ink import InkCheck
-    from ctc_ocr.inference.predictor import Predictor
 
-    model, epoch = find_model(arguments, PROG)
-    predictor = Predictor(model, epoch, arguments.batch_size or BATCH_SIZE, gpu(arguments), how, arguments.ink)
-    warn_of_skipped_words(predictor.decoder, arguments, PROG)
-    ink = InkCheck(predictor.hyperparameters.data.ink)
+    ink = InkCheck(reader.hyperparameters.data.ink)
     # Confidences that are not shown are not computed: they take longer than the rest.
     shown = arguments.json or arguments.out or arguments.show_confidence or "top_k" in arguments
     confidence = bool(shown or arguments.min_confidence or arguments.sort)
-    results = predict_files(predictor, images, confidence=confidence, places=arguments.json, ink=ink)
+    results = predict_files(reader, images, confidence=confidence, places=arguments.json, ink=ink)
     failures = 0
     if _is_single(arguments):
-        print_single(results, arguments, digits=set(predictor.alphabet.units) <= DIGITS)
+        print_single(results, arguments, digits=set(reader.alphabet.units) <= DIGITS)
     else:
-        results = _with_progress(results, len(images), predictor.batch_size, shown_later=bool(arguments.sort))
+        results = _with_progress(results, len(images), reader.batch_size, shown_later=bool(arguments.sort))
         if arguments.sort:
             results = iter(least_confident_first(results, arguments.sort))
         failures = _give_all(results, labels, arguments)
     warn_of_inverted(ink.count, ink.ink, PROG)
-    return 1 if failures or (labels and labels.problems) else 0
+    return failures
 
 
 def _images(arguments: argparse.Namespace) -> list[ListedImage]:

@@ -2,12 +2,20 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from ctc_ocr.checkpoint import bundle
 from ctc_ocr.checkpoint.run_files import BEST, DEFAULT_EPOCH, NEWEST, Epoch, existing_files, is_onnx
 from ctc_ocr.checkpoint.starter import STARTER
+from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.types import Context
+
+if TYPE_CHECKING:
+    from ctc_ocr.inference.predictor import Predictor
+    from ctc_ocr.inference.reader_pool import ReaderPool
 
 MODEL_HELP = "prefix of the model's files, one of its .params, a bundle, or a folder with one model"
 DEFAULT_MODEL = "ocr"
@@ -63,6 +71,29 @@ def default_model(prog: str) -> str:
         return DEFAULT_MODEL
     print(f"{prog}: no model {DEFAULT_MODEL!r} here: reading with the starter model", file=sys.stderr)
     return STARTER
+
+
+@contextmanager
+def reader(
+    arguments: argparse.Namespace, model: str, epoch: Epoch | None, how: Decoder, num_images: int
+) -> Iterator["Predictor | ReaderPool"]:
+    """What reads so many images, as --num_proc, --batch_size, --cpu, --gpu and --ink say."""
+    # MXNet reads the number of threads when it is imported, so not above.
+    from ctc_ocr.inference.batch_rows import BATCH_SIZE
+    from ctc_ocr.inference.readers import open_reader
+
+    with open_reader(
+        model,
+        num_images,
+        arguments.num_proc,
+        epoch=epoch,
+        batch_size=arguments.batch_size or BATCH_SIZE,
+        context=gpu(arguments),
+        decoder=how,
+        ink=arguments.ink,
+        threads=arguments.cpu,
+    ) as found:
+        yield found
 
 
 def gpu(arguments: argparse.Namespace) -> Context:

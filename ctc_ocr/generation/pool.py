@@ -22,13 +22,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ctc_ocr.errors import RunError, UserError
-from ctc_ocr.generation.child import StartFailure
-from ctc_ocr.generation.parent import interrupts_withheld
-from ctc_ocr.generation.processes import SPAWN, pack, start_process
+from ctc_ocr.runtime.child import StartFailure
+from ctc_ocr.runtime.parent import interrupts_withheld
+from ctc_ocr.runtime.processes import SECONDS_TO_END, SPAWN, how_it_ended, pack, start_process
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 JOBS_PER_PROCESS = 2  # one being filled and one waiting, so that no process idles while the parent is busy
-SECONDS_TO_END = 2.0
 ALIGNMENT = 64
 
 
@@ -184,11 +183,8 @@ class BatchPool:
             self._jobs[connection] -= 1
 
     def _death(self, connection: Connection) -> ImageProcessError:
-        process = self._processes[connection]
-        process.join(SECONDS_TO_END)
-        code = process.exitcode
-        how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with status {code}"
-        return ImageProcessError(f"an image process (pid {process.pid}) {how} before its work was done")
+        ended = how_it_ended(self._processes[connection])
+        return ImageProcessError(f"an image process {ended} before its work was done")
 
 
 def _fill_batches(

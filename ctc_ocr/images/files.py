@@ -49,7 +49,7 @@ def read_image(
         name, encoded = name or "image", bytes(source)
     else:
         name = name or str(source)
-        encoded = _read_file(source, name)
+        encoded = read_encoded(source, name)
     try:
         return _decode(encoded, channels, min(max_pixels, MAX_PIXELS))
     except InputError as error:
@@ -60,7 +60,8 @@ def read_image(
         raise InputError(f"broken image: {error}", name) from None
 
 
-def _read_file(path: str | os.PathLike[str], name: str) -> bytes:
+def read_encoded(path: str | os.PathLike[str], name: str) -> bytes:
+    """The bytes of an image file. Raises InputError with `name` as its place."""
     try:
         return read_bytes(Path(path), MAX_FILE_BYTES)
     except InputError as error:

@@ -1,33 +1,30 @@
 """Evaluation: how well a model reads labelled images."""
 
 import itertools
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ctc_ocr.checkpoint.known_images import KnownImages, Part
 from ctc_ocr.checkpoint.run_files import Epoch
-from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
+from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, open_source
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.evaluator import Evaluator
 from ctc_ocr.evaluation.result import EvaluationResult
-from ctc_ocr.images.digest import pixel_digest
-from ctc_ocr.images.files import read_image
 from ctc_ocr.inference.batch import predict_each
 from ctc_ocr.inference.batch_rows import BATCH_SIZE
 from ctc_ocr.inference.ink import InkCheck
+from ctc_ocr.inference.locating import KnownSamples
 from ctc_ocr.inference.prediction import Prediction
 from ctc_ocr.inference.predictor import Predictor
+from ctc_ocr.inference.reader_pool import ReaderPool
 from ctc_ocr.inference.readings_csv import Reading
+from ctc_ocr.runtime.progress import Progress
 
 MAX_INVALID = 10  # invalid samples that are kept
 BATCHES = 4  # read at a time
 COUNTED = 64  # maximum number of predictions that are counted at a time
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -82,9 +79,34 @@ class Evaluation:
         }
 
 
+@dataclass(frozen=True)
+class OpenedSources:
+    """Sources of labelled images, whose rows are read one by one.
+
+    names: their paths, with commas between them.
+    total: about how many rows they have.
+    """
+
+    names: str
+    rows: tuple[Rows, ...]
+
+    @property
+    def total(self) -> int:
+        return sum(each.total for each in self.rows)
+
+    def __iter__(self) -> Iterator[Sample | Problem]:
+        return itertools.chain(*self.rows)
+
+
+def open_sources(source: str | Path | Sequence[str | Path], options: SourceOptions = DEFAULT_OPTIONS) -> OpenedSources:
+    """One source or several, opened. Raises InputError as `open_source` does."""
+    sources = [source] if isinstance(source, (str, Path)) else list(source)
+    return OpenedSources(", ".join(map(str, sources)), tuple(open_source(each, options) for each in sources))
+
+
 def evaluate(
-    model: Predictor | str | Path,
-    source: str | Path | Sequence[str | Path],
+    model: Predictor | ReaderPool | str | Path,
+    source: str | Path | Sequence[str | Path] | OpenedSources,
     *,
     options: SourceOptions = DEFAULT_OPTIONS,
     epoch: Epoch | None = None,
@@ -95,8 +117,10 @@ def evaluate(
 ) -> Evaluation:
     """Read the images of a source with a model, and compare the predictions with the labels.
 
-    model: a Predictor, or the path of a model; `epoch` and `batch_size` are for a path only, as in Predictor.
-    source: a folder, CSV file or pack, or a list of them; `options` are how their labels are found.
+    model: a Predictor, or a ReaderPool, or the path of a model; `epoch` and `batch_size` are for a path only, as in
+        Predictor.
+    source: a folder, CSV file or pack, or a list of them; `options` are how their labels are found. Or what
+        `open_sources` returned, which has its options.
     min_confidence: the result has accuracy and coverage without the predictions below it, in addition.
     progress: called as progress(done, total) from time to time, with numbers of samples; `total` is approximate.
     on_reading: called with the Reading of each sample, in their order; `write_readings` writes them into a file.
@@ -104,16 +128,14 @@ def evaluate(
     Invalid samples are counted and do not raise, even if all are. Memory does not grow with the number of samples.
     Raises InputError if the model or the source cannot be read, or if the source is empty.
     """
-    predictor = _predictor(model, epoch, batch_size)
-    sources = [source] if isinstance(source, (str, Path)) else list(source)
-    opened = [open_source(each, options) for each in sources]
-    total = sum(each.total for each in opened)
-    known = KnownSamples(predictor.known_images())
-    evaluator = Evaluator(predictor.alphabet, min_confidence)
-    ink = InkCheck(predictor.hyperparameters.data.ink)
+    reader = _reader(model, epoch, batch_size)
+    opened = source if isinstance(source, OpenedSources) else open_sources(source, options)
+    known = KnownSamples(reader.known_images())
+    evaluator = Evaluator(reader.alphabet, min_confidence)
+    ink = InkCheck(reader.hyperparameters.data.ink)
     num_samples, num_invalid, invalid = 0, 0, list[Problem]()
-    results = predict_each(predictor, itertools.chain(*opened), known.locate, batches=BATCHES, ink=ink)
-    portion = min(COUNTED, BATCHES * predictor.batch_size)
+    results = predict_each(reader, opened, known, batches=BATCHES, ink=ink)
+    portion = min(COUNTED, BATCHES * reader.batch_size)
     while chunk := list(itertools.islice(results, portion)):
         read = list[tuple[Sample, Prediction]]()
         for row, result in chunk:
@@ -127,13 +149,13 @@ def evaluate(
                 on_reading(_reading(sample, prediction, number))
         num_samples, num_invalid = num_samples + len(read), num_invalid + len(chunk) - len(read)
         if progress:
-            progress(num_samples + num_invalid, total)
+            progress(num_samples + num_invalid, opened.total)
     if not num_samples + num_invalid:
-        raise InputError("no labelled images in it", ", ".join(map(str, sources)))
+        raise InputError("no labelled images in it", opened.names)
     return Evaluation(
-        prefix=predictor.prefix,
-        epoch=predictor.epoch,
-        source=", ".join(map(str, sources)),
+        prefix=reader.prefix,
+        epoch=reader.epoch,
+        source=opened.names,
         num_samples=num_samples,
         result=evaluator.result(),
         num_invalid=num_invalid,
@@ -145,12 +167,14 @@ def evaluate(
     )
 
 
-def _predictor(model: Predictor | str | Path, epoch: Epoch | None, batch_size: int | None) -> Predictor:
-    if not isinstance(model, Predictor):
+def _reader(
+    model: Predictor | ReaderPool | str | Path, epoch: Epoch | None, batch_size: int | None
+) -> Predictor | ReaderPool:
+    if not isinstance(model, Predictor | ReaderPool):
         return Predictor(model, epoch, BATCH_SIZE if batch_size is None else batch_size)
     for name, value in (("epoch", epoch), ("batch_size", batch_size)):
         if value is not None:
-            raise InputError("has no effect with a Predictor, which has its own", name)
+            raise InputError(f"has no effect with a {type(model).__name__}, which has its own", name)
     return model
 
 
@@ -172,24 +196,3 @@ def _reading(sample: Sample, prediction: Prediction, edits: int) -> Reading:
         character_confidence=prediction.character_confidence or 0.0,
         edits=edits,
     )
-
-
-class KnownSamples:
-    """Finds a sample's image, and counts those that the model was trained on or validated with."""
-
-    def __init__(self, images: KnownImages | None) -> None:
-        self._images, self._counts = images, Counter[Part | None]()
-
-    def count(self, part: Part) -> int | None:
-        """None if the model's images are not known."""
-        return None if self._images is None else self._counts[part]
-
-    def locate(self, row: Sample | Problem) -> tuple[bytes, str]:
-        """A sample's encoded image and its place. Raises InputError for a row without a sample."""
-        if isinstance(row, Problem):
-            raise InputError(row.reason, row.where)
-        encoded = row.read_bytes()
-        if self._images is not None:
-            pixels = read_image(encoded, row.where, channels=3)
-            self._counts[self._images.part(pixel_digest(pixels))] += 1
-        return encoded, row.where

@@ -1,4 +1,4 @@
-"""Start an image process: a new interpreter that never runs the script or notebook of its parent.
+"""Start a process: a new interpreter that never runs the script or notebook of its parent.
 
 multiprocessing lets a spawned process import the parent's __main__ again, because what is defined there could not be
 unpickled otherwise. A script without `if __name__ == "__main__"` would start over in it, and a notebook cannot be
@@ -17,11 +17,16 @@ from types import ModuleType
 from typing import Any
 
 from ctc_ocr.errors import InputError
-from ctc_ocr.generation import child
+from ctc_ocr.runtime import child
 
 # Not forked: the parent may have started threads, MXNet's among them.
 SPAWN = multiprocessing.get_context("spawn")
+SECONDS_TO_END = 2.0
 _main_lock = threading.Lock()
+
+
+class NotSendableError(InputError):
+    """Something cannot be pickled, so no other process can have it."""
 
 
 def start_process(*shared: object) -> tuple[Connection, SpawnProcess]:
@@ -40,14 +45,30 @@ def start_process(*shared: object) -> tuple[Connection, SpawnProcess]:
 def pack(function: Callable[..., None], *arguments: Any) -> bytes:
     """The pickled call function(connection, *shared, *arguments).
 
-    What is defined in __main__ or a notebook is pickled by value. Raises InputError for what cannot be pickled.
+    Raises NotSendableError as `pickled` does.
+    """
+    return pickled((function, arguments))
+
+
+def pickled(value: object) -> bytes:
+    """A value for `pickle.loads` in another process. What is defined in __main__ or a notebook is pickled by value.
+
+    Raises NotSendableError for what cannot be pickled.
     """
     import cloudpickle  # here, since many commands start no process
 
     try:
-        return bytes(cloudpickle.dumps((function, arguments)))
+        return bytes(cloudpickle.dumps(value))
     except Exception as error:  # a user's object may raise anything
-        raise InputError(f"cannot be sent to image processes: {type(error).__name__}: {error}") from error
+        raise NotSendableError(f"cannot be sent to other processes: {type(error).__name__}: {error}") from error
+
+
+def how_it_ended(process: SpawnProcess) -> str:
+    """Of a process whose connection was closed unexpectedly, such as "(pid 7) was killed by signal 9"."""
+    process.join(SECONDS_TO_END)
+    code = process.exitcode
+    how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with status {code}"
+    return f"(pid {process.pid}) {how}"
 
 
 @contextmanager

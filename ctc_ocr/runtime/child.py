@@ -1,4 +1,4 @@
-"""What an image process runs first. Few imports: an error in any later one is reported to the parent."""
+"""What a process that was started runs first. Few imports: an error in any later one is reported to the parent."""
 
 import contextlib
 import pickle
@@ -6,7 +6,7 @@ import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from ctc_ocr.generation.parent import watch_parent
+from ctc_ocr.runtime.parent import watch_parent
 
 
 @dataclass(frozen=True)

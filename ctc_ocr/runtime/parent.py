@@ -1,4 +1,4 @@
-"""Image processes end with their parent and leave Ctrl-C to it."""
+"""Processes end with their parent and leave Ctrl-C to it."""
 
 import contextlib
 import multiprocessing
@@ -12,7 +12,7 @@ from types import FrameType
 
 
 def watch_parent() -> None:
-    """Called in an image process: end it as soon as its parent is gone, even killed, and ignore Ctrl-C (SIGINT)."""
+    """In a process that was started: end it as soon as its parent is gone, even killed, and ignore Ctrl-C (SIGINT)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
