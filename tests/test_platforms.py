@@ -17,7 +17,8 @@ POSIX_ONLY = {
 }  # fmt: skip
 READING = (
     "ctc_ocr", "ctc_ocr.inference.predictor", "ctc_ocr.inference.batch", "ctc_ocr.inference.evaluate",
-    "ctc_ocr.onnx_models.reader", "ctc_ocr.cli.main", "ctc_ocr.cli.infer", "ctc_ocr.cli.evaluate",
+    "ctc_ocr.onnx_models.reader", "ctc_ocr.serving.app", "ctc_ocr.serving.server",
+    "ctc_ocr.cli.main", "ctc_ocr.cli.infer", "ctc_ocr.cli.evaluate", "ctc_ocr.cli.serve",
 )  # fmt: skip
 # A process that has neither these modules nor these functions, as on Windows, and neither MXNet nor numba.
 ELSEWHERE = """
