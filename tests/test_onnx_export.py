@@ -61,6 +61,9 @@ def test_an_exported_model_reads_what_mxnet_reads(name: str, tmp_path: Path, fol
     made = ctc_ocr.export_onnx(tmp_path / "m", tmp_path / "m.onnx", images=images)
     assert made.num_images == len(images)
     assert made.largest_difference < 1e-4
+    model = onnx.load(made.path)
+    described = json.loads(model.metadata_props[0].value)
+    assert (described["source"], described["epoch"], model.producer_version) == ("m", 1, ctc_ocr.__version__)
     of_mxnet, exported = Predictor(tmp_path / "m"), Predictor(tmp_path / "m.onnx")
     assert exported.alphabet == of_mxnet.alphabet
     assert exported.hyperparameters.data == of_mxnet.hyperparameters.data

@@ -76,6 +76,8 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "no metadata": (lambda model: model.ClearField("metadata_props"), "its metadata does not describe it"),
     "another format": (described(format="else"), "expected the format 'ctc_ocr onnx'"),
     "a newer version": (described(version=2), "version 2 is not known; accepted: 1"),
+    "a source that is none": (described(source=["x"]), "source must be a file name"),
+    "a source with terminal escapes": (described(source="\x1b[2J"), "source must be a file name"),
     "no epoch": (described(epoch="last"), "epoch must be a whole number"),
     "a contradiction": (described(alphabet=["x"]), "its metadata contradicts itself"),
     "a broken model": (described(model=None), "not the description of a model"),

@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoint": {"alphabet", "config", "errors", "evaluation", "lengths", "runtime"},
     "symbols": {"config", "errors", "runtime"},
     "losses": {"alphabet", "errors", "runtime"},
-    "onnx_models": {"alphabet", "checkpoint", "config", "errors", "evaluation", "images", "runtime"},
+    "onnx_models": {"alphabet", "checkpoint", "config", "errors", "evaluation", "images", "runtime", "version"},
     "inference": {
         "alphabet", "checkpoint", "config", "datasets", "decoding", "errors", "evaluation", "images", "lengths",
         "onnx_models", "runtime", "symbols",

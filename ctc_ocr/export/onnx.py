@@ -19,7 +19,7 @@ from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.export.samples import sample_images
 from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.inference.predictor import Predictor
-from ctc_ocr.onnx_models.description import Description
+from ctc_ocr.onnx_models.description import MAX_SOURCE, Description
 from ctc_ocr.onnx_models.file import OnnxModel
 from ctc_ocr.onnx_models.opening import require_onnx
 from ctc_ocr.onnx_models.weights import weights_of
@@ -88,10 +88,18 @@ def _content(stored: StoredModel, predictor: Predictor, greedy: bool, quantise: 
     params = {name: array.asnumpy() for name, array in {**checkpoint.arg_params, **checkpoint.aux_params}.items()}
     model = checkpoint.model or Model(predictor.hyperparameters, predictor.alphabet)
     model = Model(model.hyperparameters, model.alphabet, lengths=model.lengths)
-    description = Description(model, stored.epoch, predictor.calibration, checkpoint.model is None, quantise)
+    description = Description(
+        model, stored.epoch, predictor.calibration, checkpoint.model is None, quantise, _source(stored)
+    )
     found = OnnxModel(description, weights_of(model.hyperparameters, params, quantise)).content(greedy)
     onnx.checker.check_model(onnx.ModelProto.FromString(found), full_check=True)
     return found
+
+
+def _source(stored: StoredModel) -> str:
+    """The name of the model's file or prefix, without its folder, which is nobody else's business."""
+    name = Path(stored.prefix).name[:MAX_SOURCE]
+    return "".join(each if each.isprintable() else "_" for each in name)
 
 
 @dataclass(frozen=True)

@@ -18,18 +18,20 @@ from ctc_ocr.runtime.text_files import parse_json
 METADATA_KEY = "ctc_ocr"
 FORMAT, VERSION = "ctc_ocr onnx", 1
 MAX_EPOCH = 2**31
+MAX_SOURCE = 255  # characters
 
 
 @dataclass(frozen=True)
 class Description:
     """`epoch` of the training; `of_example`: the model is one of MXNet's own example/ctc; `quantised`: its weights are
-    in 8 bits."""
+    in 8 bits; `source`: the name of the file that it was exported from, without its folder."""
 
     model: Model
     epoch: int
     calibration: Calibration | None = None
     of_example: bool = False
     quantised: bool = False
+    source: str = ""
 
     def to_json(self) -> str:
         """The text of the metadata's entry."""
@@ -50,6 +52,7 @@ class Description:
                 "bottom_edge": data.bottom_edge,
                 "ink": data.ink,
             },
+            "source": self.source,
             "epoch": self.epoch,
             "calibration": None if self.calibration is None else asdict(self.calibration),
             "of_example": self.of_example,
@@ -71,12 +74,21 @@ class Description:
             raise InputError("epoch must be a whole number", where)
         model = Model.from_json(json.dumps(values.get("model")).encode(), Path(where))
         calibration = _calibration(values.get("calibration"), where)
-        found = cls(model, epoch, calibration, values.get("of_example") is True, values.get("quantised") is True)
+        found = cls(
+            model, epoch, calibration, values.get("of_example") is True, values.get("quantised") is True,
+            _source(values.get("source", ""), where),
+        )  # fmt: skip
         # Not all of it: a later version may know more hyperparameters.
         made = json.loads(found.to_json())
         if any(values.get(key) != made[key] for key in ("alphabet", "blank", "images")):
             raise InputError("its metadata contradicts itself", where)
         return found
+
+
+def _source(value: Any, where: str | Path) -> str:
+    if not isinstance(value, str) or len(value) > MAX_SOURCE or not value.isprintable():
+        raise InputError(f"source must be a file name of at most {MAX_SOURCE} characters", where)
+    return value
 
 
 def _calibration(values: Any, where: str | Path) -> Calibration | None:

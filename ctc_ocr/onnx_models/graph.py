@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from ctc_ocr.onnx_models.quantising import LEVELS, SCALE, Quantised
+from ctc_ocr.version import __version__
 
 OPSET = 17
 IR_VERSION = 8  # the one that came with this opset: older runtimes refuse newer ones
@@ -73,7 +74,11 @@ class Graph:
         """The whole of it."""
         graph = helper.make_graph(self._nodes, name, self._inputs, self._outputs, self._constants)
         made = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="ctc_ocr"
+            graph,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            ir_version=IR_VERSION,
+            producer_name="ctc_ocr",
+            producer_version=__version__,
         )
         helper.set_model_props(made, metadata)
         return made
