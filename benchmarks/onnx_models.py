@@ -163,7 +163,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("folder", type=Path, metavar="DIR", help="for models and images; they are kept")
     made.add_argument("--rounds", type=int, default=5, help="turns of each measurement (default: 5)")
     made.add_argument("--images", type=int, default=10_000, help="images of the long measurement (default: 10000)")
-    made.add_argument("--models", nargs="+", choices=list(kinds()), default=list(kinds()), help="default: all")
+    made.add_argument("--models", nargs="*", choices=list(kinds()), default=list(kinds()), help="default: all")
     made.add_argument(
         "--also", nargs="+", default=[], metavar="MODEL", help="measure these too, of MXNet's example/ctc say"
     )

@@ -243,12 +243,12 @@ def test_beam_search_is_measured_against_one_in_python() -> None:
 
 
 def test_onnx_models_beside_mxnet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a model that is given; those that it trains are made in the benchmark of reading processes too."""
     save_example_model(tmp_path / "example", "ctc")
     also = ["--also", str(tmp_path / "example")]
-    assert onnx_models.main([str(tmp_path), "--rounds=1", "--images=20", "--models", "crnn", *also]) == 0
+    assert onnx_models.main([str(tmp_path), "--rounds=1", "--images=20", "--models", *also]) == 0
     shown = capsys.readouterr().out
     for what in ("file", "cold start", "one image", "20 images", "peak of memory"):
-        assert f"crnn: {what}" in shown
         assert f"example: {what}" in shown
 
 

@@ -14,6 +14,8 @@ from tests.reading_commands import (
     with_words,
 )
 
+pytestmark = pytest.mark.xdist_group("beam_search")  # one process compiles the search, and not two at the same time
+
 
 @pytest.mark.parametrize("flag", PAIRS)
 def test_each_decoding_flag_changes_the_predictions(prefix, folder, tmp_path, capsys, flag):
