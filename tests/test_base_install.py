@@ -134,16 +134,23 @@ def test_decoding_and_metrics(base: Install) -> None:
     base.output("python", "-c", DECODING)
 
 
-@pytest.mark.parametrize("command", [["train"], ["infer", "one.png"], ["evaluate", "ocr", "samples"]], ids=" ".join)
-def test_what_needs_mxnet_says_why_it_is_missing(base: Install, command: list[str], ubuntu_font: str) -> None:
-    if not (base.folder / "samples").exists():
-        base.output("captcha_generator", ubuntu_font, "--count=2", "--output_dir=samples")
-        base.output("captcha_generator", ubuntu_font, "one.png")
-    done = base.run("ctc-ocr", *command)
+def test_training_says_why_mxnet_is_missing(base: Install) -> None:
+    done = base.run("ctc-ocr", "train")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
     assert "it needs NumPy 1, which does not exist for Python 3.1" in done.stderr
     assert "Use Python 3.10, 3.11 or 3.12" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["infer", "one.png"], ["evaluate", "samples"]], ids=" ".join)
+def test_reading_says_which_extra_reads_without_mxnet(base: Install, command: list[str], ubuntu_font: str) -> None:
+    if not (base.folder / "samples").exists():
+        base.output("captcha_generator", ubuntu_font, "--count=2", "--output_dir=samples")
+    if not (base.folder / "one.png").exists():
+        base.output("captcha_generator", ubuntu_font, "one.png")
+    done = base.run("ctc-ocr", *command)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "pip install 'ctc_ocr[onnx]'" in done.stderr
 
 
 def test_serving(base: Install) -> None:
