@@ -34,6 +34,13 @@ def address_of(server: RunningServer) -> str:
     return f"http://127.0.0.1:{server.port}/"
 
 
+def check_own(server: RunningServer, browser: Browser, expected: str) -> None:
+    """No other host was asked for anything, and nothing went wrong but what is expected to."""
+    own = (address_of(server), f"blob:{address_of(server)}")
+    assert [each for each in browser.requests() if not each.startswith(own)] == []
+    assert [each for each in browser.problems() if expected not in each] == []
+
+
 def files_in_page(*files: tuple[str, bytes]) -> str:
     """JavaScript: a DataTransfer with files of these names and contents."""
     made = ", ".join(

@@ -1,15 +1,14 @@
 """The interface of the server: OpenAPI, its page, metrics, other sites, and bodies that are none."""
 
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from ctc_ocr.serving.answers import Answer, Reading
+from tests.browser import CHROMIUM, browsing
 from tests.servers import ROOT, STARTER, RunningServer, metrics, serving
+from tests.serving_pages import address_of, check_own
 
 SAMPLE = ("a.png", (ROOT / "docs" / "sample.png").read_bytes())
 TEXT_FILE = ("notes.txt", b"not an image")
@@ -137,13 +136,12 @@ def test_paths_and_methods_that_are_none(server: RunningServer) -> None:
         assert raw.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium on this machine")
-def test_the_page_of_the_interface_shows_every_request(server: RunningServer, tmp_path: Path) -> None:
-    shown = subprocess.run(
-        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}",
-         "--virtual-time-budget=10000", "--dump-dom", f"http://127.0.0.1:{server.port}/docs"],
-        capture_output=True, text=True, timeout=120,
-    ).stdout  # fmt: skip
-    headings = re.findall(r"<h2>(.*?)</h2>", shown)
-    assert headings == ["POST /read", "POST /models/{name}/read", "GET /health", "GET /models", "GET /metrics"]
-    assert "character_confidence" in shown
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_the_page_of_the_interface_shows_every_request(server: RunningServer) -> None:
+    with browsing() as browser:
+        browser.open(f"{address_of(server)}docs")
+        browser.wait("document.querySelectorAll('h2').length >= 5")
+        headings = browser.run("[...document.querySelectorAll('h2')].map((each) => each.textContent)")
+        assert headings == ["POST /read", "POST /models/{name}/read", "GET /health", "GET /models", "GET /metrics"]
+        assert "character_confidence" in browser.run("document.body.textContent")
+        check_own(server, browser, "Failed to load resource")

@@ -12,7 +12,7 @@ from ctc_ocr.serving.web_page import FILES, FOLDER
 from docs_tools import page_pictures
 from tests.browser import CHROMIUM, Browser
 from tests.servers import STARTER, RunningServer
-from tests.serving_pages import address_of, drop, pages, paste, texts, wait_until_read, write_captchas
+from tests.serving_pages import address_of, check_own, drop, pages, paste, texts, wait_until_read, write_captchas
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
@@ -44,9 +44,7 @@ def page(running: tuple[RunningServer, Browser]) -> Iterator[Browser]:
     browser.open(address_of(server))
     yield browser
     assert len(browser.requests()) >= 4
-    own = (address_of(server), f"blob:{address_of(server)}")
-    assert [each for each in browser.requests() if not each.startswith(own)] == []
-    assert [each for each in browser.problems() if "status of 422" not in each] == []
+    check_own(server, browser, "status of 422")
 
 
 def test_a_chosen_image_is_shown_with_its_text_and_confidence(page: Browser) -> None:

@@ -13,7 +13,7 @@ from ctc_ocr.evaluation.shown_probability import shown_probability
 from ctc_ocr.inference.predictions_csv import HEADER
 from tests.browser import CHROMIUM, Browser
 from tests.servers import STARTER, RunningServer
-from tests.serving_pages import address_of, drop, pages, texts, wait_until_read, write_captchas
+from tests.serving_pages import address_of, check_own, drop, pages, texts, wait_until_read, write_captchas
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
@@ -42,9 +42,7 @@ def page(running: tuple[RunningServer, Browser]) -> Iterator[Browser]:
     browser.run("sessionStorage.setItem('ctc_ocr_api_key', 'a-secret')")
     browser.open(address_of(server))
     yield browser
-    own = (address_of(server), f"blob:{address_of(server)}")
-    assert [each for each in browser.requests() if not each.startswith(own)] == []
-    assert [each for each in browser.problems() if "Failed to load resource" not in each] == []
+    check_own(server, browser, "Failed to load resource")
 
 
 def saved(page: Browser, folder: Path) -> Path:

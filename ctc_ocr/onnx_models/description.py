@@ -1,4 +1,4 @@
-"""What an ONNX model's metadata says about it: all that reading needs besides the graph. docs/onnx.md documents it.
+"""What an ONNX model's metadata says about it: all that reading needs besides the graph (docs/reference/onnx.md).
 
 It is one entry, METADATA_KEY, a JSON object. The parts that other programs need are spelled out; `model` is what
 PREFIX.json has, for this package.

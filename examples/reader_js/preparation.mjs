@@ -1,4 +1,4 @@
-// From pixels to the model's input, as docs/onnx.md describes it. A plane is { width, height, channels, data }, where
+// From pixels to the model's input, as docs/reference/onnx.md describes it. A plane is { width, height, channels, data }, where
 // data is a Uint8Array of rows of pixels of channels.
 
 export function prepare(rgba, images) {
