@@ -189,5 +189,5 @@ def test_the_command_says_what_is_wrong_in_a_line(content: bytes, tmp_path: Path
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ctc_ocr.InputError, match=r"onnx and onnxruntime not installed.*pip install 'ctc_ocr\[onnx\]'"):
+    with pytest.raises(ctc_ocr.InputError, match=r"onnx, onnxruntime not installed.*pip install 'ctc_ocr\[onnx\]'"):
         require_onnx()
