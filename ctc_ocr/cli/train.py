@@ -15,6 +15,7 @@ from ctc_ocr.cli.arguments import (
     add_version,
     fraction,
     integer,
+    integers,
     non_empty,
 )
 from ctc_ocr.cli.data_options import (
@@ -111,9 +112,14 @@ def add_set_up(made: argparse.ArgumentParser, names: Iterable[str]) -> None:
     )  # fmt: skip
     device = made.add_mutually_exclusive_group()
     device.add_argument(
-        "--cpu", type=integer(1, MAX_THREADS), help="threads for training (default: the cores left by --num_proc)"
+        "--cpu",
+        type=integer(1, MAX_THREADS),
+        help="threads of each training process (default: 1 with several --workers, else the cores left by --num_proc)",
     )
     device.add_argument("--gpu", type=integer(0), default=0, help="number of GPUs for training (default: 0)")
+    device.add_argument(
+        "--gpu_ids", type=integers, default=(), metavar="NUMBERS", help="numbers of the GPUs for training, such as 1,3"
+    )
     add_hyperparameters(made.add_argument_group("hyperparameters"), names, suppress=True)
     add_import(made)
     add_version(made)
@@ -194,6 +200,7 @@ def session_of(arguments: argparse.Namespace) -> TrainingSession:
             num_proc=arguments.num_proc,
             cpu=arguments.cpu,
             gpu=arguments.gpu,
+            gpu_ids=arguments.gpu_ids,
             tensorboard=arguments.tensorboard,
         ),
         [make_callback(name) for name in arguments.callback],

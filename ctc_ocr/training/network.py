@@ -1,4 +1,5 @@
-"""The network in training: its graph with the loss, its parameters, and its optimizer, on one or several devices."""
+"""The network in training: its graph with the loss, its parameters, and its optimizer, on one or several devices, by
+one or several workers."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,12 +13,19 @@ from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.iterator import BatchIter
 from ctc_ocr.runtime.mxnet import mx
-from ctc_ocr.runtime.mxnet_internals import current_module, gradient_arrays, parameter_arrays, updater
-from ctc_ocr.runtime.types import Context, DataBatch, MXArray, Symbol
+from ctc_ocr.runtime.mxnet_internals import (
+    current_module,
+    gradient_arrays,
+    note_changed_parameters,
+    parameter_arrays,
+)
+from ctc_ocr.runtime.types import Context, DataBatch, Module, MXArray, Symbol
 from ctc_ocr.symbols.contract import check_contract
 from ctc_ocr.training.initialisation import initial_parameters
-from ctc_ocr.training.optimizer import clip_global_norm, make_optimizer, restore_state, state_arrays, sum_over_devices
+from ctc_ocr.training.optimizer import VectorOptimizer, clip_norm, make_optimizer
+from ctc_ocr.training.parameter_vector import ArrayCopies
 from ctc_ocr.training.schedules import Schedule
+from ctc_ocr.training.workers import ALONE, OneWorker
 
 Parameters = dict[str, MXArray]
 
@@ -42,13 +50,16 @@ def _is_random(symbol: Symbol) -> bool:
 
 
 class TrainingNetwork:
-    """One Module for each width of batches, all with the same parameters; captchas have one width."""
+    """One Module for each width of batches, all with the same parameters; captchas have one width.
 
-    def __init__(self, model: Model, data: BatchIter, contexts: Sequence[Context]) -> None:
+    An update has two halves, between which the network works while the caller does something else.
+    """
+
+    def __init__(self, model: Model, data: BatchIter, contexts: Sequence[Context], workers: OneWorker = ALONE) -> None:
         self.symbol = training_symbol(model)
         self._is_random = _is_random(self.symbol)
         self._training = model.hyperparameters.training
-        self._num_devices = len(contexts)
+        self._workers = workers
         inputs = [each.name for each in data.provide_data]
         self._modules = mx.mod.BucketingModule(
             lambda width: (self.symbol, inputs, ["label"]), data.default_bucket_key, context=list(contexts)
@@ -60,6 +71,14 @@ class TrainingNetwork:
         weights = {n: s for n, s in zip(self.symbol.list_arguments(), arguments, strict=True) if n not in shapes}
         values = initial_parameters(weights, np.random.default_rng(self._training.seed))
         self._modules.init_params(arg_params={name: mx.nd.array(value) for name, value in values.items()})
+        self._gradients: dict[Module, ArrayCopies] = {}  # of the Module of each width
+        self._parameters = ArrayCopies(parameter_arrays(module))
+        self._shapes = [copies[0].shape for copies in parameter_arrays(module)]
+        # What workers send: the gradient, and whether one of them wants to stop.
+        self._message = mx.nd.zeros(self._parameters.size + 1, ctx=contexts[0])
+        self._gradient, self._stop = self._message[:-1], self._message[-1:]
+        self._weights = mx.nd.zeros(self._parameters.size, ctx=contexts[0])
+        self._parameters.gather(self._weights)
 
     def parameters(self) -> tuple[Parameters, Parameters]:
         """Weights, and moving averages of batch norm: {name: array on the CPU} each."""
@@ -71,23 +90,33 @@ class TrainingNetwork:
 
     def set_parameters(self, arguments: Mapping[str, MXArray], auxiliary: Mapping[str, MXArray]) -> None:
         self._modules.set_params(dict(arguments), dict(auxiliary))
+        self._parameters.gather(self._weights)
+
+    def average_statistics(self) -> None:
+        """Give all workers the mean of their moving averages of batch norm: each has those of its rows."""
+        arguments, auxiliary = self.parameters()
+        if self._workers.count == 1 or not auxiliary:
+            return
+        copies = ArrayCopies([[each] for each in auxiliary.values()])
+        vector = mx.nd.zeros(copies.size)
+        copies.gather(vector)
+        self._workers.sum("statistics", vector)
+        copies.scatter(vector / self._workers.count)
+        self.set_parameters(arguments, auxiliary)
 
     def init_optimizer(self, training: Training, schedule: Schedule, updates_done: int) -> None:
         """A new optimizer, without state."""
-        optimizer = make_optimizer(training, schedule, updates_done)
-        # No key-value store: the gradients of several devices are summed in `update`, before their norm is clipped.
-        self._modules.init_optimizer(kvstore=None, optimizer=optimizer, force_init=True)
+        self._optimizer = VectorOptimizer(make_optimizer(training, schedule, updates_done), self._shapes)
 
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
-        return state_arrays(updater(current_module(self._modules)), self._num_devices)
+        return self._optimizer.state_arrays()
 
     def restore_optimizer(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Raises InputError for the state of another optimizer or network."""
-        module = current_module(self._modules)
-        restore_state(updater(module), parameter_arrays(module), arrays)
+        self._optimizer.restore_state(self._weights, arrays)
 
-    def update(self, batch: DataBatch, seed: int) -> list[MXArray]:
-        """One update of the weights. Returns copies of the outputs, which are computed while the caller goes on.
+    def begin_update(self, batch: DataBatch, seed: int) -> list[MXArray]:
+        """Begin to compute the gradient. Returns copies of the outputs, which are computed while the caller goes on.
 
         `seed` (below 2**31) decides what dropout drops, so that it does not depend on when the run was resumed.
         """
@@ -95,16 +124,25 @@ class TrainingNetwork:
             mx.random.seed(seed)  # 0.5 ms and more: not for graphs that need none
         self._modules.forward_backward(batch)
         module = current_module(self._modules)
-        outputs = [each.copy() for each in module.get_outputs()]
-        gradients = gradient_arrays(module)
-        sum_over_devices(gradients)
+        return [each.copy() for each in module.get_outputs()]
+
+    def finish_update(self, stop: bool = False) -> bool:
+        """Change the weights by the gradient of all workers. Returns whether any of them asked to stop."""
+        module = current_module(self._modules)
+        if module not in self._gradients:
+            self._gradients[module] = ArrayCopies(gradient_arrays(module))
+        self._gradients[module].gather_sum(self._gradient)
+        if self._workers.count > 1:
+            self._stop[:] = float(stop)
+            self._workers.sum("gradient", self._message)
+            stop = bool(self._stop.asscalar() > 0)
         if self._training.clip_gradient:
-            # The gradients are sums over the batch, the maximum norm is that of their mean.
-            max_norm = self._training.clip_gradient * self._training.batch_size
-            for device in range(self._num_devices):
-                clip_global_norm([copies[device] for copies in gradients], max_norm)
-        self._modules.update()
-        return outputs
+            # The gradient is the sum over the batch, the maximum norm is that of the mean.
+            clip_norm(self._gradient, self._training.clip_gradient * self._training.batch_size)
+        self._optimizer.update(self._weights, self._gradient)
+        self._parameters.scatter(self._weights)
+        note_changed_parameters(self._modules)
+        return stop
 
     def predict(self, batch: DataBatch) -> list[MXArray]:
         """The outputs for a batch, without an update; valid until the next call."""

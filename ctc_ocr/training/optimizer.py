@@ -1,14 +1,16 @@
 """The optimizer, and its state as plain arrays."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.config.sections import Training
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
-from ctc_ocr.runtime.types import MXArray, Optimizer, Updater
+from ctc_ocr.runtime.types import MXArray, Optimizer
 from ctc_ocr.training.schedules import Schedule
 
 FOREIGN_STATE = "the saved optimizer state belongs to another optimizer or network"
@@ -30,59 +32,56 @@ def make_optimizer(training: Training, schedule: Schedule, updates_done: int = 0
     return mx.optimizer.Adam(**common)
 
 
-def state_arrays(updater: Updater, num_devices: int) -> dict[str, NDArray[Any]]:
-    """The updater's state (momentum, variance, ...) as {"parameter.part": array}, of the first device.
+class VectorOptimizer:
+    """An optimizer that updates one vector of all weights.
 
-    A Module numbers the state of parameter p on device d as p * num_devices + d; all devices hold the same.
+    Its state (momentum, variance, ...) is saved as {"parameter.part": array}, an array for each parameter in its own
+    shape, as if each were updated by itself.
     """
-    arrays = {}
-    for index, state in updater.states.items():
-        if index % num_devices == 0:
-            for part, array in enumerate(_parts(state)):
-                arrays[f"{index // num_devices}.{part}"] = array.asnumpy()
-    return arrays
+
+    def __init__(self, optimizer: Optimizer, shapes: Sequence[tuple[int, ...]]) -> None:
+        self._vector_updater = mx.optimizer.get_updater(optimizer)
+        self._shapes = shapes
+
+    def update(self, weights: MXArray, gradient: MXArray) -> None:
+        """Change the weights (P,) by the gradient (P,), in place."""
+        self._vector_updater(0, gradient, weights)
+
+    def state_arrays(self) -> dict[str, NDArray[Any]]:
+        """The state; empty before the first update."""
+        arrays = {}
+        for part, vector in enumerate(_parts(self._vector_updater.states.get(0))):
+            values, start = vector.asnumpy(), 0
+            for number, shape in enumerate(self._shapes):
+                end = start + math.prod(shape)
+                arrays[f"{number}.{part}"] = values[start:end].reshape(shape)
+                start = end
+        return arrays
+
+    def restore_state(self, weights: MXArray, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Put the arrays of state_arrays back. Raises InputError if they are of another optimizer or network."""
+        state = self._vector_updater.optimizer.create_state_multi_precision(0, weights)
+        parts = _parts(state)
+        numbers = range(len(self._shapes))
+        if set(arrays) != {f"{number}.{part}" for number in numbers for part in range(len(parts))}:
+            raise InputError(FOREIGN_STATE)
+        for part, vector in enumerate(parts):
+            saved = [arrays[f"{number}.{part}"] for number in numbers]
+            if [each.shape for each in saved] != list(self._shapes):
+                raise InputError(FOREIGN_STATE)
+            vector[:] = np.concatenate([each.reshape(-1) for each in saved])
+        self._vector_updater.states[0] = state
+        self._vector_updater.states_synced[0] = True
 
 
-def restore_state(updater: Updater, parameters: list[list[MXArray]], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Put the arrays of state_arrays back. `parameters[p][d]` is the weight p on device d.
-
-    Raises InputError if they do not belong to this optimizer and network.
-    """
-    states = [updater.optimizer.create_state_multi_precision(n, each[0]) for n, each in enumerate(parameters)]
-    expected = {f"{number}.{part}" for number, state in enumerate(states) for part in range(len(_parts(state)))}
-    if expected != set(arrays):
-        raise InputError(FOREIGN_STATE)
-    for number, copies in enumerate(parameters):
-        for device, weight in enumerate(copies):
-            state = updater.optimizer.create_state_multi_precision(number * len(copies) + device, weight)
-            for part, array in enumerate(_parts(state)):
-                saved = arrays[f"{number}.{part}"]
-                if saved.shape != array.shape:
-                    raise InputError(FOREIGN_STATE)
-                array[:] = saved
-            updater.states[number * len(copies) + device] = state
-            updater.states_synced[number * len(copies) + device] = True
-
-
-def sum_over_devices(gradients: list[list[MXArray]]) -> None:
-    """Give each device the sum of all devices' gradients; `gradients[p][d]` is that of parameter p on device d."""
-    for copies in gradients:
-        if len(copies) > 1:
-            total = mx.nd.add_n(*(each.as_in_context(copies[0].context) for each in copies))
-            for each in copies:
-                total.copyto(each)
-
-
-def clip_global_norm(gradients: list[MXArray], max_norm: float) -> None:
-    """Scale gradients of one device in place, so that their joint Euclidean norm is at most `max_norm`.
+def clip_norm(gradient: MXArray, max_norm: float) -> None:
+    """Scale a vector in place, so that its Euclidean norm is at most `max_norm`.
 
     Pascanu et al., "On the difficulty of training recurrent neural networks", 2013. The scale stays an MXNet array, so
     that nothing waits for a result.
     """
-    squares = mx.nd.multi_sum_sq(*gradients, num_arrays=len(gradients))
-    scale = mx.nd.minimum(max_norm / (mx.nd.sqrt(mx.nd.sum(squares)) + 1e-12), 1.0)
-    for gradient in gradients:
-        mx.nd.broadcast_mul(gradient, scale.reshape((1,) * gradient.ndim), out=gradient)
+    scale = mx.nd.minimum(max_norm / (mx.nd.norm(gradient) + 1e-12), 1.0)
+    mx.nd.broadcast_mul(gradient, scale, out=gradient)
 
 
 def _parts(state: Any) -> list[MXArray]:

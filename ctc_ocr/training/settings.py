@@ -101,7 +101,8 @@ class RunOptions:
     is named) are a start, as far as they fit; "starter": the one that comes with the package; "none": no model; None:
     the starter, for labelled images that it fits.
     `num_proc`: image processes (None: half the cores). `cpu`: threads of MXNet (None: the other cores); they are fixed
-    when MXNet is first imported. `gpu`: number of GPUs, 0 for the CPU. `tensorboard`: also write files for TensorBoard.
+    when MXNet is first imported; of each worker, if there are several. `gpu`: number of GPUs, 0 for the CPU; or
+    `gpu_ids`: the numbers of certain ones. `tensorboard`: also write files for TensorBoard.
     `progress`: show progress bars on a terminal. Raises InputError for numbers that are too small.
     """
 
@@ -112,6 +113,7 @@ class RunOptions:
     num_proc: int | None = None
     cpu: int | None = None
     gpu: int = 0
+    gpu_ids: tuple[int, ...] = ()
     tensorboard: bool = False
     progress: bool = True
 
@@ -123,3 +125,12 @@ class RunOptions:
                 raise InputError(f"expected 1 or more, got {value}", name)
         if self.gpu < 0:
             raise InputError(f"expected 0 or more, got {self.gpu}", "gpu")
+        if self.gpu and self.gpu_ids:
+            raise InputError("names the GPUs, and gpu their number: give one of the two", "gpu_ids")
+        if len(set(self.gpu_ids)) < len(self.gpu_ids) or any(each < 0 for each in self.gpu_ids):
+            raise InputError(f"expected different numbers from 0 on, got {self.gpu_ids}", "gpu_ids")
+
+    @property
+    def gpus(self) -> tuple[int, ...]:
+        """The numbers of the GPUs; none for the CPU."""
+        return self.gpu_ids or tuple(range(self.gpu))

@@ -1,0 +1,57 @@
+"""A worker's side of MXNet's distributed key-value store, used to add up vectors (`dist_sync`)."""
+
+import os
+import threading
+from collections.abc import Callable
+
+from ctc_ocr.distributed.cluster import LOST_SECONDS, Cluster
+from ctc_ocr.runtime.mxnet import mx
+from ctc_ocr.runtime.mxnet_internals import scheduler_is_lost
+from ctc_ocr.runtime.types import MXArray
+
+CHECK_SECONDS = 1.0
+
+
+class KeyValueStore:
+    """Connects to the scheduler and the servers, and waits until all workers have.
+
+    `rank` (from 0) and `num_workers` are those of this worker. Servers only add: the optimizer runs on the workers,
+    which clip the whole sum, and save the optimizer's state. `close` waits for all workers.
+
+    `lost` is called, in a thread, once the scheduler has been silent for LOST_SECONDS: a call that waits for others
+    would then never return.
+    """
+
+    def __init__(self, cluster: Cluster, lost: Callable[[], None] | None = None) -> None:
+        os.environ.update(cluster.environment("worker"))
+        self._store = mx.kv.create("dist_sync")
+        self.rank, self.num_workers = int(self._store.rank), int(self._store.num_workers)
+        self._names: set[str] = set()
+        self._closed = threading.Event()
+        if lost is not None:
+            threading.Thread(target=self._watch, args=(lost,), name="watch_scheduler", daemon=True).start()
+
+    def sum(self, name: str, vector: MXArray) -> None:
+        """Add the vectors of all workers, in place. All of them call it in the same order; each name has one shape.
+
+        Returns at once: MXNet's engine waits where the vector is read.
+        """
+        if name not in self._names:
+            self._names.add(name)
+            self._store.init(name, mx.nd.zeros_like(vector))
+        # A server without an optimizer replaces its value by the sum of what was pushed.
+        self._store.push(name, vector)
+        self._store.pull(name, out=vector)
+
+    def close(self) -> None:
+        """Leave; servers and scheduler end when all workers have."""
+        mx.nd.waitall()
+        self._closed.set()
+        self._store = None
+
+    def _watch(self, lost: Callable[[], None]) -> None:
+        while not self._closed.wait(CHECK_SECONDS):
+            store = self._store
+            if store is not None and scheduler_is_lost(store, LOST_SECONDS):
+                lost()
+                return
