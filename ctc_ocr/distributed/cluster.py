@@ -30,6 +30,11 @@ class Cluster:
     num_servers: int = 1
     node_host: str | None = None
 
+    @property
+    def address(self) -> str:
+        """HOST:PORT of the scheduler."""
+        return f"{self.host}:{self.port}"
+
     def environment(self, role: str) -> dict[str, str]:
         """The variables of a process with this role."""
         given = {

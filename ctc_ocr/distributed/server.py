@@ -13,15 +13,35 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ctc_ocr.distributed.cluster import LOST_SECONDS, Cluster
-from ctc_ocr.errors import RunError
+from ctc_ocr.distributed.cluster import LOST_SECONDS, Cluster, cluster_of
+from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.runtime.cuda_libraries import preload_cuda_libraries
+from ctc_ocr.runtime.threads import set_threads
 
 CHECK_SECONDS = 1.0
 WORKERS, SERVERS = 4, 2  # groups of processes, which are added up (ps-lite, base.h)
 Controller = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
 
 log = logging.getLogger(__name__)
+
+
+def is_server() -> bool:
+    """Whether this process is a server or the scheduler, by the environment variables. Raises InputError if one is
+    missing."""
+    return cluster_of()[0] != "worker"
+
+
+def serve_cluster() -> None:
+    """Be what the environment variables say, a server or the scheduler, until all workers have left.
+
+    Raises InputError for variables that are missing or wrong, and if this process is to be a worker.
+    """
+    role, cluster = cluster_of()
+    if role == "worker":
+        raise InputError("expected server or scheduler; a worker trains", "DMLC_ROLE")
+    log.info("Being the %s of a cluster of %d workers at %s", role, cluster.num_workers, cluster.address)
+    set_threads(1)
+    serve(cluster, role)
 
 
 def serve(cluster: Cluster, role: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ctc_ocr.distributed.cluster import LOST_SECONDS, Cluster
 from ctc_ocr.runtime.mxnet import mx
-from ctc_ocr.runtime.mxnet_internals import scheduler_is_lost
+from ctc_ocr.runtime.mxnet_internals import leave_alone, scheduler_is_lost
 from ctc_ocr.runtime.types import MXArray
 
 CHECK_SECONDS = 1.0
@@ -28,8 +28,9 @@ class KeyValueStore:
         self.rank, self.num_workers = int(self._store.rank), int(self._store.num_workers)
         self._names: set[str] = set()
         self._closed = threading.Event()
+        self._watching = threading.Thread(target=self._watch, args=(lost,), name="watch_scheduler", daemon=True)
         if lost is not None:
-            threading.Thread(target=self._watch, args=(lost,), name="watch_scheduler", daemon=True).start()
+            self._watching.start()
 
     def sum(self, name: str, vector: MXArray) -> None:
         """Add the vectors of all workers, in place. All of them call it in the same order; each name has one shape.
@@ -39,19 +40,29 @@ class KeyValueStore:
         if name not in self._names:
             self._names.add(name)
             self._store.init(name, mx.nd.zeros_like(vector))
-        # A server without an optimizer replaces its value by the sum of what was pushed.
-        self._store.push(name, vector)
-        self._store.pull(name, out=vector)
+        # A server without an optimizer replaces its value by the sum of what was pushed. This is one message there and
+        # one back, where push and pull take two each.
+        self._store.pushpull(name, vector, out=vector)
 
     def close(self) -> None:
         """Leave; servers and scheduler end when all workers have."""
         mx.nd.waitall()
+        self._let_go()
+
+    def abandon(self) -> None:
+        """Leave without waiting for the others, after an error. They end once the scheduler has missed this worker."""
+        if self._store is not None:
+            leave_alone(self._store)
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._closed.set()
-        self._store = None
+        if self._watching.is_alive():
+            self._watching.join()  # it uses the store
+        self._store = None  # which closes it
 
     def _watch(self, lost: Callable[[], None]) -> None:
         while not self._closed.wait(CHECK_SECONDS):
-            store = self._store
-            if store is not None and scheduler_is_lost(store, LOST_SECONDS):
+            if scheduler_is_lost(self._store, LOST_SECONDS):
                 lost()
                 return

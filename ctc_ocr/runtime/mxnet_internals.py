@@ -66,3 +66,11 @@ def scheduler_is_lost(store: KeyValueStore, seconds: int) -> bool:
     lost, scheduler = ctypes.c_int(), 1  # the number of its group in ps-lite
     mx.base.check_call(mx.base._LIB.MXKVStoreGetNumDeadNode(store.handle, scheduler, ctypes.byref(lost), seconds))
     return bool(lost.value)
+
+
+def leave_alone(store: KeyValueStore) -> None:
+    """Let a distributed key-value store be closed without waiting for the other workers.
+
+    A call of MXNet's C interface, for which Python has no name.
+    """
+    mx.base.check_call(mx.base._LIB.MXKVStoreSetBarrierBeforeExit(store.handle, 0))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.distributed.cluster import cluster_of
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.threads import available_cores
 from ctc_ocr.training.budget import EPOCH_UPDATES
@@ -20,9 +21,14 @@ def with_workers(
     """The hyperparameters with a number of workers.
 
     One for each core, as long as each has MIN_ROWS of a batch, unless the user has set the number of threads or GPUs,
-    or the run is short. Raises InputError for a number that cannot be.
+    or the run is short. In a cluster, as many as it has. Raises InputError for a number that cannot be.
     """
     training = hyperparameters.training
+    if options.kv_store is not None:
+        number = cluster_of()[1].num_workers
+        if training.workers not in (0, number) and not options.resume:
+            raise InputError(f"has no effect in a cluster, which has {number} workers", "workers")
+        return replace(hyperparameters, training=replace(training, workers=number))
     if training.workers > training.batch_size:
         raise InputError(f"{training.workers} are more than the {training.batch_size} samples of a batch", "workers")
     if training.workers > 1 and options.gpus:

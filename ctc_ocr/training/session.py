@@ -3,6 +3,7 @@
 import importlib.util
 import itertools
 import logging
+import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -39,6 +40,7 @@ from ctc_ocr.training.workers import ALONE
 
 if TYPE_CHECKING:
     from ctc_ocr.datasets.iterator import BatchIter
+    from ctc_ocr.training.store_workers import StoreWorkers
     from ctc_ocr.training.trainer import Trainer
 
 MAX_OVERFIT_UPDATES = 1000
@@ -52,16 +54,16 @@ class TrainingResult:
 
     `finished` is False if Ctrl-C ended it; it can be resumed. `best_epoch` and `newest_epoch` are numbers of
     checkpoints. `accuracy` and `cer` are those of the best epoch's validation, NaN if no epoch was completed. `history`
-    has a row per epoch.
+    has a row per epoch. Of a cluster, only the first worker has all this, which it has written.
     """
 
     prefix: str
     finished: bool
-    best_epoch: int
-    newest_epoch: int
-    accuracy: float
-    cer: float
-    history: tuple[Row, ...] = field(repr=False)
+    best_epoch: int = 0
+    newest_epoch: int = 0
+    accuracy: float = math.nan
+    cer: float = math.nan
+    history: tuple[Row, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -132,9 +134,19 @@ class TrainingSession:
 
     def run(self) -> TrainingResult:
         """Train; see `train`."""
+        if self.options.kv_store is None:
+            return self._run_first(None)
+        self._fix_threads()
+        from ctc_ocr.training.cluster import joined_cluster
+
+        with joined_cluster(self.hyperparameters.training.batch_size) as workers:
+            return self._run_first(workers) if workers.is_first else self._run([], workers)
+
+    def _run_first(self, workers: "StoreWorkers | None") -> TrainingResult:
+        """As the process that writes the run's files."""
         prefix = self.options.prefix
         with usable_prefix(prefix), locked_prefix(prefix):
-            return self._run(self._existing_files())
+            return self._run(self._existing_files(), workers)
 
     def checked_images(self) -> tuple[Hyperparameters, CheckResult]:
         """The hyperparameters that the run would have, and the valid labelled images; what is found is logged. Raises
@@ -215,7 +227,8 @@ class TrainingSession:
             _region_by_starter,
         )
 
-    def _run(self, replaced: list[Path]) -> TrainingResult:
+    def _run(self, replaced: list[Path], cluster: "StoreWorkers | None") -> TrainingResult:
+        """Train by this process, by several on this machine, or as a worker of a cluster."""
         prefix = self.options.prefix
         self._fix_threads()
         if self.options.gpus:
@@ -223,7 +236,7 @@ class TrainingSession:
         data = self._training_data()
         self._held_out = data.held_out
         workers = data.hyperparameters.training.workers
-        if workers > 1:
+        if workers > 1 and cluster is None:
             log.info("%d training workers, each with a part of every batch; --workers 1 trains in one process", workers)
         with ExitStack() as stack:
             verdict: list[Verdict] = []
@@ -232,7 +245,14 @@ class TrainingSession:
                 verdict.append(Verdict(data.facts, begun.started))
                 return _calling([*verdict, *self._make_callbacks(data, begun, replaced, stack)])
 
-            ended = self._train_alone(data, begin) if workers == 1 else self._train_together(data, workers, begin)
+            if cluster is not None:
+                ended = self._train_in_cluster(data, cluster, begin)
+                if not cluster.is_first:
+                    return TrainingResult(prefix, ended.finished)
+            elif workers > 1:
+                ended = self._train_together(data, workers, begin)
+            else:
+                ended = self._train_alone(data, begin)
             if ended.idle:
                 return _result(prefix, finished=True)
             verdict[0].log(is_bounded=ended.bounded)
@@ -251,11 +271,27 @@ class TrainingSession:
         job = Job(self.options, data, -(-self._num_proc // workers))
         with WorkerProcesses(job, workers, self.options.cpu or 1) as processes:
             ended = processes.run(begin)
-        if ended.idle:
-            return ended
-        with validation_batches(data, self._num_proc) as validation:
-            self._calibrate(ended, validation, self._devices()[0])
+        self._calibrate_with_all(ended, data)
         return ended
+
+    def _train_in_cluster(
+        self, data: TrainingData, workers: "StoreWorkers", begin: Callable[[Begun], Callback]
+    ) -> Ended:
+        from ctc_ocr.training.cluster import check_agreement
+
+        check_agreement(workers, data)
+        job = Job(self.options, data, self._num_proc, self.options.gpus)
+        ended = train_rows(job, workers.rows, lambda: workers, begin)
+        workers.leave()
+        if workers.is_first:
+            self._calibrate_with_all(ended, data)
+        return ended
+
+    def _calibrate_with_all(self, ended: Ended, data: TrainingData) -> None:
+        """After a run in which each worker had only its rows of the validation batches."""
+        if not ended.idle:
+            with validation_batches(data, self._num_proc) as validation:
+                self._calibrate(ended, validation, self._devices()[0])
 
     def _make_callbacks(
         self, data: TrainingData, begun: Begun, replaced: list[Path], stack: ExitStack

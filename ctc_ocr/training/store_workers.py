@@ -20,6 +20,9 @@ class StoreWorkers(OneWorker):
         self._store = store
         self._batch_size = batch_size
 
+    def leave(self) -> None:
+        self._store.close()
+
     def sum(self, name: str, vector: MXArray) -> None:
         self._store.sum(name, vector)
 

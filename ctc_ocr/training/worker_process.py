@@ -70,19 +70,19 @@ def _train(connection: Connection, rank: int, cluster: "Cluster", pickled_job: b
     for name, architecture in architectures.items():
         ARCHITECTURES.add(name, architecture)
     rows, batch_size = Rows(rank, cluster.num_workers), job.data.hyperparameters.training.batch_size
-    opened = []
+    opened: list[StoreWorkers] = []
 
     def connect() -> "StoreWorkers":
         from ctc_ocr.distributed.store import KeyValueStore
         from ctc_ocr.training.store_workers import StoreWorkers
 
-        opened.append(KeyValueStore(cluster))
-        return StoreWorkers(opened[0], batch_size, rows)
+        opened.append(StoreWorkers(KeyValueStore(cluster), batch_size, rows))
+        return opened[0]
 
     def begin(begun: Begun) -> "Callback":
         connection.send(begun)
         return connection.send
 
     ended = train_rows(job, rows, connect, begin, InterruptsOfParent(connection))
-    opened[0].close()
+    opened[0].leave()
     return ended

@@ -43,6 +43,9 @@ class OneWorker:
         """Arrays (num_rows, ...) of all rows of a batch, from those (n, ...) of the rows of each worker."""
         return list(columns)
 
+    def leave(self) -> None:
+        """This worker needs the others no more. Returns when all have left."""
+
     def any(self, flag: bool) -> bool:
         """Whether any worker has the flag."""
         return self.sum_values([flag])[0] > 0
