@@ -131,7 +131,7 @@ def test_a_lost_process_ends_the_cluster(lost: str, tmp_path: Path) -> None:
 def test_workers_with_other_settings_are_refused(tmp_path: Path) -> None:
     with Started(2, tmp_path, *SMALL, seeds=True) as started:
         deadline = time.monotonic() + 60
-        refused = []
+        refused: list[subprocess.Popen[str]] = []
         while not refused and time.monotonic() < deadline:
             time.sleep(0.1)
             refused = [each for each in started.processes[2:] if each.poll() is not None]

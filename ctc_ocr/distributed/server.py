@@ -13,13 +13,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ctc_ocr.distributed.cluster import LOST_SECONDS, Cluster, cluster_of
+from ctc_ocr.distributed.cluster import CHECK_SECONDS, CHECKS, LOST_SECONDS, Cluster, cluster_of
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.runtime.cuda_libraries import preload_cuda_libraries
 from ctc_ocr.runtime.threads import set_threads
 
-CHECK_SECONDS = 1.0
-WORKERS, SERVERS = 4, 2  # groups of processes, which are added up (ps-lite, base.h)
+SCHEDULER, SERVERS, WORKERS = 1, 2, 4  # groups of processes, which are added up (ps-lite, base.h)
 Controller = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
 
 log = logging.getLogger(__name__)
@@ -54,8 +53,9 @@ def serve(cluster: Cluster, role: str) -> None:
     library = _library()
     handle = ctypes.c_void_p()
     _check(library, library.MXKVStoreCreate(b"dist_sync", ctypes.byref(handle)))
-    if role == "scheduler":
-        threading.Thread(target=_watch, args=(library, handle), name="watch_cluster", daemon=True).start()
+    # The scheduler gets signs of life from all; a server gets the scheduler's answers.
+    watched = WORKERS + SERVERS if role == "scheduler" else SCHEDULER
+    threading.Thread(target=_watch, args=(library, handle, watched), name="watch_cluster", daemon=True).start()
     controller = Controller(_refuse)
     _check(library, library.MXKVStoreRunServer(handle, controller, None))
 
@@ -84,12 +84,13 @@ def _refuse(command: int, body: bytes, _: object) -> None:
     log.warning("A worker sent the command %d, which is refused: the optimizer runs on the workers", command)
 
 
-def _watch(library: Any, handle: ctypes.c_void_p) -> None:
-    """In the scheduler, which gets the others' signs of life: end when one has been silent for too long."""
-    lost = ctypes.c_int()
+def _watch(library: Any, handle: ctypes.c_void_p, group: int) -> None:
+    """End when a process of the group has been silent for too long."""
+    lost, times = ctypes.c_int(), 0
     while True:
         time.sleep(CHECK_SECONDS)
-        library.MXKVStoreGetNumDeadNode(handle, WORKERS + SERVERS, ctypes.byref(lost), LOST_SECONDS)
-        if lost.value:
-            log.error("Lost a training worker or a server: ending")
+        library.MXKVStoreGetNumDeadNode(handle, group, ctypes.byref(lost), LOST_SECONDS)
+        times = times + 1 if lost.value else 0
+        if times >= CHECKS:
+            log.error("Lost %s: ending", "the scheduler" if group == SCHEDULER else "a worker or a server")
             os._exit(1)

@@ -4,12 +4,10 @@ import os
 import threading
 from collections.abc import Callable
 
-from ctc_ocr.distributed.cluster import LOST_SECONDS, Cluster
+from ctc_ocr.distributed.cluster import CHECK_SECONDS, CHECKS, LOST_SECONDS, Cluster
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.mxnet_internals import leave_alone, scheduler_is_lost
 from ctc_ocr.runtime.types import MXArray
-
-CHECK_SECONDS = 1.0
 
 
 class KeyValueStore:
@@ -62,7 +60,9 @@ class KeyValueStore:
         self._store = None  # which closes it
 
     def _watch(self, lost: Callable[[], None]) -> None:
+        times = 0
         while not self._closed.wait(CHECK_SECONDS):
-            if scheduler_is_lost(self._store, LOST_SECONDS):
+            times = times + 1 if scheduler_is_lost(self._store, LOST_SECONDS) else 0
+            if times >= CHECKS:
                 lost()
                 return
