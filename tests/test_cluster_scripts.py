@@ -175,7 +175,7 @@ def mpi(environment: dict[str, str]) -> dict[str, str]:
 
 
 def test_mpi(mpi: dict[str, str], tmp_path: Path) -> None:
-    (tmp_path / "hosts").write_text("127.0.0.1 slots=1\n127.0.0.1 slots=1\n")
+    (tmp_path / "hosts").write_text("127.0.0.1\n127.0.0.1\n")
     process = start(mpi, SCRIPTS / "mpi.sh", tmp_path / "hosts", *FLAGS, "--prefix", tmp_path / "m")
     logged = output(process)
     assert process.returncode == 0, logged
