@@ -31,6 +31,12 @@ def parameter_arrays(module: Module) -> list[list[MXArray]]:
     return arrays
 
 
+def parameter_names(module: Module) -> list[str]:
+    """The names of a bound Module's parameters, in the order of parameter_arrays."""
+    names = set(module._exec_group.param_names)
+    return [name for name in module._exec_group.arg_names if name in names]
+
+
 def gradient_arrays(module: Module) -> list[list[MXArray]]:
     """The gradients [parameter][device] that backward wrote, in the order of parameter_arrays.
 

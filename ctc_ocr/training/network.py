@@ -18,6 +18,7 @@ from ctc_ocr.runtime.mxnet_internals import (
     gradient_arrays,
     note_changed_parameters,
     parameter_arrays,
+    parameter_names,
 )
 from ctc_ocr.runtime.types import Context, DataBatch, Module, MXArray, Symbol
 from ctc_ocr.symbols.contract import check_contract
@@ -73,6 +74,7 @@ class TrainingNetwork:
         self._modules.init_params(arg_params={name: mx.nd.array(value) for name, value in values.items()})
         self._gradients: dict[Module, ArrayCopies] = {}  # of the Module of each width
         self._parameters = ArrayCopies(parameter_arrays(module))
+        self._names = parameter_names(module)
         self._shapes = [copies[0].shape for copies in parameter_arrays(module)]
         # What workers send: the gradient, and whether one of them wants to stop.
         self._message = mx.nd.zeros(self._parameters.size + 1, ctx=contexts[0])
@@ -106,7 +108,7 @@ class TrainingNetwork:
 
     def init_optimizer(self, training: Training, schedule: Schedule, updates_done: int) -> None:
         """A new optimizer, without state."""
-        self._optimizer = VectorOptimizer(make_optimizer(training, schedule, updates_done), self._shapes)
+        self._optimizer = VectorOptimizer(make_optimizer(training, schedule, updates_done), self._names, self._shapes)
 
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
         return self._optimizer.state_arrays()
