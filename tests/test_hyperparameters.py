@@ -61,7 +61,7 @@ def test_each_flag_changes_its_hyperparameter_and_no_other(name: str) -> None:
     [
         ("--lstm_graph=unrolled --architecture=crnn", "--lstm_graph: has no effect with architecture crnn"),
         ("--dropout=0.1", "--dropout: has no effect with architecture lstm"),
-        ("--momentum=0.5", "--momentum: has no effect with optimizer adam"),
+        ("--momentum=0.5", "--momentum: has no effect with optimizer muon"),
         ("--plateau_factor=0.1", "--plateau_factor: has no effect with schedule cosine"),
         ("--schedule=one_cycle --warmup_updates=9", "--warmup_updates: has no effect with schedule one_cycle"),
         ("--max_rotation=5", "--max_rotation: has no effect with augment false"),

@@ -70,7 +70,7 @@ IMPORT_MXNET = {
     "losses", "losses.ctc", "losses.feasibility", "losses.warpctc", "losses.warpctc_library",
     "inference.constant_folding", "inference.graph", "inference.mxnet_reader", "inference.network",
     "export.onnx",
-    "training.network", "training.optimizer", "training.resume", "training.trainer",
+    "training.muon", "training.network", "training.optimizer", "training.resume", "training.trainer",
 }  # fmt: skip
 # Only this module joins the network's parts, and only the session reaches from training into inference.
 JOINS_NETWORK, SESSION = "ctc_ocr.training.network", "ctc_ocr.training.session"

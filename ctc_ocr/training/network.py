@@ -12,7 +12,13 @@ from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.iterator import BatchIter
 from ctc_ocr.runtime.mxnet import mx
-from ctc_ocr.runtime.mxnet_internals import current_module, gradient_arrays, parameter_arrays, updater
+from ctc_ocr.runtime.mxnet_internals import (
+    bound_executor,
+    current_module,
+    gradient_arrays,
+    parameter_arrays,
+    updater,
+)
 from ctc_ocr.runtime.types import Context, DataBatch, MXArray, Symbol
 from ctc_ocr.symbols.contract import check_contract
 from ctc_ocr.training.initialisation import initial_parameters
@@ -68,6 +74,15 @@ class TrainingNetwork:
         mx.nd.waitall()
         arguments, auxiliary = self._modules.get_params()
         return arguments, auxiliary
+
+    def arrays_in_use(self) -> Parameters:
+        """Weights and moving averages with which the first device computes, by name; not copies."""
+        executor = bound_executor(current_module(self._modules))
+        auxiliary = executor.aux_dict
+        if auxiliary:
+            mx.nd.waitall()  # see parameters()
+        inputs = {each.name for each in [*self._modules.data_shapes, *self._modules.label_shapes]}
+        return {**{name: array for name, array in executor.arg_dict.items() if name not in inputs}, **auxiliary}
 
     def set_parameters(self, arguments: Mapping[str, MXArray], auxiliary: Mapping[str, MXArray]) -> None:
         self._modules.set_params(dict(arguments), dict(auxiliary))

@@ -9,6 +9,7 @@ from ctc_ocr.config.sections import Training
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import MXArray, Optimizer, Updater
+from ctc_ocr.training.muon import Muon
 from ctc_ocr.training.schedules import Schedule
 
 FOREIGN_STATE = "the saved optimizer state belongs to another optimizer or network"
@@ -27,6 +28,8 @@ def make_optimizer(training: Training, schedule: Schedule, updates_done: int = 0
         return mx.optimizer.SGD(momentum=training.momentum, **common)
     if training.optimizer == "rmsprop":
         return mx.optimizer.RMSProp(**common)  # without momentum, as Tieleman and Hinton, 2012
+    if training.optimizer == "muon":
+        return Muon(**common)
     return mx.optimizer.Adam(**common)
 
 
@@ -48,13 +51,14 @@ def restore_state(updater: Updater, parameters: list[list[MXArray]], arrays: Map
 
     Raises InputError if they do not belong to this optimizer and network.
     """
-    states = [updater.optimizer.create_state_multi_precision(n, each[0]) for n, each in enumerate(parameters)]
+    create = updater.optimizer.create_state_multi_precision
+    states = [create(number * len(copies), copies[0]) for number, copies in enumerate(parameters)]
     expected = {f"{number}.{part}" for number, state in enumerate(states) for part in range(len(_parts(state)))}
     if expected != set(arrays):
         raise InputError(FOREIGN_STATE)
     for number, copies in enumerate(parameters):
         for device, weight in enumerate(copies):
-            state = updater.optimizer.create_state_multi_precision(number * len(copies) + device, weight)
+            state = create(number * len(copies) + device, weight)
             for part, array in enumerate(_parts(state)):
                 saved = arrays[f"{number}.{part}"]
                 if saved.shape != array.shape:

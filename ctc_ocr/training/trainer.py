@@ -28,7 +28,9 @@ from ctc_ocr.training.budget import Budget
 from ctc_ocr.training.events import BatchEnd, Callback, EpochEnd, Progress, Saved, ValidationPrediction
 from ctc_ocr.training.interrupts import Interrupts
 from ctc_ocr.training.network import TrainingNetwork
-from ctc_ocr.training.resume import ResumePoint, check_resumable
+from ctc_ocr.training.optimizer import FOREIGN_STATE
+from ctc_ocr.training.resume import TRAINED, ResumePoint, check_resumable
+from ctc_ocr.training.running_average import RunningAverage
 from ctc_ocr.training.schedules import GivenRates, Schedule
 from ctc_ocr.training.sums import Clock, Sums
 from ctc_ocr.training.transfer import Transferred, transfer, warn_of_other_pixels
@@ -68,6 +70,7 @@ class Trainer:
         self._samples_per_epoch = data.num_samples
         self._fingerprint = fingerprint
         self._callbacks = callbacks
+        self._running_average = RunningAverage(self._settings.average_power) if self._settings.average_power else None
         self.budget.start(self._settings, epochs_done=0)
         self._init_optimizer(self._settings, self._num_updates)
 
@@ -111,8 +114,9 @@ class Trainer:
             while not self.has_ended:
                 clock, started = Clock(waited), time.perf_counter()
                 sums = self._train_epoch(data, interrupts, waited)
+                trained = self._use_average()
                 if self.batches_done < self._num_batches:
-                    self.save(prefix, self.epochs_done + 1)
+                    self.save(prefix, self.epochs_done + 1, trained)
                     return False
                 seconds, waiting = clock.read()
                 self.epochs_done, self.batches_done = self.epochs_done + 1, 0
@@ -124,7 +128,8 @@ class Trainer:
                     validated, predictions = self._average(validation, validated, predictions)
                     self.best = best_before
                     self.best.add(self.epochs_done, validated.tally.cer, validated.mean_loss)
-                self.save(prefix, self.epochs_done)
+                self.save(prefix, self.epochs_done, trained)
+                self._set_values(trained)
                 self._emit(self._epoch_end(sums, validated, predictions, seconds, waiting, rate))
                 if target and validated.tally.accuracy >= target:
                     return True
@@ -179,7 +184,19 @@ class Trainer:
         return whole
 
     def _update(self, batch: DataBatch) -> list[MXArray]:
-        return self.network.update(batch, _seed_of(self._settings.seed, self.updates_done))
+        outputs = self.network.update(batch, _seed_of(self._settings.seed, self.updates_done))
+        if self._running_average is not None:
+            self._running_average.add(self.network.arrays_in_use(), self.updates_done + 1)
+        return outputs
+
+    def _use_average(self) -> dict[str, NDArray[np.float32]]:
+        """Replace the weights by their running average, to validate and to save it. Returns the weights themselves,
+        with which training goes on; {} without an average."""
+        if self._running_average is None:
+            return {}
+        trained = self._values()
+        self._set_values(self._running_average.values())
+        return trained
 
     def _emit_progress(self, part: Sums, clock: Clock) -> None:
         self._emit(
@@ -242,6 +259,9 @@ class Trainer:
         return {name: array.asnumpy() for name, array in {**arguments, **auxiliary}.items()}
 
     def _set_values(self, values: Mapping[str, NDArray[np.float32]]) -> None:
+        """Replace all parameters and moving averages; {} leaves them."""
+        if not values:
+            return
         arguments, auxiliary = self.network.parameters()
         arrays = {name: mx.nd.array(value) for name, value in values.items()}
         self.network.set_parameters({n: arrays[n] for n in arguments}, {n: arrays[n] for n in auxiliary})
@@ -300,8 +320,9 @@ class Trainer:
             self.batches_done += 1  # the seed of what dropout drops
             yield sums.mean_loss
 
-    def save(self, prefix: str, epoch: int) -> None:
-        """Write the checkpoint of an epoch: the optimizer state first, the parameters last."""
+    def save(self, prefix: str, epoch: int, trained: Mapping[str, NDArray[np.float32]] | None = None) -> None:
+        """Write the checkpoint of an epoch: the optimizer state first, the parameters last. `trained`: the weights with
+        which a resumed run goes on, if they are not those of the checkpoint."""
         arguments, auxiliary = self.network.parameters()
         values = {
             "epochs_done": self.epochs_done,
@@ -313,7 +334,8 @@ class Trainer:
             "checksum": checksum(arguments),
             "data": self._fingerprint,
         }
-        save_training_state(prefix, epoch, self.network.optimizer_state(), values)
+        weights = {f"{TRAINED}{name}": array for name, array in (trained or {}).items()}
+        save_training_state(prefix, epoch, {**self.network.optimizer_state(), **weights}, values)
         model = self.model
         if self._start is not None:
             model = replace(model, init_from=from_folder(self._start, prefix))
@@ -336,9 +358,21 @@ class Trainer:
             self._start = path_from(point.model.init_from, point.prefix)
         self._init_optimizer(self._settings, self._num_updates, point.reductions)
         try:
+            self._restore_trained(point.trained)
             self.network.restore_optimizer(point.optimizer_state)
         except InputError as error:
             raise error.within(point.state_file) from None
+
+    def _restore_trained(self, trained: Mapping[str, NDArray[np.float32]]) -> None:
+        """Go on with these weights, and with those of the checkpoint as their average; {}: the checkpoint's are not an
+        average. Raises InputError for those of another network."""
+        if not trained:
+            return
+        if {name: array.shape for name, array in trained.items()} != {n: a.shape for n, a in self._values().items()}:
+            raise InputError(FOREIGN_STATE)
+        if self._running_average is not None:
+            self._running_average.restore(self.network.arrays_in_use())
+        self._set_values(trained)
 
     def initialise_from(self, checkpoint: Checkpoint) -> Transferred:
         """Start from the weights of another model, as far as they fit; see transfer. Returns what was copied.
