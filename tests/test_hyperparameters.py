@@ -176,7 +176,8 @@ def test_presets_lie_under_the_config_and_the_flags(tmp_path: Path) -> None:
     arguments = ["--preset", "crnn", "--config", str(config), "--learning_rate", "0.5"]
     found = hyperparameters(train.parser().parse_args(arguments))
     assert (found.network.architecture, found.network.num_hidden, found.training.learning_rate) == ("crnn", 7, 0.5)
-    assert found.training.num_epoch == PRESETS["crnn"]["training"]["num_epoch"]
+    assert found.network.num_hidden != PRESETS["crnn"]["network"]["num_hidden"]
+    assert found.network.num_layers == PRESETS["crnn"]["network"]["num_layers"]
 
 
 def test_all_presets_are_accepted() -> None:
@@ -202,7 +203,7 @@ def test_labelled_images_make_an_epoch_whatever_the_preset(tmp_path: Path) -> No
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"training": {"samples_per_epoch": 70}}))
     for flags, expected in (
-        (["--preset=crnn"], 10_000),
+        (["--preset=crnn"], 5_000),
         (["--preset=crnn", "--data=x"], 0),
         (["--preset=lstm", "--data=x", "--samples_per_epoch=50"], 50),
         (["--preset=lstm", "--data=x", f"--config={config}"], 70),

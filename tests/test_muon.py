@@ -71,7 +71,8 @@ def test_updates_are_those_of_the_reference(source: GeneratedSource, network: st
             variances[name] += 0.001 * (gradient**2 - variances[name])
             if is_moved:
                 ahead = (0.9 * means[name] + 0.1 * gradient).reshape(len(weight), -1)
-                step = 0.5 * np.sqrt(max(ahead.shape)) * by_singular_values(ahead).reshape(weight.shape)
+                scale = 5 * np.sqrt(max(1, ahead.shape[0] / ahead.shape[1]))
+                step = scale * by_singular_values(ahead).reshape(weight.shape)
                 expected = (1 - RATE * 0.1) * weight - RATE * step
             else:
                 rate = RATE * np.sqrt(1 - 0.999**number) / (1 - 0.9**number)

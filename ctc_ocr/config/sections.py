@@ -90,9 +90,9 @@ class Training:
 
     loss: str = option("ctc", "CTC loss: MXNet's operator, or Baidu's warp-ctc", choices=("ctc", "warpctc"))
     batch_size: int = option(32, "samples per batch", minimum=1, maximum=MAX_SIZE)
-    num_epoch: int = option(12, "maximum number of epochs", minimum=1)
+    num_epoch: int = option(8, "maximum number of epochs", minimum=1)
     samples_per_epoch: int = option(
-        15_000, "samples per epoch; 0: 100 updates of labelled images, or 15000 wild images", minimum=0
+        5_000, "samples per epoch; 0: 100 updates of labelled images, or 15000 wild images", minimum=0
     )
     validation_samples: int = option(3_000, "generated images for validation, the same in every epoch", minimum=1)
     optimizer: str = option(
@@ -103,7 +103,7 @@ class Training:
     momentum: float = option(0.9, "momentum", minimum=0.0, requires={"optimizer": ("sgd",)})
     weight_decay: float = option(0.0, "weight decay", minimum=0.0)
     warmup_updates: int = option(
-        200, "updates in which the learning rate rises from 0 to its peak", minimum=0,
+        50, "updates in which the learning rate rises from 0 to its peak", minimum=0,
         requires={"schedule": ("cosine", "constant", "plateau", "wsd")},
     )  # fmt: skip
     schedule: str = option(

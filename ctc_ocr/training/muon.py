@@ -16,7 +16,7 @@ from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import MXArray
 
 MOMENTUM = 0.9
-MATRIX_RATE = 0.5  # root mean square of an update's values for the largest matrices, as a fraction of the learning rate
+MATRIX_RATE = 5.0  # learning rate of matrices, as a multiple of Adam's
 ITERATIONS = 5
 COEFFICIENTS = 3.4445, -4.7750, 2.0315  # of X, XXᵀX and (XXᵀ)²X: Jordan et al.
 TINY = 1e-7
@@ -51,7 +51,8 @@ def matrix_step(
     it; it is looked ahead by one update (Nesterov).
     """
     ahead = (MOMENTUM * momentum + (1 - MOMENTUM) * gradient).reshape(shape[0], -1)
-    scale = MATRIX_RATE * math.sqrt(max(ahead.shape))  # Liu et al., "Muon is scalable for LLM training", 2025
+    outputs, inputs = ahead.shape
+    scale = MATRIX_RATE * math.sqrt(max(1.0, outputs / inputs))
     return (scale * orthogonalised(ahead)).reshape(shape)
 
 
