@@ -1,17 +1,23 @@
 """All weights as one vector: copied to and from the arrays of one or several devices, and updated as each by itself."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ctc_ocr.config.sections import Training
+from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.config.sections import Network, Training
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
+from ctc_ocr.runtime.mxnet_internals import current_module, gradient_arrays
 from ctc_ocr.training import parameter_vector
+from ctc_ocr.training.network import TrainingNetwork
 from ctc_ocr.training.optimizer import VectorOptimizer, make_optimizer
 from ctc_ocr.training.parameter_vector import ArrayCopies
 from ctc_ocr.training.schedules import Schedule
+from tests.training_runs import CRNN, SMALL, cached, make_source
 
 SHAPES = [(3, 4), (5,), (2, 2, 2)]
 NAMES = ["l0_i2h_weight", "l0_i2h_bias", "conv0_weight"]
@@ -84,3 +90,40 @@ def test_a_vector_is_updated_as_its_parameters_are(name: str) -> None:
         other.restore_state(weights, {**state, "3.0": state["2.0"]})
     with pytest.raises(InputError, match="another optimizer or network"):
         other.restore_state(weights, {**state, "2.0": state["1.0"]})
+
+
+@pytest.mark.parametrize("kind", [SMALL.network, CRNN])
+def test_the_vectors_are_what_the_network_computes_with(kind: Network, ubuntu_font: str) -> None:
+    """Also after it has read images, which leaves weights in a layout of oneDNN."""
+    settings = replace(SMALL, network=kind)
+    batches = cached(make_source(ubuntu_font), 32)
+    network = TrainingNetwork(Model(settings, Alphabet(("0", "1"))), batches, [mx.cpu()])
+    network.init_optimizer(settings.training, Schedule(settings.training, 10), 0)
+
+    def check() -> None:
+        parts = [network.parameters()[0][name].asnumpy().reshape(-1) for name in network._names]
+        np.testing.assert_array_equal(network.vectors()["weights"].asnumpy(), np.concatenate(parts))
+        if kind is CRNN:
+            averages = [each.asnumpy() for each in network.parameters()[1].values()]
+            np.testing.assert_array_equal(network.vectors()["moving averages"].asnumpy(), np.concatenate(averages))
+
+    for _ in range(2):
+        for batch in batches:
+            network.begin_update(batch, 0)
+            given = [copies[0].asnumpy() for copies in gradient_arrays(current_module(network._modules))]
+            network._training = replace(settings.training, clip_gradient=0.0)
+            network.finish_update()
+            flattened = np.concatenate([each.reshape(-1) for each in given])
+            np.testing.assert_array_equal(network._gradient.asnumpy(), flattened)
+            check()
+        batches.reset()
+        network.predict(batch)[0].wait_to_read()
+        check()
+        before = {name: array.copy() for name, array in network.vectors().items()}
+        doubled = {name: 2 * array for name, array in before.items()}
+        network.set_vectors(doubled)
+        check()
+        np.testing.assert_array_equal(network.vectors()["weights"].asnumpy(), doubled["weights"].asnumpy())
+        network.predict(batch)[0].wait_to_read()
+        network.set_vectors(before)
+        check()

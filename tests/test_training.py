@@ -33,7 +33,7 @@ def source(ubuntu_font: str) -> GeneratedSource:
     return make_source(ubuntu_font)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
+@pytest.mark.parametrize("optimizer", ["muon", "adam", "sgd", "rmsprop"])
 def test_a_resumed_run_gives_the_bits_of_one_that_was_not_stopped(
     source: GeneratedSource, tmp_path: Path, optimizer: str
 ) -> None:
@@ -57,7 +57,7 @@ def test_two_devices_learn_what_one_learns(source: GeneratedSource, tmp_path: Pa
 
 
 def test_each_epoch_leaves_a_checkpoint_that_holds_its_weights(source: GeneratedSource, tmp_path: Path) -> None:
-    trainer, events = run(SMALL, source, tmp_path / "ocr")
+    trainer, events = run(training(average_power=0.0), source, tmp_path / "ocr")
     assert run_files.epochs(tmp_path / "ocr") == [1, 2]
     stored = model_files.load(tmp_path / "ocr")
     assert stored.model == trainer.model
@@ -86,7 +86,7 @@ def test_resume_refuses_epochs_of_another_size_and_another_network(source: Gener
         run(wider, source, tmp_path / "ocr", first=4)
 
 
-@pytest.mark.parametrize(("before", "after"), [("sgd", "adam"), ("adam", "rmsprop")])
+@pytest.mark.parametrize(("before", "after"), [("sgd", "adam"), ("adam", "rmsprop"), ("adam", "muon"), ("muon", "sgd")])
 def test_resume_refuses_the_state_of_another_optimizer(
     source: GeneratedSource, tmp_path: Path, before: str, after: str
 ) -> None:
@@ -259,7 +259,7 @@ def test_both_losses_follow_the_same_curve(source: GeneratedSource) -> None:
 
 def test_crnn_is_trained_saved_and_read(source: GeneratedSource, tmp_path: Path) -> None:
     network = replace(CRNN, batch_norm=True)
-    settings = replace(training(num_epoch=1), network=network)
+    settings = replace(training(num_epoch=1, average_power=0.0), network=network)
     trainer, events = run(settings, source, tmp_path / "ocr")
     validation = cached(replace(source, stream=1), 16)
     predictor = Predictor(tmp_path / "ocr")

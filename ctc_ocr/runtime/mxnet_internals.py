@@ -31,6 +31,15 @@ def parameter_arrays(module: Module) -> list[list[MXArray]]:
     return arrays
 
 
+def statistic_arrays(module: Module) -> list[list[MXArray]]:
+    """The moving averages of batch norm [array][device] of a bound Module; [] without any.
+
+    The public get_params returns copies, as of the weights.
+    """
+    arrays: list[list[MXArray]] = module._exec_group.aux_arrays
+    return arrays
+
+
 def parameter_names(module: Module) -> list[str]:
     """The names of a bound Module's parameters, in the order of parameter_arrays."""
     names = set(module._exec_group.param_names)

@@ -13,7 +13,6 @@ from ctc_ocr.checkpoint.known_images import KnownImages
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.registries import RENDERERS
 from ctc_ocr.config.renderers import BatchRenderer
-from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.checking import LONG_LABEL, CheckedSample, CheckResult, check_sources
 from ctc_ocr.datasets.choices import FindRegion, choose
 from ctc_ocr.datasets.generated import GeneratedSource
@@ -40,6 +39,7 @@ from ctc_ocr.training.verdict import Facts
 HELD_OUT, MAX_HELD_OUT = 0.1, 1000  # a fraction of the images, and a number: each epoch reads them all
 MIN_HELD_OUT = 10  # images: with fewer, chance alone decides which epoch is the best
 MOST_OF_FEW = 0.2  # but no more than this fraction of a small set
+WILD_SAMPLES = 15_000  # of an epoch, where none are given
 MAX_LISTED = 10  # invalid samples in the log
 BUILT_IN_RENDERERS = ("fast", "captcha")
 
@@ -108,7 +108,7 @@ def _generated(settings: Hyperparameters, captchas: Captchas) -> TrainingData:
         hyperparameters=settings,
         alphabet=Alphabet(tuple(settings.data.alphabet)),
         train=_generated_source(settings, train, TRAIN),
-        samples_per_epoch=training.samples_per_epoch or Training().samples_per_epoch,
+        samples_per_epoch=training.samples_per_epoch or WILD_SAMPLES,
         validation=_generated_source(settings, validation, VALIDATION),
         num_validation=training.validation_samples,
     )

@@ -2,6 +2,7 @@
 one or several workers."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from ctc_ocr.runtime.mxnet_internals import (
     note_changed_parameters,
     parameter_arrays,
     parameter_names,
+    statistic_arrays,
 )
 from ctc_ocr.runtime.types import Context, DataBatch, Module, MXArray, Symbol
 from ctc_ocr.symbols.contract import check_contract
@@ -75,12 +77,14 @@ class TrainingNetwork:
         self._gradients: dict[Module, ArrayCopies] = {}  # of the Module of each width
         self._parameters = ArrayCopies(parameter_arrays(module))
         self._names = parameter_names(module)
-        self._shapes = [copies[0].shape for copies in parameter_arrays(module)]
         # What workers send: the gradient, and whether one of them wants to stop.
         self._message = mx.nd.zeros(self._parameters.size + 1, ctx=contexts[0])
         self._gradient, self._stop = self._message[:-1], self._message[-1:]
         self._weights = mx.nd.zeros(self._parameters.size, ctx=contexts[0])
         self._parameters.gather(self._weights)
+        moving = statistic_arrays(module)
+        self._averages = ArrayCopies(moving) if moving else None
+        self._average_values = mx.nd.zeros(self._averages.size if self._averages else 1, ctx=contexts[0])
 
     def parameters(self) -> tuple[Parameters, Parameters]:
         """Weights, and moving averages of batch norm: {name: array on the CPU} each."""
@@ -92,23 +96,43 @@ class TrainingNetwork:
 
     def set_parameters(self, arguments: Mapping[str, MXArray], auxiliary: Mapping[str, MXArray]) -> None:
         self._modules.set_params(dict(arguments), dict(auxiliary))
-        self._parameters.gather(self._weights)
+        # Not from the memory of the Module: reading images leaves weights there in a layout of oneDNN.
+        mx.nd.concat(*(arguments[name].reshape((-1,)) for name in self._names), dim=0).copyto(self._weights)
 
-    def average_statistics(self) -> None:
-        """Give all workers the mean of their moving averages of batch norm: each has those of its rows."""
-        arguments, auxiliary = self.parameters()
-        if self._workers.count == 1 or not auxiliary:
+    def vectors(self) -> dict[str, MXArray]:
+        """What updates change, as vectors of the first device: the weights, and the moving averages of batch norm if
+        there are any. Their contents change with the next update."""
+        if self._averages is None:
+            return {"weights": self._weights}
+        mx.nd.waitall()  # see parameters()
+        self._averages.gather(self._average_values)
+        return {"weights": self._weights, "moving averages": self._average_values}
+
+    def set_vectors(self, vectors: Mapping[str, MXArray]) -> None:
+        """Replace what `vectors` gives, on all devices."""
+        auxiliary: Parameters = {}
+        if self._averages is not None:
+            names = self.symbol.list_auxiliary_states()
+            auxiliary = _named(names, self._averages.shapes, vectors["moving averages"])
+        self.set_parameters(_named(self._names, self._parameters.shapes, vectors["weights"]), auxiliary)
+
+    def share_moving_averages(self, values: MXArray | None = None) -> None:
+        """Give all workers the mean of the moving averages of batch norm, of which each has those of its rows: of
+        `values`, in place, or of those in use."""
+        if self._averages is None or self._workers.count == 1:
             return
-        copies = ArrayCopies([[each] for each in auxiliary.values()])
-        vector = mx.nd.zeros(copies.size)
-        copies.gather(vector)
-        self._workers.sum("statistics", vector)
-        copies.scatter(vector / self._workers.count)
-        self.set_parameters(arguments, auxiliary)
+        vector = self.vectors()["moving averages"] if values is None else values
+        self._workers.sum("moving averages", vector)
+        vector /= self._workers.count
+        if values is None:
+            self._averages.scatter(vector)
+            note_changed_parameters(self._modules)
 
     def init_optimizer(self, training: Training, schedule: Schedule, updates_done: int) -> None:
         """A new optimizer, without state."""
-        self._optimizer = VectorOptimizer(make_optimizer(training, schedule, updates_done), self._names, self._shapes)
+        self._optimizer = VectorOptimizer(
+            make_optimizer(training, schedule, updates_done), self._names, self._parameters.shapes
+        )
 
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
         return self._optimizer.state_arrays()
@@ -151,3 +175,13 @@ class TrainingNetwork:
         self._modules.forward(batch, is_train=False)
         outputs: list[MXArray] = current_module(self._modules).get_outputs()
         return outputs
+
+
+def _named(names: Sequence[str], shapes: Sequence[tuple[int, ...]], vector: MXArray) -> Parameters:
+    """Views of the parts of a vector, in the shapes of the parameters."""
+    ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
+    starts = [0, *ends[:-1]]
+    return {
+        name: vector[start:end].reshape(shape)
+        for name, start, end, shape in zip(names, starts, ends, shapes, strict=True)
+    }

@@ -11,6 +11,7 @@ from ctc_ocr.config.sections import Training
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import MXArray, Optimizer
+from ctc_ocr.training.muon import Muon
 from ctc_ocr.training.schedules import Schedule
 
 FOREIGN_STATE = "the saved optimizer state belongs to another optimizer or network"
@@ -29,6 +30,8 @@ def make_optimizer(training: Training, schedule: Schedule, updates_done: int = 0
         return mx.optimizer.SGD(momentum=training.momentum, **common)
     if training.optimizer == "rmsprop":
         return mx.optimizer.RMSProp(**common)  # without momentum, as Tieleman and Hinton, 2012
+    if training.optimizer == "muon":
+        return Muon(**common)
     return mx.optimizer.Adam(**common)
 
 

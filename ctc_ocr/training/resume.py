@@ -16,6 +16,7 @@ from ctc_ocr.training.budget import Budget
 
 # Hyperparameters that change only how the run goes on, and not what its files mean.
 MAY_CHANGE = ("renderer", "lstm_graph", "dropout")
+TRAINED = "trained."  # begins the names of weights in a training state; the optimizer's begin with a number
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ class ResumePoint:
     checkpoint: Checkpoint
     model: Model
     optimizer_state: dict[str, NDArray[Any]]
+    trained: dict[str, NDArray[Any]]  # the weights, where those of the checkpoint are their running average
     epochs_done: int
     batches_done: int  # of the epoch under way
     num_batches: int  # per epoch
@@ -55,10 +57,12 @@ def newest(prefix: str) -> ResumePoint:
         if checkpoint.model is None:
             raise InputError("missing, and needed to resume a run", description_path(prefix))
         arrays, values = load_training_state(prefix, epoch)
+        trained = {name: arrays.pop(name) for name in list(arrays) if name.startswith(TRAINED)}
+        trained = {name.removeprefix(TRAINED): array for name, array in trained.items()}
         try:
             progress = {name: int(values[name]) for name in ("epochs_done", "batches_done", "num_batches")}
             point = ResumePoint(
-                prefix, checkpoint, checkpoint.model, arrays, **progress,
+                prefix, checkpoint, checkpoint.model, arrays, trained, **progress,
                 reductions=int(values["falls"]), best=Best(**values["best"]),
                 budget=Budget.from_values(values["budget"]), fingerprint=str(values["data"]),
             )  # fmt: skip

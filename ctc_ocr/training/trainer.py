@@ -26,7 +26,9 @@ from ctc_ocr.training.budget import Budget
 from ctc_ocr.training.events import BatchEnd, Callback, EpochEnd, Progress, Saved, ValidationPrediction
 from ctc_ocr.training.interrupts import Interrupts
 from ctc_ocr.training.network import TrainingNetwork
-from ctc_ocr.training.resume import ResumePoint, check_resumable
+from ctc_ocr.training.optimizer import FOREIGN_STATE
+from ctc_ocr.training.resume import TRAINED, ResumePoint, check_resumable
+from ctc_ocr.training.running_average import RunningAverage
 from ctc_ocr.training.schedules import GivenRates, Schedule
 from ctc_ocr.training.sums import Clock, Sums
 from ctc_ocr.training.transfer import Transferred, transfer, warn_of_other_pixels
@@ -73,6 +75,7 @@ class Trainer:
         self._samples_per_epoch = data.num_samples
         self._fingerprint = fingerprint
         self._callbacks = callbacks
+        self._running_average = RunningAverage(self._settings.average_power) if self._settings.average_power else None
         self.budget.start(self._settings, epochs_done=0)
         self._init_optimizer(self._settings, self._num_updates)
 
@@ -123,12 +126,11 @@ class Trainer:
             while not self.has_ended:
                 clock, started = Clock(waited), time.perf_counter()
                 sums = self._train_epoch(data, interrupts, waited)
+                trained = self._use_average()
                 if self.batches_done < self._num_batches:
-                    self.network.average_statistics()
-                    self.save(prefix, self.epochs_done + 1)
+                    self.save(prefix, self.epochs_done + 1, trained)
                     return False
                 seconds, waiting = clock.read()
-                self.network.average_statistics()
                 self.epochs_done, self.batches_done = self.epochs_done + 1, 0
                 rate = self._schedule(self.updates_done)
                 validated, predictions = self._validate(validation)
@@ -138,7 +140,8 @@ class Trainer:
                     validated, predictions = self._average(validation, validated, predictions)
                     self.best = best_before
                     self.best.add(self.epochs_done, validated.tally.cer, validated.mean_loss)
-                self.save(prefix, self.epochs_done)
+                self.save(prefix, self.epochs_done, trained)
+                self._set_values(trained)
                 self._emit(self._epoch_end(sums, validated, predictions, seconds, waiting, rate))
                 if target and validated.tally.accuracy >= target:
                     return True
@@ -178,7 +181,7 @@ class Trainer:
             # The metrics of the batch before are computed while the network works on this one.
             _count(pending, whole, part)
             pending = (outputs, batch)
-            stop = self.network.finish_update(interrupts.requested)
+            stop = self._finish_update(interrupts.requested)
             size = data.size_of(self.batches_done)
             self.batches_done += 1
             self._emit(BatchEnd(self.epochs_done, self.batches_done, self._num_batches, size))
@@ -202,8 +205,27 @@ class Trainer:
 
     def _update(self, batch: DataBatch) -> list[MXArray]:
         outputs = self._begin_update(batch)
-        self.network.finish_update()
+        self._finish_update(stop=False)
         return outputs
+
+    def _finish_update(self, stop: bool) -> bool:
+        """Returns whether any worker asked to stop."""
+        stop = self.network.finish_update(stop)
+        if self._running_average is not None:
+            self._running_average.add(self.network.vectors(), self.updates_done + 1)
+        return stop
+
+    def _use_average(self) -> dict[str, NDArray[np.float32]]:
+        """Replace the weights by their running average, to validate and to save it. Returns the weights themselves,
+        with which training goes on; {} without an average. After this, all workers have the same."""
+        self.network.share_moving_averages()
+        if self._running_average is None:
+            return {}
+        average = self._running_average.arrays
+        self.network.share_moving_averages(average.get("moving averages"))
+        trained = self._values()
+        self.network.set_vectors(average)
+        return trained
 
     def _of_all(self, sums: Sums) -> Sums:
         """The sums of all workers."""
@@ -261,6 +283,9 @@ class Trainer:
         return {name: array.asnumpy() for name, array in {**arguments, **auxiliary}.items()}
 
     def _set_values(self, values: Mapping[str, NDArray[np.float32]]) -> None:
+        """Replace all parameters and moving averages; {} leaves them."""
+        if not values:
+            return
         arguments, auxiliary = self.network.parameters()
         arrays = {name: mx.nd.array(value) for name, value in values.items()}
         self.network.set_parameters({n: arrays[n] for n in arguments}, {n: arrays[n] for n in auxiliary})
@@ -319,8 +344,9 @@ class Trainer:
             self.batches_done += 1  # the seed of what dropout drops
             yield sums.mean_loss
 
-    def save(self, prefix: str, epoch: int) -> None:
-        """Write the checkpoint of an epoch: the optimizer state first, the parameters last. The first worker does."""
+    def save(self, prefix: str, epoch: int, trained: Mapping[str, NDArray[np.float32]] | None = None) -> None:
+        """Write the checkpoint of an epoch: the optimizer state first, the parameters last. The first worker does.
+        `trained`: the weights with which a resumed run goes on, if they are not those of the checkpoint."""
         if not self._workers.is_first:
             return
         arguments, auxiliary = self.network.parameters()
@@ -334,7 +360,8 @@ class Trainer:
             "checksum": checksum(arguments),
             "data": self._fingerprint,
         }
-        save_training_state(prefix, epoch, self.network.optimizer_state(), values)
+        weights = {f"{TRAINED}{name}": array for name, array in (trained or {}).items()}
+        save_training_state(prefix, epoch, {**self.network.optimizer_state(), **weights}, values)
         model = self.model
         if self._start is not None:
             model = replace(model, init_from=from_folder(self._start, prefix))
@@ -357,9 +384,21 @@ class Trainer:
             self._start = path_from(point.model.init_from, point.prefix)
         self._init_optimizer(self._settings, self._num_updates, point.reductions)
         try:
+            self._restore_trained(point.trained)
             self.network.restore_optimizer(point.optimizer_state)
         except InputError as error:
             raise error.within(point.state_file) from None
+
+    def _restore_trained(self, trained: Mapping[str, NDArray[np.float32]]) -> None:
+        """Go on with these weights, and with those of the checkpoint as their average; {}: the checkpoint's are not an
+        average. Raises InputError for those of another network."""
+        if not trained:
+            return
+        if {name: array.shape for name, array in trained.items()} != {n: a.shape for n, a in self._values().items()}:
+            raise InputError(FOREIGN_STATE)
+        if self._running_average is not None:
+            self._running_average.restore(self.network.vectors())
+        self._set_values(trained)
 
     def initialise_from(self, checkpoint: Checkpoint) -> Transferred:
         """Start from the weights of another model, as far as they fit; see transfer. Returns what was copied.
