@@ -25,15 +25,20 @@ TINY = 1e-7
 def orthogonalised(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
     """A matrix (R, C) with the singular vectors of `matrix`, and singular values near 1 (0.7 to 1.2; tiny ones less).
 
-    Newton-Schulz iterations, in which a polynomial of odd degree brings all singular values near 1 at once.
+    Newton-Schulz iterations: a polynomial of odd degree brings all singular values nearer to 1 at once. Their factors
+    are multiplied before they meet the matrix: they have its smaller side only.
     """
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     wide = wide / (np.linalg.norm(wide) + TINY)
+    squares = wide @ wide.T  # its eigenvalues are the squares of the singular values
+    one = factors = np.eye(len(wide), dtype=np.float32)
     linear, cubic, quintic = COEFFICIENTS
     for _ in range(ITERATIONS):
-        products = wide @ wide.T
-        wide = linear * wide + (cubic * products + quintic * (products @ products)) @ wide
-    return wide if matrix.shape[0] <= matrix.shape[1] else wide.T
+        factor = linear * one + cubic * squares + quintic * (squares @ squares)
+        factors = factor @ factors
+        squares = factor @ squares @ factor
+    found = factors @ wide
+    return found if matrix.shape[0] <= matrix.shape[1] else found.T
 
 
 def is_matrix(name: str, shape: tuple[int, ...]) -> bool:
@@ -73,8 +78,9 @@ class Muon(mx.optimizer.Adam):  # type: ignore[misc]
             return
         self._update_count(index)
         rate, decay = self._get_lr(index), self._get_wd(index)
-        gradient, momentum = self.rescale_grad * grad.asnumpy(), state.asnumpy()
-        momentum += (1 - MOMENTUM) * (gradient - momentum)
+        with np.errstate(all="ignore"):  # the trainer says what is wrong if the loss is no longer finite
+            gradient, momentum = self.rescale_grad * grad.asnumpy(), state.asnumpy()
+            momentum += (1 - MOMENTUM) * (gradient - momentum)
+            step = rate * matrix_step(momentum, gradient, weight.shape)
         state[:] = momentum
-        step = rate * matrix_step(momentum, gradient, weight.shape)
         weight[:] = (1 - rate * decay) * weight - mx.nd.array(step, weight.context)

@@ -76,11 +76,12 @@ class TrainingNetwork:
         return arguments, auxiliary
 
     def arrays_in_use(self) -> Parameters:
-        """Weights and moving averages with which the first device computes, by name; not copies."""
+        """Weights with which the first device computes, by name, and copies of its moving averages: until the next
+        update, which may change those at any time (see `parameters`)."""
         executor = bound_executor(current_module(self._modules))
-        auxiliary = executor.aux_dict
-        if auxiliary:
-            mx.nd.waitall()  # see parameters()
+        if executor.aux_dict:
+            mx.nd.waitall()
+        auxiliary = {name: mx.nd.array(array.asnumpy(), array.context) for name, array in executor.aux_dict.items()}
         inputs = {each.name for each in [*self._modules.data_shapes, *self._modules.label_shapes]}
         return {**{name: array for name, array in executor.arg_dict.items() if name not in inputs}, **auxiliary}
 
