@@ -182,12 +182,15 @@ def test_ctrl_c_while_the_last_epoch_is_validated_ends_a_run_that_is_whole(
 
 def test_initial_weights() -> None:
     shapes = {"l0_i2h_weight": (40, 7), "l0_i2h_bias": (40,), "l0_h2h_weight": (40, 10), "pred_fc_weight": (5, 10)}
+    shapes["pred_fc_bias"] = (5,)
     values = initial_parameters(shapes, np.random.default_rng(0))
     for gate in np.split(values["l0_h2h_weight"], 4):
         np.testing.assert_allclose(gate @ gate.T, np.eye(10), atol=1e-5)
     np.testing.assert_array_equal(values["l0_i2h_bias"], [0] * 20 + [1] * 10 + [0] * 10)
     for gate in np.split(values["l0_i2h_weight"], 4):
         assert 0.5 * np.sqrt(6 / 17) < abs(gate).max() <= np.sqrt(6 / 17)
+    probabilities = np.exp(values["pred_fc_bias"]) / np.exp(values["pred_fc_bias"]).sum()
+    np.testing.assert_allclose(probabilities, [2 / 3, *[1 / 12] * 4], rtol=1e-5)  # the blank first
     again = initial_parameters(shapes, np.random.default_rng(0))
     other = initial_parameters(shapes, np.random.default_rng(1))
     assert all((again[name] == values[name]).all() for name in shapes)

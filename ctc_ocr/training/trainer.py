@@ -76,6 +76,7 @@ class Trainer:
         self._fingerprint = fingerprint
         self._callbacks = callbacks
         self._running_average = RunningAverage(self._settings.average_power) if self._settings.average_power else None
+        self._trained: dict[str, NDArray[np.float32]] = {}  # the weights, while the network has their average
         self.budget.start(self._settings, epochs_done=0)
         self._init_optimizer(self._settings, self._num_updates)
 
@@ -126,13 +127,13 @@ class Trainer:
             while not self.has_ended:
                 clock, started = Clock(waited), time.perf_counter()
                 sums = self._train_epoch(data, interrupts, waited)
-                trained = self._use_average()
                 if self.batches_done < self._num_batches:
-                    self.save(prefix, self.epochs_done + 1, trained)
+                    self.save(prefix, self.epochs_done + 1)
                     return False
                 seconds, waiting = clock.read()
                 self.epochs_done, self.batches_done = self.epochs_done + 1, 0
                 rate = self._schedule(self.updates_done)
+                self._use_average()
                 validated, predictions = self._validate(validation)
                 best_before = replace(self.best)
                 self._record(validated, self._workers.of_first(time.perf_counter() - started))
@@ -140,8 +141,7 @@ class Trainer:
                     validated, predictions = self._average(validation, validated, predictions)
                     self.best = best_before
                     self.best.add(self.epochs_done, validated.tally.cer, validated.mean_loss)
-                self.save(prefix, self.epochs_done, trained)
-                self._set_values(trained)
+                self.save(prefix, self.epochs_done)
                 self._emit(self._epoch_end(sums, validated, predictions, seconds, waiting, rate))
                 if target and validated.tally.accuracy >= target:
                     return True
@@ -215,17 +215,22 @@ class Trainer:
             self._running_average.add(self.network.vectors(), self.updates_done + 1)
         return stop
 
-    def _use_average(self) -> dict[str, NDArray[np.float32]]:
-        """Replace the weights by their running average, to validate and to save it. Returns the weights themselves,
-        with which training goes on; {} without an average. After this, all workers have the same."""
+    def _use_average(self) -> None:
+        """Replace the weights by their running average, if there is one, until `_use_trained`: to validate and save.
+        After this, all workers have the same."""
+        if self._trained:
+            return
         self.network.share_moving_averages()
-        if self._running_average is None:
-            return {}
-        average = self._running_average.arrays
-        self.network.share_moving_averages(average.get("moving averages"))
-        trained = self._values()
-        self.network.set_vectors(average)
-        return trained
+        average = self._running_average.arrays if self._running_average is not None else {}
+        if average:
+            self.network.share_moving_averages(average.get("moving averages"))
+            self._trained = self._values()
+            self.network.set_vectors(average)
+
+    def _use_trained(self) -> None:
+        """Put the weights back with which training goes on."""
+        self._set_values(self._trained)
+        self._trained = {}
 
     def _of_all(self, sums: Sums) -> Sums:
         """The sums of all workers."""
@@ -344,11 +349,15 @@ class Trainer:
             self.batches_done += 1  # the seed of what dropout drops
             yield sums.mean_loss
 
-    def save(self, prefix: str, epoch: int, trained: Mapping[str, NDArray[np.float32]] | None = None) -> None:
-        """Write the checkpoint of an epoch: the optimizer state first, the parameters last. The first worker does.
-        `trained`: the weights with which a resumed run goes on, if they are not those of the checkpoint."""
-        if not self._workers.is_first:
-            return
+    def save(self, prefix: str, epoch: int) -> None:
+        """Write the checkpoint of an epoch, as the first worker: the optimizer state first, the parameters last. These
+        are their running average, if there is one; the state then has the parameters themselves."""
+        self._use_average()
+        if self._workers.is_first:
+            self._write(prefix, epoch)
+        self._use_trained()
+
+    def _write(self, prefix: str, epoch: int) -> None:
         arguments, auxiliary = self.network.parameters()
         values = {
             "epochs_done": self.epochs_done,
@@ -360,8 +369,8 @@ class Trainer:
             "checksum": checksum(arguments),
             "data": self._fingerprint,
         }
-        weights = {f"{TRAINED}{name}": array for name, array in (trained or {}).items()}
-        save_training_state(prefix, epoch, {**self.network.optimizer_state(), **weights}, values)
+        trained = {f"{TRAINED}{name}": array for name, array in self._trained.items()}
+        save_training_state(prefix, epoch, {**self.network.optimizer_state(), **trained}, values)
         model = self.model
         if self._start is not None:
             model = replace(model, init_from=from_folder(self._start, prefix))
