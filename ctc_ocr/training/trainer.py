@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ctc_ocr.checkpoint import model_files
 from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.checkpoint.history import Row
 from ctc_ocr.checkpoint.model_files import Checkpoint
 from ctc_ocr.checkpoint.provenance import from_folder, path_from, path_of
 from ctc_ocr.checkpoint.training_state import checksum, save_training_state
@@ -67,6 +68,7 @@ class Trainer:
         self.epochs_done = 0
         self.batches_done = 0  # of the epoch under way
         self.best = Best()
+        self.history: list[Row] = []  # of the epochs that are done
         self.budget = Budget()
         self.network = TrainingNetwork(model, data, contexts, workers)
         self._workers = workers
@@ -141,8 +143,10 @@ class Trainer:
                     validated, predictions = self._average(validation, validated, predictions)
                     self.best = best_before
                     self.best.add(self.epochs_done, validated.tally.cer, validated.mean_loss)
+                end = self._epoch_end(sums, validated, predictions, seconds, waiting, rate)
+                self.history.append(end.row)
                 self.save(prefix, self.epochs_done)
-                self._emit(self._epoch_end(sums, validated, predictions, seconds, waiting, rate))
+                self._emit(end)
                 if target and validated.tally.accuracy >= target:
                     return True
                 if not self.has_ended and self._workers.any(interrupts.requested):
@@ -366,6 +370,7 @@ class Trainer:
             "falls": self._schedule.reductions,
             "best": asdict(self.best),
             "budget": asdict(self.budget),
+            "history": [astuple(row) for row in self.history],
             "checksum": checksum(arguments),
             "data": self._fingerprint,
         }
@@ -385,7 +390,7 @@ class Trainer:
             self._start_values, _ = self._transferred(start)
         self.network.set_parameters(point.checkpoint.arg_params, point.checkpoint.aux_params)
         self.epochs_done, self.batches_done = point.epochs_done, point.batches_done
-        self.best, self.budget = replace(point.best), point.budget
+        self.best, self.budget, self.history = replace(point.best), point.budget, list(point.history)
         before = point.model.hyperparameters.training
         if any(getattr(before, name) != getattr(self._settings, name) for name in MORE_TRAINING):
             self.budget.start(self._settings, self.epochs_done)
