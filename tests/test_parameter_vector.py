@@ -11,7 +11,7 @@ from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.config.sections import Network, Training
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
-from ctc_ocr.runtime.mxnet_internals import current_module, gradient_arrays
+from ctc_ocr.runtime.mxnet_internals import gradient_arrays
 from ctc_ocr.training import parameter_vector
 from ctc_ocr.training.network import TrainingNetwork
 from ctc_ocr.training.optimizer import VectorOptimizer, make_optimizer
@@ -110,7 +110,7 @@ def test_the_vectors_are_what_the_network_computes_with(kind: Network, ubuntu_fo
     for _ in range(2):
         for batch in batches:
             network.begin_update(batch, 0)
-            given = [copies[0].asnumpy() for copies in gradient_arrays(current_module(network._modules))]
+            given = [copies[0].asnumpy() for copies in gradient_arrays(network._module)]
             network._training = replace(settings.training, clip_gradient=0.0)
             network.finish_update()
             flattened = np.concatenate([each.reshape(-1) for each in given])
