@@ -14,7 +14,7 @@ from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.mxnet_internals import gradient_arrays
 from ctc_ocr.training import parameter_vector
 from ctc_ocr.training.network import TrainingNetwork
-from ctc_ocr.training.optimizer import VectorOptimizer, make_optimizer
+from ctc_ocr.training.optimizer import make_optimizer
 from ctc_ocr.training.parameter_vector import ArrayCopies
 from ctc_ocr.training.schedules import Schedule
 from tests.training_runs import CRNN, SMALL, cached, make_source
@@ -57,12 +57,25 @@ def test_arrays_to_a_vector_and_back(devices: int) -> None:
         np.testing.assert_array_equal(flat(copies, device), np.arange(25))
 
 
-@pytest.mark.parametrize("name", ["adam", "sgd", "rmsprop"])
-def test_a_vector_is_updated_as_its_parameters_are(name: str) -> None:
-    training = Training(optimizer=name, schedule="constant", warmup_updates=0, weight_decay=0.01, batch_size=2)
-    schedule = Schedule(training, 10)
-    by_vector = VectorOptimizer(make_optimizer(training, schedule), NAMES, SHAPES)
-    each = mx.optimizer.get_updater(make_optimizer(training, schedule))
+REFERENCES = {
+    "adam": lambda: mx.optimizer.Adam(learning_rate=4e-3, wd=0.01, rescale_grad=0.5),
+    "sgd": lambda: mx.optimizer.SGD(learning_rate=4e-3, wd=0.01, rescale_grad=0.5, momentum=0.9),
+    "rmsprop": lambda: mx.optimizer.RMSProp(learning_rate=4e-3, wd=0.01, rescale_grad=0.5),
+}
+PARTS = {"adam": [2, 2, 2], "sgd": [1, 1, 1], "rmsprop": [1, 1, 1], "muon": [1, 2, 1]}
+
+
+def training_of(name: str) -> Training:
+    return Training(optimizer=name, schedule="constant", warmup_updates=0, weight_decay=0.01, batch_size=2)
+
+
+def optimizer_of(name: str, updates_done: int = 0) -> Any:
+    return make_optimizer(training_of(name), Schedule(training_of(name), 10), updates_done, NAMES, SHAPES)
+
+
+@pytest.mark.parametrize("name", list(REFERENCES))
+def test_a_vector_is_updated_as_its_parameters_are_one_by_one(name: str) -> None:
+    by_vector, each = optimizer_of(name), mx.optimizer.get_updater(REFERENCES[name]())
     weights, copies = mx.nd.array(flat(arrays(0))), arrays(0)
     for step in range(3):
         gradients = arrays(1 + step)
@@ -70,26 +83,29 @@ def test_a_vector_is_updated_as_its_parameters_are(name: str) -> None:
         for index, (weight, gradient) in enumerate(zip(copies, gradients, strict=True)):
             each(index, gradient[0], weight[0])
     np.testing.assert_allclose(weights.asnumpy(), flat(copies), rtol=1e-6)
-    state = by_vector.state_arrays()
-    assert {tuple(map(int, key.split("."))) for key in state} == {
-        (number, part) for number in range(3) for part in range({"adam": 2, "sgd": 1, "rmsprop": 1}[name])
-    }
-    assert state["2.0"].shape == (2, 2, 2)
     first = each.states[2][0] if isinstance(each.states[2], tuple) else each.states[2]
-    np.testing.assert_allclose(state["2.0"], first.asnumpy(), rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(by_vector.state_arrays()["2.0"], first.asnumpy(), rtol=1e-5, atol=1e-8)
 
-    # Another one goes on from there.
-    other = VectorOptimizer(make_optimizer(training, schedule, 3), NAMES, SHAPES)
-    other.restore_state(weights, state)
+
+@pytest.mark.parametrize("name", list(PARTS))
+def test_an_optimizer_goes_on_from_the_state_of_another(name: str) -> None:
+    first, weights = optimizer_of(name), mx.nd.array(flat(arrays(0)))
+    assert first.state_arrays() == {}
+    for step in range(3):
+        first.update(weights, mx.nd.array(flat(arrays(1 + step))))
+    state = first.state_arrays()
+    shapes = {f"{number}.{part}": SHAPES[number] for number in range(3) for part in range(PARTS[name][number])}
+    assert {key: array.shape for key, array in state.items()} == shapes
+    second = optimizer_of(name, updates_done=3)
+    second.restore_state(weights, state)
     here, there = weights.copy(), weights.copy()
     gradient = mx.nd.array(flat(arrays(9)))
-    by_vector.update(here, gradient)
-    other.update(there, gradient)
+    first.update(here, gradient)
+    second.update(there, gradient)
     assert (here.asnumpy() == there.asnumpy()).all()
-    with pytest.raises(InputError, match="another optimizer or network"):
-        other.restore_state(weights, {**state, "3.0": state["2.0"]})
-    with pytest.raises(InputError, match="another optimizer or network"):
-        other.restore_state(weights, {**state, "2.0": state["1.0"]})
+    for foreign in ({**state, "3.0": state["2.0"]}, {**state, "2.0": state["1.0"]}):
+        with pytest.raises(InputError, match="another optimizer or network"):
+            second.restore_state(weights, foreign)
 
 
 @pytest.mark.parametrize("kind", [SMALL.network, CRNN])

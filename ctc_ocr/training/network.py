@@ -25,7 +25,7 @@ from ctc_ocr.runtime.mxnet_internals import (
 from ctc_ocr.runtime.types import Context, DataBatch, MXArray, Symbol
 from ctc_ocr.symbols.contract import check_contract
 from ctc_ocr.training.initialisation import initial_parameters
-from ctc_ocr.training.optimizer import VectorOptimizer, clip_norm, make_optimizer
+from ctc_ocr.training.optimizer import clip_norm, make_optimizer
 from ctc_ocr.training.parameter_vector import ArrayCopies
 from ctc_ocr.training.schedules import Schedule
 from ctc_ocr.training.workers import ALONE, OneWorker
@@ -143,9 +143,7 @@ class TrainingNetwork:
 
     def init_optimizer(self, training: Training, schedule: Schedule, updates_done: int) -> None:
         """A new optimizer, without state."""
-        self._optimizer = VectorOptimizer(
-            make_optimizer(training, schedule, updates_done), self._names, self._parameters.shapes
-        )
+        self._optimizer = make_optimizer(training, schedule, updates_done, self._names, self._parameters.shapes)
 
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
         return self._optimizer.state_arrays()

@@ -12,13 +12,20 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import MXArray, Optimizer
 from ctc_ocr.training.muon import Muon
+from ctc_ocr.training.parameter_vector import FOREIGN_STATE
 from ctc_ocr.training.schedules import Schedule
 
-FOREIGN_STATE = "the saved optimizer state belongs to another optimizer or network"
 
-
-def make_optimizer(training: Training, schedule: Schedule, updates_done: int = 0) -> Optimizer:
-    """The optimizer of a run after `updates_done` updates."""
+def make_optimizer(
+    training: Training,
+    schedule: Schedule,
+    updates_done: int,
+    names: Sequence[str],
+    shapes: Sequence[tuple[int, ...]],
+) -> "VectorOptimizer | Muon":
+    """The optimizer of a run after `updates_done` updates, for parameters with these names and shapes."""
+    if training.optimizer == "muon":
+        return Muon(training, schedule, updates_done, names, shapes)
     common = {
         "learning_rate": training.learning_rate,
         "wd": training.weight_decay,
@@ -27,81 +34,48 @@ def make_optimizer(training: Training, schedule: Schedule, updates_done: int = 0
         "begin_num_update": updates_done,
     }
     if training.optimizer == "sgd":
-        return mx.optimizer.SGD(momentum=training.momentum, **common)
-    if training.optimizer == "rmsprop":
-        return mx.optimizer.RMSProp(**common)  # without momentum, as Tieleman and Hinton, 2012
-    if training.optimizer == "muon":
-        return Muon(**common)
-    return mx.optimizer.Adam(**common)
+        made = mx.optimizer.SGD(momentum=training.momentum, **common)
+    elif training.optimizer == "rmsprop":
+        made = mx.optimizer.RMSProp(**common)  # without momentum, as Tieleman and Hinton, 2012
+    else:
+        made = mx.optimizer.Adam(**common)
+    return VectorOptimizer(made, shapes)
 
 
 class VectorOptimizer:
-    """An optimizer that updates one vector of all weights: at once, or piece by piece if it has `by_parameter`.
+    """An optimizer of MXNet that updates one vector of all weights.
 
-    names, shapes: of the parameters, which lie one after the other in the vector. The state (momentum, variance, ...)
-    is saved as {"parameter.part": array}, an array for each parameter in its own shape.
+    shapes: of the parameters, which lie one after the other in the vector. The state (momentum, variance, ...) is saved
+    as {"parameter.part": array}, an array for each parameter in its own shape.
     """
 
-    def __init__(self, optimizer: Optimizer, names: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> None:
+    def __init__(self, optimizer: Optimizer, shapes: Sequence[tuple[int, ...]]) -> None:
         self._vector_updater = mx.optimizer.get_updater(optimizer)
-        optimizer.idx2name = dict(enumerate(names))
-        self._ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
         self._shapes = list(shapes)
-        self._by_parameter = getattr(optimizer, "by_parameter", False)
-        self._pieces: list[tuple[MXArray, MXArray]] = []  # views of weights and gradient
-        self._vectors: tuple[MXArray, MXArray] | None = None
 
     def update(self, weights: MXArray, gradient: MXArray) -> None:
-        """Change the weights (P,) by the gradient (P,), in place."""
-        if self._vectors is None or self._vectors[0] is not weights or self._vectors[1] is not gradient:
-            self._vectors = weights, gradient
-            self._pieces = list(zip(self._views(weights), self._views(gradient), strict=True))
-        for index, (weight, its_gradient) in enumerate(self._pieces):
-            self._vector_updater(index, its_gradient, weight)
+        """Change the weights (P,) by the gradient (P,), which is summed over the batch; in place."""
+        self._vector_updater(0, gradient, weights)
 
     def state_arrays(self) -> dict[str, NDArray[Any]]:
         """The state; empty before the first update."""
-        arrays = {}
-        for index, state in sorted(self._vector_updater.states.items()):
-            for part, array in enumerate(_parts(state)):
-                arrays.update({f"{number}.{part}": each for number, each in self._split(index, array.asnumpy())})
+        arrays, ends = {}, np.cumsum([math.prod(shape) for shape in self._shapes])
+        for part, vector in enumerate(_parts(self._vector_updater.states.get(0))):
+            for number, values in enumerate(np.split(vector.asnumpy(), ends[:-1])):
+                arrays[f"{number}.{part}"] = values.reshape(self._shapes[number])
         return arrays
 
     def restore_state(self, weights: MXArray, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Put the arrays of state_arrays back. Raises InputError if they are of another optimizer or network."""
-        create = self._vector_updater.optimizer.create_state_multi_precision
-        states = [create(index, view) for index, view in enumerate(self._views(weights))]
-        expected: dict[str, tuple[int, ...]] = {}
-        for index, state in enumerate(states):
-            for part, array in enumerate(_parts(state)):
-                expected.update({f"{n}.{part}": each.shape for n, each in self._split(index, array.asnumpy())})
+        state = self._vector_updater.optimizer.create_state_multi_precision(0, weights)
+        numbers, parts = range(len(self._shapes)), _parts(state)
+        expected = {f"{number}.{part}": self._shapes[number] for number in numbers for part in range(len(parts))}
         if {name: array.shape for name, array in arrays.items()} != expected:
             raise InputError(FOREIGN_STATE)
-        for index, state in enumerate(states):
-            for part, array in enumerate(_parts(state)):
-                saved = [arrays[f"{number}.{part}"].reshape(-1) for number in self._numbers(index)]
-                array[:] = np.concatenate(saved).reshape(array.shape)
-            self._vector_updater.states[index] = state
-            self._vector_updater.states_synced[index] = True
-
-    def _views(self, vector: MXArray) -> list[MXArray]:
-        """What is updated together: the vector itself, or each parameter in its shape, in the same memory."""
-        if not self._by_parameter:
-            return [vector]
-        starts = [0, *self._ends[:-1]]
-        return [
-            vector[start:end].reshape(shape) for start, end, shape in zip(starts, self._ends, self._shapes, strict=True)
-        ]
-
-    def _numbers(self, index: int) -> range:
-        """The parameters in the piece of this index."""
-        return range(index, index + 1) if self._by_parameter else range(len(self._shapes))
-
-    def _split(self, index: int, values: NDArray[Any]) -> list[tuple[int, NDArray[Any]]]:
-        """(number, array) of each parameter in a piece."""
-        numbers = self._numbers(index)
-        parts = np.split(values.reshape(-1), self._ends[:-1]) if len(numbers) > 1 else [values]
-        return [(number, part.reshape(self._shapes[number])) for number, part in zip(numbers, parts, strict=True)]
+        for part, vector in enumerate(parts):
+            vector[:] = np.concatenate([arrays[f"{number}.{part}"].reshape(-1) for number in numbers])
+        self._vector_updater.states[0] = state
+        self._vector_updater.states_synced[0] = True
 
 
 def clip_norm(gradient: MXArray, max_norm: float) -> None:

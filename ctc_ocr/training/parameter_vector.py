@@ -13,6 +13,8 @@ from ctc_ocr.runtime.host_memory import host_view, is_on_host
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import MXArray
 
+FOREIGN_STATE = "the saved optimizer state belongs to another optimizer or network"
+
 
 class ArrayCopies:
     """The arrays [parameter][device] of a network, with a copy of each parameter on every device; `shapes` are theirs.

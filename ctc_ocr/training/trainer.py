@@ -27,7 +27,7 @@ from ctc_ocr.training.budget import Budget
 from ctc_ocr.training.events import BatchEnd, Callback, EpochEnd, Progress, Saved, ValidationPrediction
 from ctc_ocr.training.interrupts import Interrupts
 from ctc_ocr.training.network import TrainingNetwork
-from ctc_ocr.training.optimizer import FOREIGN_STATE
+from ctc_ocr.training.parameter_vector import FOREIGN_STATE
 from ctc_ocr.training.resume import TRAINED, ResumePoint, check_resumable
 from ctc_ocr.training.running_average import RunningAverage
 from ctc_ocr.training.schedules import GivenRates, Schedule
