@@ -33,22 +33,25 @@ def test_weights_of_later_updates_are_heavier_by_a_power(power: float) -> None:
     generator = np.random.default_rng(0)
     values = generator.normal(size=(50, 3)).astype(np.float32)
     found = RunningAverage(power)
-    assert found.values() == {}
+    assert found.arrays == {}
     for update, value in enumerate(values, 1):
         found.add({"w": mx.nd.array(value)}, update)
     # (n + power - 1)! / (n - 1)!, which grows as n ** power
     heaviness = [np.prod([update + k for k in range(int(power))], dtype=float) for update in range(1, 51)]
-    np.testing.assert_allclose(found.values()["w"], np.average(values, axis=0, weights=heaviness), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        found.arrays["w"].asnumpy(), np.average(values, axis=0, weights=heaviness), rtol=1e-4, atol=1e-6
+    )
 
 
 def test_the_first_update_of_a_run_is_its_own_average() -> None:
     average = RunningAverage(8.0)
     average.add({"w": mx.nd.array([2.0, 3.0])}, 1)
-    np.testing.assert_allclose(average.values()["w"], [2, 3])
+    np.testing.assert_allclose(average.arrays["w"].asnumpy(), [2, 3])
 
 
 def arrays_of(trainer: Trainer) -> dict[str, np.ndarray]:
-    return {name: array.asnumpy() for name, array in trainer.network.arrays_in_use().items()}
+    arguments, auxiliary = trainer.network.parameters()
+    return {name: array.asnumpy() for name, array in {**arguments, **auxiliary}.items()}
 
 
 @pytest.mark.parametrize("network", ["lstm", "crnn"])

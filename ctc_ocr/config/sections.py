@@ -9,6 +9,7 @@ from ctc_ocr.config.registries import ARCHITECTURES, RENDERERS
 from ctc_ocr.config.schema import MAX_SIZE, Integers, option
 
 LSTM, CRNN, AUGMENT = {"architecture": ("lstm",)}, {"architecture": ("crnn",)}, {"augment": (True,)}
+MAX_WORKERS = 64  # each takes 200 MB and more
 AUGMENT_COLOUR = {**AUGMENT, "channels": (3,)}
 
 
@@ -89,7 +90,11 @@ class Training:
     """How the network is trained. After each epoch, of samples_per_epoch images, it is validated and saved."""
 
     loss: str = option("ctc", "CTC loss: MXNet's operator, or Baidu's warp-ctc", choices=("ctc", "warpctc"))
-    batch_size: int = option(32, "samples per batch", minimum=1, maximum=MAX_SIZE)
+    batch_size: int = option(32, "samples per batch, of all workers", minimum=1, maximum=MAX_SIZE)
+    workers: int = option(
+        0, "training processes on this machine, which share each batch; 0: as many as are fastest", minimum=0,
+        maximum=MAX_WORKERS,
+    )  # fmt: skip
     num_epoch: int = option(8, "maximum number of epochs", minimum=1)
     samples_per_epoch: int = option(
         5_000, "samples per epoch; 0: 100 updates of labelled images, or 15000 wild images", minimum=0

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from typing import TypeAlias
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.known_images import KnownImages
@@ -21,7 +22,6 @@ from ctc_ocr.datasets.labelled import LabelledBatches, LabelledImage
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.datasets.summary import summary_lines
 from ctc_ocr.errors import InputError, RunError
-from ctc_ocr.generation.pool import BatchSource
 from ctc_ocr.generation.seeds import TRAIN, VALIDATION
 from ctc_ocr.images.files import SUFFIXES as IMAGE_SUFFIXES
 from ctc_ocr.images.region import Region
@@ -43,6 +43,8 @@ WILD_SAMPLES = 15_000  # of an epoch, where none are given
 MAX_LISTED = 10  # invalid samples in the log
 BUILT_IN_RENDERERS = ("fast", "captcha")
 
+ImageSource: TypeAlias = GeneratedSource | PreparedSource | LabelledBatches
+
 log = logging.getLogger(__name__)
 
 
@@ -57,9 +59,9 @@ class TrainingData:
 
     hyperparameters: Hyperparameters
     alphabet: Alphabet
-    train: BatchSource
+    train: ImageSource
     samples_per_epoch: int
-    validation: BatchSource
+    validation: ImageSource
     num_validation: int
     validation_names: Sequence[str] | None = None
     fingerprint: str = ""
@@ -112,7 +114,7 @@ def _generated(settings: Hyperparameters, captchas: Captchas) -> TrainingData:
     )
 
 
-def _generated_source(settings: Hyperparameters, renderer: BatchRenderer, stream: int) -> BatchSource:
+def _generated_source(settings: Hyperparameters, renderer: BatchRenderer, stream: int) -> ImageSource:
     """Images of one size are rendered as the network reads them; others are prepared as labelled images are."""
     data, training = settings.data, settings.training
     if isinstance(renderer, Renderer) and _of_labelled_images(settings):

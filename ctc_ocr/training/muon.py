@@ -62,7 +62,9 @@ def matrix_step(
 
 
 class Muon(mx.optimizer.Adam):  # type: ignore[misc]
-    """An optimizer of MXNet with the settings of its Adam; a Module tells it the names of the parameters."""
+    """An optimizer of MXNet with the settings of its Adam. `idx2name` must have the names of the parameters."""
+
+    by_parameter = True  # not for a vector of all weights
 
     def create_state(self, index: int, weight: MXArray) -> MXArray | tuple[MXArray, ...]:
         """The momentum of a matrix, or Adam's mean and variance."""
@@ -78,7 +80,7 @@ class Muon(mx.optimizer.Adam):  # type: ignore[misc]
             return
         self._update_count(index)
         rate, decay = self._get_lr(index), self._get_wd(index)
-        with np.errstate(all="ignore"):  # the trainer says what is wrong if the loss is no longer finite
+        with np.errstate(over="ignore", invalid="ignore"):  # the loss tells what is not finite
             gradient, momentum = self.rescale_grad * grad.asnumpy(), state.asnumpy()
             momentum += (1 - MOMENTUM) * (gradient - momentum)
             step = rate * matrix_step(momentum, gradient, weight.shape)

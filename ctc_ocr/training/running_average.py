@@ -8,35 +8,29 @@ all-blank plateau, however long that took.
 
 from collections.abc import Mapping
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ctc_ocr.runtime.types import MXArray
 
 
 class RunningAverage:
     """After update t, the mean of the weights after updates 1 to t, that of update n about n ** `power` times as heavy.
 
-    `add` takes the arrays with which the network computes, by name, and computes on their device in the background.
+    `arrays` are the means by name, on the device of the weights; empty before the first update. They are computed in
+    the background.
     """
 
     def __init__(self, power: float) -> None:
+        self.arrays: dict[str, MXArray] = {}
         self._power = power
-        self._means: dict[str, MXArray] = {}
 
     def add(self, arrays: Mapping[str, MXArray], update: int) -> None:
         """Take the weights after an update into account; the first of a run is 1."""
-        if not self._means:
-            self._means = {name: array.copy() for name, array in arrays.items()}
+        if not self.arrays:
+            self.restore(arrays)
         share = (self._power + 1) / (update + self._power)
         for name, array in arrays.items():
-            mean = self._means[name]
+            mean = self.arrays[name]
             mean += share * (array - mean)
-
-    def values(self) -> dict[str, NDArray[np.float32]]:
-        """{name: array} of the average; empty before the first update."""
-        return {name: array.asnumpy() for name, array in self._means.items()}
 
     def restore(self, arrays: Mapping[str, MXArray]) -> None:
         """Go on from an average that was saved: `arrays` are those of a network that has it, as for `add`."""
-        self._means = {name: array.copy() for name, array in arrays.items()}
+        self.arrays = {name: array.copy() for name, array in arrays.items()}
