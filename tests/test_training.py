@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint import model_files, run_files
+from ctc_ocr.checkpoint import history, model_files, run_files
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.generated import GeneratedSource
@@ -19,7 +19,8 @@ from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.callbacks import LogLines, epoch_line
-from ctc_ocr.training.events import BatchEnd, EpochEnd, Progress, ValidationPrediction
+from ctc_ocr.training.events import BatchEnd, EpochEnd, Progress, Saved, ValidationPrediction
+from ctc_ocr.training.file_callbacks import History
 from ctc_ocr.training.initialisation import initial_parameters
 from ctc_ocr.training.optimizer import clip_norm
 from ctc_ocr.training.parameter_vector import ArrayCopies
@@ -195,6 +196,25 @@ def test_initial_weights() -> None:
     other = initial_parameters(shapes, np.random.default_rng(1))
     assert all((again[name] == values[name]).all() for name in shapes)
     assert not (other["pred_fc_weight"] == values["pred_fc_weight"]).any()
+
+
+def test_a_run_that_is_killed_before_its_history_is_written_loses_no_row(
+    tmp_path: Path, source: GeneratedSource
+) -> None:
+    def die(event: Any) -> None:
+        if isinstance(event, Saved) and event.path.endswith("-0002.params"):
+            raise SystemExit
+
+    settings = training(num_epoch=3)
+    prefix = str(tmp_path / "m")
+    with pytest.raises(SystemExit):
+        run(settings, source, tmp_path / "m", callbacks=[die, History(prefix)])
+    assert [row.epoch for row in history.read(prefix)] == [1]
+    rows = newest(prefix).history
+    assert [row.epoch for row in rows] == [1, 2]
+    run(settings, source, tmp_path / "m", first=8, callbacks=[History(prefix, rows)])
+    assert history.read(prefix)[:2] == list(rows)
+    assert [row.epoch for row in history.read(prefix)] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("largest", [0.5, 1e3])

@@ -25,7 +25,7 @@ from ctc_ocr.generation.pool import Arrays, BatchSource
 from ctc_ocr.generation.rows import Rows
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.data import training_data
-from ctc_ocr.training.events import BatchEnd, EpochEnd, Saved
+from ctc_ocr.training.events import BatchEnd, EpochEnd
 from ctc_ocr.training.network import TrainingNetwork
 from ctc_ocr.training.number_of_workers import with_workers
 from ctc_ocr.training.schedules import Schedule
@@ -180,13 +180,13 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> type[Watched]:
     return Watched
 
 
-def when_saved(action: Any) -> Any:
-    """A callback for the first checkpoint."""
+def after_one_epoch(action: Any) -> Any:
+    """A callback for the end of the first epoch."""
     done = False
 
     def callback(event: Any) -> None:
         nonlocal done
-        if isinstance(event, Saved) and not done:
+        if isinstance(event, EpochEnd) and not done:
             done = True
             action()
 
@@ -218,7 +218,7 @@ def test_a_lost_process_ends_all_and_the_run_can_be_resumed(name: str, tmp_path:
         lost = time.monotonic()
 
     with pytest.raises(RunError, match=rf"{name} \(pid \d+\) was killed by signal 9.*--resume goes on"):
-        ctc_ocr.train(with_number(settings, 2), prefix=prefix, progress=False, callbacks=[when_saved(kill)])
+        ctc_ocr.train(with_number(settings, 2), prefix=prefix, progress=False, callbacks=[after_one_epoch(kill)])
     assert time.monotonic() - lost < SECONDS_TO_STOP
     deadline = time.monotonic() + 10
     left.difference_update(descendants(os.getpid()))  # what the tests themselves have started
@@ -255,7 +255,7 @@ def test_the_processes_listen_on_the_loopback_interface_only(tmp_path: Path, wat
     def look() -> None:
         addresses.update({name: listening_addresses(pid) for name, pid in watched.ids.items()})
 
-    ctc_ocr.train(with_number(SMALL, 2), prefix=tmp_path / "m", progress=False, callbacks=[when_saved(look)])
+    ctc_ocr.train(with_number(SMALL, 2), prefix=tmp_path / "m", progress=False, callbacks=[after_one_epoch(look)])
     assert set(addresses) == {"scheduler", "server", "worker 0", "worker 1"}
     assert all(each == {"0100007F"} for each in addresses.values())
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ctc_ocr.checkpoint.calibration_file import has_been_chosen
 from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.checkpoint.history import Row
 from ctc_ocr.checkpoint.run_files import epochs_to_calibrate
 from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.generation.rows import ALL_ROWS, Rows
@@ -40,9 +41,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Begun:
-    """Where a run stands when it begins or goes on. `started`: from another model."""
+    """Where a run stands when it begins or goes on. `history`: of its epochs. `started`: from another model."""
 
-    epochs_done: int
+    history: tuple[Row, ...]
     updates_done: int
     started: bool
 
@@ -96,7 +97,7 @@ def train_rows(
             return Ended(finished=True, complete=False, bounded=False, idle=True)
         before = trainer.epochs_done
         if workers.is_first:
-            callbacks.append(begin(Begun(before, trainer.updates_done, start is not None)))
+            callbacks.append(begin(Begun(tuple(trainer.history), trainer.updates_done, start is not None)))
         validation = stack.enter_context(validation_batches(data, job.num_proc, rows))
         finished = done or trainer.fit(iterator, validation, options.prefix, lambda: pool.seconds_waited, interrupts)
         complete = finished or trainer.epochs_done > before

@@ -80,7 +80,7 @@ class Muon(mx.optimizer.Adam):  # type: ignore[misc]
             return
         self._update_count(index)
         rate, decay = self._get_lr(index), self._get_wd(index)
-        with np.errstate(over="ignore", invalid="ignore"):  # the loss tells what is not finite
+        with np.errstate(all="ignore"):  # the trainer says what is wrong if the loss is no longer finite
             gradient, momentum = self.rescale_grad * grad.asnumpy(), state.asnumpy()
             momentum += (1 - MOMENTUM) * (gradient - momentum)
             step = rate * matrix_step(momentum, gradient, weight.shape)

@@ -307,7 +307,7 @@ class TrainingSession:
             LogLines(),
             RemoveOldRun(prefix, replaced),
             *([ImagesFile(prefix, data.known)] if data.known else []),
-            History(prefix, begun.epochs_done),
+            History(prefix, begun.history),
             ValidationPredictions(prefix, data.validation_names),
             Pruning(prefix, self.hyperparameters.training.keep),
             *([TensorBoard(prefix, begun.updates_done)] if self.options.tensorboard else []),

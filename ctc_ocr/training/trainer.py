@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ctc_ocr.checkpoint import model_files
 from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.checkpoint.history import Row
 from ctc_ocr.checkpoint.model_files import Checkpoint
 from ctc_ocr.checkpoint.provenance import from_folder, path_from, path_of
 from ctc_ocr.checkpoint.training_state import checksum, save_training_state
@@ -67,6 +68,7 @@ class Trainer:
         self.epochs_done = 0
         self.batches_done = 0  # of the epoch under way
         self.best = Best()
+        self.history: list[Row] = []  # of the epochs that are done
         self.budget = Budget()
         self.network = TrainingNetwork(model, data, contexts, workers)
         self._workers = workers
@@ -76,6 +78,7 @@ class Trainer:
         self._fingerprint = fingerprint
         self._callbacks = callbacks
         self._running_average = RunningAverage(self._settings.average_power) if self._settings.average_power else None
+        self._trained: dict[str, NDArray[np.float32]] = {}  # the weights, while the network has their average
         self.budget.start(self._settings, epochs_done=0)
         self._init_optimizer(self._settings, self._num_updates)
 
@@ -126,13 +129,13 @@ class Trainer:
             while not self.has_ended:
                 clock, started = Clock(waited), time.perf_counter()
                 sums = self._train_epoch(data, interrupts, waited)
-                trained = self._use_average()
                 if self.batches_done < self._num_batches:
-                    self.save(prefix, self.epochs_done + 1, trained)
+                    self.save(prefix, self.epochs_done + 1)
                     return False
                 seconds, waiting = clock.read()
                 self.epochs_done, self.batches_done = self.epochs_done + 1, 0
                 rate = self._schedule(self.updates_done)
+                self._use_average()
                 validated, predictions = self._validate(validation)
                 best_before = replace(self.best)
                 self._record(validated, self._workers.of_first(time.perf_counter() - started))
@@ -140,9 +143,10 @@ class Trainer:
                     validated, predictions = self._average(validation, validated, predictions)
                     self.best = best_before
                     self.best.add(self.epochs_done, validated.tally.cer, validated.mean_loss)
-                self.save(prefix, self.epochs_done, trained)
-                self._set_values(trained)
-                self._emit(self._epoch_end(sums, validated, predictions, seconds, waiting, rate))
+                end = self._epoch_end(sums, validated, predictions, seconds, waiting, rate)
+                self.history.append(end.row)
+                self.save(prefix, self.epochs_done)
+                self._emit(end)
                 if target and validated.tally.accuracy >= target:
                     return True
                 if not self.has_ended and self._workers.any(interrupts.requested):
@@ -215,17 +219,22 @@ class Trainer:
             self._running_average.add(self.network.vectors(), self.updates_done + 1)
         return stop
 
-    def _use_average(self) -> dict[str, NDArray[np.float32]]:
-        """Replace the weights by their running average, to validate and to save it. Returns the weights themselves,
-        with which training goes on; {} without an average. After this, all workers have the same."""
+    def _use_average(self) -> None:
+        """Replace the weights by their running average, if there is one, until `_use_trained`: to validate and save.
+        After this, all workers have the same."""
+        if self._trained:
+            return
         self.network.share_moving_averages()
-        if self._running_average is None:
-            return {}
-        average = self._running_average.arrays
-        self.network.share_moving_averages(average.get("moving averages"))
-        trained = self._values()
-        self.network.set_vectors(average)
-        return trained
+        average = self._running_average.arrays if self._running_average is not None else {}
+        if average:
+            self.network.share_moving_averages(average.get("moving averages"))
+            self._trained = self._values()
+            self.network.set_vectors(average)
+
+    def _use_trained(self) -> None:
+        """Put the weights back with which training goes on."""
+        self._set_values(self._trained)
+        self._trained = {}
 
     def _of_all(self, sums: Sums) -> Sums:
         """The sums of all workers."""
@@ -344,11 +353,15 @@ class Trainer:
             self.batches_done += 1  # the seed of what dropout drops
             yield sums.mean_loss
 
-    def save(self, prefix: str, epoch: int, trained: Mapping[str, NDArray[np.float32]] | None = None) -> None:
-        """Write the checkpoint of an epoch: the optimizer state first, the parameters last. The first worker does.
-        `trained`: the weights with which a resumed run goes on, if they are not those of the checkpoint."""
-        if not self._workers.is_first:
-            return
+    def save(self, prefix: str, epoch: int) -> None:
+        """Write the checkpoint of an epoch, as the first worker: the optimizer state first, the parameters last. These
+        are their running average, if there is one; the state then has the parameters themselves."""
+        self._use_average()
+        if self._workers.is_first:
+            self._write(prefix, epoch)
+        self._use_trained()
+
+    def _write(self, prefix: str, epoch: int) -> None:
         arguments, auxiliary = self.network.parameters()
         values = {
             "epochs_done": self.epochs_done,
@@ -357,11 +370,12 @@ class Trainer:
             "falls": self._schedule.reductions,
             "best": asdict(self.best),
             "budget": asdict(self.budget),
+            "history": [astuple(row) for row in self.history],
             "checksum": checksum(arguments),
             "data": self._fingerprint,
         }
-        weights = {f"{TRAINED}{name}": array for name, array in (trained or {}).items()}
-        save_training_state(prefix, epoch, {**self.network.optimizer_state(), **weights}, values)
+        trained = {f"{TRAINED}{name}": array for name, array in self._trained.items()}
+        save_training_state(prefix, epoch, {**self.network.optimizer_state(), **trained}, values)
         model = self.model
         if self._start is not None:
             model = replace(model, init_from=from_folder(self._start, prefix))
@@ -376,7 +390,7 @@ class Trainer:
             self._start_values, _ = self._transferred(start)
         self.network.set_parameters(point.checkpoint.arg_params, point.checkpoint.aux_params)
         self.epochs_done, self.batches_done = point.epochs_done, point.batches_done
-        self.best, self.budget = replace(point.best), point.budget
+        self.best, self.budget, self.history = replace(point.best), point.budget, list(point.history)
         before = point.model.hyperparameters.training
         if any(getattr(before, name) != getattr(self._settings, name) for name in MORE_TRAINING):
             self.budget.start(self._settings, self.epochs_done)
