@@ -136,7 +136,7 @@ def test_both_readers_are_given_the_same_images(half_a_second: None, monkeypatch
 
 
 def test_both_readers_find_the_same_texts() -> None:
-    predictor, reader = reading.models(64)
+    predictor, reader = reading.models(3200)
     images = reading.captchas(6)
     predictions = [each.codes for each in predictor.predict(images)]
     assert [reader.read(image) for image in images] == predictions
