@@ -3,6 +3,8 @@
 Eight bytes of memory for each record, if the keys are 0, 1, ...: a set of millions has as many.
 """
 
+import codecs
+import io
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.errors import InputError
-from ctc_ocr.runtime.text_files import read_text
+from ctc_ocr.runtime.input_files import MAX_TEXT_BYTES, read_bytes
 
 MAX_CACHED = 10_000  # indices that a process keeps: more than a set can have shards
 
@@ -59,16 +61,18 @@ def read_index(rec: str | Path) -> PackIndex:
     for a bad line."""
     keys, offsets = array("q"), array("q")
     try:
-        text = read_text(index_path(rec))
+        content = read_bytes(index_path(rec), MAX_TEXT_BYTES)
     except InputError as error:
         raise ValueError(error.reason) from None
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Line by line: a list of the lines would take more memory than all that is kept.
+    for number, line in enumerate(io.BytesIO(content.removeprefix(codecs.BOM_UTF8)), start=1):
         try:
-            key, offset = map(int, line.split("\t"))
+            key, offset = map(int, line.split(b"\t"))
             keys.append(key)
             offsets.append(offset)
         except (ValueError, OverflowError):
-            raise ValueError(f"line {number}: expected KEY, a tab and OFFSET, got {line!r}") from None
+            shown = line.decode("utf-8", "replace").rstrip("\r\n")
+            raise ValueError(f"line {number}: expected KEY, a tab and OFFSET, got {shown!r}") from None
     # Copied: an array that grew holds more memory than it uses.
     return _index(np.array(keys, np.int64), np.array(offsets, np.int64))
 

@@ -18,7 +18,7 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import SUFFIXES
 from ctc_ocr.rendering.fonts import SUFFIXES as FONT_SUFFIXES
 
-__all__ = ["SOURCES", "open_source", "read_source", "register_source", "samples_and_problems"]
+__all__ = ["SOURCES", "not_empty", "open_source", "read_source", "register_source", "samples_and_problems"]
 
 DEFAULT_OPTIONS = SourceOptions()
 
@@ -47,10 +47,17 @@ def read_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> t
 
 def samples_and_problems(rows: Iterable[Sample | Problem], path: str | Path) -> tuple[list[Sample], list[Problem]]:
     """The samples and the problems of an opened source. Raises InputError if there is neither."""
-    found = list(rows)
-    if not found:
-        raise InputError("contains no labelled images", path)
+    found = list(not_empty(rows, path))
     return [row for row in found if isinstance(row, Sample)], [row for row in found if isinstance(row, Problem)]
+
+
+def not_empty(rows: Iterable[Sample | Problem], path: str | Path) -> Iterator[Sample | Problem]:
+    """The rows of an opened source. Raises InputError if there are none."""
+    row = None
+    for row in rows:
+        yield row
+    if row is None:
+        raise InputError("contains no labelled images", path)
 
 
 def _open(path: str | Path, options: SourceOptions) -> Rows:

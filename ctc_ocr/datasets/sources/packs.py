@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ctc_ocr.datasets import recordio
 from ctc_ocr.datasets.pack_index import PackIndex, index_path, read_index
-from ctc_ocr.datasets.samples import Problem, Rows, Sample
+from ctc_ocr.datasets.samples import Problem, Rows, Sample, place_of_record
 from ctc_ocr.datasets.sources.shards import Described, find_pack, is_described, read_described, shard_of
 from ctc_ocr.errors import InputError
 
@@ -85,7 +85,7 @@ def _records(rec: Path, index: PackIndex, units: tuple[str, ...]) -> Iterator[Sa
 
 
 def _sample(rec: Path, key: int, offset: int, buffer: mmap.mmap, units: tuple[str, ...]) -> Sample | Problem:
-    where = f"{rec}, record {key}"
+    where = place_of_record(str(rec), key)
     try:
         codes = recordio.read_labels(buffer, offset)
         return Sample(str(rec), tuple(units[_index(code, len(units))] for code in codes), where, key)
