@@ -64,6 +64,10 @@ def test_a_single_pack_is_read_by_its_name_without_suffix(folder: Path, tmp_path
     pack_source(folder, tmp_path / "set")
     assert names(tmp_path) == ["set.idx", "set.json", "set.rec"]
     assert content(tmp_path / "set") == content(tmp_path / "set.rec") == content(folder)
+    (tmp_path / "set.rec").unlink()
+    with pytest.raises(InputError, match="No such file") as error:
+        read_source(tmp_path / "set.rec")
+    assert error.value.where == str(tmp_path / "set.rec")
 
 
 def test_mxnet_reads_each_shard(folder: Path, tmp_path: Path) -> None:
