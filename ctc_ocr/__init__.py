@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ctc_ocr.decoding.decoder import Decoder as Decoder
     from ctc_ocr.decoding.language_model import LanguageModel as LanguageModel
     from ctc_ocr.decoding.word_list import WordList as WordList
+    from ctc_ocr.distributed.server import serve_cluster as serve_cluster
     from ctc_ocr.errors import InputError as InputError
     from ctc_ocr.errors import RunError as RunError
     from ctc_ocr.errors import UserError as UserError
@@ -95,6 +96,7 @@ _HOMES = {
     "decoding.decoder": ("Decoder",),
     "decoding.language_model": ("LanguageModel",),
     "decoding.word_list": ("WordList",),
+    "distributed.server": ("serve_cluster",),
     "errors": ("InputError", "RunError", "UserError"),
     "experiments.audit": ("Audit", "Suspect", "audit_labels"),
     "experiments.cross_validation": ("CrossValidation", "cross_validate"),

@@ -21,6 +21,7 @@ from benchmarks import (
     common,
     feeding,
     large_sets,
+    learning_speed,
     losses,
     onnx_models,
     queue_feed,
@@ -187,6 +188,29 @@ def test_the_real_command_is_timed_and_read() -> None:
     assert run.samples_to(1.1) == math.inf
     with pytest.raises(RuntimeError, match="nonsense"):
         accuracy.train("lstm", 1.0, reported.append, ("--nonsense",))
+
+
+def test_runs_to_an_accuracy_go_on_where_they_were_stopped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "rows.csv"
+    tiny = ["--renderer=captcha", "--samples_per_epoch=32", "--validation_samples=32", "--num_epoch=1"]
+    command = ["--out", str(file), "--presets", "lstm", "--seeds", "3", "--", *tiny]
+    learning_speed.main(command)
+    assert "missed" in (first := capsys.readouterr().out)
+    (row,) = learning_speed.read(file)
+    assert (row.preset, row.seed, row.flags, row.samples_to_99) == ("lstm", 3, " ".join(tiny), math.inf)
+    monkeypatch.setattr(learning_speed, "measured", None)
+    learning_speed.main(command)
+    assert capsys.readouterr().out == first
+
+
+def test_a_summary_has_medians_and_counts_what_missed() -> None:
+    rows = [
+        learning_speed.Row("crnn", "", seed, 0.999, 6000.0, 20.0, samples, samples / 400, 0.99)
+        for seed, samples in enumerate((20_000.0, 40_000.0, math.inf))
+    ]
+    assert learning_speed.summary(rows).splitlines()[-1] == "| crnn | 3 | 6,000 | 20 | 40,000 | 100 | 0.999 | 1 |"
 
 
 def test_baseline_training_and_the_row_it_is_read_into(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.presets import preset
 from ctc_ocr.datasets.checking import CheckedSample, CheckedSamples, CheckResult, check_source
 from ctc_ocr.datasets.choices import CHOSEN, choose
+from ctc_ocr.datasets.labelled import LabelledBatches
 from ctc_ocr.datasets.preview import preview
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.images.pixels import Pixels, invert
@@ -85,10 +86,11 @@ def test_small_text_in_large_pictures_is_cut_out(pictures: Path, caplog: pytest.
     assert [each.digest for each in cut.samples] == [each.digest for each in samples.samples]
     # What the samples say is what the network is given.
     batches = training_data(settings, LabelledImages(pictures)).validation
-    assert {each.size for each in batches.images} <= {each.size for each in cut.samples}  # type: ignore[attr-defined]
+    assert isinstance(batches, LabelledBatches)
+    assert {each.size for each in batches.images} <= {each.size for each in cut.samples}
     arrays = {name: np.zeros(spec.shape, spec.dtype) for name, spec in batches.specs().items()}
     batches.fill(0, arrays)
-    widths = [settings.geometry.steps_of(*each.size) for each in batches.images]  # type: ignore[attr-defined]
+    widths = [settings.geometry.steps_of(*each.size) for each in batches.images]
     assert sorted(arrays["steps"][: len(widths)]) == sorted(widths)
 
 

@@ -12,8 +12,8 @@ from ctc_ocr.runtime.mxnet_internals import (
     current_module,
     data_address,
     gradient_arrays,
+    note_changed_parameters,
     parameter_arrays,
-    updater,
 )
 
 WEIGHT = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], np.float32)
@@ -62,13 +62,14 @@ def test_gradients_are_those_that_update(module: Any) -> None:
     np.testing.assert_array_equal(parameter_arrays(module)[0][0].asnumpy(), WEIGHT - rescaled)
 
 
-def test_the_updater_has_a_state_per_parameter_and_device(module: Any) -> None:
-    assert updater(module).states == {}
-    module.forward_backward(batch())
-    module.update()
-    states = updater(module).states
-    assert sorted(states) == [0, 1]
-    np.testing.assert_array_equal(states[1].asnumpy(), [[0.0, -1.0]] * 3)
+def test_weights_that_were_changed_in_place_are_copied_again_once_it_is_noted() -> None:
+    buckets = mx.mod.BucketingModule(lambda width: (network(), ["data"], None), default_bucket_key=2)
+    buckets.bind([("data", (2, 2))])
+    buckets.init_params(arg_params={"layer_weight": mx.nd.array(WEIGHT)})
+    host_view(parameter_arrays(current_module(buckets))[0][0])[:] = 7
+    assert buckets.get_params()[0]["layer_weight"].asnumpy().max() == 6
+    note_changed_parameters(buckets)
+    assert buckets.get_params()[0]["layer_weight"].asnumpy().min() == 7
 
 
 def test_the_current_module_is_that_of_the_last_batch() -> None:

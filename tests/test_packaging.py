@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from ctc_ocr.cli.main import main
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime import mxnet as _mxnet
+from ctc_ocr.runtime.cuda_libraries import preload_cuda_libraries
 from ctc_ocr.runtime.devices import contexts
 
 if sys.version_info >= (3, 11):
@@ -164,7 +165,7 @@ def test_importing_mxnet_leaves_numpy_as_it_was() -> None:
 
 def test_cuda_wheels_are_found_and_loaded() -> None:
     """The two in the test extra; the others are found in the same way."""
-    loaded = _mxnet.preload_cuda_libraries()
+    loaded = preload_cuda_libraries()
     assert "libcudart.so.11.0" in loaded
     assert "libnvToolsExt.so.1" in loaded
 
@@ -183,5 +184,5 @@ def test_libraries_that_are_missing_are_explained(error: str, remedy: str) -> No
 
 def test_gpus_that_are_not_there() -> None:
     with pytest.raises(InputError, match=r"built without CUDA.*\[cu112\]"):
-        contexts(1)
-    assert [str(each) for each in contexts(0)] == ["cpu(0)"]
+        contexts((0,))
+    assert [str(each) for each in contexts(())] == ["cpu(0)"]

@@ -266,10 +266,10 @@ def test_predictions_have_the_score_that_orders_them(tmp_path):
 
 
 def test_contexts():
-    assert contexts(0) == [mx.cpu()]
+    assert contexts(()) == [mx.cpu()]
     if not mx.runtime.Features().is_enabled("CUDA"):
         with pytest.raises(InputError, match="without CUDA.*cu112"):
-            contexts(1)
+            contexts((0,))
 
 
 def test_texts_are_the_same_without_confidences(tmp_path):

@@ -260,7 +260,7 @@ def test_the_moving_averages_are_those_of_all_batches_in_turn() -> None:
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
-@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
+@pytest.mark.parametrize("optimizer", ["muon", "adam", "sgd", "rmsprop"])
 def test_a_resumed_run_of_many_widths_gives_the_same_bits(tmp_path: Path, optimizer: str, dropout: float) -> None:
     settings = line_settings(dropout=dropout)
     settings = replace(settings, training=replace(settings.training, optimizer=optimizer, num_epoch=2))

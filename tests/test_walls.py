@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "decoding": {"alphabet", "errors", "lengths", "runtime"},
     "evaluation": {"alphabet", "errors"},
     "checkpoint": {"alphabet", "config", "errors", "evaluation", "lengths", "runtime"},
+    "distributed": {"errors", "runtime"},
     "symbols": {"config", "errors", "runtime"},
     "losses": {"alphabet", "errors", "runtime"},
     "onnx_models": {"alphabet", "checkpoint", "config", "errors", "evaluation", "images", "runtime", "version"},
@@ -45,8 +46,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "alphabet", "checkpoint", "config", "errors", "images", "inference", "onnx_models", "rendering", "runtime",
     },
     "training": {
-        "alphabet", "checkpoint", "config", "datasets", "errors", "evaluation", "generation", "images", "inference",
-        "lengths", "losses", "registry", "rendering", "runtime", "symbols",
+        "alphabet", "checkpoint", "config", "datasets", "distributed", "errors", "evaluation", "generation", "images",
+        "inference", "lengths", "losses", "registry", "rendering", "runtime", "symbols",
     },
     "experiments": {
         "alphabet", "checkpoint", "config", "datasets", "errors", "evaluation", "images", "inference", "rendering",
@@ -56,8 +57,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "checkpoint", "decoding", "errors", "images", "inference", "runtime", "version",
     },
     "cli": {
-        "alphabet", "checkpoint", "config", "datasets", "decoding", "errors", "evaluation", "experiments", "export",
-        "images", "inference", "lengths", "losses", "registry", "runtime", "serving", "training", "version",
+        "alphabet", "checkpoint", "config", "datasets", "decoding", "distributed", "errors", "evaluation",
+        "experiments", "export", "images", "inference", "lengths", "losses", "registry", "runtime", "serving",
+        "training", "version",
     },
 }  # fmt: skip
 DOOR = "ctc_ocr.runtime.mxnet"
@@ -70,13 +72,16 @@ IMPORT_MXNET = {
     "losses", "losses.ctc", "losses.feasibility", "losses.warpctc", "losses.warpctc_library",
     "inference.constant_folding", "inference.graph", "inference.mxnet_reader", "inference.network",
     "export.onnx",
-    "training.network", "training.optimizer", "training.resume", "training.trainer",
+    "distributed.store",
+    "training.cluster", "training.muon", "training.network", "training.optimizer", "training.parameter_vector",
+    "training.resume",
+    "training.store_workers", "training.trainer", "training.validating",
 }  # fmt: skip
 # Only this module joins the network's parts, and only the session reaches from training into inference.
 JOINS_NETWORK, SESSION = "ctc_ocr.training.network", "ctc_ocr.training.session"
 MAY_PRINT = ("cli.", "runtime.progress")
 INTERNALS = "ctc_ocr.runtime.mxnet_internals"
-PRIVATE = re.compile(r"\._exec_group\b|\._curr_module\b|\._updater\b|\._LIB\b|\b_LIB\b")
+PRIVATE = re.compile(r"\._exec_group\b|\._curr_module\b|\._LIB\b|\b_LIB\b")
 
 
 def reached(start: str, trees: dict[str, ast.Module]) -> set[str]:

@@ -14,7 +14,7 @@ from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.sections import Data, Network, Training
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.iterator import BatchIter
-from ctc_ocr.generation.pool import Arrays, ArraySpec
+from ctc_ocr.generation.pool import Arrays, ArraySpec, BatchSource
 from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.events import EpochEnd, ValidationPrediction
@@ -41,7 +41,7 @@ def make_source(font: str) -> GeneratedSource:
     return GeneratedSource(renderer, data, SMALL.training.batch_size, seed=0, stream=0)
 
 
-def filled(source: GeneratedSource, numbers: Iterable[int]) -> Iterator[Arrays]:
+def filled(source: BatchSource, numbers: Iterable[int]) -> Iterator[Arrays]:
     """Batches that are filled in this process: an image process takes a second to start."""
     for number in numbers:
         arrays = {name: np.empty(spec.shape, spec.dtype) for name, spec in source.specs().items()}

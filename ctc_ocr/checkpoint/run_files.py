@@ -130,6 +130,12 @@ def validated(prefix: str | Path) -> list[history.Row]:
     return [row for row in history.read(prefix) if row.epoch in existing]
 
 
+def epochs_to_calibrate(prefix: str | Path) -> list[int]:
+    """The best and the newest epoch that was completed: the weights of another one change when the run is resumed."""
+    best, rows = best_epoch(prefix), validated(prefix)
+    return [] if best is None else list(dict.fromkeys((best, rows[-1].epoch)))
+
+
 def resolve_model(path: str | Path) -> tuple[str, int | None]:
     """(prefix, epoch) that a path contains: a PREFIX, a PREFIX-0007.params, or a folder with one model. The epoch is
     None for a prefix and a folder. If a prefix and a folder have the same name, it is the prefix. A bundle is its own

@@ -67,6 +67,9 @@ def add_device_options(parser: argparse.ArgumentParser) -> None:
         "--cpu", type=integer(1, MAX_THREADS), default=1, help="number of threads of each process (default: 1)"
     )
     device.add_argument("--gpu", type=int, choices=(0, 1), default=0, help="1: compute on a GPU (default: 0)")
+    device.add_argument(
+        "--gpu_ids", type=integers, default=(), metavar="NUMBER", help="compute on the GPU of this number"
+    )
 
 
 def add_hyperparameters(parser: argparse._ActionsContainer, names: Iterable[str], suppress: bool = False) -> None:

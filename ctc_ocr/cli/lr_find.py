@@ -64,7 +64,11 @@ def _find(argv: list[str]) -> None:
     plot = arguments.plot or (None if arguments.csv else DEFAULT_PLOT)
     _check_outputs(plot, arguments.csv, arguments.overwrite)
     options = RunOptions(
-        init_from=arguments.init_from, num_proc=arguments.num_proc, cpu=arguments.cpu, gpu=arguments.gpu
+        init_from=arguments.init_from,
+        num_proc=arguments.num_proc,
+        cpu=arguments.cpu,
+        gpu=arguments.gpu,
+        gpu_ids=arguments.gpu_ids,
     )
     settings, data = set_up(arguments)
     with shown_progress("update") as progress:

@@ -97,12 +97,15 @@ def reader(
 
 
 def gpu(arguments: argparse.Namespace) -> Context:
-    """The MXNet device of --gpu; None for the CPU, which needs no MXNet."""
-    if not arguments.gpu:
+    """The MXNet device of --gpu or --gpu_ids; None for the CPU, which needs no MXNet. Raises InputError for several."""
+    numbers = arguments.gpu_ids or range(arguments.gpu)
+    if not numbers:
         return None
+    if len(numbers) > 1 or min(numbers) < 0:
+        raise InputError(f"expected the number of one GPU, got {','.join(map(str, numbers))}", "--gpu_ids")
     from ctc_ocr.runtime.devices import contexts
 
-    return contexts(arguments.gpu)[0]
+    return contexts(numbers)[0]
 
 
 def _epoch(text: str) -> Epoch:

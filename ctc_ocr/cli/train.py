@@ -15,6 +15,7 @@ from ctc_ocr.cli.arguments import (
     add_version,
     fraction,
     integer,
+    integers,
     non_empty,
 )
 from ctc_ocr.cli.data_options import (
@@ -30,12 +31,13 @@ from ctc_ocr.cli.running import INTERRUPTED, run, set_up_logging
 from ctc_ocr.cli.train_folds import print_folds, refuse_of_a_model
 from ctc_ocr.config import presets
 from ctc_ocr.config.hyperparameters import Hyperparameters, options
+from ctc_ocr.distributed.server import is_server, serve_cluster
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.experiments.self_training import train_with_unlabelled
 from ctc_ocr.runtime.threads import available_cores
 from ctc_ocr.training.events import make_callback
 from ctc_ocr.training.session import TrainingResult, TrainingSession
-from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions
+from ctc_ocr.training.settings import DIST_SYNC, Captchas, LabelledImages, RunOptions
 from ctc_ocr.training.start import network_of
 
 PROG = "ctc-ocr train"
@@ -104,6 +106,10 @@ def add_set_up(made: argparse.ArgumentParser, names: Iterable[str]) -> None:
         "none: from nothing (default: for labelled images that it fits, the starter model)",
     )
     _add_labelled(made.add_argument_group("labelled images"))
+    made.add_argument(
+        "--kv_store", choices=(DIST_SYNC,),
+        help="be a worker, a server or the scheduler of a cluster, as the environment variables DMLC_* say",
+    )  # fmt: skip
     num_proc = max(1, available_cores() // 2)
     made.add_argument(
         "--num_proc", type=integer(1, MAX_PROCESSES), default=num_proc,
@@ -111,9 +117,14 @@ def add_set_up(made: argparse.ArgumentParser, names: Iterable[str]) -> None:
     )  # fmt: skip
     device = made.add_mutually_exclusive_group()
     device.add_argument(
-        "--cpu", type=integer(1, MAX_THREADS), help="threads for training (default: the cores left by --num_proc)"
+        "--cpu",
+        type=integer(1, MAX_THREADS),
+        help="threads of each training process (default: 1 with several --workers, else the cores left by --num_proc)",
     )
     device.add_argument("--gpu", type=integer(0), default=0, help="number of GPUs for training (default: 0)")
+    device.add_argument(
+        "--gpu_ids", type=integers, default=(), metavar="NUMBERS", help="numbers of the GPUs for training, such as 1,3"
+    )
     add_hyperparameters(made.add_argument_group("hyperparameters"), names, suppress=True)
     add_import(made)
     add_version(made)
@@ -149,6 +160,9 @@ def _add_labelled(group: argparse._ArgumentGroup) -> None:
 def _train(argv: list[str]) -> int:
     arguments = parser().parse_args(argv)
     set_up_logging()
+    if arguments.kv_store and is_server():
+        serve_cluster()
+        return 0
     session = session_of(arguments)
     if arguments.folds:
         print_folds(session, arguments.folds)
@@ -191,9 +205,11 @@ def session_of(arguments: argparse.Namespace) -> TrainingSession:
             resume=arguments.resume,
             overwrite=arguments.overwrite,
             init_from=arguments.init_from,
+            kv_store=arguments.kv_store,
             num_proc=arguments.num_proc,
             cpu=arguments.cpu,
             gpu=arguments.gpu,
+            gpu_ids=arguments.gpu_ids,
             tensorboard=arguments.tensorboard,
         ),
         [make_callback(name) for name in arguments.callback],

@@ -9,6 +9,7 @@ from ctc_ocr.config.registries import ARCHITECTURES, RENDERERS
 from ctc_ocr.config.schema import MAX_SIZE, Integers, option
 
 LSTM, CRNN, AUGMENT = {"architecture": ("lstm",)}, {"architecture": ("crnn",)}, {"augment": (True,)}
+MAX_WORKERS = 64  # each takes 200 MB and more
 AUGMENT_COLOUR = {**AUGMENT, "channels": (3,)}
 
 
@@ -89,18 +90,25 @@ class Training:
     """How the network is trained. After each epoch, of samples_per_epoch images, it is validated and saved."""
 
     loss: str = option("ctc", "CTC loss: MXNet's operator, or Baidu's warp-ctc", choices=("ctc", "warpctc"))
-    batch_size: int = option(32, "samples per batch", minimum=1, maximum=MAX_SIZE)
-    num_epoch: int = option(12, "maximum number of epochs", minimum=1)
+    batch_size: int = option(32, "samples per batch, of all workers", minimum=1, maximum=MAX_SIZE)
+    workers: int = option(
+        0, "training processes on this machine, which share each batch; 0: as many as are fastest", minimum=0,
+        maximum=MAX_WORKERS,
+    )  # fmt: skip
+    num_epoch: int = option(8, "maximum number of epochs", minimum=1)
     samples_per_epoch: int = option(
-        15_000, "samples per epoch; 0: 100 updates of labelled images, or 15000 wild images", minimum=0
+        5_000, "samples per epoch; 0: 100 updates of labelled images, or 15000 wild images", minimum=0
     )
     validation_samples: int = option(3_000, "generated images for validation, the same in every epoch", minimum=1)
-    optimizer: str = option("adam", "optimizer", choices=("adam", "sgd", "rmsprop"))
+    optimizer: str = option(
+        "muon", "optimizer; muon moves matrices by orthogonal ones, and the rest by adam",
+        choices=("muon", "adam", "sgd", "rmsprop"),
+    )  # fmt: skip
     learning_rate: float = option(4e-3, "peak learning rate", minimum=0.0)
     momentum: float = option(0.9, "momentum", minimum=0.0, requires={"optimizer": ("sgd",)})
     weight_decay: float = option(0.0, "weight decay", minimum=0.0)
     warmup_updates: int = option(
-        200, "updates in which the learning rate rises from 0 to its peak", minimum=0,
+        50, "updates in which the learning rate rises from 0 to its peak", minimum=0,
         requires={"schedule": ("cosine", "constant", "plateau", "wsd")},
     )  # fmt: skip
     schedule: str = option(
@@ -126,6 +134,10 @@ class Training:
     max_minutes: float = option(
         0.0, "end with the last epoch that fits into so many minutes; the schedule follows; 0: no limit", minimum=0.0
     )
+    average_power: float = option(
+        8.0, "checkpoints have the average of the weights over the run, those after update n as heavy as n to this "
+        "power; 0: the weights after the last update", minimum=0.0,
+    )  # fmt: skip
     keep: int = option(0, "number of newest checkpoints to keep, in addition to the best; 0: all", minimum=0)
     clip_gradient: float = option(1.0, "maximum norm of the gradient; 0: no clipping", minimum=0.0)
     seed: int = option(0, "seed of images, initial weights and order", minimum=0, maximum=2**64 - 1)

@@ -12,6 +12,7 @@ from ctc_ocr.alphabet import required_steps
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.generated import random_texts
 from ctc_ocr.generation.pool import Arrays, ArraySpec
+from ctc_ocr.generation.rows import ALL_ROWS, Rows
 from ctc_ocr.images.augmentation import augment
 from ctc_ocr.images.pixels import Pixels, resize
 from ctc_ocr.images.preparation import fit, paste, prepare
@@ -32,7 +33,8 @@ class PreparedSource:
     narrow for its label is widened.
 
     With `training`, images are augmented as the hyperparameters demand, and of WINDOW batches at a time the samples are
-    sorted by width, so that less padding is computed; the batches then come in a random order.
+    sorted by width, so that less padding is computed; the batches then come in a random order. With `rows`, only these
+    of each batch are given; where they are sorted, the whole window is rendered for them.
     """
 
     renderer: Renderer
@@ -40,12 +42,13 @@ class PreparedSource:
     seed: int
     stream: int
     training: bool
+    rows: Rows = ALL_ROWS
     _window: dict[int, Window] = field(default_factory=dict, compare=False, repr=False)  # the newest, by its number
 
     def specs(self) -> Mapping[str, ArraySpec]:
         """Shapes and dtypes of a batch."""
         settings = self.hyperparameters
-        data, count = settings.data, settings.training.batch_size
+        data, count = settings.data, self.rows.number(settings.training.batch_size)
         channels = (3,) if data.channels == 3 else ()
         specs = {
             "images": ArraySpec((count, data.height, settings.geometry.full_width, *channels), "uint8"),
@@ -58,7 +61,7 @@ class PreparedSource:
     def fill(self, number: int, arrays: Arrays) -> None:
         """Render, prepare and augment the images of batch `number`."""
         settings = self.hyperparameters
-        images, arrays["labels"][:] = self._sorted(number) if self._sorts else self._drawn(number)
+        images, arrays["labels"][:] = self._sorted(number) if self._sorts else self._drawn(number, self.rows)
         paste(images, arrays["images"], settings.network.input_mean)
         if "steps" in arrays:
             arrays["steps"][:] = [settings.geometry.steps_of(image.shape[1], image.shape[0]) for image in images]
@@ -68,25 +71,27 @@ class PreparedSource:
     def _sorts(self) -> bool:
         return self.training and self.hyperparameters.data.keep_ratio
 
-    def _drawn(self, number: int) -> tuple[list[Pixels], NDArray[np.float32]]:
-        """Images and labels of batch `number` in the order of the samples."""
+    def _drawn(self, number: int, rows: Rows) -> tuple[list[Pixels], NDArray[np.float32]]:
+        """Images and labels of these rows of batch `number`, in the order of the samples."""
         data = self.hyperparameters.data
-        labels = np.empty((self.hyperparameters.training.batch_size, data.max_length), np.float32)
-        texts, seeds = random_texts(data, self.seed, self.stream, number, labels)
-        return [self._image(text, seed) for text, seed in zip(texts, seeds.tolist(), strict=True)], labels
+        count = self.hyperparameters.training.batch_size
+        texts, labels, seeds = random_texts(data, self.seed, self.stream, number, count)
+        images = [self._image(text, seed) for text, seed in zip(rows.of(texts), rows.of(seeds).tolist(), strict=True)]
+        return images, rows.of(labels)
 
     def _sorted(self, number: int) -> tuple[list[Pixels], NDArray[np.float32]]:
-        """Images and labels of a batch of similar widths."""
+        """Images and labels of the rows of a batch of similar widths."""
         window, place = divmod(number, WINDOW)
         if window not in self._window:
             self._window.clear()
-            parts = [self._drawn(window * WINDOW + each) for each in range(WINDOW)]
+            parts = [self._drawn(window * WINDOW + each, ALL_ROWS) for each in range(WINDOW)]
             images = list(itertools.chain.from_iterable(part[0] for part in parts))
             by_width = np.argsort([image.shape[1] for image in images], kind="stable").reshape(WINDOW, -1)
             shuffled = np.random.default_rng([self.seed, self.stream, window]).permutation(WINDOW)
             self._window[window] = images, np.concatenate([part[1] for part in parts]), by_width[shuffled]
         images, labels, order = self._window[window]
-        return [images[index] for index in order[place]], labels[order[place]]
+        chosen = self.rows.of(order[place])
+        return [images[index] for index in chosen], labels[chosen]
 
     def _image(self, text: str, seed: int) -> Pixels:
         settings = self.hyperparameters

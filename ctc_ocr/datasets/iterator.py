@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 
 from ctc_ocr.generation.pool import Arrays, BatchPool, BatchSource
+from ctc_ocr.generation.rows import ALL_ROWS, Rows
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import DataBatch, DataDesc, MXArray
 
@@ -20,6 +21,9 @@ class BatchIter(mx.io.DataIter):  # type: ignore[misc]
     `next_epoch` is called at the start of each epoch and returns its batches. The last batch of an epoch is full; its
     pad is the number of samples that do not count. The first epoch starts at its batch `first_batch`. `close` is called
     by close(), and on leaving a `with` block.
+
+    A source may give only some `rows` of batches of `batch_size` samples, which has then to be given; the numbers of
+    samples and of batches are those of whole batches.
     """
 
     def __init__(
@@ -29,12 +33,15 @@ class BatchIter(mx.io.DataIter):  # type: ignore[misc]
         next_epoch: Callable[[], Iterable[Arrays]],
         first_batch: int = 0,
         close: Callable[[], None] = lambda: None,
+        rows: Rows = ALL_ROWS,
+        batch_size: int | None = None,
     ) -> None:
         specs = source.specs()
-        super().__init__(batch_size=specs["images"].shape[0])
+        super().__init__(batch_size=batch_size or specs["images"].shape[0])
         self.num_batches = -(-num_samples // self.batch_size)
         self.num_samples = num_samples
         self.default_bucket_key = specs["images"].shape[2]
+        self.rows = rows
         self._specs = specs
         self._next_epoch = next_epoch
         self._batches: Iterator[Arrays] | None = None
@@ -50,6 +57,10 @@ class BatchIter(mx.io.DataIter):  # type: ignore[misc]
     def close(self) -> None:
         """End what prepares batches in the background. Batches that are complete stay available."""
         self._close()
+
+    def size_of(self, number: int) -> int:
+        """Samples of batch `number` of an epoch, all its rows, without padding."""
+        return min(int(self.batch_size), self.num_samples - number * int(self.batch_size))
 
     @property
     def provide_data(self) -> list[DataDesc]:
@@ -100,7 +111,7 @@ class BatchIter(mx.io.DataIter):  # type: ignore[misc]
             self._batches = iter(self._next_epoch())
         arrays = next(self._batches)
         self._given += 1
-        pad = self.num_batches * self.batch_size - self.num_samples if self._given == self.num_batches else 0
+        pad = self.rows.number(self.batch_size) - self.rows.number(self.size_of(self._given - 1))
         width = self.default_bucket_key
         steps = []
         if "steps" in arrays:
@@ -117,19 +128,28 @@ class BatchIter(mx.io.DataIter):  # type: ignore[misc]
         )
 
 
-def streamed_batches(source: BatchSource, pool: BatchPool, num_samples: int, first_batch: int = 0) -> BatchIter:
-    """Each epoch is the next `num_samples` samples of an endless pool; see BatchIter for `first_batch`."""
-    return BatchIter(source, num_samples, lambda: pool, first_batch)
+def streamed_batches(
+    source: BatchSource,
+    pool: BatchPool,
+    num_samples: int,
+    first_batch: int = 0,
+    rows: Rows = ALL_ROWS,
+    batch_size: int | None = None,
+) -> BatchIter:
+    """Each epoch is the next `num_samples` samples of an endless pool; see BatchIter for the rest."""
+    return BatchIter(source, num_samples, lambda: pool, first_batch, rows=rows, batch_size=batch_size)
 
 
-def cached_batches(source: BatchSource, num_samples: int, num_proc: int) -> BatchIter:
-    """The first `num_samples` samples of a source, kept in memory: each epoch is the same.
+def cached_batches(
+    source: BatchSource, num_samples: int, num_proc: int, rows: Rows = ALL_ROWS, batch_size: int | None = None
+) -> BatchIter:
+    """The first `num_samples` samples of a source, kept in memory: each epoch is the same. See BatchIter for `rows`.
 
     They are rendered in the background, by processes of low priority, and awaited by the first epoch.
     """
-    num_batches = -(-num_samples // source.specs()["images"].shape[0])
+    num_batches = -(-num_samples // (batch_size or source.specs()["images"].shape[0]))
     cache = _Cache(BatchPool(source, num_proc, range(num_batches), NICENESS))
-    return BatchIter(source, num_samples, cache.batches, close=cache.close)
+    return BatchIter(source, num_samples, cache.batches, close=cache.close, rows=rows, batch_size=batch_size)
 
 
 class _Cache:

@@ -13,6 +13,7 @@ from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.image_columns import ImageColumns
 from ctc_ocr.datasets.image_columns import LabelledImage as LabelledImage
 from ctc_ocr.generation.pool import Arrays, ArraySpec
+from ctc_ocr.generation.rows import ALL_ROWS, Rows
 from ctc_ocr.images.augmentation import augment
 from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.images.preparation import fit, load, paste
@@ -33,13 +34,14 @@ class LabelledBatches:
     With `shuffle`, the batches are endless: pass after pass over all images, each in a new order, augmented as the
     hyperparameters demand; the last batch of a pass is filled with its first images. Without, there is one pass, not
     augmented, from narrow to wide images; the last batch is filled with copies of the last image. Batch i depends on
-    the seed and on i alone.
+    the seed and on i alone. With `rows`, only these of each batch are read; it is cut to the width that they need.
     """
 
     images: Sequence[LabelledImage]
     hyperparameters: Hyperparameters
     max_length: int
     shuffle: bool
+    rows: Rows = ALL_ROWS
     _cache: dict[int, Pixels] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -59,19 +61,18 @@ class LabelledBatches:
         """Shapes and dtypes of a batch."""
         data = self.hyperparameters.data
         channels = (3,) if data.channels == 3 else ()
+        count, width = self.rows.number(self.batch_size), self.hyperparameters.geometry.full_width
         specs = {
-            "images": ArraySpec(
-                (self.batch_size, data.height, self.hyperparameters.geometry.full_width, *channels), "uint8"
-            ),
-            "labels": ArraySpec((self.batch_size, self.max_length), "float32"),
+            "images": ArraySpec((count, data.height, width, *channels), "uint8"),
+            "labels": ArraySpec((count, self.max_length), "float32"),
         }
         if data.keep_ratio:
-            specs |= {"steps": ArraySpec((self.batch_size,), "float32"), "width": ArraySpec((1,), "int64")}
+            specs |= {"steps": ArraySpec((count,), "float32"), "width": ArraySpec((1,), "int64")}
         return specs
 
     def fill(self, number: int, arrays: Arrays) -> None:
         """Read, prepare and augment the images of batch `number`. Raises InputError if one cannot be read."""
-        samples = [self._sample(position) for position in self._positions(number)]
+        samples = [self._sample(position) for position in self.rows.of(self._positions(number))]
         images = [image for image, _ in samples]
         paste(images, arrays["images"], self.hyperparameters.network.input_mean)
         if "steps" in arrays:

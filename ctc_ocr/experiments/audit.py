@@ -136,7 +136,7 @@ def _read_by(model: str | Path, experiment: Experiment) -> list[LabelReading]:
     from ctc_ocr.inference.predictor import Predictor
     from ctc_ocr.runtime.devices import contexts
 
-    predictor = Predictor(model, context=contexts(experiment.options.gpu)[0])
+    predictor = Predictor(model, context=contexts(experiment.options.gpus)[0])
     return read_labelled(predictor, [each.sample for each in experiment.checked.samples])
 
 

@@ -99,7 +99,7 @@ class Experiment:
             from ctc_ocr.inference.predictor import Predictor
             from ctc_ocr.runtime.devices import contexts
 
-            predictor = Predictor(prefix, context=contexts(self.options.gpu)[0])
+            predictor = Predictor(prefix, context=contexts(self.options.gpus)[0])
             return read_labelled(predictor, self.samples(test), fold)
 
 

@@ -1,23 +1,28 @@
 """Which devices MXNet computes on."""
 
+from collections.abc import Sequence
+
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import Context
 
 
-def contexts(num_gpus: int) -> list[Context]:
-    """The first `num_gpus` GPUs as MXNet contexts, or the CPU for 0.
+def contexts(gpu_ids: Sequence[int]) -> list[Context]:
+    """The GPUs with these numbers as MXNet contexts, or the CPU for none.
 
-    Raises InputError if this MXNet was built without CUDA or the machine has fewer GPUs.
+    Raises InputError if this MXNet was built without CUDA or the machine has no GPU of such a number.
     """
-    if num_gpus == 0:
+    if not gpu_ids:
         return [mx.cpu()]
     if not mx.runtime.Features().is_enabled("CUDA"):
         raise InputError("this MXNet was built without CUDA and has no GPUs; install the extra [cu112], or use the CPU")
     available = gpu_count()
-    if num_gpus > available:
-        raise InputError(f"{num_gpus} GPUs were asked for, and MXNet sees {available} on this machine")
-    return [mx.gpu(index) for index in range(num_gpus)]
+    if max(gpu_ids) >= available:
+        wanted = ", ".join(map(str, gpu_ids))
+        raise InputError(
+            f"GPUs with the numbers {wanted} were asked for, and MXNet sees {available} on this machine, from 0 on"
+        )
+    return [mx.gpu(number) for number in gpu_ids]
 
 
 def gpu_count() -> int:

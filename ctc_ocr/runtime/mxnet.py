@@ -5,57 +5,22 @@ away, and `distutils`, which Python 3.12 took away and setuptools supplies. What
 back after it.
 """
 
-import ctypes
 import importlib.util
 import os
 import platform
 import sys
-from pathlib import Path
 
 import numpy as np
 
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.cuda_libraries import preload_cuda_libraries
 from ctc_ocr.runtime.types import MXNet
 
 INSTALL_HINT = "install one of the extras: pip install 'ctc_ocr[cpu]', or 'ctc_ocr[cu112]' for a GPU"
 PYTHONS = ((3, 10), (3, 11), (3, 12))
 WHEELS = (("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "x86_64"))  # what platform.system and .machine give
 SYSTEMS = {"Darwin": "macOS"}
-# Loaded before mxnet-cu112 in this order, each before those that need it; the wheels put them below nvidia/*/lib.
-CUDA_LIBRARIES = (
-    "libcudart.so.11.0",
-    "libnvrtc.so.11.2",
-    "libnvToolsExt.so.1",
-    "libcublasLt.so.11",
-    "libcublas.so.11",
-    "libcufft.so.10",
-    "libcurand.so.10",
-    "libcusparse.so.11",
-    "libcusolver.so.11",
-    "libcudnn.so.8",
-    "libnccl.so.2",
-)
-
-
-def _wheel_library(name: str) -> Path | None:
-    """The file of a CUDA library that came as an nvidia-*-cu11 wheel, if it did."""
-    spec = importlib.util.find_spec("nvidia")
-    roots = list(spec.submodule_search_locations or []) if spec else []
-    return next((path for root in roots for path in sorted(Path(root).glob(f"*/lib/{name}"))), None)
-
-
-def preload_cuda_libraries() -> list[str]:
-    """Load those CUDA libraries that are installed as wheels, so that MXNet's own library finds them.
-
-    Returns the names of those that were loaded; the others are left to the system's loader.
-    """
-    loaded = []
-    for name in CUDA_LIBRARIES:
-        path = _wheel_library(name)
-        if path is not None:
-            ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
-            loaded.append(name)
-    return loaded
+ROLE = "DMLC_ROLE"  # of a process in a distributed training
 
 
 def _import() -> MXNet:
@@ -64,6 +29,8 @@ def _import() -> MXNet:
     if int(np.__version__.partition(".")[0]) > 1:
         raise InputError(f"MXNet 1.9.1 needs NumPy 1, and NumPy {np.__version__} is installed; {INSTALL_HINT}")
     preload_cuda_libraries()
+    # With the role of a server, the import would serve and not return; see ctc_ocr.distributed.server.
+    role = os.environ.pop(ROLE, None)
     borrowed = "bool" not in vars(np)
     if borrowed:
         np.bool = bool  # type: ignore[attr-defined]
@@ -76,6 +43,8 @@ def _import() -> MXNet:
     finally:
         if borrowed:
             del np.bool  # type: ignore[attr-defined]
+        if role is not None:
+            os.environ[ROLE] = role
     return mxnet
 
 

@@ -29,13 +29,14 @@ class NotSendableError(InputError):
     """Something cannot be pickled, so no other process can have it."""
 
 
-def start_process(*shared: object) -> tuple[Connection, SpawnProcess]:
+def start_process(*shared: object, starts_others: bool = False) -> tuple[Connection, SpawnProcess]:
     """A process that waits at the other end of the connection for what `pack` makes, sent with `send_bytes`.
 
-    `shared`: memory to share (`SPAWN.RawArray`). Call this within `interrupts_withheld`.
+    `shared`: memory to share (`SPAWN.RawArray`). Only with `starts_others` may it start processes itself. Call this
+    within `interrupts_withheld`.
     """
     here, there = SPAWN.Pipe()
-    process = SPAWN.Process(target=child.run, args=(there, *shared), daemon=True)
+    process = SPAWN.Process(target=child.run, args=(there, *shared), daemon=not starts_others)
     with _empty_main():
         process.start()
     there.close()

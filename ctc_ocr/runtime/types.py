@@ -13,5 +13,5 @@ Executor: TypeAlias = Any  # mx.executor.Executor: a graph bound to memory
 DataBatch: TypeAlias = Any  # mx.io.DataBatch
 DataDesc: TypeAlias = Any  # mx.io.DataDesc: name, shape and dtype of an input
 Optimizer: TypeAlias = Any  # mx.optimizer.Optimizer
-Updater: TypeAlias = Any  # mx.optimizer.Updater: an optimizer with its state
+KeyValueStore: TypeAlias = Any  # mx.kv.KVStore
 MXNet: TypeAlias = Any  # the module mxnet itself

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,7 +14,6 @@ from ctc_ocr.checkpoint.known_images import KnownImages
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.registries import RENDERERS
 from ctc_ocr.config.renderers import BatchRenderer
-from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.checking import LONG_LABEL, CheckedSample, CheckResult, check_sources
 from ctc_ocr.datasets.choices import FindRegion, choose
 from ctc_ocr.datasets.generated import GeneratedSource
@@ -24,7 +24,6 @@ from ctc_ocr.datasets.labelled import LabelledBatches
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.datasets.summary import summary_lines
 from ctc_ocr.errors import InputError, RunError
-from ctc_ocr.generation.pool import BatchSource
 from ctc_ocr.generation.seeds import TRAIN, VALIDATION
 from ctc_ocr.images.files import SUFFIXES as IMAGE_SUFFIXES
 from ctc_ocr.images.region import Region
@@ -42,8 +41,11 @@ from ctc_ocr.training.verdict import Facts
 HELD_OUT, MAX_HELD_OUT = 0.1, 1000  # a fraction of the images, and a number: each epoch reads them all
 MIN_HELD_OUT = 10  # images: with fewer, chance alone decides which epoch is the best
 MOST_OF_FEW = 0.2  # but no more than this fraction of a small set
+WILD_SAMPLES = 15_000  # of an epoch, where none are given
 MAX_LISTED = 10  # invalid samples in the log
 BUILT_IN_RENDERERS = ("fast", "captcha")
+
+ImageSource: TypeAlias = GeneratedSource | PreparedSource | LabelledBatches
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +61,9 @@ class TrainingData:
 
     hyperparameters: Hyperparameters
     alphabet: Alphabet
-    train: BatchSource
+    train: ImageSource
     samples_per_epoch: int
-    validation: BatchSource
+    validation: ImageSource
     num_validation: int
     validation_names: Sequence[str] | None = None
     fingerprint: str = ""
@@ -108,13 +110,13 @@ def _generated(settings: Hyperparameters, captchas: Captchas) -> TrainingData:
         hyperparameters=settings,
         alphabet=Alphabet(tuple(settings.data.alphabet)),
         train=_generated_source(settings, train, TRAIN),
-        samples_per_epoch=training.samples_per_epoch or Training().samples_per_epoch,
+        samples_per_epoch=training.samples_per_epoch or WILD_SAMPLES,
         validation=_generated_source(settings, validation, VALIDATION),
         num_validation=training.validation_samples,
     )
 
 
-def _generated_source(settings: Hyperparameters, renderer: BatchRenderer, stream: int) -> BatchSource:
+def _generated_source(settings: Hyperparameters, renderer: BatchRenderer, stream: int) -> ImageSource:
     """Images of one size are rendered as the network reads them; others are prepared as labelled images are."""
     data, training = settings.data, settings.training
     if isinstance(renderer, Renderer) and _of_labelled_images(settings):

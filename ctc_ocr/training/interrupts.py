@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from multiprocessing.connection import Connection
 from types import FrameType
 
 
@@ -12,8 +13,13 @@ class Interrupts:
     """
 
     def __init__(self) -> None:
-        self.requested = False
+        self.came = False
         self._before: object = None
+
+    @property
+    def requested(self) -> bool:
+        """Whether the run is to end after the update under way."""
+        return self.came
 
     def __enter__(self) -> "Interrupts":
         if threading.current_thread() is threading.main_thread():
@@ -25,6 +31,24 @@ class Interrupts:
             signal.signal(signal.SIGINT, self._before)  # type: ignore[arg-type]
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
+        if self.came:
             raise KeyboardInterrupt
-        self.requested = True
+        self.came = True
+
+
+class InterruptsOfParent(Interrupts):
+    """In a process that leaves Ctrl-C to its parent: a message through the pipe is one."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    @property
+    def requested(self) -> bool:
+        if not self.came and self._connection.poll():
+            self._connection.recv_bytes()
+            self.came = True
+        return self.came
+
+    def __enter__(self) -> "InterruptsOfParent":
+        return self

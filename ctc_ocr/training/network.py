@@ -1,6 +1,8 @@
-"""The network in training: its graph with the loss, its parameters, and its optimizer, on one or several devices."""
+"""The network in training: its graph with the loss, its parameters, and its optimizer, on one or several devices, by
+one or several workers."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,12 +14,21 @@ from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.iterator import BatchIter
 from ctc_ocr.runtime.mxnet import mx
-from ctc_ocr.runtime.mxnet_internals import current_module, gradient_arrays, parameter_arrays, updater
-from ctc_ocr.runtime.types import Context, DataBatch, MXArray, Symbol
+from ctc_ocr.runtime.mxnet_internals import (
+    current_module,
+    gradient_arrays,
+    note_changed_parameters,
+    parameter_arrays,
+    parameter_names,
+    statistic_arrays,
+)
+from ctc_ocr.runtime.types import Context, DataBatch, Module, MXArray, Symbol
 from ctc_ocr.symbols.contract import check_contract
 from ctc_ocr.training.initialisation import initial_parameters
-from ctc_ocr.training.optimizer import clip_global_norm, make_optimizer, restore_state, state_arrays, sum_over_devices
+from ctc_ocr.training.optimizer import VectorOptimizer, clip_norm, make_optimizer
+from ctc_ocr.training.parameter_vector import ArrayCopies
 from ctc_ocr.training.schedules import Schedule
+from ctc_ocr.training.workers import ALONE, OneWorker
 
 Parameters = dict[str, MXArray]
 
@@ -42,13 +53,16 @@ def _is_random(symbol: Symbol) -> bool:
 
 
 class TrainingNetwork:
-    """One Module for each width of batches, all with the same parameters; captchas have one width."""
+    """One Module for each width of batches, all with the same parameters; captchas have one width.
 
-    def __init__(self, model: Model, data: BatchIter, contexts: Sequence[Context]) -> None:
+    An update has two halves, between which the network works while the caller does something else.
+    """
+
+    def __init__(self, model: Model, data: BatchIter, contexts: Sequence[Context], workers: OneWorker = ALONE) -> None:
         self.symbol = training_symbol(model)
         self._is_random = _is_random(self.symbol)
         self._training = model.hyperparameters.training
-        self._num_devices = len(contexts)
+        self._workers = workers
         inputs = [each.name for each in data.provide_data]
         self._modules = mx.mod.BucketingModule(
             lambda width: (self.symbol, inputs, ["label"]), data.default_bucket_key, context=list(contexts)
@@ -60,6 +74,17 @@ class TrainingNetwork:
         weights = {n: s for n, s in zip(self.symbol.list_arguments(), arguments, strict=True) if n not in shapes}
         values = initial_parameters(weights, np.random.default_rng(self._training.seed))
         self._modules.init_params(arg_params={name: mx.nd.array(value) for name, value in values.items()})
+        self._gradients: dict[Module, ArrayCopies] = {}  # of the Module of each width
+        self._parameters = ArrayCopies(parameter_arrays(module))
+        self._names = parameter_names(module)
+        # What workers send: the gradient, and whether one of them wants to stop.
+        self._message = mx.nd.zeros(self._parameters.size + 1, ctx=contexts[0])
+        self._gradient, self._stop = self._message[:-1], self._message[-1:]
+        self._weights = mx.nd.zeros(self._parameters.size, ctx=contexts[0])
+        self._parameters.gather(self._weights)
+        moving = statistic_arrays(module)
+        self._averages = ArrayCopies(moving) if moving else None
+        self._average_values = mx.nd.zeros(self._averages.size if self._averages else 1, ctx=contexts[0])
 
     def parameters(self) -> tuple[Parameters, Parameters]:
         """Weights, and moving averages of batch norm: {name: array on the CPU} each."""
@@ -71,23 +96,53 @@ class TrainingNetwork:
 
     def set_parameters(self, arguments: Mapping[str, MXArray], auxiliary: Mapping[str, MXArray]) -> None:
         self._modules.set_params(dict(arguments), dict(auxiliary))
+        # Not from the memory of the Module: reading images leaves weights there in a layout of oneDNN.
+        mx.nd.concat(*(arguments[name].reshape((-1,)) for name in self._names), dim=0).copyto(self._weights)
+
+    def vectors(self) -> dict[str, MXArray]:
+        """What updates change, as vectors of the first device: the weights, and the moving averages of batch norm if
+        there are any. Their contents change with the next update."""
+        if self._averages is None:
+            return {"weights": self._weights}
+        mx.nd.waitall()  # see parameters()
+        self._averages.gather(self._average_values)
+        return {"weights": self._weights, "moving averages": self._average_values}
+
+    def set_vectors(self, vectors: Mapping[str, MXArray]) -> None:
+        """Replace what `vectors` gives, on all devices."""
+        auxiliary: Parameters = {}
+        if self._averages is not None:
+            names = self.symbol.list_auxiliary_states()
+            auxiliary = _named(names, self._averages.shapes, vectors["moving averages"])
+        self.set_parameters(_named(self._names, self._parameters.shapes, vectors["weights"]), auxiliary)
+
+    def share_moving_averages(self, values: MXArray | None = None) -> None:
+        """Give all workers the mean of the moving averages of batch norm, of which each has those of its rows: of
+        `values`, in place, or of those in use."""
+        if self._averages is None or self._workers.count == 1:
+            return
+        vector = self.vectors()["moving averages"] if values is None else values
+        self._workers.sum("moving averages", vector)
+        vector /= self._workers.count
+        if values is None:
+            self._averages.scatter(vector)
+            note_changed_parameters(self._modules)
 
     def init_optimizer(self, training: Training, schedule: Schedule, updates_done: int) -> None:
         """A new optimizer, without state."""
-        optimizer = make_optimizer(training, schedule, updates_done)
-        # No key-value store: the gradients of several devices are summed in `update`, before their norm is clipped.
-        self._modules.init_optimizer(kvstore=None, optimizer=optimizer, force_init=True)
+        self._optimizer = VectorOptimizer(
+            make_optimizer(training, schedule, updates_done), self._names, self._parameters.shapes
+        )
 
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
-        return state_arrays(updater(current_module(self._modules)), self._num_devices)
+        return self._optimizer.state_arrays()
 
     def restore_optimizer(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Raises InputError for the state of another optimizer or network."""
-        module = current_module(self._modules)
-        restore_state(updater(module), parameter_arrays(module), arrays)
+        self._optimizer.restore_state(self._weights, arrays)
 
-    def update(self, batch: DataBatch, seed: int) -> list[MXArray]:
-        """One update of the weights. Returns copies of the outputs, which are computed while the caller goes on.
+    def begin_update(self, batch: DataBatch, seed: int) -> list[MXArray]:
+        """Begin to compute the gradient. Returns copies of the outputs, which are computed while the caller goes on.
 
         `seed` (below 2**31) decides what dropout drops, so that it does not depend on when the run was resumed.
         """
@@ -95,19 +150,38 @@ class TrainingNetwork:
             mx.random.seed(seed)  # 0.5 ms and more: not for graphs that need none
         self._modules.forward_backward(batch)
         module = current_module(self._modules)
-        outputs = [each.copy() for each in module.get_outputs()]
-        gradients = gradient_arrays(module)
-        sum_over_devices(gradients)
+        return [each.copy() for each in module.get_outputs()]
+
+    def finish_update(self, stop: bool = False) -> bool:
+        """Change the weights by the gradient of all workers. Returns whether any of them asked to stop."""
+        module = current_module(self._modules)
+        if module not in self._gradients:
+            self._gradients[module] = ArrayCopies(gradient_arrays(module))
+        self._gradients[module].gather_sum(self._gradient)
+        if self._workers.count > 1:
+            self._stop[:] = float(stop)
+            self._workers.sum("gradient", self._message)
+            stop = bool(self._stop.asscalar() > 0)
         if self._training.clip_gradient:
-            # The gradients are sums over the batch, the maximum norm is that of their mean.
-            max_norm = self._training.clip_gradient * self._training.batch_size
-            for device in range(self._num_devices):
-                clip_global_norm([copies[device] for copies in gradients], max_norm)
-        self._modules.update()
-        return outputs
+            # The gradient is the sum over the batch, the maximum norm is that of the mean.
+            clip_norm(self._gradient, self._training.clip_gradient * self._training.batch_size)
+        self._optimizer.update(self._weights, self._gradient)
+        self._parameters.scatter(self._weights)
+        note_changed_parameters(self._modules)
+        return stop
 
     def predict(self, batch: DataBatch) -> list[MXArray]:
         """The outputs for a batch, without an update; valid until the next call."""
         self._modules.forward(batch, is_train=False)
         outputs: list[MXArray] = current_module(self._modules).get_outputs()
         return outputs
+
+
+def _named(names: Sequence[str], shapes: Sequence[tuple[int, ...]], vector: MXArray) -> Parameters:
+    """Views of the parts of a vector, in the shapes of the parameters."""
+    ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
+    starts = [0, *ends[:-1]]
+    return {
+        name: vector[start:end].reshape(shape)
+        for name, start, end, shape in zip(names, starts, ends, shapes, strict=True)
+    }

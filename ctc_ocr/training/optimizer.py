@@ -1,14 +1,17 @@
 """The optimizer, and its state as plain arrays."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.config.sections import Training
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
-from ctc_ocr.runtime.types import MXArray, Optimizer, Updater
+from ctc_ocr.runtime.types import MXArray, Optimizer
+from ctc_ocr.training.muon import Muon
 from ctc_ocr.training.schedules import Schedule
 
 FOREIGN_STATE = "the saved optimizer state belongs to another optimizer or network"
@@ -27,62 +30,88 @@ def make_optimizer(training: Training, schedule: Schedule, updates_done: int = 0
         return mx.optimizer.SGD(momentum=training.momentum, **common)
     if training.optimizer == "rmsprop":
         return mx.optimizer.RMSProp(**common)  # without momentum, as Tieleman and Hinton, 2012
+    if training.optimizer == "muon":
+        return Muon(**common)
     return mx.optimizer.Adam(**common)
 
 
-def state_arrays(updater: Updater, num_devices: int) -> dict[str, NDArray[Any]]:
-    """The updater's state (momentum, variance, ...) as {"parameter.part": array}, of the first device.
+class VectorOptimizer:
+    """An optimizer that updates one vector of all weights: at once, or piece by piece if it has `by_parameter`.
 
-    A Module numbers the state of parameter p on device d as p * num_devices + d; all devices hold the same.
+    names, shapes: of the parameters, which lie one after the other in the vector. The state (momentum, variance, ...)
+    is saved as {"parameter.part": array}, an array for each parameter in its own shape.
     """
-    arrays = {}
-    for index, state in updater.states.items():
-        if index % num_devices == 0:
+
+    def __init__(self, optimizer: Optimizer, names: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> None:
+        self._vector_updater = mx.optimizer.get_updater(optimizer)
+        optimizer.idx2name = dict(enumerate(names))
+        self._ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
+        self._shapes = list(shapes)
+        self._by_parameter = getattr(optimizer, "by_parameter", False)
+        self._pieces: list[tuple[MXArray, MXArray]] = []  # views of weights and gradient
+        self._vectors: tuple[MXArray, MXArray] | None = None
+
+    def update(self, weights: MXArray, gradient: MXArray) -> None:
+        """Change the weights (P,) by the gradient (P,), in place."""
+        if self._vectors is None or self._vectors[0] is not weights or self._vectors[1] is not gradient:
+            self._vectors = weights, gradient
+            self._pieces = list(zip(self._views(weights), self._views(gradient), strict=True))
+        for index, (weight, its_gradient) in enumerate(self._pieces):
+            self._vector_updater(index, its_gradient, weight)
+
+    def state_arrays(self) -> dict[str, NDArray[Any]]:
+        """The state; empty before the first update."""
+        arrays = {}
+        for index, state in sorted(self._vector_updater.states.items()):
             for part, array in enumerate(_parts(state)):
-                arrays[f"{index // num_devices}.{part}"] = array.asnumpy()
-    return arrays
+                arrays.update({f"{number}.{part}": each for number, each in self._split(index, array.asnumpy())})
+        return arrays
 
-
-def restore_state(updater: Updater, parameters: list[list[MXArray]], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Put the arrays of state_arrays back. `parameters[p][d]` is the weight p on device d.
-
-    Raises InputError if they do not belong to this optimizer and network.
-    """
-    states = [updater.optimizer.create_state_multi_precision(n, each[0]) for n, each in enumerate(parameters)]
-    expected = {f"{number}.{part}" for number, state in enumerate(states) for part in range(len(_parts(state)))}
-    if expected != set(arrays):
-        raise InputError(FOREIGN_STATE)
-    for number, copies in enumerate(parameters):
-        for device, weight in enumerate(copies):
-            state = updater.optimizer.create_state_multi_precision(number * len(copies) + device, weight)
+    def restore_state(self, weights: MXArray, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Put the arrays of state_arrays back. Raises InputError if they are of another optimizer or network."""
+        create = self._vector_updater.optimizer.create_state_multi_precision
+        states = [create(index, view) for index, view in enumerate(self._views(weights))]
+        expected: dict[str, tuple[int, ...]] = {}
+        for index, state in enumerate(states):
             for part, array in enumerate(_parts(state)):
-                saved = arrays[f"{number}.{part}"]
-                if saved.shape != array.shape:
-                    raise InputError(FOREIGN_STATE)
-                array[:] = saved
-            updater.states[number * len(copies) + device] = state
-            updater.states_synced[number * len(copies) + device] = True
+                expected.update({f"{n}.{part}": each.shape for n, each in self._split(index, array.asnumpy())})
+        if {name: array.shape for name, array in arrays.items()} != expected:
+            raise InputError(FOREIGN_STATE)
+        for index, state in enumerate(states):
+            for part, array in enumerate(_parts(state)):
+                saved = [arrays[f"{number}.{part}"].reshape(-1) for number in self._numbers(index)]
+                array[:] = np.concatenate(saved).reshape(array.shape)
+            self._vector_updater.states[index] = state
+            self._vector_updater.states_synced[index] = True
+
+    def _views(self, vector: MXArray) -> list[MXArray]:
+        """What is updated together: the vector itself, or each parameter in its shape, in the same memory."""
+        if not self._by_parameter:
+            return [vector]
+        starts = [0, *self._ends[:-1]]
+        return [
+            vector[start:end].reshape(shape) for start, end, shape in zip(starts, self._ends, self._shapes, strict=True)
+        ]
+
+    def _numbers(self, index: int) -> range:
+        """The parameters in the piece of this index."""
+        return range(index, index + 1) if self._by_parameter else range(len(self._shapes))
+
+    def _split(self, index: int, values: NDArray[Any]) -> list[tuple[int, NDArray[Any]]]:
+        """(number, array) of each parameter in a piece."""
+        numbers = self._numbers(index)
+        parts = np.split(values.reshape(-1), self._ends[:-1]) if len(numbers) > 1 else [values]
+        return [(number, part.reshape(self._shapes[number])) for number, part in zip(numbers, parts, strict=True)]
 
 
-def sum_over_devices(gradients: list[list[MXArray]]) -> None:
-    """Give each device the sum of all devices' gradients; `gradients[p][d]` is that of parameter p on device d."""
-    for copies in gradients:
-        if len(copies) > 1:
-            total = mx.nd.add_n(*(each.as_in_context(copies[0].context) for each in copies))
-            for each in copies:
-                total.copyto(each)
-
-
-def clip_global_norm(gradients: list[MXArray], max_norm: float) -> None:
-    """Scale gradients of one device in place, so that their joint Euclidean norm is at most `max_norm`.
+def clip_norm(gradient: MXArray, max_norm: float) -> None:
+    """Scale a vector in place, so that its Euclidean norm is at most `max_norm`.
 
     Pascanu et al., "On the difficulty of training recurrent neural networks", 2013. The scale stays an MXNet array, so
     that nothing waits for a result.
     """
-    squares = mx.nd.multi_sum_sq(*gradients, num_arrays=len(gradients))
-    scale = mx.nd.minimum(max_norm / (mx.nd.sqrt(mx.nd.sum(squares)) + 1e-12), 1.0)
-    for gradient in gradients:
-        mx.nd.broadcast_mul(gradient, scale.reshape((1,) * gradient.ndim), out=gradient)
+    scale = mx.nd.minimum(max_norm / (mx.nd.norm(gradient) + 1e-12), 1.0)
+    mx.nd.broadcast_mul(gradient, scale, out=gradient)
 
 
 def _parts(state: Any) -> list[MXArray]:

@@ -3,9 +3,10 @@
 import importlib.util
 import itertools
 import logging
+import math
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from ctc_ocr.checkpoint import history, run_files
 from ctc_ocr.checkpoint.calibration_file import has_been_chosen
-from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.history import Row
 from ctc_ocr.checkpoint.starter import STARTER
 from ctc_ocr.config.hyperparameters import Hyperparameters, read_sections
@@ -23,19 +23,24 @@ from ctc_ocr.datasets.choices import CHOSEN
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.errors import InputError
 from ctc_ocr.generation.pool import BatchPool
+from ctc_ocr.generation.rows import ALL_ROWS
 from ctc_ocr.images.region import Region
 from ctc_ocr.runtime.run_lock import locked_prefix
 from ctc_ocr.runtime.threads import available_cores, set_threads
 from ctc_ocr.runtime.types import Context
 from ctc_ocr.training.data import TrainingData, chosen_images, training_data
 from ctc_ocr.training.events import Callback
+from ctc_ocr.training.job import Begun, Ended, Job, train_rows, trainer_of, validation_batches
+from ctc_ocr.training.number_of_workers import with_workers
 from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions
-from ctc_ocr.training.start import Start, earlier_start, network_of
+from ctc_ocr.training.start import Start, network_of
 from ctc_ocr.training.verdict import Verdict
+from ctc_ocr.training.worker_processes import WorkerProcesses
+from ctc_ocr.training.workers import ALONE
 
 if TYPE_CHECKING:
     from ctc_ocr.datasets.iterator import BatchIter
-    from ctc_ocr.training.resume import ResumePoint
+    from ctc_ocr.training.store_workers import StoreWorkers
     from ctc_ocr.training.trainer import Trainer
 
 MAX_OVERFIT_UPDATES = 1000
@@ -49,16 +54,16 @@ class TrainingResult:
 
     `finished` is False if Ctrl-C ended it; it can be resumed. `best_epoch` and `newest_epoch` are numbers of
     checkpoints. `accuracy` and `cer` are those of the best epoch's validation, NaN if no epoch was completed. `history`
-    has a row per epoch.
+    has a row per epoch. Of a cluster, only the first worker has all this, which it has written.
     """
 
     prefix: str
     finished: bool
-    best_epoch: int
-    newest_epoch: int
-    accuracy: float
-    cer: float
-    history: tuple[Row, ...] = field(repr=False)
+    best_epoch: int = 0
+    newest_epoch: int = 0
+    accuracy: float = math.nan
+    cer: float = math.nan
+    history: tuple[Row, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -115,11 +120,12 @@ class TrainingSession:
             self.data = _with_choices(self.data, self.options, hyperparameters is None)
         self.hyperparameters = hyperparameters or _default(self.data, self.options)
         _check_kinds(self.hyperparameters, self.data, callbacks)
+        self.hyperparameters = with_workers(self.hyperparameters, self.data, self.options)
         self.callbacks = tuple(callbacks)
         self._start = Start(self.options)
         self._held_out: Sequence[Sample] = ()
         self._num_proc = self.options.num_proc or max(1, available_cores() // 2)
-        batch_size, gpus = self.hyperparameters.training.batch_size, self.options.gpu
+        batch_size, gpus = self.hyperparameters.training.batch_size, len(self.options.gpus)
         if gpus and batch_size % gpus:
             raise InputError(f"{batch_size} cannot be divided by {gpus} GPUs", "batch_size")
         if self.options.resume and (self.options.init_from or self.options.overwrite):
@@ -128,9 +134,19 @@ class TrainingSession:
 
     def run(self) -> TrainingResult:
         """Train; see `train`."""
+        if self.options.kv_store is None:
+            return self._run_first(None)
+        self._fix_threads()
+        from ctc_ocr.training.cluster import joined_cluster
+
+        with joined_cluster(self.hyperparameters.training.batch_size) as workers:
+            return self._run_first(workers) if workers.is_first else self._run([], workers)
+
+    def _run_first(self, workers: "StoreWorkers | None") -> TrainingResult:
+        """As the process that writes the run's files."""
         prefix = self.options.prefix
         with usable_prefix(prefix), locked_prefix(prefix):
-            return self._run(self._existing_files())
+            return self._run(self._existing_files(), workers)
 
     def checked_images(self) -> tuple[Hyperparameters, CheckResult]:
         """The hyperparameters that the run would have, and the valid labelled images; what is found is logged. Raises
@@ -165,12 +181,12 @@ class TrainingSession:
     def without_files(self) -> Iterator[tuple["Trainer", "BatchIter"]]:
         """A trainer at the start of the run, and its batches, for what is not saved. Image processes end with it."""
         self._fix_threads()
-        devices = self._devices()
+        self._devices()
         data = self._training_data()
+        job = Job(self.options, data, self._num_proc, self.options.gpus)
         start = self._start.checkpoint(data.hyperparameters, data.facts)
         with BatchPool(data.train, self._num_proc, itertools.count()) as pool:
-            iterator = _iterator(data, pool)
-            trainer = _trainer(data, iterator, devices, [])
+            trainer, iterator, _ = trainer_of(job, data.train, pool)
             if start is not None:
                 trainer.initialise_from(start)
             yield trainer, iterator
@@ -185,7 +201,7 @@ class TrainingSession:
         """Imports MXNet."""
         from ctc_ocr.runtime.devices import contexts
 
-        return contexts(self.options.gpu)
+        return contexts(self.options.gpus)
 
     def _existing_files(self) -> list[Path]:
         """The files of the run that is replaced. Raises InputError if there is one that must not be."""
@@ -211,62 +227,74 @@ class TrainingSession:
             _region_by_starter,
         )
 
-    def _run(self, replaced: list[Path]) -> TrainingResult:
+    def _run(self, replaced: list[Path], cluster: "StoreWorkers | None") -> TrainingResult:
+        """Train by this process, by several on this machine, or as a worker of a cluster."""
         prefix = self.options.prefix
         self._fix_threads()
-        devices = self._devices() if self.options.gpu else []
+        if self.options.gpus:
+            self._devices()
         data = self._training_data()
         self._held_out = data.held_out
-        start = self._start.checkpoint(data.hyperparameters, data.facts)
-        point = self._resume_point()
-        first = point.updates_done if point else 0
+        workers = data.hyperparameters.training.workers
+        if workers > 1 and cluster is None:
+            log.info("%d training workers, each with a part of every batch; --workers 1 trains in one process", workers)
         with ExitStack() as stack:
-            compiles = "; a first run compiles the renderer" if isinstance(self.data, Captchas) else ""
-            log.info("Starting MXNet and image processes (%d)%s", self._num_proc, compiles)
-            # The image processes start and compile while MXNet is imported here.
-            pool = stack.enter_context(BatchPool(data.train, self._num_proc, itertools.count(first)))
-            devices = devices or self._devices()
-            iterator = _iterator(data, pool, first)
-            callbacks: list[Callback] = []
-            trainer = _trainer(data, iterator, devices, callbacks)
-            if start is not None:
-                trainer.initialise_from(start)
-            if point:
-                trainer.resume(point, earlier_start(point.checkpoint.stored))
-            done = trainer.has_ended
-            if done:
-                log.info(
-                    "The run ended after %d epochs; a larger --num_epoch (it is %d) continues it",
-                    trainer.epochs_done, self.hyperparameters.training.num_epoch,
-                )  # fmt: skip
-                if all(has_been_chosen(prefix, epoch) for epoch in _epochs_to_calibrate(prefix)):
-                    return _result(prefix, finished=True)
-            verdict = Verdict(data.facts, started=start is not None)
-            callbacks += [verdict, *self._make_callbacks(data, trainer, replaced, stack)]
-            from ctc_ocr.datasets.iterator import cached_batches  # imports MXNet: not before the processes start
+            verdict: list[Verdict] = []
 
-            validation = stack.enter_context(cached_batches(data.validation, data.num_validation, self._num_proc))
-            epochs_before = trainer.epochs_done
-            finished = done or trainer.fit(iterator, validation, prefix, lambda: pool.seconds_waited)
-            complete = finished or trainer.epochs_done > epochs_before
-            self._calibrate(finished, validation if complete else None, devices[0])
-            verdict.log(is_bounded=finished and not trainer.stands_still)
-        result = _result(prefix, finished)
+            def begin(begun: Begun) -> Callback:
+                verdict.append(Verdict(data.facts, begun.started))
+                return _calling([*verdict, *self._make_callbacks(data, begun, replaced, stack)])
+
+            if cluster is not None:
+                ended = self._train_in_cluster(data, cluster, begin)
+                if not cluster.is_first:
+                    return TrainingResult(prefix, ended.finished)
+            elif workers > 1:
+                ended = self._train_together(data, workers, begin)
+            else:
+                ended = self._train_alone(data, begin)
+            if ended.idle:
+                return _result(prefix, finished=True)
+            verdict[0].log(is_bounded=ended.bounded)
+        result = _result(prefix, ended.finished)
         log.info(
             "Best epoch: %d, newest: %d. To read images with the best: ctc-ocr infer --model %s IMAGE",
             result.best_epoch, result.newest_epoch, prefix,
         )  # fmt: skip
         return result
 
-    def _resume_point(self) -> "ResumePoint | None":
-        if not self.options.resume:
-            return None
-        from ctc_ocr.training.resume import newest
+    def _train_alone(self, data: TrainingData, begin: Callable[[Begun], Callback]) -> Ended:
+        job = Job(self.options, data, self._num_proc, self.options.gpus)
+        return train_rows(job, ALL_ROWS, lambda: ALONE, begin, calibrate=self._calibrate)
 
-        return newest(self.options.prefix)
+    def _train_together(self, data: TrainingData, workers: int, begin: Callable[[Begun], Callback]) -> Ended:
+        job = Job(self.options, data, -(-self._num_proc // workers))
+        with WorkerProcesses(job, workers, self.options.cpu or 1) as processes:
+            ended = processes.run(begin)
+        self._calibrate_with_all(ended, data)
+        return ended
+
+    def _train_in_cluster(
+        self, data: TrainingData, workers: "StoreWorkers", begin: Callable[[Begun], Callback]
+    ) -> Ended:
+        from ctc_ocr.training.cluster import check_agreement
+
+        check_agreement(workers, data)
+        job = Job(self.options, data, self._num_proc, self.options.gpus)
+        ended = train_rows(job, workers.rows, lambda: workers, begin)
+        workers.leave()
+        if workers.is_first:
+            self._calibrate_with_all(ended, data)
+        return ended
+
+    def _calibrate_with_all(self, ended: Ended, data: TrainingData) -> None:
+        """After a run in which each worker had only its rows of the validation batches."""
+        if not ended.idle:
+            with validation_batches(data, self._num_proc) as validation:
+                self._calibrate(ended, validation, self._devices()[0])
 
     def _make_callbacks(
-        self, data: TrainingData, trainer: "Trainer", replaced: list[Path], stack: ExitStack
+        self, data: TrainingData, begun: Begun, replaced: list[Path], stack: ExitStack
     ) -> list[Callback]:
         """Those that keep the run's files and show its progress, then the user's. Context managers are entered."""
         from ctc_ocr.training.callbacks import LogLines, ProgressBar
@@ -279,26 +307,25 @@ class TrainingSession:
             LogLines(),
             RemoveOldRun(prefix, replaced),
             *([ImagesFile(prefix, data.known)] if data.known else []),
-            History(prefix, trainer.epochs_done),
+            History(prefix, begun.history),
             ValidationPredictions(prefix, data.validation_names),
             Pruning(prefix, self.hyperparameters.training.keep),
-            *([TensorBoard(prefix, trainer.updates_done)] if self.options.tensorboard else []),
+            *([TensorBoard(prefix, begun.updates_done)] if self.options.tensorboard else []),
             *self.callbacks,
         ]
         return [stack.enter_context(each) if hasattr(each, "__enter__") else each for each in made]  # type: ignore[arg-type]
 
-    def _calibrate(self, finished: bool, validation: "BatchIter | None", context: Context) -> None:
-        """Of an interrupted run, only the best epoch, which is read by default. `validation` is None if its images may
-        still be in the making."""
+    def _calibrate(self, ended: Ended, validation: "BatchIter", context: Context) -> None:
+        """Of an interrupted run, only the best epoch, which is read by default; and not if no epoch was completed, for
+        then the images of `validation` may still be in the making."""
         from ctc_ocr.inference.calibrate import calibrate_unless_interrupted
 
         prefix = self.options.prefix
-        epochs = _epochs_to_calibrate(prefix)
-        if finished:
-            assert validation is not None
+        epochs = run_files.epochs_to_calibrate(prefix)
+        if ended.finished:
             calibrate_unless_interrupted(prefix, epochs, validation, context)
         elif not (epochs and has_been_chosen(prefix, epochs[0])):
-            if epochs and validation is not None:
+            if epochs and ended.complete:
                 calibrate_unless_interrupted(prefix, epochs[:1], validation, context)
             else:
                 log.info("Not calibrated: no epoch was completed. A run that reaches its end is calibrated")
@@ -372,31 +399,20 @@ def _check_kinds(hyperparameters: object, data: object, callbacks: object) -> No
             )
 
 
-def _iterator(data: TrainingData, pool: BatchPool, first: int = 0) -> "BatchIter":
-    from ctc_ocr.datasets.iterator import streamed_batches
+def _calling(callbacks: Sequence[Callback]) -> Callback:
+    """One callback that calls all of them."""
 
-    num_batches = -(-data.samples_per_epoch // data.train.specs()["images"].shape[0])
-    return streamed_batches(data.train, pool, data.samples_per_epoch, first % num_batches)
+    def call(event: Any) -> None:
+        for callback in callbacks:
+            callback(event)
 
-
-def _trainer(data: TrainingData, iterator: "BatchIter", devices: list[Context], callbacks: list[Callback]) -> "Trainer":
-    from ctc_ocr.training.trainer import Trainer
-
-    return Trainer(
-        Model(data.hyperparameters, data.alphabet, lengths=data.lengths), iterator, devices, callbacks, data.fingerprint
-    )
+    return call
 
 
 def _epochs_in_use(prefix: str) -> list[int]:
     """The best and the newest epoch; once if they are the same."""
     newest = run_files.epochs(prefix)[-1]
     return list(dict.fromkeys((run_files.best_epoch(prefix) or newest, newest)))
-
-
-def _epochs_to_calibrate(prefix: str) -> list[int]:
-    """The best and the newest epoch that was completed: the weights of another one change when the run is resumed."""
-    best, validated = run_files.best_epoch(prefix), run_files.validated(prefix)
-    return [] if best is None else list(dict.fromkeys((best, validated[-1].epoch)))
 
 
 def _result(prefix: str, finished: bool) -> TrainingResult:

@@ -11,6 +11,8 @@ from ctc_ocr.datasets.choices import CHOSEN
 from ctc_ocr.datasets.samples import SourceOptions
 from ctc_ocr.errors import InputError
 
+DIST_SYNC = "dist_sync"  # the key-value store of MXNet in which all workers take part in each update
+
 
 @dataclass(frozen=True)
 class Captchas:
@@ -100,8 +102,10 @@ class RunOptions:
     replace it; neither: refuse if there is one. `init_from`: a model whose weights (of its best epoch, unless a .params
     is named) are a start, as far as they fit; "starter": the one that comes with the package; "none": no model; None:
     the starter, for labelled images that it fits.
+    `kv_store`: "dist_sync" if this process is a worker of a cluster, which the environment variables DMLC_* describe.
     `num_proc`: image processes (None: half the cores). `cpu`: threads of MXNet (None: the other cores); they are fixed
-    when MXNet is first imported. `gpu`: number of GPUs, 0 for the CPU. `tensorboard`: also write files for TensorBoard.
+    when MXNet is first imported; of each worker, if there are several. `gpu`: number of GPUs, 0 for the CPU; or
+    `gpu_ids`: the numbers of certain ones. `tensorboard`: also write files for TensorBoard.
     `progress`: show progress bars on a terminal. Raises InputError for numbers that are too small.
     """
 
@@ -109,9 +113,11 @@ class RunOptions:
     resume: bool = False
     overwrite: bool = False
     init_from: str | Path | None = None
+    kv_store: str | None = None
     num_proc: int | None = None
     cpu: int | None = None
     gpu: int = 0
+    gpu_ids: tuple[int, ...] = ()
     tensorboard: bool = False
     progress: bool = True
 
@@ -121,5 +127,16 @@ class RunOptions:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"expected 1 or more, got {value}", name)
+        if self.kv_store not in (None, DIST_SYNC):
+            raise InputError(f"{self.kv_store!r} is not {DIST_SYNC}", "kv_store")
         if self.gpu < 0:
             raise InputError(f"expected 0 or more, got {self.gpu}", "gpu")
+        if self.gpu and self.gpu_ids:
+            raise InputError("names the GPUs, and gpu their number: give one of the two", "gpu_ids")
+        if len(set(self.gpu_ids)) < len(self.gpu_ids) or any(each < 0 for each in self.gpu_ids):
+            raise InputError(f"expected different numbers from 0 on, got {self.gpu_ids}", "gpu_ids")
+
+    @property
+    def gpus(self) -> tuple[int, ...]:
+        """The numbers of the GPUs; none for the CPU."""
+        return self.gpu_ids or tuple(range(self.gpu))

@@ -1,7 +1,7 @@
 """Sums and times over the batches of an epoch."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,19 @@ class Sums:
         self.steps += int((best_path >= 0).sum())
         self.empty += sum(not prediction for prediction in predictions)
         return predictions
+
+    def values(self) -> list[float]:
+        """All of them as numbers, which can be added up."""
+        tally = self.tally
+        counted = [tally.count, tally.correct, tally.lcs, tally.edits, tally.units]
+        return [*map(float, counted), self.loss, float(self.blanks), float(self.steps), float(self.empty)]
+
+    @classmethod
+    def of_values(cls, values: Sequence[float]) -> "Sums":
+        """From what `values` made, or a sum of several of these."""
+        count, correct, lcs, edits, units, loss, blanks, steps, empty = values
+        tally = Tally(int(count), int(correct), lcs, int(edits), int(units))
+        return cls(tally, loss, int(blanks), int(steps), int(empty))
 
     @property
     def mean_loss(self) -> float:

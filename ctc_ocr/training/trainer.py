@@ -3,23 +3,22 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr.alphabet import unpad_labels
 from ctc_ocr.checkpoint import model_files
 from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.checkpoint.history import Row
 from ctc_ocr.checkpoint.model_files import Checkpoint
 from ctc_ocr.checkpoint.provenance import from_folder, path_from, path_of
 from ctc_ocr.checkpoint.training_state import checksum, save_training_state
 from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.iterator import BatchIter
 from ctc_ocr.errors import InputError, RunError
-from ctc_ocr.evaluation.metrics import edit_distances
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import Context, DataBatch, MXArray
 from ctc_ocr.training.averaging import average, best_share
@@ -28,10 +27,14 @@ from ctc_ocr.training.budget import Budget
 from ctc_ocr.training.events import BatchEnd, Callback, EpochEnd, Progress, Saved, ValidationPrediction
 from ctc_ocr.training.interrupts import Interrupts
 from ctc_ocr.training.network import TrainingNetwork
-from ctc_ocr.training.resume import ResumePoint, check_resumable
+from ctc_ocr.training.optimizer import FOREIGN_STATE
+from ctc_ocr.training.resume import TRAINED, ResumePoint, check_resumable
+from ctc_ocr.training.running_average import RunningAverage
 from ctc_ocr.training.schedules import GivenRates, Schedule
 from ctc_ocr.training.sums import Clock, Sums
 from ctc_ocr.training.transfer import Transferred, transfer, warn_of_other_pixels
+from ctc_ocr.training.validating import validate
+from ctc_ocr.training.workers import ALONE, OneWorker
 
 # Hyperparameters that, changed, give a run that has ended more to do, or less.
 MORE_TRAINING = ("num_epoch", "max_minutes", "stop_patience", "schedule", "decay_fraction")
@@ -42,6 +45,9 @@ log = logging.getLogger(__name__)
 
 class Trainer:
     """Trains a model on one or several devices; `callbacks` get the events of training/events.py, in their order.
+
+    Of several `workers`, each has a trainer, with the same model and its own rows of the same batches; only the first
+    one calls callbacks and saves.
 
     `fingerprint` identifies the images: a run can be resumed only with the same ones. The state of a run is what save()
     writes and resume() reads: weights, optimizer state, progress, and how validation went.
@@ -54,6 +60,7 @@ class Trainer:
         contexts: Sequence[Context],
         callbacks: Sequence[Callback] = (),
         fingerprint: str = "",
+        workers: OneWorker = ALONE,
     ) -> None:
         self.model = model
         self._start: Path | None = None  # of another model
@@ -61,13 +68,17 @@ class Trainer:
         self.epochs_done = 0
         self.batches_done = 0  # of the epoch under way
         self.best = Best()
+        self.history: list[Row] = []  # of the epochs that are done
         self.budget = Budget()
-        self.network = TrainingNetwork(model, data, contexts)
+        self.network = TrainingNetwork(model, data, contexts, workers)
+        self._workers = workers
         self._settings = model.hyperparameters.training
         self._num_batches = data.num_batches
         self._samples_per_epoch = data.num_samples
         self._fingerprint = fingerprint
         self._callbacks = callbacks
+        self._running_average = RunningAverage(self._settings.average_power) if self._settings.average_power else None
+        self._trained: dict[str, NDArray[np.float32]] = {}  # the weights, while the network has their average
         self.budget.start(self._settings, epochs_done=0)
         self._init_optimizer(self._settings, self._num_updates)
 
@@ -99,15 +110,22 @@ class Trainer:
         """Updates since the run began."""
         return int(self.epochs_done * self._num_batches + self.batches_done)
 
-    def fit(self, data: BatchIter, validation: BatchIter, prefix: str, waited: Callable[[], float]) -> bool:
+    def fit(
+        self,
+        data: BatchIter,
+        validation: BatchIter,
+        prefix: str,
+        waited: Callable[[], float],
+        interrupts: Interrupts | None = None,
+    ) -> bool:
         """Train until the last epoch, the target accuracy, or early stopping; write a checkpoint per epoch.
 
         `data` continues after updates_done; `waited` returns the seconds spent waiting for it so far. Returns False if
-        Ctrl-C ended the run before: its state at that moment is saved as the checkpoint of the epoch under way. Raises
-        RunError if the loss is no longer finite.
+        Ctrl-C, or what `interrupts` takes for it, ended the run before: its state at that moment is saved as the
+        checkpoint of the epoch under way. Raises RunError if the loss is no longer finite.
         """
         target = self._settings.target_accuracy
-        with Interrupts() as interrupts:
+        with interrupts or Interrupts() as interrupts:
             while not self.has_ended:
                 clock, started = Clock(waited), time.perf_counter()
                 sums = self._train_epoch(data, interrupts, waited)
@@ -117,18 +135,21 @@ class Trainer:
                 seconds, waiting = clock.read()
                 self.epochs_done, self.batches_done = self.epochs_done + 1, 0
                 rate = self._schedule(self.updates_done)
+                self._use_average()
                 validated, predictions = self._validate(validation)
                 best_before = replace(self.best)
-                self._record(validated, time.perf_counter() - started)
+                self._record(validated, self._workers.of_first(time.perf_counter() - started))
                 if self._start_values and (self.has_ended or (target and validated.tally.accuracy >= target)):
                     validated, predictions = self._average(validation, validated, predictions)
                     self.best = best_before
                     self.best.add(self.epochs_done, validated.tally.cer, validated.mean_loss)
+                end = self._epoch_end(sums, validated, predictions, seconds, waiting, rate)
+                self.history.append(end.row)
                 self.save(prefix, self.epochs_done)
-                self._emit(self._epoch_end(sums, validated, predictions, seconds, waiting, rate))
+                self._emit(end)
                 if target and validated.tally.accuracy >= target:
                     return True
-                if interrupts.requested and not self.has_ended:
+                if not self.has_ended and self._workers.any(interrupts.requested):
                     return False
             self._log_why_it_ended()
         return True
@@ -158,30 +179,69 @@ class Trainer:
     def _train_epoch(self, data: BatchIter, interrupts: Interrupts, waited: Callable[[], float]) -> Sums:
         """The rest of the epoch under way; ends after an update when Ctrl-C was pressed."""
         whole, part, clock = Sums(), Sums(), Clock(waited)
-        pending = None
+        pending, stop = None, False
         for batch in data:
-            outputs = self._update(batch)
+            outputs = self._begin_update(batch)
             # The metrics of the batch before are computed while the network works on this one.
             _count(pending, whole, part)
             pending = (outputs, batch)
+            stop = self._finish_update(interrupts.requested)
+            size = data.size_of(self.batches_done)
             self.batches_done += 1
-            self._emit(BatchEnd(self.epochs_done, self.batches_done, self._num_batches, _size(batch)))
+            self._emit(BatchEnd(self.epochs_done, self.batches_done, self._num_batches, size))
             if self.batches_done % PROGRESS_EVERY == 0:
                 self._emit_progress(part, clock)
                 part, clock = Sums(), Clock(waited)
             self._check_finite(whole)
-            if interrupts.requested:
+            # Several workers stop together: each asks with its next update.
+            if stop or (interrupts.requested and self._workers.count == 1):
                 break
         _count(pending, whole)
         self._check_finite(whole)
         if self.batches_done == self._num_batches:
             data.reset()
-        return whole
+        return self._of_all(whole)
+
+    def _begin_update(self, batch: DataBatch) -> list[MXArray]:
+        return self.network.begin_update(
+            batch, _seed_of(self._settings.seed, self.updates_done, self._workers.rows.rank)
+        )
 
     def _update(self, batch: DataBatch) -> list[MXArray]:
-        return self.network.update(batch, _seed_of(self._settings.seed, self.updates_done))
+        outputs = self._begin_update(batch)
+        self._finish_update(stop=False)
+        return outputs
 
-    def _emit_progress(self, part: Sums, clock: Clock) -> None:
+    def _finish_update(self, stop: bool) -> bool:
+        """Returns whether any worker asked to stop."""
+        stop = self.network.finish_update(stop)
+        if self._running_average is not None:
+            self._running_average.add(self.network.vectors(), self.updates_done + 1)
+        return stop
+
+    def _use_average(self) -> None:
+        """Replace the weights by their running average, if there is one, until `_use_trained`: to validate and save.
+        After this, all workers have the same."""
+        if self._trained:
+            return
+        self.network.share_moving_averages()
+        average = self._running_average.arrays if self._running_average is not None else {}
+        if average:
+            self.network.share_moving_averages(average.get("moving averages"))
+            self._trained = self._values()
+            self.network.set_vectors(average)
+
+    def _use_trained(self) -> None:
+        """Put the weights back with which training goes on."""
+        self._set_values(self._trained)
+        self._trained = {}
+
+    def _of_all(self, sums: Sums) -> Sums:
+        """The sums of all workers."""
+        return Sums.of_values(self._workers.sum_values(sums.values()))
+
+    def _emit_progress(self, own: Sums, clock: Clock) -> None:
+        part = self._of_all(own)
         self._emit(
             Progress(
                 epoch=self.epochs_done,
@@ -201,18 +261,8 @@ class Trainer:
             raise RunError(f"the loss is not finite after {self.updates_done} updates; try a lower --learning_rate")
 
     def _validate(self, validation: BatchIter) -> tuple[Sums, tuple[ValidationPrediction, ...]]:
-        sums, predictions = Sums(), list[ValidationPrediction]()
-        decode = self.model.alphabet.decode
-        for batch in validation:
-            codes = _count((self.network.predict(batch), batch), sums)
-            labels = unpad_labels(batch.label[0].asnumpy())[: len(codes)]
-            edits = edit_distances(codes, labels).tolist()
-            predictions += [
-                ValidationPrediction(decode(label), decode(code), edit)
-                for label, code, edit in zip(labels, codes, edits, strict=True)
-            ]
-        validation.reset()
-        return sums, tuple(predictions)
+        num_steps = self.model.hyperparameters.geometry.num_steps
+        return validate(self.network, validation, self._workers, num_steps, self.model.alphabet.decode)
 
     def _average(
         self, validation: BatchIter, validated: Sums, predictions: tuple[ValidationPrediction, ...]
@@ -242,6 +292,9 @@ class Trainer:
         return {name: array.asnumpy() for name, array in {**arguments, **auxiliary}.items()}
 
     def _set_values(self, values: Mapping[str, NDArray[np.float32]]) -> None:
+        """Replace all parameters and moving averages; {} leaves them."""
+        if not values:
+            return
         arguments, auxiliary = self.network.parameters()
         arrays = {name: mx.nd.array(value) for name, value in values.items()}
         self.network.set_parameters({n: arrays[n] for n in arguments}, {n: arrays[n] for n in auxiliary})
@@ -301,7 +354,14 @@ class Trainer:
             yield sums.mean_loss
 
     def save(self, prefix: str, epoch: int) -> None:
-        """Write the checkpoint of an epoch: the optimizer state first, the parameters last."""
+        """Write the checkpoint of an epoch, as the first worker: the optimizer state first, the parameters last. These
+        are their running average, if there is one; the state then has the parameters themselves."""
+        self._use_average()
+        if self._workers.is_first:
+            self._write(prefix, epoch)
+        self._use_trained()
+
+    def _write(self, prefix: str, epoch: int) -> None:
         arguments, auxiliary = self.network.parameters()
         values = {
             "epochs_done": self.epochs_done,
@@ -310,10 +370,12 @@ class Trainer:
             "falls": self._schedule.reductions,
             "best": asdict(self.best),
             "budget": asdict(self.budget),
+            "history": [astuple(row) for row in self.history],
             "checksum": checksum(arguments),
             "data": self._fingerprint,
         }
-        save_training_state(prefix, epoch, self.network.optimizer_state(), values)
+        trained = {f"{TRAINED}{name}": array for name, array in self._trained.items()}
+        save_training_state(prefix, epoch, {**self.network.optimizer_state(), **trained}, values)
         model = self.model
         if self._start is not None:
             model = replace(model, init_from=from_folder(self._start, prefix))
@@ -328,7 +390,7 @@ class Trainer:
             self._start_values, _ = self._transferred(start)
         self.network.set_parameters(point.checkpoint.arg_params, point.checkpoint.aux_params)
         self.epochs_done, self.batches_done = point.epochs_done, point.batches_done
-        self.best, self.budget = replace(point.best), point.budget
+        self.best, self.budget, self.history = replace(point.best), point.budget, list(point.history)
         before = point.model.hyperparameters.training
         if any(getattr(before, name) != getattr(self._settings, name) for name in MORE_TRAINING):
             self.budget.start(self._settings, self.epochs_done)
@@ -336,9 +398,21 @@ class Trainer:
             self._start = path_from(point.model.init_from, point.prefix)
         self._init_optimizer(self._settings, self._num_updates, point.reductions)
         try:
+            self._restore_trained(point.trained)
             self.network.restore_optimizer(point.optimizer_state)
         except InputError as error:
             raise error.within(point.state_file) from None
+
+    def _restore_trained(self, trained: Mapping[str, NDArray[np.float32]]) -> None:
+        """Go on with these weights, and with those of the checkpoint as their average; {}: the checkpoint's are not an
+        average. Raises InputError for those of another network."""
+        if not trained:
+            return
+        if {name: array.shape for name, array in trained.items()} != {n: a.shape for n, a in self._values().items()}:
+            raise InputError(FOREIGN_STATE)
+        if self._running_average is not None:
+            self._running_average.restore(self.network.vectors())
+        self._set_values(trained)
 
     def initialise_from(self, checkpoint: Checkpoint) -> Transferred:
         """Start from the weights of another model, as far as they fit; see transfer. Returns what was copied.
@@ -365,8 +439,9 @@ class Trainer:
             raise error.within(checkpoint.params_file) from None
 
     def _emit(self, event: Any) -> None:
-        for callback in self._callbacks:
-            callback(event)
+        if self._workers.is_first:
+            for callback in self._callbacks:
+                callback(event)
 
 
 def _endless(data: BatchIter) -> Iterator[DataBatch]:
@@ -376,9 +451,10 @@ def _endless(data: BatchIter) -> Iterator[DataBatch]:
         data.reset()
 
 
-def _seed_of(seed: int, update: int) -> int:
-    """A seed for MXNet, which accepts those below 2**31."""
-    return int(np.random.SeedSequence([seed, update]).generate_state(1)[0] >> 1)
+def _seed_of(seed: int, update: int, rank: int) -> int:
+    """A seed of a worker's update for MXNet, which accepts those below 2**31."""
+    keys = [seed, update, rank] if rank else [seed, update]
+    return int(np.random.SeedSequence(keys).generate_state(1)[0] >> 1)
 
 
 def _size(batch: DataBatch) -> int:

@@ -1,0 +1,246 @@
+"""A cluster: workers, server and scheduler that another program starts, as on several machines."""
+
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ctc_ocr
+from benchmarks.networks import Networks, can_make_networks
+from ctc_ocr.checkpoint.model_files import load
+from ctc_ocr.distributed.cluster import Cluster, cluster_of
+from ctc_ocr.errors import InputError
+from ctc_ocr.training.number_of_workers import with_workers
+from ctc_ocr.training.settings import Captchas, RunOptions
+
+SECONDS_TO_STOP = 30.0
+SMALL = [
+    "--alphabet=01",
+    "--min_length=1",
+    "--max_length=2",
+    "--draw_width=80",
+    "--width=40",
+    "--height=20",
+    "--num_layers=1",
+    "--num_hidden=16",
+    "--batch_size=8",
+    "--samples_per_epoch=80",
+    "--validation_samples=19",
+    "--num_epoch=1",
+    "--optimizer=sgd",
+    "--learning_rate=0.1",
+]
+GOOD = {
+    "DMLC_ROLE": "worker", "DMLC_PS_ROOT_URI": "10.0.0.1", "DMLC_PS_ROOT_PORT": "9100", "DMLC_NUM_WORKER": "4",
+    "DMLC_NUM_SERVER": "2",
+}  # fmt: skip
+needs_root = pytest.mark.skipif(not can_make_networks(), reason="network namespaces need root and /dev/net/tun")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(cluster: Cluster, role: str) -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", **cluster.environment(role)}
+
+
+def command(*flags: str) -> list[str]:
+    return [sys.executable, "-m", "ctc_ocr", "train", "--kv_store=dist_sync", "--cpu=1", "--num_proc=1", *flags]
+
+
+class Started:
+    """Processes of a cluster on this machine; all are killed at the end of the block."""
+
+    def __init__(self, num_workers: int, folder: Path, *flags: str, seeds: bool = False) -> None:
+        """`seeds`: each process has another seed."""
+        cluster = Cluster("127.0.0.1", free_port(), num_workers, node_host="127.0.0.1")
+        roles = ["scheduler", "server", *["worker"] * num_workers]
+        self.processes = []
+        for number, role in enumerate(roles):
+            arguments = command("--prefix", str(folder / "m"), *flags, f"--seed={number if seeds else 0}")
+            given = environment(cluster, role)
+            self.processes.append(subprocess.Popen(arguments, env=given, text=True, stderr=subprocess.PIPE))
+
+    def __enter__(self) -> "Started":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+            if process.stderr is not None:
+                process.stderr.close()
+
+    def ends(self, seconds: float = 60.0) -> list[tuple[int, str]]:
+        """(exit status, what was logged) of each."""
+        deadline = time.monotonic() + seconds
+        logged = [each.communicate(timeout=max(0.1, deadline - time.monotonic()))[1] for each in self.processes]
+        return [(each.returncode, text) for each, text in zip(self.processes, logged, strict=True)]
+
+
+def weights(prefix: Path) -> dict[str, np.ndarray]:
+    return {name: array.asnumpy() for name, array in load(str(prefix), 1).arg_params.items()}
+
+
+def test_a_cluster_trains_as_workers_of_one_machine_do(tmp_path: Path) -> None:
+    with Started(2, tmp_path, *SMALL) as started:
+        ended = started.ends()
+    assert [status for status, _ in ended] == [0, 0, 0, 0], ended
+    workers = [text for _, text in ended[2:]]
+    assert sorted("Best epoch: 1" in text for text in workers) == [False, True]
+    assert {number for number in (1, 2) if any(f"Worker {number} of 2" in text for text in workers)} == {1, 2}
+    settings = ctc_ocr.preset(
+        "lstm",
+        data={"alphabet": "01", "min_length": 1, "max_length": 2, "draw_width": 80, "width": 40, "height": 20},
+        network={"num_layers": 1, "num_hidden": 16},
+        training={"batch_size": 8, "samples_per_epoch": 80, "validation_samples": 19, "num_epoch": 1,
+                  "optimizer": "sgd", "learning_rate": 0.1, "workers": 2},
+    )  # fmt: skip
+    ctc_ocr.train(settings, prefix=tmp_path / "here", progress=False)
+    for name, expected in weights(tmp_path / "here").items():
+        assert (weights(tmp_path / "m")[name] == expected).all()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("lost", ["scheduler", "server", "worker"])
+def test_a_lost_process_ends_the_cluster(lost: str, tmp_path: Path) -> None:
+    with Started(2, tmp_path, *SMALL, "--num_epoch=100000") as started:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "m-0001.params").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        victim = started.processes[("scheduler", "server", "worker").index(lost)]
+        victim.send_signal(signal.SIGKILL)
+        ended = started.ends(SECONDS_TO_STOP)
+    others = [each for each, process in zip(ended, started.processes, strict=True) if process is not victim]
+    assert all(status not in (0, None) for status, _ in others)
+    assert any("Lost the scheduler" in text and "--resume" in text for _, text in others)
+
+
+def test_workers_with_other_settings_are_refused(tmp_path: Path) -> None:
+    with Started(2, tmp_path, *SMALL, seeds=True) as started:
+        deadline = time.monotonic() + 60
+        refused: list[subprocess.Popen[str]] = []
+        while not refused and time.monotonic() < deadline:
+            time.sleep(0.1)
+            refused = [each for each in started.processes[2:] if each.poll() is not None]
+        assert refused[0].returncode == 2
+        assert "hyperparameters: other ones than those of the first worker" in refused[0].communicate()[1]
+
+
+def test_a_server_refuses_to_unpickle(tmp_path: Path) -> None:
+    """MXNet's own server would run what a worker sends as its optimizer."""
+    victim = tmp_path / "was_run"
+    body = pickle.dumps(Bomb(str(victim)), 0).decode("ascii")
+    code = f"""
+        from ctc_ocr.distributed.cluster import cluster_of
+        from ctc_ocr.distributed.store import KeyValueStore
+        from ctc_ocr.runtime.mxnet import mx
+        store = KeyValueStore(cluster_of()[1])
+        store._store._send_command_to_servers(0, {body!r})
+        vector = mx.nd.ones(3)
+        store.sum("x", vector)
+        assert vector.asnumpy().tolist() == [1, 1, 1]
+        store.close()
+    """
+    cluster = Cluster("127.0.0.1", free_port(), 1, node_host="127.0.0.1")
+    processes = [
+        subprocess.Popen(arguments, env=environment(cluster, role), stderr=subprocess.PIPE, text=True)
+        for role, arguments in (
+            ("scheduler", command()), ("server", command()), ("worker", [sys.executable, "-c", textwrap.dedent(code)]),
+        )
+    ]  # fmt: skip
+    try:
+        ended = [(process.communicate(timeout=60)[1], process.returncode) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [status for _, status in ended] == [0, 0, 0], ended
+    assert "A worker sent the command 0, which is refused" in ended[1][0]
+    assert not victim.exists()
+
+
+class Bomb:
+    """Its unpickling makes a file."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __reduce__(self) -> Any:
+        return open, (self._path, "w")
+
+
+@needs_root
+def test_machines_with_a_delay_between_them(tmp_path: Path) -> None:
+    """Scheduler and server on one, a worker on each of two others, 50 ms from one to another and back."""
+    logs = []
+    with Networks([1, 2, 3], delay=0.025) as networks:
+        server, *others = networks.nodes
+        cluster = Cluster(server.address, 9100, 2)
+        places = [("scheduler", server), ("server", server), ("worker", others[0]), ("worker", others[1])]
+        processes = []
+        for role, node in places:
+            given = {**environment(cluster, role), "DMLC_NODE_HOST": node.address}
+            flags = [*SMALL, "--prefix", str(tmp_path / "m")]
+            processes.append(node.start(command(*flags), given, stderr=subprocess.PIPE))
+        try:
+            logs = [process.communicate(timeout=120)[1] for process in processes]
+        finally:
+            for process in processes:
+                process.kill()
+        assert [process.returncode for process in processes] == [0, 0, 0, 0], logs
+        parameters = sum(each.size for each in weights(tmp_path / "m").values())
+        # Each worker sends 10 gradients and gets 10 sums.
+        assert networks.num_bytes > 2 * 2 * 10 * 4 * parameters
+        assert networks.num_bytes < 3 * 2 * 2 * 10 * 4 * parameters
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"DMLC_ROLE": "king"}, "DMLC_ROLE: expected scheduler, server, worker, got 'king'"),
+        ({"DMLC_ROLE": ""}, "DMLC_ROLE: not set; .* DMLC_PS_ROOT_URI"),
+        ({"DMLC_PS_ROOT_URI": ""}, "DMLC_PS_ROOT_URI: not set"),
+        ({"DMLC_PS_ROOT_PORT": "70000"}, "DMLC_PS_ROOT_PORT: expected a number from 1 to 65535, got '70000'"),
+        ({"DMLC_NUM_WORKER": "0"}, "DMLC_NUM_WORKER: expected a number from 1 to 10000, got '0'"),
+        ({"DMLC_NUM_SERVER": "two"}, "DMLC_NUM_SERVER: expected a number"),
+    ],
+)
+def test_environment_variables_are_checked(change: dict[str, str], reason: str) -> None:
+    assert cluster_of(GOOD) == ("worker", Cluster("10.0.0.1", 9100, 4, 2))
+    with pytest.raises(InputError, match=reason):
+        cluster_of({**GOOD, **change})
+
+
+def test_the_number_of_workers_is_that_of_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    options = RunOptions(kv_store="dist_sync")
+    assert with_workers(ctc_ocr.preset("lstm"), Captchas(), options).training.workers == 4
+    with pytest.raises(InputError, match="workers: has no effect in a cluster, which has 4 workers"):
+        with_workers(ctc_ocr.preset("lstm", training={"workers": 2}), Captchas(), options)
+    with pytest.raises(InputError, match="kv_store: 'local' is not dist_sync"):
+        RunOptions(kv_store="local")
+
+
+@pytest.fixture(autouse=True)
+def _without_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in GOOD:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_what_is_missing_is_said_by_the_command() -> None:
+    done = subprocess.run(command(), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "DMLC_ROLE: not set" in done.stderr
