@@ -5,6 +5,7 @@ Where times would be compared, a clock that gives each measurement the same time
 
 import json
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from benchmarks import (
     baseline_training,
     common,
     feeding,
+    large_sets,
     learning_speed,
     losses,
     onnx_models,
@@ -274,6 +276,17 @@ def test_onnx_models_beside_mxnet(tmp_path: Path, capsys: pytest.CaptureFixture[
     shown = capsys.readouterr().out
     for what in ("file", "cold start", "one image", "20 images", "peak of memory"):
         assert f"example: {what}" in shown
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="memory is read from /proc")
+def test_a_set_in_shards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--images=300", "--shards=2", "--epoch=64", "--minutes=0.02", "--every=0.3"]
+    assert large_sets.main([str(tmp_path), *flags]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"drawn and packed in [\d.]+ s\non disk: 0 MB, \d,?\d+ bytes for each image\nchecked in", said)
+    assert re.search(r"\| trains \| \d+ MB \| [1-9]\d* MB \|", said)
+    assert re.search(r"trained: [\d.,]+ samples/s from disk, [\d.,]+ samples/s drawn$", said.strip())
+    assert len(list(tmp_path.glob("captchas-*-of-0002.rec"))) == 2
 
 
 def test_two_reading_processes_beside_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
