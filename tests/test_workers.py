@@ -221,7 +221,7 @@ def test_a_lost_process_ends_all_and_the_run_can_be_resumed(name: str, tmp_path:
         lost = time.monotonic()
 
     with pytest.raises(RunError, match=rf"{name} \(pid \d+\) was killed by signal 9.*--resume goes on"):
-        ctc_ocr.train(with_number(settings, 2), prefix=prefix, progress=False, callbacks=[after_one_epoch(kill)])
+        ctc_ocr.train(with_number(settings, 4), prefix=prefix, progress=False, callbacks=[after_one_epoch(kill)])
     assert time.monotonic() - lost < SECONDS_TO_STOP
     deadline = time.monotonic() + 10
     left.difference_update(descendants(os.getpid()))  # what the tests themselves have started
