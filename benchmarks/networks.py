@@ -21,7 +21,7 @@ from typing import Any
 
 CLONE_NEWNET = 0x40000000
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
-MTU = 60_000  # large packets: the relay is written in Python
+MTU = 60_000  # bytes; large packets: the relay is written in Python
 
 
 def can_make_networks() -> bool:
@@ -31,8 +31,8 @@ def can_make_networks() -> bool:
 class Node:
     """A network namespace with an address. A thread is in it, and so is what the thread starts."""
 
-    def __init__(self, address: str) -> None:
-        self.address = address
+    def __init__(self, address: str, mtu: int = MTU) -> None:
+        self.address, self._mtu = address, mtu
         self._calls: queue.Queue[tuple[tuple[Any, ...], dict[str, Any], queue.Queue[Any]] | None] = queue.Queue()
         ready: queue.Queue[Any] = queue.Queue()
         threading.Thread(target=self._live, args=(ready,), name=address, daemon=True).start()
@@ -55,7 +55,7 @@ class Node:
             tun = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
             fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH22x", b"tun0", IFF_TUN | IFF_NO_PI))
             for command in (
-                "link set lo up", f"address add {self.address}/24 dev tun0", f"link set tun0 up mtu {MTU}",
+                "link set lo up", f"address add {self.address}/24 dev tun0", f"link set tun0 up mtu {self._mtu}",
             ):  # fmt: skip
                 subprocess.run(["ip", *command.split()], check=True, capture_output=True)
         except BaseException as error:
@@ -73,11 +73,11 @@ class Node:
 
 class Networks:
     """Nodes with these numbers of addresses 10.77.0.x, with `delay` seconds on the way from one to another: the round
-    trip is twice that. `num_bytes` were sent between them."""
+    trip is twice that. Packets have up to `mtu` bytes. `num_bytes` were sent between them."""
 
-    def __init__(self, numbers: Sequence[int], delay: float = 0.0) -> None:
+    def __init__(self, numbers: Sequence[int], delay: float = 0.0, mtu: int = MTU) -> None:
         self.delay, self.num_bytes = delay, 0
-        self.nodes = [Node(f"10.77.0.{number}") for number in numbers]
+        self.nodes = [Node(f"10.77.0.{number}", mtu) for number in numbers]
         self._tuns = {bytes(map(int, node.address.split("."))): node.tun for node in self.nodes}
         self._ended = threading.Event()
         self._relay = threading.Thread(target=self._pass_on, name="relay", daemon=True)
