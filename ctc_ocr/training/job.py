@@ -52,14 +52,15 @@ class Begun:
 class Ended:
     """How a run ended.
 
-    `finished`: not by Ctrl-C. `complete`: an epoch was completed now. `bounded`: it ended by its number of epochs or
-    minutes. `idle`: there was nothing to do any more.
+    `finished`: not by a signal. `complete`: an epoch was completed now. `bounded`: it ended by its number of epochs or
+    minutes. `idle`: there was nothing to do any more. `signal`: the number of the one that ended it, or 0.
     """
 
     finished: bool
     complete: bool
     bounded: bool
     idle: bool = False
+    signal: int = 0
 
 
 def train_rows(
@@ -99,9 +100,11 @@ def train_rows(
         if workers.is_first:
             callbacks.append(begin(Begun(tuple(trainer.history), trainer.updates_done, start is not None)))
         validation = stack.enter_context(validation_batches(data, job.num_proc, rows))
+        interrupts = interrupts or Interrupts()
         finished = done or trainer.fit(iterator, validation, options.prefix, lambda: pool.seconds_waited, interrupts)
         complete = finished or trainer.epochs_done > before
-        ended = Ended(finished, complete, bounded=finished and not trainer.stands_still)
+        bounded = finished and not trainer.stands_still
+        ended = Ended(finished, complete, bounded, signal=0 if finished else interrupts.number)
         if calibrate is not None:
             calibrate(ended, validation, contexts_of(job)[0])
         return ended
