@@ -32,6 +32,7 @@ from benchmarks import (
     threads,
     training,
     unrolled,
+    workers,
 )
 from benchmarks.__main__ import efficiency, in_words, training_row
 from ctc_ocr.cli import infer
@@ -287,6 +288,14 @@ def test_a_set_in_shards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert re.search(r"\| trains \| \d+ MB \| [1-9]\d* MB \|", said)
     assert re.search(r"trained: [\d.,]+ samples/s from disk, [\d.,]+ samples/s drawn$", said.strip())
     assert len(list(tmp_path.glob("captchas-*-of-0002.rec"))) == 2
+
+
+def test_two_training_workers_beside_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert workers.main([str(tmp_path), "--rounds=1", "--presets", "lstm", "--samples=64", "--batch_size=8"]) == 0
+    row = capsys.readouterr().out.splitlines()[-1]
+    assert row.startswith("| lstm, 8 samples per batch, 2 workers beside 1 | ")
+    two, one = (float(cell.removesuffix(" samples/s").replace(",", "")) for cell in row.split(" | ")[1:3])
+    assert float(row.split(" | ")[3].removesuffix("x")) == pytest.approx(two / one, abs=0.06)
 
 
 def test_two_reading_processes_beside_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
