@@ -11,7 +11,9 @@ export DMLC_PS_ROOT_URI=$3 DMLC_PS_ROOT_PORT=${DMLC_PS_ROOT_PORT:-9100}
 shift 3
 train=(ctc-ocr train --kv_store dist_sync)
 
-trap 'jobs -p | xargs --no-run-if-empty kill 2> /dev/null' EXIT
+trap 'jobs -p | xargs --no-run-if-empty kill -KILL 2> /dev/null' EXIT
+# What is started ignores these two, which mpirun sends to all processes at once. The worker is told below.
+trap '' TERM HUP
 if [ "$number" = 0 ]; then
     for role in scheduler server; do
         DMLC_ROLE=$role "${train[@]}" &

@@ -8,8 +8,8 @@ hosts=$1
 shift
 mapfile -t addresses < <(grep -v '^ *#' "$hosts" | awk 'NF { print $1 }')
 
-# Ctrl-C: mpirun sends SIGTERM, and waits so many seconds until the run is saved.
-seconds=60
+# After Ctrl-C, mpirun waits so many seconds, sends SIGTERM, and waits once more while the run is saved.
+seconds=10
 # Without --bind-to none, all processes of a machine would share one core.
 # shellcheck disable=SC2016 # each machine has its own rank
 exec mpirun --hostfile "$hosts" --np "${#addresses[@]}" --map-by node --bind-to none \
