@@ -309,7 +309,7 @@ def test_what_the_first_worker_logs_is_logged_here(tmp_path: Path, caplog: pytes
     [
         ({}, {}, 2, 2),
         ({}, {}, 8, 2),  # 16 of 32 rows each
-        ({"batch_size": 128}, {}, 4, 4),
+        ({"batch_size": 128, "num_epoch": 100}, {}, 4, 4),
         ({}, {"cpu": 1}, 2, 1),
         ({}, {"gpu": 1}, 2, 1),
         ({"num_epoch": 1, "samples_per_epoch": 10_000}, {}, 2, 1),  # 313 updates
