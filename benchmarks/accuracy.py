@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.common import FONT, Row, row
 from ctc_ocr.config.presets import preset as settings
 
-VALIDATED = re.compile(r"Epoch (\d+): ([0-9,]+) of ([0-9,]+) read")
+VALIDATED = re.compile(r"Epoch (\d+): (?:nothing|([0-9,]+) of ([0-9,]+)) read")
 SAMPLES_ACCURACY = 0.95
 
 
@@ -57,13 +57,20 @@ def train(preset: str, target: float, report: Callable[[str], None], options: tu
             for line in process.stderr:
                 lines.append(line)
                 if match := VALIDATED.search(line):
-                    read, count = (int(number.replace(",", "")) for number in match.groups()[1:])
                     samples = int(match[1]) * samples_per_epoch
-                    found.append(Validation(samples, read / count, time.perf_counter() - started))
+                    found.append(Validation(samples, _accuracy(match), time.perf_counter() - started))
                     report(f"  {found[-1].seconds:.0f} s, {samples:,} samples: {found[-1].accuracy:.4f}")
         if process.returncode:
             raise RuntimeError(f"{' '.join(command)} failed:\n{''.join(lines[-20:])}")
     return Run(tuple(found))
+
+
+def _accuracy(match: re.Match[str]) -> float:
+    """Of a line of the log that VALIDATED found."""
+    if match[2] is None:
+        return 0.0
+    read, count = (int(number.replace(",", "")) for number in match.groups()[1:])
+    return read / count
 
 
 def samples_row(run: Run, sgd: Path, target: float) -> Row:

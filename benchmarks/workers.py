@@ -46,7 +46,7 @@ with queue_feed.QueueFeed(feeding.NUM_PROC) as feed:
     baseline.samples_per_second(2)
     print(baseline.samples_per_second(20))
 """
-LINES = ctc_ocr.Data("abcdefghijklmnopqrst", min_length=15, max_length=30, draw_width=600, draw_height=48)
+LINES = ctc_ocr.Data("abcdefghijklmnopqrst", min_length=10, max_length=18, draw_width=600, draw_height=48)
 
 
 def measure(

@@ -49,7 +49,7 @@ def steps(markdown: str) -> list[Step]:
 def shortened(command: str, arguments: list[str]) -> list[str]:
     """A command that trains with few images and one epoch, or one more if it resumes."""
     if arguments[:1] == ["lr-find"]:
-        return [*arguments, "--num_updates=40", "--min_rate=1e-3", "--batch_size=16"]
+        return [*arguments, "--num_updates=100"]
     if arguments[:2] in (["data", "audit"], ["data", "curve"]):
         return [*arguments, "--num_epoch=1", "--folds=2", *SHORT_RUN, *ALL_ROWS]
     if "train" not in (*arguments[:1], command.removeprefix("lstm_ocr_")):

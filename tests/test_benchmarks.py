@@ -5,6 +5,7 @@ Where times would be compared, a clock that gives each measurement the same time
 
 import json
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +20,8 @@ from benchmarks import (
     baseline_training,
     common,
     feeding,
+    large_sets,
+    learning_speed,
     losses,
     onnx_models,
     queue_feed,
@@ -29,6 +32,7 @@ from benchmarks import (
     threads,
     training,
     unrolled,
+    workers,
 )
 from benchmarks.__main__ import efficiency, in_words, training_row
 from ctc_ocr.cli import infer
@@ -135,7 +139,7 @@ def test_both_readers_are_given_the_same_images(half_a_second: None, monkeypatch
 
 
 def test_both_readers_find_the_same_texts() -> None:
-    predictor, reader = reading.models(64)
+    predictor, reader = reading.models(3200)
     images = reading.captchas(6)
     predictions = [each.codes for each in predictor.predict(images)]
     assert [reader.read(image) for image in images] == predictions
@@ -185,6 +189,29 @@ def test_the_real_command_is_timed_and_read() -> None:
     assert run.samples_to(1.1) == math.inf
     with pytest.raises(RuntimeError, match="nonsense"):
         accuracy.train("lstm", 1.0, reported.append, ("--nonsense",))
+
+
+def test_runs_to_an_accuracy_go_on_where_they_were_stopped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "rows.csv"
+    tiny = ["--renderer=captcha", "--samples_per_epoch=32", "--validation_samples=32", "--num_epoch=1"]
+    command = ["--out", str(file), "--presets", "lstm", "--seeds", "3", "--", *tiny]
+    learning_speed.main(command)
+    assert "missed" in (first := capsys.readouterr().out)
+    (row,) = learning_speed.read(file)
+    assert (row.preset, row.seed, row.flags, row.samples_to_99) == ("lstm", 3, " ".join(tiny), math.inf)
+    monkeypatch.setattr(learning_speed, "measured", None)
+    learning_speed.main(command)
+    assert capsys.readouterr().out == first
+
+
+def test_a_summary_has_medians_and_counts_what_missed() -> None:
+    rows = [
+        learning_speed.Row("crnn", "", seed, 0.999, 6000.0, 20.0, samples, samples / 400, 0.99)
+        for seed, samples in enumerate((20_000.0, 40_000.0, math.inf))
+    ]
+    assert learning_speed.summary(rows).splitlines()[-1] == "| crnn | 3 | 6,000 | 20 | 40,000 | 100 | 0.999 | 1 |"
 
 
 def test_baseline_training_and_the_row_it_is_read_into(tmp_path: Path) -> None:
@@ -250,6 +277,25 @@ def test_onnx_models_beside_mxnet(tmp_path: Path, capsys: pytest.CaptureFixture[
     shown = capsys.readouterr().out
     for what in ("file", "cold start", "one image", "20 images", "peak of memory"):
         assert f"example: {what}" in shown
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="memory is read from /proc")
+def test_a_set_in_shards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--images=300", "--shards=2", "--epoch=64", "--minutes=0.02", "--every=0.3"]
+    assert large_sets.main([str(tmp_path), *flags]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"drawn and packed in [\d.]+ s\non disk: 0 MB, \d,?\d+ bytes for each image\nchecked in", said)
+    assert re.search(r"\| trains \| \d+ MB \| [1-9]\d* MB \|", said)
+    assert re.search(r"trained: [\d.,]+ samples/s from disk, [\d.,]+ samples/s drawn$", said.strip())
+    assert len(list(tmp_path.glob("captchas-*-of-0002.rec"))) == 2
+
+
+def test_two_training_workers_beside_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert workers.main([str(tmp_path), "--rounds=1", "--presets", "lstm", "--samples=64", "--batch_size=8"]) == 0
+    row = capsys.readouterr().out.splitlines()[-1]
+    assert row.startswith("| lstm, 8 samples per batch, 2 workers beside 1 | ")
+    two, one = (float(cell.removesuffix(" samples/s").replace(",", "")) for cell in row.split(" | ")[1:3])
+    assert float(row.split(" | ")[3].removesuffix("x")) == pytest.approx(two / one, abs=0.06)
 
 
 def test_two_reading_processes_beside_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

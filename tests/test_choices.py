@@ -16,7 +16,7 @@ from ctc_ocr.cli.train import main as train
 from ctc_ocr.cli.train import parser
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.presets import preset
-from ctc_ocr.datasets.checking import CheckedSample, CheckResult, check_source
+from ctc_ocr.datasets.checking import CheckedSample, CheckedSamples, CheckResult, check_source
 from ctc_ocr.datasets.choices import CHOSEN, choose
 from ctc_ocr.datasets.labelled import LabelledBatches
 from ctc_ocr.datasets.preview import preview
@@ -55,8 +55,8 @@ def checked(folder: Path, *images: Pixels) -> CheckResult:
 def of_sizes(*samples: tuple[tuple[int, int], str]) -> CheckResult:
     """Samples of (width, height) and label, without files."""
     return CheckResult(
-        tuple(
-            CheckedSample(Sample(f"{number}.png", tuple(text), f"row {number}"), size, b"%d" % number, False)
+        CheckedSamples.of(
+            CheckedSample(Sample(f"{number}.png", tuple(text), f"row {number}"), size, b"%016d" % number, False)
             for number, (size, text) in enumerate(samples)
         )
     )
@@ -171,7 +171,7 @@ def test_the_height_grows_if_small_text_must_not_be_cut_out(pictures: Path) -> N
 
 def test_nothing_is_chosen_without_names_or_samples() -> None:
     assert choose(WORD, of_sizes(((4000, 40), "abc")), ())[0] == WORD
-    assert choose(WORD, CheckResult(()), CHOSEN)[0] == WORD
+    assert choose(WORD, CheckResult(CheckedSamples.of(())), CHOSEN)[0] == WORD
 
 
 def names(*flags: str) -> set[str]:

@@ -146,7 +146,7 @@ def ssh(tmp_path: Path) -> Iterator[str]:
 
 def test_ssh(environment: dict[str, str], ssh: str, tmp_path: Path) -> None:
     (tmp_path / "hosts").write_text("# the first one is this machine\n127.0.0.1\n127.0.0.2\n")
-    flags = [*FLAGS, "--prefix", f"{tmp_path}/a folder/m"]
+    flags: list[str | Path] = [*FLAGS, "--prefix", tmp_path / "a folder" / "m"]
     process = start({**environment, "SSH": ssh}, SCRIPTS / "ssh.sh", tmp_path / "hosts", *flags)
     logged = output(process)
     assert process.returncode == 0, logged
@@ -155,7 +155,7 @@ def test_ssh(environment: dict[str, str], ssh: str, tmp_path: Path) -> None:
 
 def test_ctrl_c_of_ssh_saves_the_run(environment: dict[str, str], ssh: str, tmp_path: Path) -> None:
     (tmp_path / "hosts").write_text("127.0.0.1\n127.0.0.2\n")
-    flags = [*LONG, "--prefix", f"{tmp_path}/m"]
+    flags: list[str | Path] = [*LONG, "--prefix", tmp_path / "m"]
     process = start({**environment, "SSH": ssh}, SCRIPTS / "ssh.sh", tmp_path / "hosts", *flags)
     wait_until(lambda: (tmp_path / "m-0001.params").exists())
     process.send_signal(signal.SIGINT)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from ctc_ocr.alphabet import Alphabet, required_steps
-from ctc_ocr.datasets.checking import CheckResult, check, check_source
+from ctc_ocr.datasets.checking import CheckedSamples, CheckResult, check, check_source
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.datasets.sources import read_source
 from ctc_ocr.datasets.summary import summary
@@ -185,7 +185,7 @@ def test_summary(tmp_path: Path) -> None:
         "heights": {"0%": 10, "5%": 10, "50%": 12, "95%": 14, "100%": 14}, "duplicates": 0,
         "light_ink": 3,
     }  # fmt: skip
-    nothing = CheckResult(())
+    nothing = CheckResult(CheckedSamples.of(()))
     assert (nothing.invalid_fraction, summary(nothing)["widths"]) == (0.0, {})
 
 

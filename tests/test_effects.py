@@ -17,7 +17,15 @@ from ctc_ocr.generation.pool import BatchSource
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.data import training_data
 from ctc_ocr.training.settings import Captchas
-from tests import test_budget, test_run_files, test_schedules, test_text_region, test_training
+from tests import (
+    test_budget,
+    test_run_files,
+    test_running_average,
+    test_schedules,
+    test_text_region,
+    test_training,
+    test_workers,
+)
 
 # name: (flags that both runs have, what is added in one of them)
 FED_CAPTCHAS = {
@@ -91,11 +99,13 @@ ELSEWHERE = {
     test_schedules.test_the_rate_falls_while_validation_stands_still_and_a_resumed_run_does_the_same: {
         "plateau_patience",
     },
+    test_workers.test_several_workers_compute_what_one_does: {"workers"},
     test_schedules.test_plateau_falls_by_its_factor: {"plateau_factor"},
     test_schedules.test_a_run_stops_that_stands_still_and_stays_stopped: {"stop_patience"},
     test_budget.test_minutes_bound_a_run_and_its_schedule_follows: {"max_minutes"},
     test_budget.test_the_decay_is_a_fraction_of_the_epochs_before_it: {"decay_fraction"},
     test_run_files.test_the_newest_checkpoints_and_the_best_are_kept: {"keep"},
+    test_running_average.test_a_checkpoint_has_the_average_and_training_goes_on_without: {"average_power"},
     test_training.test_target_accuracy_ends_the_run: {"target_accuracy"},
     test_text_region.test_cropped_images_are_of_the_networks_channels: {"crop"},
 }  # fmt: skip

@@ -61,7 +61,7 @@ def test_each_flag_changes_its_hyperparameter_and_no_other(name: str) -> None:
     [
         ("--lstm_graph=unrolled --architecture=crnn", "--lstm_graph: has no effect with architecture crnn"),
         ("--dropout=0.1", "--dropout: has no effect with architecture lstm"),
-        ("--momentum=0.5", "--momentum: has no effect with optimizer adam"),
+        ("--momentum=0.5", "--momentum: has no effect with optimizer muon"),
         ("--plateau_factor=0.1", "--plateau_factor: has no effect with schedule cosine"),
         ("--schedule=one_cycle --warmup_updates=9", "--warmup_updates: has no effect with schedule one_cycle"),
         ("--max_rotation=5", "--max_rotation: has no effect with augment false"),
@@ -176,7 +176,8 @@ def test_presets_lie_under_the_config_and_the_flags(tmp_path: Path) -> None:
     arguments = ["--preset", "crnn", "--config", str(config), "--learning_rate", "0.5"]
     found = hyperparameters(train.parser().parse_args(arguments))
     assert (found.network.architecture, found.network.num_hidden, found.training.learning_rate) == ("crnn", 7, 0.5)
-    assert found.training.num_epoch == PRESETS["crnn"]["training"]["num_epoch"]
+    assert found.network.num_hidden != PRESETS["crnn"]["network"]["num_hidden"]
+    assert found.network.num_layers == PRESETS["crnn"]["network"]["num_layers"]
 
 
 def test_all_presets_are_accepted() -> None:
@@ -202,7 +203,7 @@ def test_labelled_images_make_an_epoch_whatever_the_preset(tmp_path: Path) -> No
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"training": {"samples_per_epoch": 70}}))
     for flags, expected in (
-        (["--preset=crnn"], 10_000),
+        (["--preset=crnn"], 5_000),
         (["--preset=crnn", "--data=x"], 0),
         (["--preset=lstm", "--data=x", "--samples_per_epoch=50"], 50),
         (["--preset=lstm", "--data=x", f"--config={config}"], 70),

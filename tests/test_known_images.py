@@ -114,7 +114,7 @@ def captchas(folder: Path, count: int, seed: int) -> Path:
 
 
 def digests(source: Path) -> list[bytes]:
-    return check_source(source).digests
+    return list(check_source(source).digests)
 
 
 def test_a_corrected_set_is_added_and_nothing_held_out_is_trained_on(

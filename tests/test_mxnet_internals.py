@@ -9,7 +9,6 @@ from ctc_ocr.runtime.host_memory import host_view, is_on_host
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.mxnet_internals import (
     bound_executor,
-    current_module,
     data_address,
     gradient_arrays,
     note_changed_parameters,
@@ -26,10 +25,8 @@ def network() -> Any:
     return mx.sym.MakeLoss(mx.sym.sum(outputs, axis=1))
 
 
-def batch(width: int = 2) -> Any:
-    return mx.io.DataBatch(
-        [mx.nd.array(INPUT)], [], bucket_key=width, provide_data=[mx.io.DataDesc("data", (2, 2))], provide_label=None
-    )
+def batch() -> Any:
+    return mx.io.DataBatch([mx.nd.array(INPUT)], [])
 
 
 @pytest.fixture
@@ -63,29 +60,13 @@ def test_gradients_are_those_that_update(module: Any) -> None:
 
 
 def test_weights_that_were_changed_in_place_are_copied_again_once_it_is_noted() -> None:
-    buckets = mx.mod.BucketingModule(lambda width: (network(), ["data"], None), default_bucket_key=2)
-    buckets.bind([("data", (2, 2))])
-    buckets.init_params(arg_params={"layer_weight": mx.nd.array(WEIGHT)})
-    host_view(parameter_arrays(current_module(buckets))[0][0])[:] = 7
-    assert buckets.get_params()[0]["layer_weight"].asnumpy().max() == 6
-    note_changed_parameters(buckets)
-    assert buckets.get_params()[0]["layer_weight"].asnumpy().min() == 7
-
-
-def test_the_current_module_is_that_of_the_last_batch() -> None:
-    buckets = mx.mod.BucketingModule(lambda width: (network(), ["data"], None), default_bucket_key=2)
-    buckets.bind([("data", (2, 2))])
-    buckets.init_params()
-    default = current_module(buckets)
-    assert isinstance(default, mx.mod.Module)
-    buckets.forward(batch(3), is_train=False)
-    other = current_module(buckets)
-    assert isinstance(other, mx.mod.Module)
-    assert other is not default
-    buckets.forward(batch(2), is_train=False)
-    assert current_module(buckets) is default
-    # All of them compute with the same memory.
-    assert data_address(parameter_arrays(other)[0][0]) == data_address(parameter_arrays(default)[0][0])
+    made = mx.mod.Module(network(), label_names=None)
+    made.bind([("data", (2, 2))])
+    made.init_params(arg_params={"layer_weight": mx.nd.array(WEIGHT)})
+    host_view(parameter_arrays(made)[0][0])[:] = 7
+    assert made.get_params()[0]["layer_weight"].asnumpy().max() == 6
+    note_changed_parameters(made)
+    assert made.get_params()[0]["layer_weight"].asnumpy().min() == 7
 
 
 def test_the_bound_executor_can_be_fed() -> None:

@@ -171,7 +171,7 @@ def change_description(prefix, section, **changes):
         ("data", {"keep_ratio": False}, "has no input steps, but that of .* has one"),
         ("network", {"pool_widths": [1, 2]}, r"describes an output \(30, 1, 5\) for one image, .* is \(15, 1, 5\)"),
         ("data", {"channels": 3}, "does not fit images of its size: "),
-        ("data", {"height": 40}, "does not fit images of its size: .*Shape inconsistent"),
+        ("data", {"height": 40}, "does not fit images of its size: .*(Incompatible attr|Shape inconsistent)"),
     ],
 )
 def test_a_description_that_does_not_fit_the_network_is_an_error(tmp_path, section, changes, message):

@@ -19,6 +19,7 @@ from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.training.events import Callback, EpochEnd, Progress, ValidationPrediction
 from ctc_ocr.training.file_callbacks import History, Pruning, RemoveOldRun, ValidationPredictions
+from ctc_ocr.training.resume import newest
 from ctc_ocr.training.tensorboard import TensorBoard
 from tests.models import chosen
 from tests.training_runs import epoch_end, make_source, run, training
@@ -39,7 +40,7 @@ def test_history_has_a_row_per_epoch_and_is_continued_by_a_resumed_run(source: G
     _, events = run(settings, source, tmp_path / "ocr", callbacks=[History(prefix)])
     for file in tmp_path.glob("ocr-0002.*"):
         file.unlink()
-    _, again = run(settings, source, tmp_path / "ocr", first=2, callbacks=[History(prefix, epochs_done=1)])
+    _, again = run(settings, source, tmp_path / "ocr", first=2, callbacks=[History(prefix, newest(prefix).history)])
     ends = [event for event in [*events[:-1], *again] if isinstance(event, EpochEnd)]
     rows = history.read(prefix)
     assert [row.epoch for row in rows] == [1, 2] == [end.epoch + 1 for end in ends]
@@ -78,7 +79,7 @@ def test_the_best_epoch_is_that_of_the_history_that_is_still_there(tmp_path: Pat
 def test_a_file_that_is_no_history_is_named(tmp_path: Path, text: str, complaint: str) -> None:
     (tmp_path / "ocr-history.csv").write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError, match=r"ocr-history\.csv") as error:
-        History(str(tmp_path / "ocr"), epochs_done=1)
+        history.read(tmp_path / "ocr")
     assert complaint in str(error.value)
 
 

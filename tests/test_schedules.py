@@ -14,7 +14,6 @@ from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.iterator import BatchIter
 from ctc_ocr.runtime.mxnet import mx
-from ctc_ocr.runtime.mxnet_internals import current_module
 from ctc_ocr.training.best import Best
 from ctc_ocr.training.events import EpochEnd
 from ctc_ocr.training.resume import newest
@@ -79,11 +78,8 @@ def test_the_optimizer_takes_the_rate_of_each_step(source: GeneratedSource) -> N
     for step, batch in enumerate(batches, start=1):
         before = weights(trainer)["pred_fc_bias"]
         trainer._update(batch)
-        names = current_module(trainer.network._modules)._exec_group.param_names
-        gradient = (
-            current_module(trainer.network._modules)._exec_group.grad_arrays[names.index("pred_fc_bias")][0].asnumpy()
-            / 8
-        )
+        names = trainer.network._module._exec_group.param_names
+        gradient = trainer.network._module._exec_group.grad_arrays[names.index("pred_fc_bias")][0].asnumpy() / 8
         moved = before - weights(trainer)["pred_fc_bias"]
         expected = 0.5 * (step / 2 if step < 2 else (1 + math.cos(math.pi * (step - 2) / (num_steps - 2))) / 2)
         np.testing.assert_allclose(moved, expected * gradient, rtol=1e-3, atol=1e-6)
@@ -100,7 +96,9 @@ BASE = training(schedule="constant", clip_gradient=0.5, samples_per_epoch=24)
         ({"optimizer": "sgd"}, {"optimizer": "rmsprop"}),
         ({}, {"learning_rate": 0.003}),
         ({"optimizer": "sgd"}, {"optimizer": "sgd", "momentum": 0.5}),
-        ({"optimizer": "adam"}, {"weight_decay": 0.1}),
+        ({}, {"optimizer": "adam"}),
+        ({}, {"weight_decay": 0.1}),
+        ({"optimizer": "adam"}, {"optimizer": "adam", "weight_decay": 0.1}),
         ({"optimizer": "sgd"}, {"optimizer": "sgd", "weight_decay": 0.1}),
         ({"optimizer": "rmsprop"}, {"optimizer": "rmsprop", "weight_decay": 0.1}),
         ({}, {"warmup_updates": 1}),

@@ -23,10 +23,10 @@ from ctc_ocr.datasets.checking import check, check_source
 from ctc_ocr.datasets.csv_files.writing import write_delimited
 from ctc_ocr.datasets.labelled import LabelledBatches, LabelledImage
 from ctc_ocr.datasets.labels_csv import write_labels
+from ctc_ocr.datasets.pack_writing import write_pack
 from ctc_ocr.datasets.packing import pack_source
 from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions
 from ctc_ocr.datasets.sources import SOURCES, open_source, read_source, register_source
-from ctc_ocr.datasets.sources.packs import write_pack
 from ctc_ocr.datasets.splitting import SplitOptions, split_source
 from ctc_ocr.errors import InputError
 from ctc_ocr.generation.pool import BatchPool

@@ -97,11 +97,11 @@ def test_a_prefix_in_use_is_refused_overwritten_or_resumed(tmp_path: Path, ubunt
     assert (tmp_path / "ocr-0001.params").read_bytes() != kept
 
 
-def started(tmp_path: Path, font: str) -> "tuple[subprocess.Popen[str], list[int]]":
+def started(tmp_path: Path, font: str, *flags: str) -> "tuple[subprocess.Popen[str], list[int]]":
     """A long run that has written its first epoch, and the processes below it."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
-        command(font, "--num_epoch=100000", "--samples_per_epoch=400", "--num_proc=2"),
+        command(font, "--num_epoch=100000", "--samples_per_epoch=400", "--num_proc=2", *flags),
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
@@ -114,12 +114,19 @@ def started(tmp_path: Path, font: str) -> "tuple[subprocess.Popen[str], list[int
     raise AssertionError("the run ended before its first epoch")
 
 
-def test_ctrl_c_saves_the_run_which_can_be_resumed(tmp_path: Path, ubuntu_font: str) -> None:
-    process, below = started(tmp_path, ubuntu_font)
+@pytest.mark.parametrize(
+    ("number", "to_all", "workers"), [(signal.SIGINT, False, 1), (signal.SIGTERM, True, 1), (signal.SIGTERM, True, 2)]
+)
+def test_a_signal_saves_the_run_which_can_be_resumed(
+    tmp_path: Path, ubuntu_font: str, number: signal.Signals, to_all: bool, workers: int
+) -> None:
+    """Sent to the process, or to it and those that it has started, as a terminal or a batch system does."""
+    process, below = started(tmp_path, ubuntu_font, f"--workers={workers}")
     assert len(below) >= 2
-    process.send_signal(signal.SIGINT)
+    for pid in [process.pid, *(below if to_all else [])]:
+        os.kill(pid, number)
     said = process.communicate(timeout=60)[1]
-    assert process.returncode == 130, said
+    assert process.returncode == 128 + number, said
     # Between two epochs the checkpoint is that of the first, and was announced before.
     assert "The run is saved; continue it with the same command and --resume" in said
     assert "Traceback" not in said
@@ -130,12 +137,9 @@ def test_ctrl_c_saves_the_run_which_can_be_resumed(tmp_path: Path, ubuntu_font: 
     assert f"Epoch {epochs + 1}: " in again.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_killed_run_leaves_its_checkpoints_and_nothing_else(
-    tmp_path: Path, ubuntu_font: str, number: signal.Signals
-) -> None:
+def test_a_killed_run_leaves_its_checkpoints_and_nothing_else(tmp_path: Path, ubuntu_font: str) -> None:
     process, below = started(tmp_path, ubuntu_font)
-    process.send_signal(number)
+    process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
     assert wait_until_gone(below) == []
     assert (tmp_path / "ocr-0001.params").exists()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint import model_files, run_files
+from ctc_ocr.checkpoint import history, model_files, run_files
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.generated import GeneratedSource
@@ -19,7 +19,8 @@ from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.callbacks import LogLines, epoch_line
-from ctc_ocr.training.events import BatchEnd, EpochEnd, Progress, ValidationPrediction
+from ctc_ocr.training.events import BatchEnd, EpochEnd, Progress, Saved, ValidationPrediction
+from ctc_ocr.training.file_callbacks import History
 from ctc_ocr.training.initialisation import initial_parameters
 from ctc_ocr.training.optimizer import clip_norm
 from ctc_ocr.training.parameter_vector import ArrayCopies
@@ -33,7 +34,7 @@ def source(ubuntu_font: str) -> GeneratedSource:
     return make_source(ubuntu_font)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
+@pytest.mark.parametrize("optimizer", ["muon", "adam", "sgd", "rmsprop"])
 def test_a_resumed_run_gives_the_bits_of_one_that_was_not_stopped(
     source: GeneratedSource, tmp_path: Path, optimizer: str
 ) -> None:
@@ -57,7 +58,7 @@ def test_two_devices_learn_what_one_learns(source: GeneratedSource, tmp_path: Pa
 
 
 def test_each_epoch_leaves_a_checkpoint_that_holds_its_weights(source: GeneratedSource, tmp_path: Path) -> None:
-    trainer, events = run(SMALL, source, tmp_path / "ocr")
+    trainer, events = run(training(average_power=0.0), source, tmp_path / "ocr")
     assert run_files.epochs(tmp_path / "ocr") == [1, 2]
     stored = model_files.load(tmp_path / "ocr")
     assert stored.model == trainer.model
@@ -86,7 +87,7 @@ def test_resume_refuses_epochs_of_another_size_and_another_network(source: Gener
         run(wider, source, tmp_path / "ocr", first=4)
 
 
-@pytest.mark.parametrize(("before", "after"), [("sgd", "adam"), ("adam", "rmsprop")])
+@pytest.mark.parametrize(("before", "after"), [("sgd", "adam"), ("adam", "rmsprop"), ("adam", "muon"), ("muon", "sgd")])
 def test_resume_refuses_the_state_of_another_optimizer(
     source: GeneratedSource, tmp_path: Path, before: str, after: str
 ) -> None:
@@ -182,16 +183,38 @@ def test_ctrl_c_while_the_last_epoch_is_validated_ends_a_run_that_is_whole(
 
 def test_initial_weights() -> None:
     shapes = {"l0_i2h_weight": (40, 7), "l0_i2h_bias": (40,), "l0_h2h_weight": (40, 10), "pred_fc_weight": (5, 10)}
+    shapes["pred_fc_bias"] = (5,)
     values = initial_parameters(shapes, np.random.default_rng(0))
     for gate in np.split(values["l0_h2h_weight"], 4):
         np.testing.assert_allclose(gate @ gate.T, np.eye(10), atol=1e-5)
     np.testing.assert_array_equal(values["l0_i2h_bias"], [0] * 20 + [1] * 10 + [0] * 10)
     for gate in np.split(values["l0_i2h_weight"], 4):
         assert 0.5 * np.sqrt(6 / 17) < abs(gate).max() <= np.sqrt(6 / 17)
+    probabilities = np.exp(values["pred_fc_bias"]) / np.exp(values["pred_fc_bias"]).sum()
+    np.testing.assert_allclose(probabilities, [2 / 3, *[1 / 12] * 4], rtol=1e-5)  # the blank first
     again = initial_parameters(shapes, np.random.default_rng(0))
     other = initial_parameters(shapes, np.random.default_rng(1))
     assert all((again[name] == values[name]).all() for name in shapes)
     assert not (other["pred_fc_weight"] == values["pred_fc_weight"]).any()
+
+
+def test_a_run_that_is_killed_before_its_history_is_written_loses_no_row(
+    tmp_path: Path, source: GeneratedSource
+) -> None:
+    def die(event: Any) -> None:
+        if isinstance(event, Saved) and event.path.endswith("-0002.params"):
+            raise SystemExit
+
+    settings = training(num_epoch=3)
+    prefix = str(tmp_path / "m")
+    with pytest.raises(SystemExit):
+        run(settings, source, tmp_path / "m", callbacks=[die, History(prefix)])
+    assert [row.epoch for row in history.read(prefix)] == [1]
+    rows = newest(prefix).history
+    assert [row.epoch for row in rows] == [1, 2]
+    run(settings, source, tmp_path / "m", first=8, callbacks=[History(prefix, rows)])
+    assert history.read(prefix)[:2] == list(rows)
+    assert [row.epoch for row in history.read(prefix)] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("largest", [0.5, 1e3])
@@ -259,7 +282,7 @@ def test_both_losses_follow_the_same_curve(source: GeneratedSource) -> None:
 
 def test_crnn_is_trained_saved_and_read(source: GeneratedSource, tmp_path: Path) -> None:
     network = replace(CRNN, batch_norm=True)
-    settings = replace(training(num_epoch=1), network=network)
+    settings = replace(training(num_epoch=1, average_power=0.0), network=network)
     trainer, events = run(settings, source, tmp_path / "ocr")
     validation = cached(replace(source, stream=1), 16)
     predictor = Predictor(tmp_path / "ocr")

@@ -57,8 +57,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "checkpoint", "decoding", "errors", "images", "inference", "runtime", "version",
     },
     "cli": {
-        "alphabet", "checkpoint", "config", "datasets", "decoding", "errors", "evaluation", "experiments", "export",
-        "images", "inference", "lengths", "losses", "registry", "runtime", "serving", "training", "version",
+        "alphabet", "checkpoint", "config", "datasets", "decoding", "distributed", "errors", "evaluation",
+        "experiments", "export", "images", "inference", "lengths", "losses", "registry", "runtime", "serving",
+        "training", "version",
     },
 }  # fmt: skip
 DOOR = "ctc_ocr.runtime.mxnet"
@@ -72,8 +73,9 @@ IMPORT_MXNET = {
     "inference.constant_folding", "inference.graph", "inference.mxnet_reader", "inference.network",
     "export.onnx",
     "distributed.store",
-    "training.network", "training.optimizer", "training.parameter_vector", "training.resume", "training.store_workers",
-    "training.trainer", "training.validating",
+    "training.cluster", "training.muon", "training.network", "training.optimizer", "training.parameter_vector",
+    "training.resume",
+    "training.store_workers", "training.trainer", "training.validating",
 }  # fmt: skip
 # Only this module joins the network's parts, and only the session reaches from training into inference.
 JOINS_NETWORK, SESSION = "ctc_ocr.training.network", "ctc_ocr.training.session"

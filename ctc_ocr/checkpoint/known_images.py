@@ -60,7 +60,7 @@ def save_known_images(prefix: str | Path, images: KnownImages) -> None:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(COLUMNS)
         for part in PARTS:
-            table.writerows((f"{number:0{HEX_DIGITS}x}", part) for number in getattr(images, part).tolist())
+            table.writerows((f"{number:0{HEX_DIGITS}x}", part) for number in map(int, getattr(images, part)))
 
 
 def parse_known_images(content: bytes, where: str) -> KnownImages:

@@ -28,7 +28,7 @@ from ctc_ocr.config.sections import Augmentation
 from ctc_ocr.datasets.checking import check_sources
 from ctc_ocr.datasets.packing import pack_source
 from ctc_ocr.datasets.preview import preview
-from ctc_ocr.datasets.sources.packs import PARTS
+from ctc_ocr.datasets.sources.shards import MAX_SHARDS, PARTS
 from ctc_ocr.datasets.summary import problem_lines, report, summary_lines
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.region import WHOLE, Region
@@ -40,7 +40,7 @@ PROG = "ctc-ocr data"
 COMMANDS = {
     "check": "describe a source, and list every invalid sample with the reason",
     "split": "split a source into train, validation and test parts",
-    "pack": "write a source into one RecordIO pack, for large sets",
+    "pack": "write a source into a RecordIO pack, for large sets",
     "preview": "draw images as the network sees them in training",
     "audit": "find labels that are probably wrong",
     "curve": "say how many labels are needed: accuracy against their number",
@@ -148,6 +148,10 @@ def _add_pack(command: argparse.ArgumentParser) -> None:
     add_source(command)
     command.add_argument("out", metavar="OUT", help=f"the pack is written to OUT{', OUT'.join(PARTS)}")
     add_valid_labels(command)
+    command.add_argument(
+        "--shards", type=integer(1, MAX_SHARDS), default=1, metavar="N",
+        help="number of files that the images are divided among, OUT-0000-of-0008.rec and so on (default: 1, OUT.rec)",
+    )  # fmt: skip
     command.add_argument("--overwrite", action="store_true", help="replace a pack of this name")
 
 
@@ -156,13 +160,14 @@ def _pack(arguments: argparse.Namespace) -> int:
         pack = pack_source(
             arguments.source, arguments.out, source_options(arguments), alphabet=given_alphabet(arguments),
             max_units=arguments.max_units, only_alphabet=arguments.only_alphabet, overwrite=arguments.overwrite,
-            progress=progress,
+            shards=arguments.shards, progress=progress,
         )  # fmt: skip
     print_invalid(pack.invalid, f"{PROG} pack")
     print_skipped(pack.num_skipped)
+    shards = f" ({pack.shards} shards)" if pack.shards > 1 else ""
     print(
-        f"Packed {pack.num_samples} images in {pack.path}; {len(pack.alphabet.units)} units in "
-        f"{pack.path.with_suffix(PARTS[-1])}"
+        f"Packed {pack.num_samples} images in {pack.path}{shards}; {len(pack.alphabet.units)} units in "
+        f"{pack.alphabet_file}"
     )
     return 0
 

@@ -26,8 +26,8 @@ def add_source(parser: argparse.ArgumentParser, several: bool = False) -> None:
         "source",
         metavar="SOURCE",
         nargs="+" if several else None,
-        help="folder of labelled images, file with their paths and labels, RecordIO pack (.rec), or NAME:ARGUMENT of a "
-        "registered source; see docs/reference/data_formats.md",
+        help="folder of labelled images, file with their paths and labels, RecordIO pack (X.rec, or X if it is in "
+        "shards), or NAME:ARGUMENT of a registered source; see docs/reference/data_formats.md",
     )
     add_label_options(parser.add_argument_group("how labels are found (default: recognised from the source)"))
 

@@ -1,4 +1,4 @@
-"""ctc-ocr generate: write one captcha, or a folder of them with their labels."""
+"""ctc-ocr generate: write one captcha, or a folder or a pack of them with their labels."""
 
 import argparse
 import secrets
@@ -19,12 +19,15 @@ from ctc_ocr.cli.running import run
 from ctc_ocr.config.registries import RENDERERS
 from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.captcha_files import FORMATS, CaptchaWriter
+from ctc_ocr.datasets.captcha_packs import write_captcha_pack
 from ctc_ocr.datasets.labels_csv import LABELS_FILE
+from ctc_ocr.datasets.sources.shards import MAX_SHARDS
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.progress import shown_progress
 
 PROG = "ctc-ocr generate"
 SIZES = ("draw_width", "draw_height", "width", "height")
+MANY = ("count", "output_dir", "pack", "shards", "format", "num_proc", "overwrite")  # flags for many captchas
 DATA_OPTIONS = ("alphabet", "min_length", "max_length", *SIZES)
 
 
@@ -41,6 +44,8 @@ def _generate(argv: list[str]) -> int:
     cv2.setNumThreads(1)
     if arguments.count is None:
         _write_one(writer, Path(arguments.output), arguments.num)
+    elif arguments.pack is not None:
+        _write_pack(writer, arguments)
     else:
         _write_folder(writer, arguments)
     return 0
@@ -50,8 +55,9 @@ def parser() -> argparse.ArgumentParser:
     made = Parser(
         prog=PROG,
         usage="%(prog)s FONT OUTPUT [--num TEXT] [options]\n"
-        "       %(prog)s [FONT] --count N --output_dir DIR [options]",
-        description="Write one captcha, or a folder of captchas with labels.csv.",
+        "       %(prog)s [FONT] --count N --output_dir DIR [options]\n"
+        "       %(prog)s [FONT] --count N --pack OUT [options]",
+        description="Write one captcha, a folder of captchas with labels.csv, or a RecordIO pack of captchas.",
     )
     made.add_argument("font", nargs="?", metavar="FONT", help="font file or folder of fonts")
     made.add_argument("output", nargs="?", metavar="OUTPUT", help=f"image file: {', '.join(FORMATS)}")
@@ -60,11 +66,17 @@ def parser() -> argparse.ArgumentParser:
     many = made.add_argument_group("many captchas")
     many.add_argument("--count", type=integer(1), metavar="N", help="number of captchas")
     many.add_argument("--output_dir", metavar="DIR", help="folder for the images and labels.csv; created if missing")
+    many.add_argument(
+        "--pack", metavar="OUT", help="in place of --output_dir: a pack, OUT.rec with OUT.idx and OUT.json"
+    )
+    many.add_argument(
+        "--shards", type=integer(1, MAX_SHARDS), metavar="N", help="number of files of the pack (default: 1)"
+    )
     many.add_argument("--format", choices=FORMATS, help="file format (default: png)")
     many.add_argument(
         "--num_proc", type=integer(1, MAX_PROCESSES), metavar="N", help="number of image processes (default: 1)"
     )
-    many.add_argument("--overwrite", action="store_true", help="replace what an earlier run wrote to DIR")
+    many.add_argument("--overwrite", action="store_true", help="replace what an earlier run wrote to DIR or OUT")
     images = made.add_argument_group("texts and images")
     add_hyperparameters(images, DATA_OPTIONS)
     images.add_argument(
@@ -91,20 +103,25 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 
 
 def _check_mode(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    many = {name: getattr(arguments, name) for name in ("count", "output_dir", "format", "num_proc", "overwrite")}
+    many = {name: getattr(arguments, name) for name in MANY}
     if arguments.count is None:
         given = [f"--{name}" for name, value in many.items() if value]
         if given:
-            parser.error(f"{', '.join(given)} needs --count N{'' if arguments.output_dir else ' --output_dir DIR'}")
+            where = "" if arguments.output_dir or arguments.pack else " --output_dir DIR"
+            parser.error(f"{', '.join(given)} needs --count N{where}")
         if arguments.output is None:
             parser.error("expected FONT and OUTPUT, or --count N --output_dir DIR")
         if Path(arguments.output).suffix.lower().lstrip(".") not in FORMATS:
             parser.error(f"{arguments.output}: the name must end in one of .{', .'.join(FORMATS)}")
         _check_text(parser, arguments.num, arguments.alphabet)
-    elif arguments.output_dir is None:
-        parser.error("--count needs --output_dir DIR")
+    elif arguments.output_dir is None and arguments.pack is None:
+        parser.error("--count needs --output_dir DIR or --pack OUT")
+    elif arguments.output_dir is not None and arguments.pack is not None:
+        parser.error("--output_dir and --pack: use one of them")
+    elif arguments.shards is not None and arguments.pack is None:
+        parser.error("--shards needs --pack OUT")
     elif arguments.output is not None or arguments.num is not None:
-        parser.error("OUTPUT and --num are for one captcha, --count and --output_dir for many")
+        parser.error("OUTPUT and --num are for one captcha, --count with --output_dir or --pack for many")
 
 
 def _check_text(parser: argparse.ArgumentParser, text: str | None, alphabet: str) -> None:
@@ -128,3 +145,13 @@ def _write_folder(writer: CaptchaWriter, arguments: argparse.Namespace) -> None:
             folder, count, arguments.format or "png", arguments.num_proc or 1, arguments.overwrite, progress
         )
     print(f"Wrote {count} images and {LABELS_FILE} to {folder} (seed {writer.seed})")
+
+
+def _write_pack(writer: CaptchaWriter, arguments: argparse.Namespace) -> None:
+    with shown_progress() as progress:
+        pack = write_captcha_pack(
+            writer, arguments.pack, arguments.count, arguments.shards or 1, format=arguments.format or "png",
+            num_proc=arguments.num_proc or 1, overwrite=arguments.overwrite, progress=progress,
+        )  # fmt: skip
+    shards = f" ({pack.shards} shards)" if pack.shards > 1 else ""
+    print(f"Packed {pack.num_samples} images in {pack.path}{shards} (seed {writer.seed})")

@@ -15,7 +15,8 @@ from pathlib import Path
 from ctc_ocr.errors import InputError, RunError, UserError
 from ctc_ocr.registry import import_module
 
-INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
+BY_SIGNAL = 128  # added to the number of a signal, as a shell reports it
+INTERRUPTED = 130  # by SIGINT
 BROKEN_PIPE = 141  # 128 + SIGPIPE
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 ENCODE_ERRORS = "ctc_ocr.encode_errors"  # an error handler of codecs

@@ -32,7 +32,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "name": ("prefix", "model"),
     "nbest": ("top_k",),
     "network": ("architecture",),
-    "numworkers": ("num_proc",),
+    "numworkers": ("num_proc", "workers"),
     "output": ("out", "output_dir", "report", "write_lookup", "prefix"),
     "outdir": ("output_dir", "out", "prefix"),
     "outputdir": ("output_dir", "out", "prefix"),

@@ -27,7 +27,7 @@ from ctc_ocr.cli.data_options import (
     names_to_choose,
     source_options,
 )
-from ctc_ocr.cli.running import INTERRUPTED, run, set_up_logging
+from ctc_ocr.cli.running import BY_SIGNAL, INTERRUPTED, run, set_up_logging
 from ctc_ocr.cli.train_folds import print_folds, refuse_of_a_model
 from ctc_ocr.config import presets
 from ctc_ocr.config.hyperparameters import Hyperparameters, options
@@ -175,11 +175,12 @@ def _train(argv: list[str]) -> int:
             raise RunError("could not overfit one batch: check the hyperparameters before training on more")
         log.info("One batch was overfitted: this set-up can learn")
         return 0
-    if _result(session, arguments.unlabelled).finished:
+    result = _result(session, arguments.unlabelled)
+    if result.finished:
         return 0
     instead = " in place of --overwrite" if arguments.overwrite else ""
     log.info("Interrupted. The run is saved; continue it with the same command and --resume%s", instead)
-    return INTERRUPTED
+    return BY_SIGNAL + result.signal if result.signal else INTERRUPTED
 
 
 def _result(session: TrainingSession, unlabelled: list[str] | None) -> TrainingResult:

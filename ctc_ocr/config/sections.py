@@ -97,15 +97,18 @@ class Training:
     )  # fmt: skip
     num_epoch: int = option(12, "maximum number of epochs", minimum=1)
     samples_per_epoch: int = option(
-        15_000, "samples per epoch; 0: 100 updates of labelled images, or 15000 wild images", minimum=0
+        5_000, "samples per epoch; 0: 100 updates of labelled images, or 15000 wild images", minimum=0
     )
     validation_samples: int = option(3_000, "generated images for validation, the same in every epoch", minimum=1)
-    optimizer: str = option("adam", "optimizer", choices=("adam", "sgd", "rmsprop"))
+    optimizer: str = option(
+        "muon", "optimizer; muon moves matrices by orthogonal ones, and the rest by adam",
+        choices=("muon", "adam", "sgd", "rmsprop"),
+    )  # fmt: skip
     learning_rate: float = option(4e-3, "peak learning rate", minimum=0.0)
     momentum: float = option(0.9, "momentum", minimum=0.0, requires={"optimizer": ("sgd",)})
     weight_decay: float = option(0.0, "weight decay", minimum=0.0)
     warmup_updates: int = option(
-        200, "updates in which the learning rate rises from 0 to its peak", minimum=0,
+        50, "updates in which the learning rate rises from 0 to its peak", minimum=0,
         requires={"schedule": ("cosine", "constant", "plateau", "wsd")},
     )  # fmt: skip
     schedule: str = option(
@@ -131,6 +134,10 @@ class Training:
     max_minutes: float = option(
         0.0, "end with the last epoch that fits into so many minutes; the schedule follows; 0: no limit", minimum=0.0
     )
+    average_power: float = option(
+        8.0, "checkpoints have the average of the weights over the run, those after update n as heavy as n to this "
+        "power; 0: the weights after the last update", minimum=0.0,
+    )  # fmt: skip
     keep: int = option(0, "number of newest checkpoints to keep, in addition to the best; 0: all", minimum=0)
     clip_gradient: float = option(1.0, "maximum norm of the gradient; 0: no clipping", minimum=0.0)
     seed: int = option(0, "seed of images, initial weights and order", minimum=0, maximum=2**64 - 1)

@@ -82,20 +82,28 @@ class CaptchaWriter:
         path = Path(path)
         if path.suffix.lower().lstrip(".") not in FORMATS:
             raise InputError(f"the name must end in one of .{', .'.join(FORMATS)}", path)
+        try:
+            text, image = self.encoded(path.suffix, text, index)
+            path.write_bytes(image)
+        except RunError as error:
+            raise error.within(path) from None
+        except OSError as error:
+            raise RunError(str(error.strerror), path) from None
+        return text
+
+    def encoded(self, suffix: str, text: str | None = None, index: int = 0) -> tuple[str, bytes]:
+        """The text, which is random if none is given, and the image as a file of a format. `suffix`: such as ".png".
+        Raises RunError for a format that OpenCV cannot write."""
         generator = sample_generator(self.seed, FILES, index)
         if text is None:
             text = "".join(random_text(generator, self.data.alphabet, self.data.min_length, self.data.max_length))
         image = self.renderer.render(text, generator)
         if image.ndim == 3:
             image = np.ascontiguousarray(image[..., ::-1])  # OpenCV has BGR
-        encoded, file = cv2.imencode(path.suffix, image)
+        encoded, file = cv2.imencode(suffix, image)
         if not encoded:
-            raise RunError("OpenCV cannot write this format", path)
-        try:
-            path.write_bytes(file.tobytes())
-        except OSError as error:
-            raise RunError(str(error.strerror), path) from None
-        return text
+            raise RunError("OpenCV cannot write this format")
+        return text, file.tobytes()
 
     def write_folder(
         self,

@@ -2,44 +2,26 @@
 
 import itertools
 import unicodedata
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ctc_ocr.alphabet import Alphabet, required_steps
-from ctc_ocr.datasets.consistency import contradiction, mixed_unicode_forms, same_images, units_that_occur_once
+from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.datasets.checked_samples import CheckedSample as CheckedSample
+from ctc_ocr.datasets.checked_samples import CheckedSamples as CheckedSamples
+from ctc_ocr.datasets.consistency import contradiction, mixed_unicode_forms, units_that_occur_once
+from ctc_ocr.datasets.digests import Digests
+from ctc_ocr.datasets.examining import LONG_LABEL as LONG_LABEL
+from ctc_ocr.datasets.examining import StepsOf as StepsOf
+from ctc_ocr.datasets.examining import examine_all, steps_reason
+from ctc_ocr.datasets.sample_columns import SampleCollector, SampleColumns
 from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
-from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, open_source, samples_and_problems
+from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, not_empty, open_source
 from ctc_ocr.errors import InputError, RunError
-from ctc_ocr.images.digest import pixel_digest
-from ctc_ocr.images.files import read_image
-from ctc_ocr.images.pixels import grey, has_light_ink
 from ctc_ocr.images.region import WHOLE, Region
 from ctc_ocr.runtime.progress import Progress
-from ctc_ocr.runtime.threads import available_cores
-
-LONG_LABEL = "the label is too long for its image"  # beginning of the reason
-StepsOf = Callable[[int, int], int]  # time steps of an image of a width and height
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedSample:
-    """A valid sample and properties of its image: size (width, height) in pixels, a digest of the pixels, and whether
-    it seems to have light ink on dark paper. Size and ink are those of the part that the network is given; the digest
-    is that of the whole image."""
-
-    sample: Sample
-    size: tuple[int, int]
-    digest: bytes
-    light_ink: bool
-
-    @property
-    def units(self) -> tuple[str, ...]:
-        return self.sample.units
 
 
 @dataclass(frozen=True)
@@ -50,7 +32,7 @@ class CheckResult:
     only those of an alphabet were asked for.
     """
 
-    samples: tuple[CheckedSample, ...]
+    samples: CheckedSamples
     invalid: tuple[Problem, ...] = ()
     notes: tuple[Problem, ...] = ()
     form: str = ""
@@ -66,31 +48,35 @@ class CheckResult:
 
     def subset(self, indices: Iterable[int]) -> "CheckResult":
         """Some of the samples, without problems."""
-        return CheckResult(tuple(self.samples[index] for index in indices), form=self.form)
+        return CheckResult(self.samples.take(indices), form=self.form)
 
     def with_samples(self, samples: Sequence[CheckedSample]) -> "CheckResult":
         """These samples, and others after them."""
-        return replace(self, samples=(*self.samples, *samples))
+        return replace(self, samples=CheckedSamples.of(itertools.chain(self.samples, samples)))
 
     def fitting(self, steps_of: StepsOf) -> "CheckResult":
         """Without the samples whose labels need more time steps than a network makes, which are invalid."""
-        reasons = [_steps_reason(each.units, each.size, steps_of) for each in self.samples]
-        kept = tuple(each for each, reason in zip(self.samples, reasons, strict=True) if not reason)
-        long = (
-            Problem(each.sample.where, reason) for each, reason in zip(self.samples, reasons, strict=True) if reason
-        )
+        reasons = {
+            index: reason
+            for index, each in enumerate(self.samples)
+            if (reason := steps_reason(each.units, each.size, steps_of))
+        }
+        if not reasons:
+            return self
+        kept = self.samples.take(index for index in range(len(self.samples)) if index not in reasons)
+        long = (Problem(self.samples[index].sample.where, reason) for index, reason in reasons.items())
         return replace(self, samples=kept, invalid=(*self.invalid, *long))
 
     def cropped(self, region: Region) -> "CheckResult":
         """With the sizes and the ink of these parts of the images: reads them again."""
-        found = list(_examine_all([each.sample for each in self.samples], [""] * len(self.samples), None, region))
-        samples = tuple(each for each in found if isinstance(each, CheckedSample))
-        problems = (each for each in found if isinstance(each, Problem))
+        problems = list[Problem]()
+        examined = examine_all(self.samples.samples, {}, None, region)
+        samples = CheckedSamples.of(_valid(examined, problems.append))
         return replace(self, samples=samples, invalid=(*self.invalid, *problems))
 
     @property
-    def digests(self) -> list[bytes]:
-        return [each.digest for each in self.samples]
+    def digests(self) -> Digests:
+        return self.samples.digests
 
     @property
     def invalid_fraction(self) -> float:
@@ -100,18 +86,15 @@ class CheckResult:
 
     def frequencies(self) -> Counter[str]:
         """How often each unit occurs in the labels."""
-        return Counter(itertools.chain.from_iterable(each.units for each in self.samples))
+        return self.samples.samples.frequencies()
 
     def alphabet(self) -> Alphabet:
         """The units of the labels, in the order of Unicode."""
-        return Alphabet.from_labels(each.units for each in self.samples)
+        return Alphabet.from_labels([tuple(self.frequencies())])
 
     def duplicates(self) -> list[list[int]]:
         """Indices of samples with the same pixels, a list for each image that occurs more than once."""
-        groups: dict[bytes, list[int]] = {}
-        for index, each in enumerate(self.samples):
-            groups.setdefault(each.digest, []).append(index)
-        return [group for group in groups.values() if len(group) > 1]
+        return self.digests.groups()
 
 
 def check_sources(
@@ -126,14 +109,17 @@ def check_sources(
     progress: Progress | None = None,
 ) -> CheckResult:
     """Open sources and check their samples together; see `check`. Raises InputError for one that cannot be read."""
-    samples, problems, notes, forms = list[Sample](), list[Problem](), list[Problem](), list[str]()
+    samples, problems, notes, forms = SampleCollector(), list[Problem](), list[Problem](), list[str]()
     for source in sources:
         rows = open_source(source, options)
-        found, bad = samples_and_problems(rows, source)
-        samples, problems = samples + found, problems + bad
+        for row in not_empty(rows, source):
+            if isinstance(row, Sample):
+                samples.add(row)
+            else:
+                problems.append(row)
         notes, forms = [*notes, *rows.notes], [*forms, rows.form]
     result = check(
-        samples, problems, alphabet=alphabet, steps_of=steps_of, region=region, max_units=max_units,
+        samples.columns(), problems, alphabet=alphabet, steps_of=steps_of, region=region, max_units=max_units,
         only_alphabet=only_alphabet, progress=progress,
     )  # fmt: skip
     return replace(result, form="; ".join(forms), notes=(*notes, *result.notes))
@@ -165,40 +151,55 @@ def check(
     """
     known = frozenset(alphabet.units) if alphabet else None
     found = len(samples)
+    samples = SampleColumns.of(samples)
     if only_alphabet:
         samples = _within(samples, known)
-    reasons = [_label_reason(sample.units, known, max_units) for sample in samples]
+    places = range(len(samples))
+    reasons = {
+        index: reason for index in places if (reason := _label_reason(samples.units_of(index), known, max_units))
+    }
     # A label that is invalid by itself contradicts no other.
-    groups = same_images(samples, [index for index, reason in enumerate(reasons) if not reason])
+    groups = samples.same_images(index for index in places if index not in reasons)
     repeats: dict[int, str] = {}
     for group in groups:
         contradictions = contradiction(samples, group)
-        for index, reason in contradictions.items():
-            reasons[index] = reason
+        reasons |= contradictions
         if not contradictions:
             repeats |= dict.fromkeys(group[1:], f"the same as {samples[group[0]].where}")
 
-    valid: list[CheckedSample] = []
     invalid, notes = list(problems), list[Problem]()
-    for index, checked in enumerate(_examine_all(samples, reasons, steps_of, region)):
-        if progress is not None:
-            progress(index + 1, len(samples))
-        if isinstance(checked, Problem):
-            invalid.append(checked)
-            continue
-        valid.append(checked)
-        notes += _notes(checked.sample, repeats.get(index))
-    result = CheckResult(tuple(valid), tuple(invalid), num_skipped=found - len(samples))
-    kept = [each.sample for each in valid]
+
+    def examined() -> Iterator[CheckedSample | Problem]:
+        for index, checked in enumerate(examine_all(samples, reasons, steps_of, region)):
+            if progress is not None:
+                progress(index + 1, len(samples))
+            if isinstance(checked, CheckedSample):
+                notes.extend(_notes(checked.sample, repeats.get(index)))
+            yield checked
+
+    valid = CheckedSamples.of(_valid(examined(), invalid.append))
+    result = CheckResult(valid, tuple(invalid), num_skipped=found - len(samples))
+    kept = valid.samples
     notes += [*_duplicates_with_other_labels(result), *mixed_unicode_forms(kept), *units_that_occur_once(kept)]
     return replace(result, notes=tuple(notes))
 
 
-def _within(samples: Sequence[Sample], known: frozenset[str] | None) -> list[Sample]:
+def _valid(
+    examined: Iterable[CheckedSample | Problem], invalid: Callable[[Problem], object]
+) -> Iterator[CheckedSample]:
+    """The samples; `invalid` is called with the problems."""
+    for each in examined:
+        if isinstance(each, CheckedSample):
+            yield each
+        else:
+            invalid(each)
+
+
+def _within(samples: SampleColumns, known: frozenset[str] | None) -> SampleColumns:
     """The samples that have known units only."""
     if known is None:
         raise InputError("needs an alphabet (--lookup or --alphabet)", "--only_alphabet")
-    return [sample for sample in samples if known.issuperset(sample.units)]
+    return samples.take(index for index in range(len(samples)) if known.issuperset(samples.units_of(index)))
 
 
 def _notes(sample: Sample, repeat: str | None) -> Iterator[Problem]:
@@ -233,44 +234,3 @@ def _label_reason(units: Sequence[str], known: frozenset[str] | None, max_units:
     if 0 < max_units < len(units):
         return f"the label has {len(units)} units; the maximum is {max_units}"
     return ""
-
-
-def _steps_reason(units: Sequence[str], size: tuple[int, int], steps_of: StepsOf | None) -> str:
-    """Why a label does not fit its image; "" if it does."""
-    needed = required_steps(units)
-    if steps_of is None or needed <= steps_of(*size):
-        return ""
-    blanks = needed - len(units)
-    between = f" and {blanks} blanks between equal neighbours" if blanks else ""
-    return (
-        f"{LONG_LABEL} of {size[0]}x{size[1]}: it needs {needed} time steps "
-        f"({len(units)} units{between}), and the network makes {steps_of(*size)}"
-    )
-
-
-def _examine_all(
-    samples: Sequence[Sample], reasons: Sequence[str], steps_of: StepsOf | None, region: Region
-) -> Iterator[CheckedSample | Problem]:
-    """Each sample in order: a Problem with its reason if it has one already, or else what _examine gives."""
-
-    def examined(sample: Sample, reason: str) -> CheckedSample | Problem:
-        return Problem(sample.where, reason) if reason else _examine(sample, steps_of, region)
-
-    pool = ThreadPoolExecutor(available_cores())
-    with warnings.catch_warnings():  # read_image adds a filter
-        try:
-            yield from pool.map(examined, samples, reasons)
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _examine(sample: Sample, steps_of: StepsOf | None, region: Region) -> CheckedSample | Problem:
-    try:
-        image = read_image(sample.read_bytes(), sample.place, channels=3)
-    except InputError as error:
-        return Problem.of(error)
-    seen = region.cut(image)
-    height, width = seen.shape[:2]
-    if reason := _steps_reason(sample.units, (width, height), steps_of):
-        return Problem(sample.where, reason)
-    return CheckedSample(sample, (width, height), pixel_digest(image), has_light_ink(grey(seen)))

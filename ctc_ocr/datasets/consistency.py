@@ -1,22 +1,12 @@
 """Checks of samples against each other: contradicting labels, repeated rows, Unicode forms, rare units."""
 
 import unicodedata
-from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from ctc_ocr.datasets.sample_columns import SampleColumns
 from ctc_ocr.datasets.samples import Problem, Sample
 
 MAX_UNITS = 10  # that a note names
-
-
-def same_images(samples: Sequence[Sample], indices: Iterable[int]) -> list[list[int]]:
-    """Groups of two or more of these indices whose samples are the same file or record."""
-    groups: dict[Hashable, list[int]] = {}
-    for index in indices:
-        identity = samples[index].identity
-        if identity is not None:
-            groups.setdefault(identity, []).append(index)
-    return [group for group in groups.values() if len(group) > 1]
 
 
 def contradiction(samples: Sequence[Sample], group: Sequence[int]) -> dict[int, str]:
@@ -53,10 +43,9 @@ def mixed_unicode_forms(samples: Iterable[Sample]) -> Iterator[Problem]:
         )
 
 
-def units_that_occur_once(samples: Sequence[Sample]) -> Iterator[Problem]:
+def units_that_occur_once(samples: SampleColumns) -> Iterator[Problem]:
     """A note if units occur once in all labels: a mistake, or too rare to be learned."""
-    counts = Counter(unit for sample in samples for unit in sample.units)
-    once = {unit for unit, count in counts.items() if count == 1}
+    once = {unit for unit, count in samples.frequencies().items() if count == 1}
     if not once:
         return
     where = {unit: sample.where for sample in samples for unit in sample.units if unit in once}

@@ -6,6 +6,9 @@ images held out than that: some of those are trained on when the set has grown.
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
+from ctc_ocr.datasets.digests import Digests
 from ctc_ocr.datasets.partition import Indices
 
 Part = str | None  # "training", "validation", or None for an image that is in neither part
@@ -30,22 +33,22 @@ def split_held_out(
     that are held out, as far as there are images without a place before.
     """
 
-    def is_held_out(digest: bytes) -> bool:
+    found = Digests.of(digests)
+    first, number = found.different()
+    held_out, is_free = np.zeros(len(first), bool), np.ones(len(first), bool)
+    for each, index in enumerate(first.tolist()):  # in the order of their places
+        digest = found[index]
         before = part_before(digest)
-        return place(digest) < fraction if before is None else before == "validation"
-
-    held_out = {digest for digest in set(digests) if is_held_out(digest)}
-    different = sorted(set(digests), key=place)
-    others = [digest for digest in different if digest not in held_out and part_before(digest) is None]
-    held_out.update(others[: max(0, at_least - len(held_out))])
-    if len(different) > 1 and not held_out:
-        held_out = {different[0]}
-    elif len(held_out) == len(different):
-        held_out = set(different[:-1])
-    parts: tuple[Indices, Indices] = ([], [])
-    for index, digest in enumerate(digests):
-        parts[digest in held_out].append(index)
-    return parts
+        held_out[each] = place(digest) < fraction if before is None else before == "validation"
+        is_free[each] = before is None
+    lacking = max(0, at_least - int(held_out.sum()))
+    held_out[np.flatnonzero(~held_out & is_free)[:lacking]] = True
+    if len(first) > 1 and not held_out.any():
+        held_out[0] = True
+    elif len(first) and held_out.all():
+        held_out[-1] = False
+    of_image = held_out[number]
+    return np.flatnonzero(~of_image).tolist(), np.flatnonzero(of_image).tolist()
 
 
 def place(digest: bytes) -> float:

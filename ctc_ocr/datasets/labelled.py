@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import pad_labels, required_steps
 from ctc_ocr.config.hyperparameters import Hyperparameters
-from ctc_ocr.datasets.samples import Sample
+from ctc_ocr.datasets.image_columns import ImageColumns
+from ctc_ocr.datasets.image_columns import LabelledImage as LabelledImage
 from ctc_ocr.generation.pool import Arrays, ArraySpec
 from ctc_ocr.generation.rows import ALL_ROWS, Rows
 from ctc_ocr.images.augmentation import augment
@@ -19,15 +20,7 @@ from ctc_ocr.images.preparation import fit, load, paste
 
 WINDOW = 16  # batches whose samples are sorted by width: enough to keep the widest apart from the narrowest
 MAX_CACHE = 256 * 2**20  # bytes of prepared images that a process keeps
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledImage:
-    """A sample, the codes of its label, and the size (width, height) of its image in pixels."""
-
-    sample: Sample
-    codes: tuple[int, ...]
-    size: tuple[int, int]
+CACHED_SETS = 4  # times MAX_CACHE: of larger sets, no images are kept
 
 
 @dataclass(frozen=True)
@@ -51,9 +44,18 @@ class LabelledBatches:
     rows: Rows = ALL_ROWS
     _cache: dict[int, Pixels] = field(default_factory=dict, compare=False, repr=False)
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.images, ImageColumns):  # each image process holds a copy
+            object.__setattr__(self, "images", ImageColumns.of(self.images))
+
     @property
     def batch_size(self) -> int:
         return self.hyperparameters.training.batch_size
+
+    @property
+    def _columns(self) -> ImageColumns:
+        assert isinstance(self.images, ImageColumns)
+        return self.images
 
     def specs(self) -> Mapping[str, ArraySpec]:
         """Shapes and dtypes of a batch."""
@@ -110,10 +112,10 @@ class LabelledBatches:
         pass_number, place = divmod(position, self._batches_per_pass * self.batch_size)
         return int(_permutation(self._seed, pass_number, len(self.images))[place % len(self.images)])
 
-    def _sample(self, position: int) -> tuple[Pixels, tuple[int, ...]]:
+    def _sample(self, position: int) -> tuple[Pixels, Sequence[int]]:
         """An image and the codes of its label."""
         index = self._index(position)
-        image, codes = self._prepared(index), self.images[index].codes
+        image, codes = self._prepared(index), self._columns.codes.row(index)
         if not self.shuffle or not self.hyperparameters.augmentation.augment:
             return image, codes
         generator = np.random.default_rng([self._seed, 2, position])
@@ -127,15 +129,17 @@ class LabelledBatches:
     def _prepared(self, index: int) -> Pixels:
         image = self._cache.get(index)
         if image is None:
-            sample = self.images[index].sample
+            sample = self._columns.samples[index]
             image = load(sample.read_bytes(), sample.place, self.hyperparameters)
-            if (len(self._cache) + 1) * image.nbytes < MAX_CACHE:
+            # Of a set that is many times larger, what is kept would hardly be used again.
+            fits = len(self.images) * image.nbytes < CACHED_SETS * MAX_CACHE
+            if fits and (len(self._cache) + 1) * image.nbytes < MAX_CACHE:
                 self._cache[index] = image
         return image
 
     def _widths(self, indices: Sequence[int]) -> NDArray[np.intp]:
         resized_width = self.hyperparameters.geometry.resized_width
-        return np.array([resized_width(*self.images[index].size) for index in indices])
+        return np.array([resized_width(*size) for size in self._columns.sizes[indices].tolist()])
 
     @cached_property
     def order(self) -> NDArray[np.intp]:
@@ -156,6 +160,7 @@ def _by_width(widths: NDArray[np.intp]) -> NDArray[np.intp]:
     return np.argsort(widths, kind="stable")
 
 
-@lru_cache(maxsize=4)
-def _permutation(seed: int, pass_number: int, count: int) -> NDArray[np.intp]:
-    return np.random.default_rng([seed, 0, pass_number]).permutation(count)
+@lru_cache(maxsize=2)  # the batches of two passes may be asked for in turns
+def _permutation(seed: int, pass_number: int, count: int) -> NDArray[np.uint32]:
+    """Of `count` images, fewer than 2**32: a set of millions takes half the memory of the generator's integers."""
+    return np.random.default_rng([seed, 0, pass_number]).permutation(count).astype(np.uint32)

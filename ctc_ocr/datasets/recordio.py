@@ -1,4 +1,4 @@
-"""MXNet's RecordIO format: a .rec file of records, an .idx file with a line `key TAB offset` for each.
+"""MXNet's RecordIO format: a .rec file of records, and an .idx file with their places (pack_index.py).
 
 Read and written here rather than by mx.recordio: the format is small, and image processes that read a pack do not need
 MXNet, which would cost each 2 s and 150 MB. Tests compare this module with mx.recordio in both directions.
@@ -14,14 +14,12 @@ and two ids; then come the labels as float32, then the encoded image.
 import mmap
 import struct
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from ctc_ocr.errors import InputError
+from ctc_ocr.datasets.pack_index import cached_index
 from ctc_ocr.images.limits import MAX_FILE_BYTES
 from ctc_ocr.runtime.input_files import MIB
-from ctc_ocr.runtime.text_files import read_text
 
 MAX_RECORD_BYTES = MAX_FILE_BYTES + MIB  # an image file, its header and labels
 MAX_LABELS = 100_000  # of one image
@@ -111,41 +109,14 @@ def _labels(buffer: Buffer, start: int, end: int) -> tuple[tuple[float, ...], in
     return struct.unpack_from(f"<{count}f", buffer, start + HEADER.size), after
 
 
-def index_path(rec: str | Path) -> Path:
-    return Path(rec).with_suffix(".idx")
-
-
-def read_index(rec: str | Path) -> dict[int, int]:
-    """{key: offset} of the .idx file beside a .rec file. Raises ValueError if it cannot be read, and for a bad line."""
-    offsets = {}
-    try:
-        text = read_text(index_path(rec))
-    except InputError as error:
-        raise ValueError(error.reason) from None
-    for number, line in enumerate(text.splitlines(), start=1):
-        try:
-            key, offset = line.split("\t")
-            offsets[int(key)] = int(offset)
-        except ValueError:
-            raise ValueError(f"line {number}: expected KEY, a tab and OFFSET, got {line!r}") from None
-    return offsets
-
-
-@lru_cache(maxsize=8)
-def _cached_index(rec: str, changed: int) -> dict[int, int]:
-    return read_index(rec)
-
-
 def read_key(rec: str, key: int) -> bytes:
     """One record of a pack. Each process caches the index; the file is open only while it is read.
 
     Raises OSError, and ValueError for an unknown key or a damaged pack.
     """
-    offsets = _cached_index(rec, index_path(rec).stat().st_mtime_ns)
-    if key not in offsets:
-        raise ValueError(f"no record {key} in this pack")
+    offset = cached_index(rec).offset_of(key)
     with open_mapped(rec) as buffer:
-        return read_record(buffer, offsets[key])
+        return read_record(buffer, offset)
 
 
 def open_mapped(path: str | Path) -> mmap.mmap:

@@ -12,7 +12,7 @@ from ctc_ocr.images.limits import MAX_FILE_BYTES
 from ctc_ocr.runtime.input_files import read_bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """A label and where its image is: a file, or a record of a pack. The image itself is not in it.
 
@@ -59,6 +59,11 @@ class Sample:
             raise InputError(error.strerror or str(error), self.place) from None
         except ValueError as error:  # a damaged pack
             raise InputError(str(error), self.place) from None
+
+
+def place_of_record(rec: str, key: int) -> str:
+    """What errors call a record of a pack."""
+    return f"{rec}, record {key}"
 
 
 @dataclass(frozen=True)

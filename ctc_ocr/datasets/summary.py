@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ctc_ocr.datasets.checking import CheckResult
+from ctc_ocr.datasets.columns import Array
 
 PERCENTILES = (0, 5, 50, 95, 100)
 MAX_LINES, MAX_BAR = 20, 40  # lines of the histogram, and characters of its longest bar
@@ -14,7 +15,7 @@ MAX_LINES, MAX_BAR = 20, 40  # lines of the histogram, and characters of its lon
 
 def summary(result: CheckResult) -> dict[str, Any]:
     """Counts, alphabet, lengths and sizes, ready for JSON."""
-    lengths = Counter(len(each.units) for each in result.samples)
+    lengths = Counter(_lengths(result))
     return {
         "samples": len(result.samples),
         "invalid": len(result.invalid),
@@ -22,10 +23,10 @@ def summary(result: CheckResult) -> dict[str, Any]:
         "skipped": result.num_skipped,
         "alphabet": dict(sorted(result.frequencies().items())),
         "label_lengths": dict(sorted(lengths.items())),
-        "widths": _percentiles([each.size[0] for each in result.samples]),
-        "heights": _percentiles([each.size[1] for each in result.samples]),
+        "widths": _percentiles(result.samples.sizes[:, 0]),
+        "heights": _percentiles(result.samples.sizes[:, 1]),
         "duplicates": sum(len(group) - 1 for group in result.duplicates()),
-        "light_ink": sum(each.light_ink for each in result.samples),
+        "light_ink": int(result.samples.light_ink.sum()),
     }
 
 
@@ -48,7 +49,7 @@ def summary_lines(result: CheckResult) -> list[str]:
             f"alphabet: {len(numbers['alphabet'])} units, the most frequent first",
             "  " + "  ".join(f"{_shown(unit)} {count}" for unit, count in result.frequencies().most_common()),
             "label lengths:",
-            *_histogram([len(each.units) for each in result.samples]),
+            *_histogram(_lengths(result)),
             *(f"{name}: {_shown_percentiles(numbers[name])}" for name in ("widths", "heights")),
             f"duplicates of an earlier image: {numbers['duplicates']}",
             f"images that seem to have light ink on dark paper: {numbers['light_ink']}",
@@ -65,9 +66,15 @@ def problem_lines(result: CheckResult) -> list[str]:
     return lines
 
 
-def _percentiles(values: Sequence[int]) -> dict[str, int]:
+def _lengths(result: CheckResult) -> list[int]:
+    """Of the labels, in units."""
+    lengths: list[int] = result.samples.samples.labels.lengths.tolist()
+    return lengths
+
+
+def _percentiles(values: Array) -> dict[str, int]:
     """{"0%": minimum, ...}, each a value that occurs; empty without values."""
-    if not values:
+    if not len(values):
         return {}
     found = np.percentile(values, PERCENTILES, method="nearest")
     return {f"{percent}%": int(value) for percent, value in zip(PERCENTILES, found, strict=True)}

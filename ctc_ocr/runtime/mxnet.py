@@ -80,4 +80,6 @@ def _remedy(error: str) -> str:
 
 # MXNet would print on stderr, at each bind, that it uses oneDNN. It reads this at the first bind.
 os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")
+# Buffers that operators share on a CPU. With more than one, each grows to the size of the largest.
+os.environ.setdefault("MXNET_CPU_TEMP_COPY", "1")
 mx: MXNet = sys.modules["mxnet"] if "mxnet" in sys.modules else _import()

@@ -17,11 +17,6 @@ def data_address(array: MXArray) -> int:
     return address.value or 0
 
 
-def current_module(bucketing_module: Module) -> Module:
-    """The mx.mod.Module that a BucketingModule used last. It has no public accessor."""
-    return bucketing_module._curr_module
-
-
 def parameter_arrays(module: Module) -> list[list[MXArray]]:
     """The weights [parameter][device] with which a bound Module computes, in the order of its parameters.
 
@@ -29,6 +24,21 @@ def parameter_arrays(module: Module) -> list[list[MXArray]]:
     """
     arrays: list[list[MXArray]] = module._exec_group.param_arrays
     return arrays
+
+
+def statistic_arrays(module: Module) -> list[list[MXArray]]:
+    """The moving averages of batch norm [array][device] of a bound Module; [] without any.
+
+    The public get_params returns copies, as of the weights.
+    """
+    arrays: list[list[MXArray]] = module._exec_group.aux_arrays
+    return arrays
+
+
+def parameter_names(module: Module) -> list[str]:
+    """The names of a bound Module's parameters, in the order of parameter_arrays."""
+    names = set(module._exec_group.param_names)
+    return [name for name in module._exec_group.arg_names if name in names]
 
 
 def gradient_arrays(module: Module) -> list[list[MXArray]]:
@@ -40,12 +50,12 @@ def gradient_arrays(module: Module) -> list[list[MXArray]]:
     return arrays
 
 
-def note_changed_parameters(bucketing_module: Module) -> None:
-    """Tell a BucketingModule that the weights it computes with were changed: its get_params copies them again.
+def note_changed_parameters(module: Module) -> None:
+    """Tell a Module that the weights it computes with were changed: its get_params copies them again.
 
     Only its own update() would say so.
     """
-    bucketing_module._params_dirty = True
+    module._params_dirty = True
 
 
 def bound_executor(module: Module) -> Executor:

@@ -1,4 +1,4 @@
-"""Processes end with their parent and leave Ctrl-C to it."""
+"""Processes end with their parent and leave signals to it."""
 
 import contextlib
 import multiprocessing
@@ -12,8 +12,10 @@ from types import FrameType
 
 
 def watch_parent() -> None:
-    """In a process that was started: end it as soon as its parent is gone, even killed, and ignore Ctrl-C (SIGINT)."""
+    """In a process that was started: end it as soon as its parent is gone, even killed, and ignore Ctrl-C (SIGINT) and
+    SIGTERM, which are sent to all processes of a group: the parent needs this one to end in good order."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), name="watch_parent", daemon=True).start()

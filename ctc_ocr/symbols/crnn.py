@@ -7,7 +7,7 @@ from ctc_ocr.config.sections import Network
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import Symbol
 from ctc_ocr.symbols import lstm
-from ctc_ocr.symbols.images import mask_columns, normalise
+from ctc_ocr.symbols.images import columns_outside, mask_columns, masking_summand, normalise
 
 
 def logits(images: Symbol, hyperparameters: Hyperparameters, num_classes: int, steps: Symbol | None = None) -> Symbol:
@@ -17,17 +17,18 @@ def logits(images: Symbol, hyperparameters: Hyperparameters, num_classes: int, s
     With `steps` (N,), the columns beyond an image's own are set to 0 before each convolution, and the backward LSTMs
     start at its last time step: its logits do not depend on the rest of the batch.
     """
-    network, columns = hyperparameters.network, hyperparameters.geometry.columns_per_step
+    network, geometry = hyperparameters.network, hyperparameters.geometry
     maps = normalise(images, hyperparameters)  # (N, channels, H, W)
-    if steps is not None:
-        maps = mask_columns(maps, steps * columns)
-    for index in range(len(network.features)):
-        maps = block(maps, network, index)
-        columns //= network.strides[index] * network.pool_widths[index]
-        if steps is not None:
-            maps = mask_columns(maps, steps * columns)
+    outside = None if steps is None else columns_outside(maps, steps * geometry.columns_per_step)
+    if outside is not None:
+        maps = mask_columns(maps, outside)
+    factor = 1  # image columns per column of the maps
+    for index, (features, (_, rows)) in enumerate(zip(network.features, geometry.map_sizes(), strict=True)):
+        factor *= network.strides[index] * network.pool_widths[index]
+        mask = None if outside is None else masking_summand(outside, factor, features, rows)
+        maps = block(maps, network, index, mask)
     hidden = mx.sym.reshape(mx.sym.transpose(maps, axes=(3, 0, 1, 2)), shape=(0, 0, -1))  # (T, N, features * rows)
-    inputs = network.features[-1] * hyperparameters.geometry.num_rows
+    inputs = network.features[-1] * geometry.num_rows
     for index in range(network.num_layers):
         hidden = bidirectional(hidden, steps, network.num_hidden, inputs, f"l{index}")
         if network.dropout:
@@ -36,10 +37,11 @@ def logits(images: Symbol, hyperparameters: Hyperparameters, num_classes: int, s
     return lstm.classify(hidden, num_classes)
 
 
-def block(maps: Symbol, network: Network, index: int) -> Symbol:
+def block(maps: Symbol, network: Network, index: int, mask: Symbol | None = None) -> Symbol:
     """Convolution number `index`, batch norm, max pooling and ReLU: (N, C, H, W) -> (N, features, H', W').
 
-    H' is H divided by the stride (rounded up) and by the pooling height (rounded down); W' likewise.
+    H' is H divided by the stride (rounded up) and by the pooling height (rounded down); W' likewise. `mask`, of the
+    same shape as the result, is a masking_summand.
     """
     kernel, stride = network.kernels[index], network.strides[index]
     maps = mx.sym.Convolution(
@@ -56,7 +58,10 @@ def block(maps: Symbol, network: Network, index: int) -> Symbol:
     pool = (network.pool_heights[index], network.pool_widths[index])
     if pool != (1, 1):
         maps = mx.sym.Pooling(maps, kernel=pool, stride=pool, pool_type="max")
-    return mx.sym.relu(maps)  # after pooling: the same result from fewer values
+    if mask is not None:
+        maps = maps + mask
+    # After pooling: the same result from fewer values. mx.sym.relu would leave oneDNN's layout.
+    return mx.sym.Activation(maps, act_type="relu")
 
 
 def bidirectional(columns: Symbol, steps: Symbol | None, num_hidden: int, input_size: int, name: str) -> Symbol:

@@ -1,25 +1,26 @@
 """The images of a run: generated captchas or labelled images, for training and for validation."""
 
 import logging
-import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import TypeAlias
+
+import numpy as np
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.known_images import KnownImages
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.registries import RENDERERS
 from ctc_ocr.config.renderers import BatchRenderer
-from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.checking import LONG_LABEL, CheckedSample, CheckResult, check_sources
 from ctc_ocr.datasets.choices import FindRegion, choose
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.generated_prepared import PreparedSource
 from ctc_ocr.datasets.held_out import no_part, split_held_out
-from ctc_ocr.datasets.labelled import LabelledBatches, LabelledImage
+from ctc_ocr.datasets.image_columns import ImageColumns
+from ctc_ocr.datasets.labelled import LabelledBatches
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.datasets.summary import summary_lines
 from ctc_ocr.errors import InputError, RunError
@@ -40,6 +41,7 @@ from ctc_ocr.training.verdict import Facts
 HELD_OUT, MAX_HELD_OUT = 0.1, 1000  # a fraction of the images, and a number: each epoch reads them all
 MIN_HELD_OUT = 10  # images: with fewer, chance alone decides which epoch is the best
 MOST_OF_FEW = 0.2  # but no more than this fraction of a small set
+WILD_SAMPLES = 15_000  # of an epoch, where none are given
 MAX_LISTED = 10  # invalid samples in the log
 BUILT_IN_RENDERERS = ("fast", "captcha")
 
@@ -108,7 +110,7 @@ def _generated(settings: Hyperparameters, captchas: Captchas) -> TrainingData:
         hyperparameters=settings,
         alphabet=Alphabet(tuple(settings.data.alphabet)),
         train=_generated_source(settings, train, TRAIN),
-        samples_per_epoch=training.samples_per_epoch or Training().samples_per_epoch,
+        samples_per_epoch=training.samples_per_epoch or WILD_SAMPLES,
         validation=_generated_source(settings, validation, VALIDATION),
         num_validation=training.validation_samples,
     )
@@ -199,7 +201,7 @@ def _labelled(
     frequencies = train.frequencies() + validation.frequencies()
     starters = starter_units() if from_starter and starter_fits(settings, frequencies) else ()
     missing = likely_missing(frequencies, starters)
-    lengths = Lengths.of_labels([len(each.units) for each in train.samples])
+    lengths = Lengths.of_labels(train.samples.samples.labels.lengths.tolist())
     if data.training_only_sources:
         known_digests = {*train.digests, *validation.digests}
         train = train.with_samples(_training_only(settings, data, progress, known_digests))
@@ -208,7 +210,7 @@ def _labelled(
         _warn_of_changed_parts(train, validation, before)
         known = known.with_earlier(before)
     alphabet = data.alphabet or _alphabet_of(train, validation, missing, starters)
-    max_length = max(len(sample.units) for part in (train, validation) for sample in part.samples)
+    max_length = max(int(part.samples.samples.labels.lengths.max()) for part in (train, validation))
     log.info(
         "%d images for training, %d for validation; %d units, labels of up to %d",
         len(train.samples), len(validation.samples), len(alphabet.units), max_length,
@@ -252,8 +254,10 @@ def chosen_images(
 
 
 def _facts(train: CheckResult, settings: Hyperparameters) -> Facts:
-    ratios = [settings.geometry.steps_of(*each.size) / len(each.units) for each in train.samples]
-    return Facts(len(train.samples), train.frequencies(), statistics.median(ratios))
+    samples, steps_of = train.samples, settings.geometry.steps_of
+    columns = (*samples.sizes.T.tolist(), samples.samples.labels.lengths.tolist())
+    ratios = (steps_of(width, height) / length for width, height, length in zip(*columns, strict=True))
+    return Facts(len(samples), train.frequencies(), float(np.median(np.fromiter(ratios, np.float64))))
 
 
 def _training_only(
@@ -302,7 +306,7 @@ def _usable(
 
 def _split(checked: CheckResult, fraction: float | None, before: KnownImages | None) -> tuple[CheckResult, CheckResult]:
     """Training and validation part. fraction: of the validation part; None for the default."""
-    different = len(set(checked.digests))
+    different = len(checked.digests.different()[0])
     if different < 2:
         raise RunError("too few images to hold out any for validation: expected at least two that differ")
     at_least = 1 if fraction else min(MIN_HELD_OUT, int(MOST_OF_FEW * different))
@@ -340,7 +344,7 @@ def _warn_of_long_labels(checked: CheckResult) -> None:
 
 
 def _warn_of_ink(checked: CheckResult, ink: str) -> None:
-    light, count = sum(each.light_ink for each in checked.samples), len(checked.samples)
+    light, count = int(checked.samples.light_ink.sum()), len(checked.samples)
     if ink == "dark" and 2 * light > count:
         log.warning("%d of %d images seem to have light ink on dark paper: use --ink light", light, count)
     elif ink == "light" and 2 * light < count:
@@ -350,8 +354,8 @@ def _warn_of_ink(checked: CheckResult, ink: str) -> None:
 
 
 def _warn_of_shared_images(train: CheckResult, validation: CheckResult) -> None:
-    known = set(train.digests)
-    count = sum(digest in known for digest in validation.digests)
+    shared = set(validation.digests).intersection(train.digests)
+    count = sum(digest in shared for digest in validation.digests)
     if count:
         log.warning("%d validation images are also training images, pixel by pixel", count)
 
@@ -370,8 +374,7 @@ def _warn_of_changed_parts(train: CheckResult, validation: CheckResult, before: 
 def _source(
     checked: CheckResult, alphabet: Alphabet, settings: Hyperparameters, max_length: int, shuffle: bool
 ) -> LabelledBatches:
-    images = [LabelledImage(each.sample, tuple(alphabet.encode(each.units)), each.size) for each in checked.samples]
-    return LabelledBatches(images, settings, max_length, shuffle)
+    return LabelledBatches(ImageColumns.encoded(checked.samples, alphabet), settings, max_length, shuffle)
 
 
 def _name(sample: Sample) -> str:
@@ -381,5 +384,19 @@ def _name(sample: Sample) -> str:
 
 def _fingerprint(*parts: CheckResult) -> str:
     """A digest of the pixels and labels of each part, in their order; independent of where the files are."""
-    rows = [[(each.digest.hex(), each.units) for each in part.samples] for part in parts]
-    return blake2b(repr(rows).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+    digest = blake2b(digest_size=16)
+    for text in _shown(parts):
+        digest.update(text.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _shown(parts: Sequence[CheckResult]) -> Iterator[str]:
+    """The pieces of the text that repr() gives of a list for each part, with the digest and the units of each sample:
+    as a whole, it would take more memory than the samples."""
+    yield "["
+    for number, part in enumerate(parts):
+        yield ", [" if number else "["
+        for row, each in enumerate(part.samples):
+            yield f"{', ' if row else ''}{(each.digest.hex(), each.units)!r}"
+        yield "]"
+    yield "]"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ctc_ocr.checkpoint.history import COLUMNS, Row
 from ctc_ocr.registry import Registry
 
 
@@ -68,6 +69,11 @@ class EpochEnd:
     best_epoch: int  # number of the checkpoint with the best validation
     seconds_left: float  # until the run ends, if validation does not improve any more
     predictions: tuple[ValidationPrediction, ...]  # of all validation images, in their order
+
+    @property
+    def row(self) -> Row:
+        """The row of the run's history."""
+        return Row(self.epoch + 1, **{name: getattr(self, name) for name in COLUMNS[1:]})
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ctc_ocr.checkpoint import history, run_files
+from ctc_ocr.checkpoint.history import Row
 from ctc_ocr.checkpoint.known_images import KnownImages, save_known_images
 from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.training.events import EpochEnd, Saved
@@ -42,17 +43,18 @@ class ImagesFile:
 class History:
     """Writes PREFIX-history.csv after each epoch.
 
-    A run that is resumed after `epochs_done` epochs keeps their rows. Raises InputError if they cannot be read.
+    `rows`: of the epochs before, of a run that is resumed. They are those of its training state, which was written
+    with the checkpoint: the file is made from it, and lacks a row if the run was killed between the two.
     """
 
-    def __init__(self, prefix: str, epochs_done: int = 0) -> None:
-        self._prefix = prefix
-        before = history.read(prefix) if epochs_done else []
-        self._rows = [row for row in before if row.epoch <= epochs_done]
+    def __init__(self, prefix: str, rows: Sequence[Row] = ()) -> None:
+        self._prefix, self._rows = prefix, list(rows)
+        if rows:
+            history.write(prefix, rows)
 
     def __call__(self, event: Any) -> None:
         if isinstance(event, EpochEnd):
-            self._rows.append(history.Row(event.epoch + 1, **{n: getattr(event, n) for n in history.COLUMNS[1:]}))
+            self._rows.append(event.row)
             history.write(self._prefix, self._rows)
 
 

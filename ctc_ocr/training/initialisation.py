@@ -1,14 +1,20 @@
 """Initial weights with which a CTC network leaves the all-blank plateau early.
 
 Orthogonal recurrent weights (Saxe et al., 2014), forget gate bias 1 (Jozefowicz et al., 2015), and uniform Xavier
-weights elsewhere (Glorot and Bengio, 2010).
+weights elsewhere (Glorot and Bengio, 2010). The blank has a bias of its own: most time steps are blank, and a network
+that starts with all classes alike needs thousands of samples to learn only that.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from ctc_ocr.alphabet import BLANK
+from ctc_ocr.config.architectures import LAST_LAYER
+
+BLANK_PROBABILITY = 2 / 3  # at the start, where all other logits are 0
 FORGET_GATE = 2  # of the four blocks: in gate, transform, forget gate, out gate
 FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
@@ -32,6 +38,8 @@ def _initial(name: str, shape: tuple[int, ...], generator: np.random.Generator) 
     values = np.zeros(shape)
     if name.endswith("i2h_bias"):
         values.reshape(4, -1)[FORGET_GATE] = 1.0
+    if name == f"{LAST_LAYER}_bias":
+        values[BLANK] = math.log(BLANK_PROBABILITY / (1 - BLANK_PROBABILITY) * (len(values) - 1))
     return values
 
 

@@ -1,43 +1,47 @@
-"""Ctrl-C, delayed until the end of an update, so that what is saved is complete."""
+"""Ctrl-C (SIGINT) and SIGTERM, delayed until the end of an update, so that what is saved is complete."""
 
 import signal
 import threading
 from multiprocessing.connection import Connection
 from types import FrameType
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """While active, the first Ctrl-C sets `requested`; a second one raises KeyboardInterrupt as usual.
+    """While active, the first of these signals asks the run to end; another Ctrl-C raises KeyboardInterrupt as usual.
 
-    Does nothing outside the main thread, where Python delivers no signals.
+    `number` is that of the signal that came, 0 before. Does nothing outside the main thread, where Python delivers no
+    signals.
     """
 
     def __init__(self) -> None:
-        self.came = False
-        self._before: object = None
+        self.number = 0
+        self._before: dict[int, Any] = {}
 
     @property
     def requested(self) -> bool:
         """Whether the run is to end after the update under way."""
-        return self.came
+        return self.number != 0
 
     def __enter__(self) -> "Interrupts":
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._handle)
+            self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)  # type: ignore[arg-type]
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.came:
+        if self.number and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.came = True
+        self.number = self.number or number
 
 
 class InterruptsOfParent(Interrupts):
-    """In a process that leaves Ctrl-C to its parent: a message through the pipe is one."""
+    """In a process that leaves signals to its parent: a message through the pipe is one."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__()
@@ -45,10 +49,10 @@ class InterruptsOfParent(Interrupts):
 
     @property
     def requested(self) -> bool:
-        if not self.came and self._connection.poll():
+        if not self.number and self._connection.poll():
             self._connection.recv_bytes()
-            self.came = True
-        return self.came
+            self.number = signal.SIGINT
+        return self.number != 0
 
     def __enter__(self) -> "InterruptsOfParent":
         return self

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ctc_ocr.checkpoint.calibration_file import has_been_chosen
 from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.checkpoint.history import Row
 from ctc_ocr.checkpoint.run_files import epochs_to_calibrate
 from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.generation.rows import ALL_ROWS, Rows
@@ -40,9 +41,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Begun:
-    """Where a run stands when it begins or goes on. `started`: from another model."""
+    """Where a run stands when it begins or goes on. `history`: of its epochs. `started`: from another model."""
 
-    epochs_done: int
+    history: tuple[Row, ...]
     updates_done: int
     started: bool
 
@@ -51,14 +52,15 @@ class Begun:
 class Ended:
     """How a run ended.
 
-    `finished`: not by Ctrl-C. `complete`: an epoch was completed now. `bounded`: it ended by its number of epochs or
-    minutes. `idle`: there was nothing to do any more.
+    `finished`: not by a signal. `complete`: an epoch was completed now. `bounded`: it ended by its number of epochs or
+    minutes. `idle`: there was nothing to do any more. `signal`: the number of the one that ended it, or 0.
     """
 
     finished: bool
     complete: bool
     bounded: bool
     idle: bool = False
+    signal: int = 0
 
 
 def train_rows(
@@ -96,11 +98,13 @@ def train_rows(
             return Ended(finished=True, complete=False, bounded=False, idle=True)
         before = trainer.epochs_done
         if workers.is_first:
-            callbacks.append(begin(Begun(before, trainer.updates_done, start is not None)))
+            callbacks.append(begin(Begun(tuple(trainer.history), trainer.updates_done, start is not None)))
         validation = stack.enter_context(validation_batches(data, job.num_proc, rows))
+        interrupts = interrupts or Interrupts()
         finished = done or trainer.fit(iterator, validation, options.prefix, lambda: pool.seconds_waited, interrupts)
         complete = finished or trainer.epochs_done > before
-        ended = Ended(finished, complete, bounded=finished and not trainer.stands_still)
+        bounded = finished and not trainer.stands_still
+        ended = Ended(finished, complete, bounded, signal=0 if finished else interrupts.number)
         if calibrate is not None:
             calibrate(ended, validation, contexts_of(job)[0])
         return ended

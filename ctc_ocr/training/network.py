@@ -2,6 +2,7 @@
 one or several workers."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,17 +13,19 @@ from ctc_ocr import losses, symbols
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.iterator import BatchIter
+from ctc_ocr.runtime.allocator import give_back_large_blocks
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.mxnet_internals import (
-    current_module,
     gradient_arrays,
     note_changed_parameters,
     parameter_arrays,
+    parameter_names,
+    statistic_arrays,
 )
-from ctc_ocr.runtime.types import Context, DataBatch, Module, MXArray, Symbol
+from ctc_ocr.runtime.types import Context, DataBatch, MXArray, Symbol
 from ctc_ocr.symbols.contract import check_contract
 from ctc_ocr.training.initialisation import initial_parameters
-from ctc_ocr.training.optimizer import VectorOptimizer, clip_norm, make_optimizer
+from ctc_ocr.training.optimizer import clip_norm, make_optimizer
 from ctc_ocr.training.parameter_vector import ArrayCopies
 from ctc_ocr.training.schedules import Schedule
 from ctc_ocr.training.workers import ALONE, OneWorker
@@ -50,7 +53,7 @@ def _is_random(symbol: Symbol) -> bool:
 
 
 class TrainingNetwork:
-    """One Module for each width of batches, all with the same parameters; captchas have one width.
+    """One Module, which is reshaped to the width of each batch; captchas have one width.
 
     An update has two halves, between which the network works while the caller does something else.
     """
@@ -61,52 +64,86 @@ class TrainingNetwork:
         self._training = model.hyperparameters.training
         self._workers = workers
         inputs = [each.name for each in data.provide_data]
-        self._modules = mx.mod.BucketingModule(
-            lambda width: (self.symbol, inputs, ["label"]), data.default_bucket_key, context=list(contexts)
-        )
-        self._modules.bind(data.provide_data, data.provide_label)
-        module = current_module(self._modules)
+        # A BucketingModule would keep what its operators hold (the LSTMs most of all) for each width at once.
+        self._module = module = mx.mod.Module(self.symbol, inputs, ["label"], context=list(contexts))
+        module.bind(data.provide_data, data.provide_label)
+        self._leave_first_executor(data, model)
         shapes = {each.name: each.shape for each in [*module.data_shapes, *module.label_shapes]}
         arguments, _, _ = self.symbol.infer_shape(**shapes)
         weights = {n: s for n, s in zip(self.symbol.list_arguments(), arguments, strict=True) if n not in shapes}
         values = initial_parameters(weights, np.random.default_rng(self._training.seed))
-        self._modules.init_params(arg_params={name: mx.nd.array(value) for name, value in values.items()})
-        self._gradients: dict[Module, ArrayCopies] = {}  # of the Module of each width
+        module.init_params(arg_params={name: mx.nd.array(value) for name, value in values.items()})
+        self._gradients = ArrayCopies(gradient_arrays(module))  # their memory is the same for all widths
         self._parameters = ArrayCopies(parameter_arrays(module))
-        self._shapes = [copies[0].shape for copies in parameter_arrays(module)]
+        self._names = parameter_names(module)
         # What workers send: the gradient, and whether one of them wants to stop.
         self._message = mx.nd.zeros(self._parameters.size + 1, ctx=contexts[0])
         self._gradient, self._stop = self._message[:-1], self._message[-1:]
         self._weights = mx.nd.zeros(self._parameters.size, ctx=contexts[0])
         self._parameters.gather(self._weights)
+        moving = statistic_arrays(module)
+        self._averages = ArrayCopies(moving) if moving else None
+        self._average_values = mx.nd.zeros(self._averages.size if self._averages else 1, ctx=contexts[0])
+
+    def _leave_first_executor(self, data: BatchIter, model: Model) -> None:
+        """Keep the executor of the widest batches, from which a Module makes all others, from ever being run.
+
+        It lends them the memory of its feature maps, and lives as long as the Module. What its operators would hold
+        once they had run could not be freed.
+        """
+        if model.hyperparameters.data.keep_ratio:
+            give_back_large_blocks()  # which the operators of one width hold, and not those of the next
+            inputs = {each.name: each for each in data.provide_data}
+            rows, height, _, *channels = inputs["data"].shape
+            shape = (rows, height, model.hyperparameters.geometry.columns_per_step, *channels)
+            narrow = mx.io.DataDesc("data", shape, dtype="uint8")
+            self._module.reshape([{**inputs, "data": narrow}[name] for name in inputs], data.provide_label)
 
     def parameters(self) -> tuple[Parameters, Parameters]:
         """Weights, and moving averages of batch norm: {name: array on the CPU} each."""
         # An executor's backward changes the moving averages without telling MXNet's engine that it writes: without
         # this, those of the update before could be read.
         mx.nd.waitall()
-        arguments, auxiliary = self._modules.get_params()
+        arguments, auxiliary = self._module.get_params()
         return arguments, auxiliary
 
     def set_parameters(self, arguments: Mapping[str, MXArray], auxiliary: Mapping[str, MXArray]) -> None:
-        self._modules.set_params(dict(arguments), dict(auxiliary))
-        self._parameters.gather(self._weights)
+        self._module.set_params(dict(arguments), dict(auxiliary))
+        # Not from the memory of the Module: reading images leaves weights there in a layout of oneDNN.
+        mx.nd.concat(*(arguments[name].reshape((-1,)) for name in self._names), dim=0).copyto(self._weights)
 
-    def average_statistics(self) -> None:
-        """Give all workers the mean of their moving averages of batch norm: each has those of its rows."""
-        arguments, auxiliary = self.parameters()
-        if self._workers.count == 1 or not auxiliary:
+    def vectors(self) -> dict[str, MXArray]:
+        """What updates change, as vectors of the first device: the weights, and the moving averages of batch norm if
+        there are any. Their contents change with the next update."""
+        if self._averages is None:
+            return {"weights": self._weights}
+        mx.nd.waitall()  # see parameters()
+        self._averages.gather(self._average_values)
+        return {"weights": self._weights, "moving averages": self._average_values}
+
+    def set_vectors(self, vectors: Mapping[str, MXArray]) -> None:
+        """Replace what `vectors` gives, on all devices."""
+        auxiliary: Parameters = {}
+        if self._averages is not None:
+            names = self.symbol.list_auxiliary_states()
+            auxiliary = _named(names, self._averages.shapes, vectors["moving averages"])
+        self.set_parameters(_named(self._names, self._parameters.shapes, vectors["weights"]), auxiliary)
+
+    def share_moving_averages(self, values: MXArray | None = None) -> None:
+        """Give all workers the mean of the moving averages of batch norm, of which each has those of its rows: of
+        `values`, in place, or of those in use."""
+        if self._averages is None or self._workers.count == 1:
             return
-        copies = ArrayCopies([[each] for each in auxiliary.values()])
-        vector = mx.nd.zeros(copies.size)
-        copies.gather(vector)
-        self._workers.sum("statistics", vector)
-        copies.scatter(vector / self._workers.count)
-        self.set_parameters(arguments, auxiliary)
+        vector = self.vectors()["moving averages"] if values is None else values
+        self._workers.sum("moving averages", vector)
+        vector /= self._workers.count
+        if values is None:
+            self._averages.scatter(vector)
+            note_changed_parameters(self._module)
 
     def init_optimizer(self, training: Training, schedule: Schedule, updates_done: int) -> None:
         """A new optimizer, without state."""
-        self._optimizer = VectorOptimizer(make_optimizer(training, schedule, updates_done), self._shapes)
+        self._optimizer = make_optimizer(training, schedule, updates_done, self._names, self._parameters.shapes)
 
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
         return self._optimizer.state_arrays()
@@ -122,16 +159,12 @@ class TrainingNetwork:
         """
         if self._is_random:
             mx.random.seed(seed)  # 0.5 ms and more: not for graphs that need none
-        self._modules.forward_backward(batch)
-        module = current_module(self._modules)
-        return [each.copy() for each in module.get_outputs()]
+        self._module.forward_backward(batch)
+        return [each.copy() for each in self._module.get_outputs()]
 
     def finish_update(self, stop: bool = False) -> bool:
         """Change the weights by the gradient of all workers. Returns whether any of them asked to stop."""
-        module = current_module(self._modules)
-        if module not in self._gradients:
-            self._gradients[module] = ArrayCopies(gradient_arrays(module))
-        self._gradients[module].gather_sum(self._gradient)
+        self._gradients.gather_sum(self._gradient)
         if self._workers.count > 1:
             self._stop[:] = float(stop)
             self._workers.sum("gradient", self._message)
@@ -141,11 +174,21 @@ class TrainingNetwork:
             clip_norm(self._gradient, self._training.clip_gradient * self._training.batch_size)
         self._optimizer.update(self._weights, self._gradient)
         self._parameters.scatter(self._weights)
-        note_changed_parameters(self._modules)
+        note_changed_parameters(self._module)
         return stop
 
     def predict(self, batch: DataBatch) -> list[MXArray]:
         """The outputs for a batch, without an update; valid until the next call."""
-        self._modules.forward(batch, is_train=False)
-        outputs: list[MXArray] = current_module(self._modules).get_outputs()
+        self._module.forward(batch, is_train=False)
+        outputs: list[MXArray] = self._module.get_outputs()
         return outputs
+
+
+def _named(names: Sequence[str], shapes: Sequence[tuple[int, ...]], vector: MXArray) -> Parameters:
+    """Views of the parts of a vector, in the shapes of the parameters."""
+    ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
+    starts = [0, *ends[:-1]]
+    return {
+        name: vector[start:end].reshape(shape)
+        for name, start, end, shape in zip(names, starts, ends, shapes, strict=True)
+    }

@@ -11,13 +11,21 @@ from ctc_ocr.config.sections import Training
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import MXArray, Optimizer
+from ctc_ocr.training.muon import Muon
+from ctc_ocr.training.parameter_vector import FOREIGN_STATE
 from ctc_ocr.training.schedules import Schedule
 
-FOREIGN_STATE = "the saved optimizer state belongs to another optimizer or network"
 
-
-def make_optimizer(training: Training, schedule: Schedule, updates_done: int = 0) -> Optimizer:
-    """The optimizer of a run after `updates_done` updates."""
+def make_optimizer(
+    training: Training,
+    schedule: Schedule,
+    updates_done: int,
+    names: Sequence[str],
+    shapes: Sequence[tuple[int, ...]],
+) -> "VectorOptimizer | Muon":
+    """The optimizer of a run after `updates_done` updates, for parameters with these names and shapes."""
+    if training.optimizer == "muon":
+        return Muon(training, schedule, updates_done, names, shapes)
     common = {
         "learning_rate": training.learning_rate,
         "wd": training.weight_decay,
@@ -26,50 +34,46 @@ def make_optimizer(training: Training, schedule: Schedule, updates_done: int = 0
         "begin_num_update": updates_done,
     }
     if training.optimizer == "sgd":
-        return mx.optimizer.SGD(momentum=training.momentum, **common)
-    if training.optimizer == "rmsprop":
-        return mx.optimizer.RMSProp(**common)  # without momentum, as Tieleman and Hinton, 2012
-    return mx.optimizer.Adam(**common)
+        made = mx.optimizer.SGD(momentum=training.momentum, **common)
+    elif training.optimizer == "rmsprop":
+        made = mx.optimizer.RMSProp(**common)  # without momentum, as Tieleman and Hinton, 2012
+    else:
+        made = mx.optimizer.Adam(**common)
+    return VectorOptimizer(made, shapes)
 
 
 class VectorOptimizer:
-    """An optimizer that updates one vector of all weights.
+    """An optimizer of MXNet that updates one vector of all weights.
 
-    Its state (momentum, variance, ...) is saved as {"parameter.part": array}, an array for each parameter in its own
-    shape, as if each were updated by itself.
+    shapes: of the parameters, which lie one after the other in the vector. The state (momentum, variance, ...) is saved
+    as {"parameter.part": array}, an array for each parameter in its own shape.
     """
 
     def __init__(self, optimizer: Optimizer, shapes: Sequence[tuple[int, ...]]) -> None:
         self._vector_updater = mx.optimizer.get_updater(optimizer)
-        self._shapes = shapes
+        self._shapes = list(shapes)
 
     def update(self, weights: MXArray, gradient: MXArray) -> None:
-        """Change the weights (P,) by the gradient (P,), in place."""
+        """Change the weights (P,) by the gradient (P,), which is summed over the batch; in place."""
         self._vector_updater(0, gradient, weights)
 
     def state_arrays(self) -> dict[str, NDArray[Any]]:
         """The state; empty before the first update."""
-        arrays = {}
+        arrays, ends = {}, np.cumsum([math.prod(shape) for shape in self._shapes])
         for part, vector in enumerate(_parts(self._vector_updater.states.get(0))):
-            values, start = vector.asnumpy(), 0
-            for number, shape in enumerate(self._shapes):
-                end = start + math.prod(shape)
-                arrays[f"{number}.{part}"] = values[start:end].reshape(shape)
-                start = end
+            for number, values in enumerate(np.split(vector.asnumpy(), ends[:-1])):
+                arrays[f"{number}.{part}"] = values.reshape(self._shapes[number])
         return arrays
 
     def restore_state(self, weights: MXArray, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Put the arrays of state_arrays back. Raises InputError if they are of another optimizer or network."""
         state = self._vector_updater.optimizer.create_state_multi_precision(0, weights)
-        parts = _parts(state)
-        numbers = range(len(self._shapes))
-        if set(arrays) != {f"{number}.{part}" for number in numbers for part in range(len(parts))}:
+        numbers, parts = range(len(self._shapes)), _parts(state)
+        expected = {f"{number}.{part}": self._shapes[number] for number in numbers for part in range(len(parts))}
+        if {name: array.shape for name, array in arrays.items()} != expected:
             raise InputError(FOREIGN_STATE)
         for part, vector in enumerate(parts):
-            saved = [arrays[f"{number}.{part}"] for number in numbers]
-            if [each.shape for each in saved] != list(self._shapes):
-                raise InputError(FOREIGN_STATE)
-            vector[:] = np.concatenate([each.reshape(-1) for each in saved])
+            vector[:] = np.concatenate([arrays[f"{number}.{part}"].reshape(-1) for number in numbers])
         self._vector_updater.states[0] = state
         self._vector_updater.states_synced[0] = True
 

@@ -13,15 +13,20 @@ from ctc_ocr.runtime.host_memory import host_view, is_on_host
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import MXArray
 
+FOREIGN_STATE = "the saved optimizer state belongs to another optimizer or network"
+
 
 class ArrayCopies:
-    """The arrays [parameter][device] of a network, with a copy of each parameter on every device.
+    """The arrays [parameter][device] of a network, with a copy of each parameter on every device; `shapes` are theirs.
 
-    A vector (P,) float32 on the first device has the elements of all parameters, one after the other.
+    A vector (P,) float32 on the first device has the elements of all parameters, one after the other. The arrays must
+    have their elements in order: oneDNN keeps weights in a layout of its own from a forward without training until the
+    next one of training.
     """
 
     def __init__(self, arrays: Sequence[Sequence[MXArray]]) -> None:
         self._devices = [list(copies) for copies in zip(*arrays, strict=True)]
+        self.shapes: list[tuple[int, ...]] = [each.shape for each in self._devices[0]]
         self._ends = np.cumsum([each.size for each in self._devices[0]]).tolist()
         self._views = None
         if all(is_on_host(each) for copies in self._devices for each in copies):

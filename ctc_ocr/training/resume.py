@@ -1,12 +1,15 @@
 """Where a run stands that is resumed, and whether it can be."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
 
 from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.checkpoint.history import Row
+from ctc_ocr.checkpoint.history import read as read_history
 from ctc_ocr.checkpoint.model_files import Checkpoint, load
 from ctc_ocr.checkpoint.run_files import description_path, epochs, state_path
 from ctc_ocr.checkpoint.training_state import checksum, load_training_state
@@ -16,6 +19,7 @@ from ctc_ocr.training.budget import Budget
 
 # Hyperparameters that change only how the run goes on, and not what its files mean.
 MAY_CHANGE = ("renderer", "lstm_graph", "dropout")
+TRAINED = "trained."  # begins the names of weights in a training state; the optimizer's begin with a number
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +32,14 @@ class ResumePoint:
     checkpoint: Checkpoint
     model: Model
     optimizer_state: dict[str, NDArray[Any]]
+    trained: dict[str, NDArray[Any]]  # the weights, where those of the checkpoint are their running average
     epochs_done: int
     batches_done: int  # of the epoch under way
     num_batches: int  # per epoch
     reductions: int  # of the learning rate, by the schedule `plateau`
     best: Best
     budget: Budget
+    history: tuple[Row, ...]
     fingerprint: str  # of the images
 
     @property
@@ -55,12 +61,15 @@ def newest(prefix: str) -> ResumePoint:
         if checkpoint.model is None:
             raise InputError("missing, and needed to resume a run", description_path(prefix))
         arrays, values = load_training_state(prefix, epoch)
+        trained = {name: arrays.pop(name) for name in list(arrays) if name.startswith(TRAINED)}
+        trained = {name.removeprefix(TRAINED): array for name, array in trained.items()}
         try:
             progress = {name: int(values[name]) for name in ("epochs_done", "batches_done", "num_batches")}
             point = ResumePoint(
-                prefix, checkpoint, checkpoint.model, arrays, **progress,
+                prefix, checkpoint, checkpoint.model, arrays, trained, **progress,
                 reductions=int(values["falls"]), best=Best(**values["best"]),
-                budget=Budget.from_values(values["budget"]), fingerprint=str(values["data"]),
+                budget=Budget.from_values(values["budget"]), history=_history(prefix, values),
+                fingerprint=str(values["data"]),
             )  # fmt: skip
             expected = int(values["checksum"])
         except (KeyError, TypeError, ValueError):
@@ -69,6 +78,15 @@ def newest(prefix: str) -> ResumePoint:
             return point
         log.warning("%s: its optimizer state belongs to other weights; trying the epoch before", checkpoint.params_file)
     raise InputError("no checkpoint to resume: in none do weights and optimizer state belong together", prefix)
+
+
+def _history(prefix: str, values: Mapping[str, Any]) -> tuple[Row, ...]:
+    """The rows of the epochs that are done. The states of version 0.2 have none: those of the file. Raises KeyError,
+    TypeError or ValueError for broken ones."""
+    if "history" not in values:
+        return tuple(row for row in read_history(prefix) if row.epoch <= int(values["epochs_done"]))
+    rows = values["history"]
+    return tuple(Row(int(epoch), int(samples), *map(float, others)) for epoch, samples, *others in rows)
 
 
 def check_resumable(point: ResumePoint, model: Model, num_batches: int, fingerprint: str) -> None:

@@ -52,9 +52,10 @@ log = logging.getLogger(__name__)
 class TrainingResult:
     """What a run ended with.
 
-    `finished` is False if Ctrl-C ended it; it can be resumed. `best_epoch` and `newest_epoch` are numbers of
-    checkpoints. `accuracy` and `cer` are those of the best epoch's validation, NaN if no epoch was completed. `history`
-    has a row per epoch. Of a cluster, only the first worker has all this, which it has written.
+    `finished` is False if Ctrl-C or SIGTERM ended it, whose number is `signal`; it can be resumed. `best_epoch` and
+    `newest_epoch` are numbers of checkpoints. `accuracy` and `cer` are those of the best epoch's validation, NaN if no
+    epoch was completed. `history` has a row per epoch. Of a cluster, only the first worker has all this, which it has
+    written.
     """
 
     prefix: str
@@ -64,6 +65,7 @@ class TrainingResult:
     accuracy: float = math.nan
     cer: float = math.nan
     history: tuple[Row, ...] = field(default=(), repr=False)
+    signal: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,8 @@ def train(
     `ctc_ocr.training.events`. `options` are the other fields of RunOptions: resume, overwrite, init_from, num_proc,
     cpu, gpu, tensorboard, progress.
 
-    What happens is logged by the logger `ctc_ocr`. The first Ctrl-C ends the run after the current update and saves it.
-    Raises InputError for arguments and files that cannot be used, RunError for a run that fails.
+    What happens is logged by the logger `ctc_ocr`. Ctrl-C or SIGTERM ends the run after the current update and saves
+    it. Raises InputError for arguments and files that cannot be used, RunError for a run that fails.
     """
     return TrainingSession(hyperparameters, data, RunOptions(os.fspath(prefix), **options), callbacks).run()
 
@@ -248,7 +250,7 @@ class TrainingSession:
             if cluster is not None:
                 ended = self._train_in_cluster(data, cluster, begin)
                 if not cluster.is_first:
-                    return TrainingResult(prefix, ended.finished)
+                    return TrainingResult(prefix, ended.finished, signal=ended.signal)
             elif workers > 1:
                 ended = self._train_together(data, workers, begin)
             else:
@@ -256,7 +258,7 @@ class TrainingSession:
             if ended.idle:
                 return _result(prefix, finished=True)
             verdict[0].log(is_bounded=ended.bounded)
-        result = _result(prefix, ended.finished)
+        result = replace(_result(prefix, ended.finished), signal=ended.signal)
         log.info(
             "Best epoch: %d, newest: %d. To read images with the best: ctc-ocr infer --model %s IMAGE",
             result.best_epoch, result.newest_epoch, prefix,
@@ -307,7 +309,7 @@ class TrainingSession:
             LogLines(),
             RemoveOldRun(prefix, replaced),
             *([ImagesFile(prefix, data.known)] if data.known else []),
-            History(prefix, begun.epochs_done),
+            History(prefix, begun.history),
             ValidationPredictions(prefix, data.validation_names),
             Pruning(prefix, self.hyperparameters.training.keep),
             *([TensorBoard(prefix, begun.updates_done)] if self.options.tensorboard else []),

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ctc_ocr.checkpoint import model_files
 from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.checkpoint.history import Row
 from ctc_ocr.checkpoint.model_files import Checkpoint
 from ctc_ocr.checkpoint.provenance import from_folder, path_from, path_of
 from ctc_ocr.checkpoint.training_state import checksum, save_training_state
@@ -26,7 +27,9 @@ from ctc_ocr.training.budget import Budget
 from ctc_ocr.training.events import BatchEnd, Callback, EpochEnd, Progress, Saved, ValidationPrediction
 from ctc_ocr.training.interrupts import Interrupts
 from ctc_ocr.training.network import TrainingNetwork
-from ctc_ocr.training.resume import ResumePoint, check_resumable
+from ctc_ocr.training.parameter_vector import FOREIGN_STATE
+from ctc_ocr.training.resume import TRAINED, ResumePoint, check_resumable
+from ctc_ocr.training.running_average import RunningAverage
 from ctc_ocr.training.schedules import GivenRates, Schedule
 from ctc_ocr.training.sums import Clock, Sums
 from ctc_ocr.training.transfer import Transferred, transfer, warn_of_other_pixels
@@ -65,6 +68,7 @@ class Trainer:
         self.epochs_done = 0
         self.batches_done = 0  # of the epoch under way
         self.best = Best()
+        self.history: list[Row] = []  # of the epochs that are done
         self.budget = Budget()
         self.network = TrainingNetwork(model, data, contexts, workers)
         self._workers = workers
@@ -73,6 +77,8 @@ class Trainer:
         self._samples_per_epoch = data.num_samples
         self._fingerprint = fingerprint
         self._callbacks = callbacks
+        self._running_average = RunningAverage(self._settings.average_power) if self._settings.average_power else None
+        self._trained: dict[str, NDArray[np.float32]] = {}  # the weights, while the network has their average
         self.budget.start(self._settings, epochs_done=0)
         self._init_optimizer(self._settings, self._num_updates)
 
@@ -124,13 +130,12 @@ class Trainer:
                 clock, started = Clock(waited), time.perf_counter()
                 sums = self._train_epoch(data, interrupts, waited)
                 if self.batches_done < self._num_batches:
-                    self.network.average_statistics()
                     self.save(prefix, self.epochs_done + 1)
                     return False
                 seconds, waiting = clock.read()
-                self.network.average_statistics()
                 self.epochs_done, self.batches_done = self.epochs_done + 1, 0
                 rate = self._schedule(self.updates_done)
+                self._use_average()
                 validated, predictions = self._validate(validation)
                 best_before = replace(self.best)
                 self._record(validated, self._workers.of_first(time.perf_counter() - started))
@@ -138,8 +143,10 @@ class Trainer:
                     validated, predictions = self._average(validation, validated, predictions)
                     self.best = best_before
                     self.best.add(self.epochs_done, validated.tally.cer, validated.mean_loss)
+                end = self._epoch_end(sums, validated, predictions, seconds, waiting, rate)
+                self.history.append(end.row)
                 self.save(prefix, self.epochs_done)
-                self._emit(self._epoch_end(sums, validated, predictions, seconds, waiting, rate))
+                self._emit(end)
                 if target and validated.tally.accuracy >= target:
                     return True
                 if not self.has_ended and self._workers.any(interrupts.requested):
@@ -178,7 +185,7 @@ class Trainer:
             # The metrics of the batch before are computed while the network works on this one.
             _count(pending, whole, part)
             pending = (outputs, batch)
-            stop = self.network.finish_update(interrupts.requested)
+            stop = self._finish_update(interrupts.requested)
             size = data.size_of(self.batches_done)
             self.batches_done += 1
             self._emit(BatchEnd(self.epochs_done, self.batches_done, self._num_batches, size))
@@ -202,8 +209,32 @@ class Trainer:
 
     def _update(self, batch: DataBatch) -> list[MXArray]:
         outputs = self._begin_update(batch)
-        self.network.finish_update()
+        self._finish_update(stop=False)
         return outputs
+
+    def _finish_update(self, stop: bool) -> bool:
+        """Returns whether any worker asked to stop."""
+        stop = self.network.finish_update(stop)
+        if self._running_average is not None:
+            self._running_average.add(self.network.vectors(), self.updates_done + 1)
+        return stop
+
+    def _use_average(self) -> None:
+        """Replace the weights by their running average, if there is one, until `_use_trained`: to validate and save.
+        After this, all workers have the same."""
+        if self._trained:
+            return
+        self.network.share_moving_averages()
+        average = self._running_average.arrays if self._running_average is not None else {}
+        if average:
+            self.network.share_moving_averages(average.get("moving averages"))
+            self._trained = self._values()
+            self.network.set_vectors(average)
+
+    def _use_trained(self) -> None:
+        """Put the weights back with which training goes on."""
+        self._set_values(self._trained)
+        self._trained = {}
 
     def _of_all(self, sums: Sums) -> Sums:
         """The sums of all workers."""
@@ -261,6 +292,9 @@ class Trainer:
         return {name: array.asnumpy() for name, array in {**arguments, **auxiliary}.items()}
 
     def _set_values(self, values: Mapping[str, NDArray[np.float32]]) -> None:
+        """Replace all parameters and moving averages; {} leaves them."""
+        if not values:
+            return
         arguments, auxiliary = self.network.parameters()
         arrays = {name: mx.nd.array(value) for name, value in values.items()}
         self.network.set_parameters({n: arrays[n] for n in arguments}, {n: arrays[n] for n in auxiliary})
@@ -320,9 +354,14 @@ class Trainer:
             yield sums.mean_loss
 
     def save(self, prefix: str, epoch: int) -> None:
-        """Write the checkpoint of an epoch: the optimizer state first, the parameters last. The first worker does."""
-        if not self._workers.is_first:
-            return
+        """Write the checkpoint of an epoch, as the first worker: the optimizer state first, the parameters last. These
+        are their running average, if there is one; the state then has the parameters themselves."""
+        self._use_average()
+        if self._workers.is_first:
+            self._write(prefix, epoch)
+        self._use_trained()
+
+    def _write(self, prefix: str, epoch: int) -> None:
         arguments, auxiliary = self.network.parameters()
         values = {
             "epochs_done": self.epochs_done,
@@ -331,10 +370,12 @@ class Trainer:
             "falls": self._schedule.reductions,
             "best": asdict(self.best),
             "budget": asdict(self.budget),
+            "history": [astuple(row) for row in self.history],
             "checksum": checksum(arguments),
             "data": self._fingerprint,
         }
-        save_training_state(prefix, epoch, self.network.optimizer_state(), values)
+        trained = {f"{TRAINED}{name}": array for name, array in self._trained.items()}
+        save_training_state(prefix, epoch, {**self.network.optimizer_state(), **trained}, values)
         model = self.model
         if self._start is not None:
             model = replace(model, init_from=from_folder(self._start, prefix))
@@ -349,7 +390,7 @@ class Trainer:
             self._start_values, _ = self._transferred(start)
         self.network.set_parameters(point.checkpoint.arg_params, point.checkpoint.aux_params)
         self.epochs_done, self.batches_done = point.epochs_done, point.batches_done
-        self.best, self.budget = replace(point.best), point.budget
+        self.best, self.budget, self.history = replace(point.best), point.budget, list(point.history)
         before = point.model.hyperparameters.training
         if any(getattr(before, name) != getattr(self._settings, name) for name in MORE_TRAINING):
             self.budget.start(self._settings, self.epochs_done)
@@ -357,9 +398,21 @@ class Trainer:
             self._start = path_from(point.model.init_from, point.prefix)
         self._init_optimizer(self._settings, self._num_updates, point.reductions)
         try:
+            self._restore_trained(point.trained)
             self.network.restore_optimizer(point.optimizer_state)
         except InputError as error:
             raise error.within(point.state_file) from None
+
+    def _restore_trained(self, trained: Mapping[str, NDArray[np.float32]]) -> None:
+        """Go on with these weights, and with those of the checkpoint as their average; {}: the checkpoint's are not an
+        average. Raises InputError for those of another network."""
+        if not trained:
+            return
+        if {name: array.shape for name, array in trained.items()} != {n: a.shape for n, a in self._values().items()}:
+            raise InputError(FOREIGN_STATE)
+        if self._running_average is not None:
+            self._running_average.restore(self.network.vectors())
+        self._set_values(trained)
 
     def initialise_from(self, checkpoint: Checkpoint) -> Transferred:
         """Start from the weights of another model, as far as they fit; see transfer. Returns what was copied.

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
@@ -71,8 +72,9 @@ class WorkerProcesses:
     def run(self, begin: Callable[[Begun], Callback]) -> Ended:
         """Until all workers have ended. `begin` returns what gets the events.
 
-        The first Ctrl-C after the run has begun ends it after the update under way; a second one raises
-        KeyboardInterrupt. Raises the error of a worker that failed, and RunError for a process that was lost.
+        The first Ctrl-C or SIGTERM after the run has begun ends it after the update under way; another Ctrl-C raises
+        KeyboardInterrupt, and so does a signal before. Raises the error of a worker that failed, and RunError for a
+        process that was lost.
         """
         results: dict[str, Ended] = {}
         call: Callback | None = None
@@ -94,7 +96,8 @@ class WorkerProcesses:
                         self._awaited.remove(connection)
                     elif call is not None:
                         call(message)
-        return results[FIRST]
+        ended = results[FIRST]
+        return ended if ended.finished else replace(ended, signal=interrupts.number)
 
     def close(self) -> None:
         """End the processes."""

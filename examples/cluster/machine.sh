@@ -34,8 +34,9 @@ while [ "$interrupted" ]; do
     wait "$worker"
     status=$?
 done
-# 130: interrupted, as all workers are. Scheduler and server leave by themselves, unless this worker has failed.
-if [ "$status" = 0 ] || [ "$status" = 130 ]; then
-    wait
-fi
+# 130, 143: ended by SIGINT or SIGTERM, as all workers are. Scheduler and server leave by themselves, unless this worker
+# has failed.
+case $status in
+    0 | 130 | 143) wait ;;
+esac
 exit "$status"

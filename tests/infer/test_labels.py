@@ -4,8 +4,8 @@ import pytest
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.cli.infer import main
+from ctc_ocr.datasets.pack_writing import write_pack
 from ctc_ocr.datasets.samples import Sample
-from ctc_ocr.datasets.sources.packs import write_pack
 from tests.infer.outputs import expected
 
 

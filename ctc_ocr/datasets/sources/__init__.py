@@ -12,13 +12,13 @@ from ctc_ocr.alphabet import without_accents
 from ctc_ocr.datasets.samples import CSV_OPTIONS, Problem, Rows, Sample, SourceOptions
 from ctc_ocr.datasets.sources.files import open_file, refuse_options
 from ctc_ocr.datasets.sources.layouts import open_folder
-from ctc_ocr.datasets.sources.packs import read_pack
+from ctc_ocr.datasets.sources.packs import find_pack, read_pack
 from ctc_ocr.datasets.sources.registered import SOURCES, open_registered, register_source, split_name
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import SUFFIXES
 from ctc_ocr.rendering.fonts import SUFFIXES as FONT_SUFFIXES
 
-__all__ = ["SOURCES", "open_source", "read_source", "register_source", "samples_and_problems"]
+__all__ = ["SOURCES", "not_empty", "open_source", "read_source", "register_source", "samples_and_problems"]
 
 DEFAULT_OPTIONS = SourceOptions()
 
@@ -26,9 +26,10 @@ DEFAULT_OPTIONS = SourceOptions()
 def open_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> Rows:
     """Samples and problems of a source, in its order.
 
-    It is a CSV file, a list of paths and labels (.txt), a JSON file {"name": "text"}, a RecordIO pack (.rec), or a
-    folder: one with such a file; one with text files beside the images; or one whose file names contain the labels.
-    With a pattern, a folder is always the last. NAME:ARGUMENT is a registered source, unless such a file exists.
+    It is a CSV file, a list of paths and labels (.txt), a JSON file {"name": "text"}, a RecordIO pack (X.rec, or X
+    for X.rec or for all shards of X), or a folder: one with such a file; one with text files beside the images; or one
+    whose file names contain the labels. With a pattern, a folder is always the last. NAME:ARGUMENT is a registered
+    source, unless such a file exists.
 
     Raises InputError if nothing can be read, for options that do not suit the source, for a folder with several files
     of labels, and where file names would be taken for labels that may be elsewhere.
@@ -46,10 +47,17 @@ def read_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> t
 
 def samples_and_problems(rows: Iterable[Sample | Problem], path: str | Path) -> tuple[list[Sample], list[Problem]]:
     """The samples and the problems of an opened source. Raises InputError if there is neither."""
-    found = list(rows)
-    if not found:
-        raise InputError("contains no labelled images", path)
+    found = list(not_empty(rows, path))
     return [row for row in found if isinstance(row, Sample)], [row for row in found if isinstance(row, Problem)]
+
+
+def not_empty(rows: Iterable[Sample | Problem], path: str | Path) -> Iterator[Sample | Problem]:
+    """The rows of an opened source. Raises InputError if there are none."""
+    row = None
+    for row in rows:
+        yield row
+    if row is None:
+        raise InputError("contains no labelled images", path)
 
 
 def _open(path: str | Path, options: SourceOptions) -> Rows:
@@ -58,9 +66,9 @@ def _open(path: str | Path, options: SourceOptions) -> Rows:
     path = Path(path)
     if path.is_dir():
         return open_folder(path, options)
-    if path.suffix == ".rec":
+    if pack := find_pack(path):
         refuse_options(path, "a pack", options, *CSV_OPTIONS, "pattern")
-        return read_pack(path, options.unicode_form)
+        return read_pack(pack, options.unicode_form)
     if path.suffix.lower() in FONT_SUFFIXES:
         raise InputError("a font; accepted: labelled images. Captchas in this font are rendered without a source", path)
     if path.suffix.lower() in SUFFIXES:

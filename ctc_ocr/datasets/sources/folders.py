@@ -6,6 +6,7 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 
+from ctc_ocr.datasets.sources.shards import shard_of
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import SUFFIXES
 from ctc_ocr.images.folders import images_and_others
@@ -44,7 +45,9 @@ class Folder:
         run or a pack that is in the folder."""
         names = {path: path.name for path in self.others if path.suffix.lower() in TEXT_SUFFIXES}
         runs = {(path.parent, path.name.removesuffix(RUN_MARK)) for path in names if path.name.endswith(RUN_MARK)}
-        packs = {path.with_suffix(".json") for path in self.others if path.suffix == ".rec"}
+        recs = [path for path in self.others if path.suffix == ".rec"]
+        packs = {path.with_suffix(".json") for path in recs}
+        packs |= {Path(f"{shard.prefix}.json") for path in recs if (shard := shard_of(path))}
         return [
             path
             for path, name in names.items()

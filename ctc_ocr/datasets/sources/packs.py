@@ -1,37 +1,72 @@
 """RecordIO packs: X.rec with the images and the codes of their labels, X.idx, and X.json with the alphabet.
 
-Other MXNet tools read X.rec and X.idx as any image record file with several labels.
+Other MXNet tools read X.rec and X.idx as any image record file with several labels. A pack may be in shards: see
+shards.py.
 """
 
-import json
 import mmap
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.datasets import recordio
-from ctc_ocr.datasets.samples import Problem, Rows, Sample
+from ctc_ocr.datasets.pack_index import PackIndex, index_path, read_index
+from ctc_ocr.datasets.samples import Problem, Rows, Sample, place_of_record
+from ctc_ocr.datasets.sources.shards import REC, Described, find_pack, is_described, read_described, shard_of
 from ctc_ocr.errors import InputError
-from ctc_ocr.runtime.text_files import read_json
 
-PARTS = (".rec", ".idx", ".json")
+__all__ = ["find_pack", "read_pack"]
 
 
-def read_pack(rec: Path, unicode_form: str) -> Rows:
-    """A sample per record, in the order of the index. Raises InputError for an incomplete or damaged pack."""
-    units = _read_alphabet(rec.with_suffix(".json"))
-    if unicode_form:
-        units = tuple(unicodedata.normalize(unicode_form, unit) for unit in units)  # type: ignore[arg-type]
-    offsets = _read_index(rec)
-    _open(rec).close()  # an error now, not at the first record
+def read_pack(path: Path, unicode_form: str) -> Rows:
+    """A sample per record, in the order of the index, shard by shard. `path`: as find_pack gives it, X.rec, or X for
+    all shards of a pack. Raises InputError for an incomplete or damaged pack."""
+    return _read_one(path, unicode_form) if path.suffix == REC else _read_shards(path, unicode_form)
+
+
+def _read_one(rec: Path, unicode_form: str) -> Rows:
+    described, form = rec.with_suffix(".json"), ""
+    shard = shard_of(rec)
+    if shard and is_described(shard.prefix):
+        described = Path(f"{shard.prefix}.json")
+        form = f"; one of {shard.count} shards, all of which are {shard.prefix}"
+    units = _units(read_described(described), unicode_form)
+    index = _opened(rec)
+    return Rows(f"{rec} (alphabet in {described.name}){form}", len(index), lambda: _records(rec, index, units))
+
+
+def _read_shards(prefix: Path, unicode_form: str) -> Rows:
+    described = read_described(Path(f"{prefix}.json"))
+    recs = described.shard_files(prefix)
+    units = _units(described, unicode_form)
+    indices = [_opened(rec) for rec in recs]
+    for rec, index, shard in zip(recs, indices, described.shards, strict=True):
+        if len(index) != shard.samples:
+            reason = f"has {len(index)} records, and {prefix.name}.json says {shard.samples}: it is of another pack"
+            raise InputError(reason, index_path(rec))
 
     def read() -> Iterator[Sample | Problem]:
-        with _open(rec) as buffer:
-            for key, offset in offsets.items():
-                yield _sample(rec, key, offset, buffer, units)
+        for rec, index in zip(recs, indices, strict=True):
+            yield from _records(rec, index, units)
 
-    return Rows(f"{rec} (alphabet in {rec.with_suffix('.json').name})", len(offsets), read)
+    form = f"{prefix} ({len(recs)} shards, alphabet in {prefix.name}.json)"
+    return Rows(form, sum(map(len, indices)), read)
+
+
+def _units(described: Described, unicode_form: str) -> tuple[str, ...]:
+    if not unicode_form:
+        return described.alphabet.units
+    return tuple(unicodedata.normalize(unicode_form, unit) for unit in described.alphabet.units)  # type: ignore[arg-type]
+
+
+def _opened(rec: Path) -> PackIndex:
+    """The index of a pack, whose .rec file can be opened: an error now, not at the first record."""
+    try:
+        index = read_index(rec)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{getattr(error, 'strerror', None) or error}", index_path(rec)) from None
+    _open(rec).close()
+    return index
 
 
 def _open(rec: Path) -> mmap.mmap:
@@ -41,8 +76,14 @@ def _open(rec: Path) -> mmap.mmap:
         raise InputError(f"{getattr(error, 'strerror', None) or error}", rec) from None
 
 
+def _records(rec: Path, index: PackIndex, units: tuple[str, ...]) -> Iterator[Sample | Problem]:
+    with _open(rec) as buffer:
+        for key, offset in index.items():
+            yield _sample(rec, key, offset, buffer, units)
+
+
 def _sample(rec: Path, key: int, offset: int, buffer: mmap.mmap, units: tuple[str, ...]) -> Sample | Problem:
-    where = f"{rec}, record {key}"
+    where = place_of_record(str(rec), key)
     try:
         codes = recordio.read_labels(buffer, offset)
         return Sample(str(rec), tuple(units[_index(code, len(units))] for code in codes), where, key)
@@ -50,58 +91,7 @@ def _sample(rec: Path, key: int, offset: int, buffer: mmap.mmap, units: tuple[st
         return Problem(where, str(error))
 
 
-def _read_index(rec: Path) -> dict[int, int]:
-    path = recordio.index_path(rec)
-    try:
-        return recordio.read_index(rec)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{getattr(error, 'strerror', None) or error}", path) from None
-
-
 def _index(code: float, count: int) -> int:
     if not 1 <= code <= count or code != int(code):
         raise ValueError(f"code {code:g} in the label; the pack's alphabet has the codes 1 to {count}")
     return int(code) - 1
-
-
-def _read_alphabet(path: Path) -> tuple[str, ...]:
-    if not path.exists():
-        raise InputError("No such file; the alphabet of a pack is expected there", path)
-    described = read_json(path)
-    try:
-        return Alphabet.from_lookup(described["alphabet"]).units
-    except InputError as error:
-        raise error.within(path) from None
-    except (LookupError, TypeError, AttributeError):
-        raise InputError('expected {"alphabet": {unit: code}}', path) from None
-
-
-def pack_files(prefix: Path) -> list[Path]:
-    """The three files of a pack."""
-    return [Path(f"{prefix}{suffix}") for suffix in PARTS]
-
-
-def write_pack(prefix: Path, samples: Iterable[Sample], alphabet: Alphabet) -> int:
-    """Write PREFIX.rec, .idx and .json, with the keys 0, 1, ...; returns the number of samples.
-
-    All three files are written completely, or none is. Encoded images are copied unchanged. Raises InputError for an
-    image that cannot be read or a unit that is not in the alphabet, OSError if a file cannot be written.
-    """
-    final = pack_files(prefix)
-    rec, idx, alphabet_file = unfinished = [path.with_name(path.name + ".part") for path in final]
-    count = 0
-    try:
-        with rec.open("wb") as records, idx.open("w", encoding="utf-8") as index:
-            for count, sample in enumerate(samples, start=1):
-                key = count - 1
-                index.write(f"{key}\t{records.tell()}\n")
-                recordio.write_record(records, recordio.pack(alphabet.encode(sample.units), key, sample.read_bytes()))
-        alphabet_file.write_text(
-            json.dumps({"alphabet": alphabet.lookup}, ensure_ascii=False, indent=1), encoding="utf-8"
-        )
-        for path, target in zip(unfinished, final, strict=True):
-            path.replace(target)
-    finally:
-        for path in unfinished:
-            path.unlink(missing_ok=True)
-    return count

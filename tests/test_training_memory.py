@@ -1,0 +1,47 @@
+"""The memory that a training with batches of many widths takes, in a process of its own."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+LINES = 192  # twelve batches, of about as many widths; one epoch
+LIMIT = 1900  # MB, with the network that calibrates at the end; with operators of its own for each width 2800
+TRAINING = """
+import resource, sys
+from ctc_ocr import LabelledImages, preset, train
+
+if __name__ == "__main__":
+    settings = preset("line", training={"num_epoch": 1, "samples_per_epoch": 192, "schedule": "constant"})
+    train(settings, LabelledImages(sys.argv[1]), sys.argv[2], num_proc=1, cpu=1, progress=False)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def draw_lines(folder: Path) -> Path:
+    """A CSV file of lines of 20 to 70 letters, 300 to 1,200 pixels wide at the height of the preset."""
+    generator, font = np.random.default_rng(0), ImageFont.load_default(size=28)
+    with (folder / "labels.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        for number in range(LINES):
+            length = 20 + 50 * number // LINES
+            text = "".join(generator.choice(list("abcdefghijklmnoprstuvw"), length))
+            image = Image.new("L", (30 + 17 * length, 40), 255)
+            ImageDraw.Draw(image).text((10, 2), text, fill=0, font=font)
+            image.save(folder / f"{number}.png")
+            rows.writerow([f"{number}.png", text])
+    return folder / "labels.csv"
+
+
+def test_lines_of_many_widths_are_trained_with_the_memory_of_one(tmp_path: Path) -> None:
+    """Were the operators of each width kept, it would take twice as much."""
+    labels = draw_lines(tmp_path)
+    script = tmp_path / "training.py"
+    script.write_text(TRAINING)
+    command = [sys.executable, str(script), str(labels), str(tmp_path / "run" / "ocr")]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=280)
+    assert result.returncode == 0, result.stderr
+    assert float(result.stdout.split()[-1]) < LIMIT
