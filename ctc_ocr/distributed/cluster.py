@@ -13,7 +13,7 @@ from ctc_ocr.errors import InputError
 ROLES = ("scheduler", "server", "worker")
 LOOPBACK = "127.0.0.1"
 HEARTBEAT_SECONDS = 1  # between two signs of life to the scheduler
-LOST_SECONDS = 8  # without one: the process, its machine or the way to it is gone
+LOST_SECONDS = 10  # without one: the process, its machine or the way to it is gone
 CHECK_SECONDS = 1.0  # between two looks at who is lost
 CHECKS = 2  # in a row: in the moment in which a process has come, ps-lite may take it for lost
 ROLE, HOST, PORT = "DMLC_ROLE", "DMLC_PS_ROOT_URI", "DMLC_PS_ROOT_PORT"
