@@ -2,7 +2,6 @@
 one or several workers."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -126,8 +125,8 @@ class TrainingNetwork:
         auxiliary: Parameters = {}
         if self._averages is not None:
             names = self.symbol.list_auxiliary_states()
-            auxiliary = _named(names, self._averages.shapes, vectors["moving averages"])
-        self.set_parameters(_named(self._names, self._parameters.shapes, vectors["weights"]), auxiliary)
+            auxiliary = dict(zip(names, self._averages.parts(vectors["moving averages"]), strict=True))
+        self.set_parameters(dict(zip(self._names, self._parameters.parts(vectors["weights"]), strict=True)), auxiliary)
 
     def share_moving_averages(self, values: MXArray | None = None) -> None:
         """Give all workers the mean of the moving averages of batch norm, of which each has those of its rows: of
@@ -182,13 +181,3 @@ class TrainingNetwork:
         self._module.forward(batch, is_train=False)
         outputs: list[MXArray] = self._module.get_outputs()
         return outputs
-
-
-def _named(names: Sequence[str], shapes: Sequence[tuple[int, ...]], vector: MXArray) -> Parameters:
-    """Views of the parts of a vector, in the shapes of the parameters."""
-    ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
-    starts = [0, *ends[:-1]]
-    return {
-        name: vector[start:end].reshape(shape)
-        for name, start, end, shape in zip(names, starts, ends, shapes, strict=True)
-    }

@@ -58,13 +58,17 @@ class ArrayCopies:
 
     def scatter(self, vector: MXArray) -> None:
         """Copy the vector into the arrays of all devices. Nothing else may be using them."""
-        starts = [0, *self._ends[:-1]]
         if self._views is not None:
-            flat = host_view(vector)
+            parts = np.split(host_view(vector), self._ends[:-1])
             for copies in self._views:
-                for view, start, end in zip(copies, starts, self._ends, strict=True):
-                    view[:] = flat[start:end]
+                for view, part in zip(copies, parts, strict=True):
+                    view[:] = part
             return
         for copies in self._devices:
-            for each, start, end in zip(copies, starts, self._ends, strict=True):
-                vector[start:end].reshape(each.shape).copyto(each)
+            for each, part in zip(copies, self.parts(vector), strict=True):
+                part.copyto(each)
+
+    def parts(self, vector: MXArray) -> list[MXArray]:
+        """The part of each parameter, in its shape and in the memory of the vector."""
+        bounds = zip([0, *self._ends[:-1]], self._ends, self.shapes, strict=True)
+        return [vector[start:end].reshape(shape) for start, end, shape in bounds]
