@@ -113,8 +113,10 @@ def seconds_of(notes: Sequence[Note]) -> float:
 
 
 def bytes_of(notes: Sequence[Note]) -> float:
-    """Bytes from one line to the next, without the first ones."""
-    return (notes[-1].num_bytes - notes[NOT_COUNTED].num_bytes) / (len(notes) - 1 - NOT_COUNTED)
+    """The median number of bytes from one line to the next, without the first ones: a line that is read late moves
+    bytes from one difference to the next."""
+    counted = notes[NOT_COUNTED:]
+    return statistics.median(after.num_bytes - before.num_bytes for before, after in pairwise(counted))
 
 
 def _start(node: Node, command: Sequence[str], cluster: Cluster, role: str, output: int) -> "subprocess.Popen[str]":
