@@ -11,7 +11,7 @@ import pytest
 from benchmarks import onnx_models
 from benchmarks.foreign import audit, curve, measure, unlabelled
 from benchmarks.own_images import common
-from ctc_ocr.cli import data, evaluate, export, infer, lr_find, serve, train
+from ctc_ocr.cli import data, evaluate, export, infer, interpret, lr_find, serve, train
 from tests.documented_page import COMMANDS, SHORT_RUN, steps
 from tests.preloaded import python
 
@@ -73,7 +73,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def options() -> dict[str, argparse.Action]:
     """The flags of all commands that read images or are trained on them, and of their benchmarks."""
-    commands = (train, infer, evaluate, data, export, lr_find, serve, measure, audit, curve, unlabelled)
+    commands = (train, infer, evaluate, interpret, data, export, lr_find, serve, measure, audit, curve, unlabelled)
     parsers = [*(command.parser() for command in commands), common.parser(""), onnx_models.parser()]
     found: dict[str, argparse.Action] = {}
     for parser in parsers:
