@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,15 @@ def checkout(trained: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained, tmp_path / "checkout"))
 
 
-@pytest.mark.parametrize("page", RUN, ids=name_of)
+# Pages whose commands train again and again: 10 to 30 seconds each.
+LONG = ("how_many_labels", "find_wrong_labels", "many_images", "few_images", "several_workers", "learning_rate")
+
+
+def page_to_run(page: Path) -> Any:
+    return pytest.param(page, marks=pytest.mark.long) if page.stem in LONG else page
+
+
+@pytest.mark.parametrize("page", map(page_to_run, RUN), ids=name_of)
 def test_commands_and_python(page: Path, checkout: Path) -> None:
     succeed(checkout, "-m", "tests.documented_page", page)
 
