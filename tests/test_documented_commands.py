@@ -61,7 +61,7 @@ def page_to_run(page: Path) -> Any:
     return pytest.param(page, marks=pytest.mark.long) if page.stem in LONG else page
 
 
-@pytest.mark.parametrize("page", map(page_to_run, RUN), ids=name_of)
+@pytest.mark.parametrize("page", [page_to_run(page) for page in RUN], ids=name_of)
 def test_commands_and_python(page: Path, checkout: Path) -> None:
     succeed(checkout, "-m", "tests.documented_page", page)
 
