@@ -46,7 +46,10 @@ COMMANDS = {
     "curve": "say how many labels are needed: accuracy against their number",
     "correct": "replace the labels whose suggestions were accepted",
 }
-PREPARATION = ("width", "height", "keep_ratio", "channels", "ink", "crop", "top_edge", "bottom_edge", "normalise")
+PREPARATION = (
+    "width", "height", "keep_ratio", "channels", "ink", "writing", "crop", "top_edge", "bottom_edge", "binarise",
+    "normalise",
+)  # fmt: skip
 
 Body = Callable[[argparse.Namespace], int]
 AddArguments = Callable[[argparse.ArgumentParser], None]

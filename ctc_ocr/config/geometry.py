@@ -39,7 +39,13 @@ class Geometry:
     @cached_property
     def columns_per_step(self) -> int:
         """Image columns per time step."""
-        return int(ARCHITECTURES.get(self.network.architecture).columns_per_step(self.network))
+        columns = ARCHITECTURES.get(self.network.architecture).columns_per_step
+        return self.data.width if columns is None else int(columns(self.network))
+
+    @property
+    def is_one_step(self) -> bool:
+        """Whether the whole image is one time step, whatever its width: a network for single characters."""
+        return ARCHITECTURES.get(self.network.architecture).columns_per_step is None
 
     @property
     def full_width(self) -> int:

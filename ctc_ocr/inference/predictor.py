@@ -133,7 +133,7 @@ class Predictor:
         if ink is not None:
             ink.add(cropped)
         prepared = preparation.prepare_cropped(cropped, self._preparation)
-        return prepared, Origin(left, cropped.shape[1] / prepared.shape[1])
+        return prepared, Origin(left, cropped.shape[1] / prepared.shape[1], data.writing == "vertical")
 
     def predict_prepared(
         self,

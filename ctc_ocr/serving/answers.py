@@ -16,8 +16,14 @@ class Character(BaseModel):
 
     unit: str
     probability: float | None = Field(description="The network's own, 0 to 1, not calibrated.")
-    left: float | None = Field(description="Where it begins in the image, in pixels of its width.")
-    right: float | None = Field(description="Where it ends.")
+    left: float | None = Field(
+        default=None, description="Where it begins in the image, in pixels of its width; not in vertical text."
+    )
+    right: float | None = Field(default=None, description="Where it ends.")
+    top: float | None = Field(
+        default=None, description="Where it begins in vertical text, in pixels of the image's height; only there."
+    )
+    bottom: float | None = Field(default=None, description="Where it ends there.")
     alternatives: list[tuple[str, float | None]] = Field(description="Other units there, with their probabilities.")
 
 
