@@ -49,6 +49,7 @@ FED_IMAGES = {
     "height": ("", "--height=32"),
     "width": ("", "--width=64"),
     "keep_ratio": ("", "--keep_ratio=false"),
+    "letterbox": ("--keep_ratio=false", "--letterbox=true"),
     "channels": ("", "--channels=3"),
     "ink": ("", "--ink=light"),
     "binarise": ("", "--binarise=otsu"),

@@ -47,8 +47,8 @@ COMMANDS = {
     "correct": "replace the labels whose suggestions were accepted",
 }
 PREPARATION = (
-    "width", "height", "keep_ratio", "channels", "ink", "writing", "crop", "top_edge", "bottom_edge", "binarise",
-    "normalise",
+    "width", "height", "keep_ratio", "letterbox", "channels", "ink", "writing", "crop", "top_edge", "bottom_edge",
+    "binarise", "normalise",
 )  # fmt: skip
 
 Body = Callable[[argparse.Namespace], int]

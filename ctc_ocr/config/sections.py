@@ -36,6 +36,9 @@ class Data:
     keep_ratio: bool = option(
         False, "resize images (labelled or wild) to the height, keep their aspect ratio; squeeze those wider than width"
     )
+    letterbox: bool = option(
+        False, "keep the aspect ratio of images (labelled or wild) within a fixed width and height, paper around them"
+    )
     channels: int = option(1, "1: grey, 3: colour (labelled or wild images)", choices=(1, 3))
     ink: str = option(
         "dark", "dark or light ink in labelled or wild images (light images are inverted), or auto: decided per image",

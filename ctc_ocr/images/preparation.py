@@ -6,6 +6,7 @@ from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.sections import Data
 from ctc_ocr.images.binarising import binarise
 from ctc_ocr.images.files import Encoded, read_image
+from ctc_ocr.images.letterbox import letterboxed
 from ctc_ocr.images.pixels import Pixels, grey, has_light_ink, invert, resize, stretch_contrast
 from ctc_ocr.images.region import Region
 
@@ -46,8 +47,10 @@ def prepare_cropped(image: Pixels, hyperparameters: Hyperparameters) -> Pixels:
 
 
 def fit(image: Pixels, hyperparameters: Hyperparameters) -> Pixels:
-    """Resized to the network's height, and to the width that follows from it."""
+    """Resized to the network's height, and to the width that follows from it; or into a frame of both."""
     height, width = image.shape[:2]
+    if hyperparameters.data.letterbox:
+        return letterboxed(image, hyperparameters.data.width, hyperparameters.data.height)
     return resize(image, hyperparameters.geometry.resized_width(width, height), hyperparameters.data.height)
 
 

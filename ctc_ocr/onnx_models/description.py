@@ -53,6 +53,7 @@ class Description:
                 "ink": data.ink,
                 # Named only where it is not as in the first models, so that those stay what they are.
                 **({"writing": data.writing} if data.writing != "horizontal" else {}),
+                **({"letterbox": True} if data.letterbox else {}),
                 **({"binarise": data.binarise} if data.binarise != "none" else {}),
             },
             "source": self.source,

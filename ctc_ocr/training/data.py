@@ -164,6 +164,7 @@ def _of_labelled_images(settings: Hyperparameters) -> list[str]:
     data = settings.data
     given = {
         "keep_ratio": data.keep_ratio,
+        "letterbox": data.letterbox,
         "channels 3": data.channels == 3,
         f"ink {data.ink}": data.ink != "dark",
         f"writing {data.writing}": data.writing != "horizontal",

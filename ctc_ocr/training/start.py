@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 KNOWN_UNITS = 0.5  # at least this fraction of the labels' units must be known to the starter
 # What decides the pixels that the network is given, and how many time steps it makes of them.
 OF_PIXELS = (
-    "height", "width", "channels", "keep_ratio", "ink", "writing", "crop", "top_edge", "bottom_edge", "binarise",
-    "normalise",
+    "height", "width", "channels", "keep_ratio", "letterbox", "ink", "writing", "crop", "top_edge", "bottom_edge",
+    "binarise", "normalise",
 )  # fmt: skip
 
 log = logging.getLogger(__name__)

@@ -8,6 +8,9 @@ export function prepare(rgba, images) {
   if (images.binarise !== undefined) {
     throw new Error(`binarise ${images.binarise} is not implemented here`);
   }
+  if (images.letterbox) {
+    throw new Error("letterbox is not implemented here");
+  }
   let plane = images.channels === 3 ? rgbOf(rgba) : greyOf(rgbOf(rgba));
   if (images.writing === "vertical") {
     plane = transposed(plane);
