@@ -19,6 +19,7 @@ RENDERERS: Registry[Any] = Registry(
         "fast": "ctc_ocr.rendering.factory:make_fast",
         "captcha": "ctc_ocr.rendering.factory:make_captcha",
         "wild": "ctc_ocr.rendering.wild:make_wild",
+        "old_japanese": "ctc_ocr.rendering.old_japanese:make_old_japanese",
     },
 )
 TASKS: Registry[Any] = Registry(
