@@ -88,16 +88,14 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     },
     # Labelled images of one character each.
     "character": {
-        "data": {"height": 48, "width": 48, **WHOLE_BOX},
+        "data": {"height": 48, "width": 48, "letterbox": True, **WHOLE_BOX},
         "network": {
             "architecture": "cnn",
-            "features": (32, 32, 64, 64, 128, 128),
-            "kernels": (3, 3, 3, 3, 3, 3),
-            "strides": (1, 1, 1, 1, 1, 1),
-            "pool_heights": (2, 1, 2, 1, 2, 1),
-            "pool_widths": (2, 1, 2, 1, 2, 1),
-            "residual": True,
-            "pooling": "average",
+            "features": (24, 48, 48, 72, 72, 96, 96),
+            "kernels": (3,) * 7,
+            "strides": (1,) * 7,
+            "pool_heights": (2, 1, 2, 1, 2, 1, 2),
+            "pool_widths": (2, 1, 2, 1, 2, 1, 2),
             "dense": (),
             "dropout": 0.3,
             "input_scale": 80.0,
@@ -105,15 +103,13 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "training": {
             "loss": "softmax",
             "label_smoothing": 0.1,
-            "optimizer": "adam",
-            "learning_rate": 3e-3,
-            "weight_decay": 1e-4,
-            "num_epoch": 20,
-            "samples_per_epoch": 0,
+            "num_epoch": 12,
+            "samples_per_epoch": 5_000,
             "keep": 3,
         },
         "augmentation": {
-            "augment": True, "max_rotation": 6.0, "max_scale": 0.15, "max_warp": 0.04, "max_shift": 0.08,
+            "augment": True, "max_rotation": 8.0, "max_shear": 0.15, "max_scale": 0.18, "max_warp": 0.03,
+            "max_shift": 0.07, "max_padding": 0.05, "max_blur": 1.0,
         },
     },
     "character_baseline": {
