@@ -12,8 +12,8 @@ from ctc_ocr.config.registries import TASKS
 @dataclass(frozen=True)
 class Task:
     """`preset`: the name of one. `scope`, `charset`, `seq_length`: of a source of pages, which other sources ignore:
-    what one image is (such as "char"), of which characters ("kana"), and the least and greatest length of a sequence. `changes`: {section:
-    {name: value}} of hyperparameters that differ from the preset's."""
+    what one image is (such as "char"), of which characters ("kana"), and the least and greatest length of a sequence.
+    `changes`: {section: {name: value}} of hyperparameters that differ from the preset's."""
 
     preset: str
     scope: str | None = None

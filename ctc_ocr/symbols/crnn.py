@@ -65,7 +65,7 @@ def block(maps: Symbol, network: Network, index: int, mask: Symbol | None = None
     if mask is not None:
         maps = maps + mask
     # After pooling: the same result from fewer values. mx.sym.relu would leave oneDNN's layout.
-    maps = mx.sym.Activation(maps, act_type="relu")
+    maps = mx.sym.Activation(maps, act_type="relu", name=f"conv{index}_relu")
     if norm == "after":
         maps = mx.sym.BatchNorm(maps, fix_gamma=False, name=f"conv{index}_norm")
         maps = maps if mask is None else maps * (mask == 0)
