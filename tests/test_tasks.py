@@ -43,7 +43,7 @@ def test_flags_win_over_a_task_and_a_task_over_its_preset(own_task: str) -> None
 def test_what_a_task_says_of_pages_is_taken_where_no_flag_does() -> None:
     arguments = parser().parse_args(["--data=x", "--task=kana_sequence"])
     set_up(arguments)
-    assert (arguments.scope, arguments.charset, arguments.seq_length) == ("seq", "kana", "3")
+    assert (arguments.scope, arguments.charset, arguments.seq_length) == ("seq", "kana", (3, 3))
     arguments = parser().parse_args(["--data=x", "--task=kana_sequence"])
     arguments.charset = "hiragana"
     set_up(arguments)

@@ -153,7 +153,9 @@ def test_a_character_model_starts_a_vertical_run(tmp_path: Path, caplog: pytest.
     folder = tmp_path / "images"
     folder.mkdir()
     for number in range(12):
-        sample(folder / f"{'ab'[number % 2]}_{number}.png", turned(picture(60 + number)), "a")
+        sample(folder / f"{number}.png", turned(picture(60 + number)), "a")
+    rows = [f"{number}.png,{'ab'[number % 2]}" for number in range(12)]
+    (folder / "labels.csv").write_text("\n".join(rows))
     settings = replace(line, training=replace(line.training, num_epoch=1, samples_per_epoch=32, freeze=("conv",)))
     caplog.set_level("INFO")
     ctc_ocr.train(

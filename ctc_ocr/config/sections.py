@@ -139,10 +139,6 @@ class Training:
         "ctc", "CTC loss (MXNet's operator, or Baidu's warp-ctc), or softmax: the same for networks of one time step",
         choices=("ctc", "warpctc", "softmax"),
     )  # fmt: skip
-    label_smoothing: float = option(
-        0.0, "share of a label's probability that is aimed at evenly over all units", minimum=0.0, maximum=0.9,
-        requires={"loss": ("softmax",)},
-    )  # fmt: skip
     batch_size: int = option(32, "samples per batch, of all workers", minimum=1, maximum=MAX_SIZE)
     workers: int = option(
         0, "training processes on this machine, which share each batch; 0: as many as are fastest", minimum=0,
@@ -190,6 +186,10 @@ class Training:
     average_power: float = option(
         8.0, "checkpoints have the average of the weights over the run, those after update n as heavy as n to this "
         "power; 0: the weights after the last update", minimum=0.0,
+    )  # fmt: skip
+    label_smoothing: float = option(
+        0.0, "share of a label's probability that is aimed at evenly over all units", minimum=0.0, maximum=0.9,
+        requires={**CNN, "loss": ("softmax",)},
     )  # fmt: skip
     balance: float = option(
         0.0, "how much more often labelled training images of rare units come: their weight is the number of their "
