@@ -128,7 +128,8 @@ def test_a_network_is_trained_on_them(tmp_path: Path) -> None:
     settings = preset(
         "character",
         data={
-            "alphabet": "あいのし", "min_length": 1, "max_length": 1, "renderer": "old_japanese", "height": 16, "width": 16,
+            "alphabet": "あいのし", "min_length": 1, "max_length": 1, "renderer": "old_japanese",
+            "height": 16, "width": 16,
         },
         network={
             "features": (8, 8), "kernels": (3, 3), "strides": (1, 1), "pool_heights": (2, 2), "pool_widths": (2, 2),
