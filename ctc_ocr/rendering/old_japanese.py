@@ -67,10 +67,7 @@ def _drawable(fonts: tuple[str, ...], character: str) -> tuple[tuple[Group, str]
 
 def _fonts_with(fonts: tuple[str, ...], needed: str) -> tuple[str, ...]:
     """The fonts that have ink for each of these characters: some have empty glyphs for characters that they lack."""
-    codes = set(map(ord, needed))
-    return tuple(
-        font for font in fonts if codes <= _code_points(font) and all(_glyph(font, each) is not None for each in needed)
-    )
+    return tuple(font for font in fonts if all(draw_glyph(font, each) is not None for each in needed))
 
 
 @functools.lru_cache(maxsize=256)
@@ -84,8 +81,11 @@ def _font(path: str) -> ImageFont.FreeTypeFont:
 
 
 @functools.lru_cache(maxsize=1 << 14)  # 60 MB
-def _glyph(font: str, character: str) -> Pixels | None:
-    """A character, cut to its ink: (H, W) uint8, 0 where there is ink. None without ink."""
+def draw_glyph(font: str, character: str) -> Pixels | None:
+    """A character, cut to its ink: (H, W) uint8, 0 where there is ink. None if the font lacks it, or has no ink for it.
+    Raises InputError for a damaged font."""
+    if ord(character) not in _code_points(font):
+        return None
     try:
         mask = _font(font).getmask(character, mode="L")
     except (OSError, ValueError) as error:
@@ -102,9 +102,9 @@ def _random_glyph(drawable: tuple[tuple[Group, str], ...], generator: np.random.
     group, mark = drawable[generator.integers(len(drawable))]
     form, fonts = group[generator.integers(len(group))]
     font = fonts[generator.integers(len(fonts))]
-    glyph = _glyph(font, form)
+    glyph = draw_glyph(font, form)
     assert glyph is not None
-    return _marked(glyph, _glyph(font, mark), generator) if mark else glyph
+    return _marked(glyph, draw_glyph(font, mark), generator) if mark else glyph
 
 
 def _marked(glyph: Pixels, mark: Pixels | None, generator: np.random.Generator) -> Pixels:
