@@ -60,7 +60,9 @@ def _images(fonts: Sequence[str], units: str, distortion: Hyperparameters | None
 def settings(minutes: float, workers: int) -> Hyperparameters:
     return ctc_ocr.preset(
         "kuzushiji", data={"letterbox": True}, augmentation=AUGMENTATION,
-        training={"max_minutes": minutes, "workers": workers, "num_epoch": 100, "samples_per_epoch": 100_000, "keep": 1},
+        training={
+            "max_minutes": minutes, "workers": workers, "num_epoch": 100, "samples_per_epoch": 100_000, "keep": 1,
+        },
     )  # fmt: skip
 
 
