@@ -77,7 +77,7 @@ def test_frozen_batch_norm_normalises_by_its_moving_averages(source: GeneratedSo
 
 def test_the_gradients_of_other_layers_are_those_without_freezing(source: GeneratedSource) -> None:
     """Where batch norm makes no difference: the last layers, after an update of nothing but these."""
-    symbol = training_symbol(trainer_of(source).model, ("conv",))
+    symbol = training_symbol(trainer_of(source, freeze=("conv",)).model)
     shapes = {"data": (4, 20, 40), "label": (4, 2)}
     executor = symbol.simple_bind(mx.cpu(), type_dict={"data": "uint8", "label": "float32"}, **shapes)
     generator = np.random.default_rng(0)
@@ -125,3 +125,13 @@ def test_names_and_beginnings_of_names() -> None:
         frozen_layers(["conv1", "dense"], NAMES)
     with pytest.raises(InputError, match="all layers are frozen"):
         frozen_layers(["conv", "l0", "pred_fc"], NAMES)
+
+
+def test_images_of_different_widths_and_the_other_losses(source: GeneratedSource) -> None:
+    """Their graphs have more inputs and operators than are in the network itself."""
+    settings = replace(training(freeze=("conv",), loss="warpctc"), network=CRNN)
+    lines = replace(settings, data=replace(settings.data, keep_ratio=True))
+    symbol = training_symbol(Model(lines, Alphabet(("0", "1"))))
+    arguments = symbol.list_arguments()
+    assert len(set(arguments)) == len(arguments)
+    assert {"data", "steps", "label"} < set(arguments)

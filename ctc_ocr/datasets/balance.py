@@ -16,7 +16,7 @@ def sample_weights(codes: Ragged, balance: float) -> NDArray[np.float64]:
     counts = np.bincount(codes.values)
     of_units = counts[codes.values].astype(np.float64) ** -balance
     sample = np.repeat(np.arange(len(codes)), codes.lengths)
-    return np.bincount(sample, of_units, minlength=len(codes)) / np.maximum(codes.lengths, 1)
+    return np.asarray(np.bincount(sample, of_units, minlength=len(codes)) / np.maximum(codes.lengths, 1))
 
 
 def drawn(weights: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.uint32]:

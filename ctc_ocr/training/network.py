@@ -2,7 +2,7 @@
 one or several workers."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,26 +33,26 @@ from ctc_ocr.training.transfer import layer_of
 from ctc_ocr.training.workers import ALONE, OneWorker
 
 Parameters = dict[str, MXArray]
-INPUTS = ("data", "steps")
+INPUTS = ("data", "steps", "label")
 
 
-def training_symbol(model: Model, freeze: Collection[str] = ()) -> Symbol:
+def training_symbol(model: Model) -> Symbol:
     """Inputs data (N, H, W) uint8 or (N, H, W, 3), steps (N,) with keep_ratio, and label (N, L).
 
-    Outputs loss (N,) and best path (N, T). It is the same for images of any width. The batch norms of layers that
-    `freeze` names normalise by their moving averages. Raises InputError for an architecture that does not fulfil its
-    contract, and for names of no layer.
+    Outputs loss (N,) and best path (N, T). It is the same for images of any width. The batch norms of frozen layers
+    normalise by their moving averages. Raises InputError for an architecture that does not fulfil its contract, and for
+    a name to freeze that is no layer's.
     """
     settings = model.hyperparameters
     steps = mx.sym.Variable("steps") if settings.data.keep_ratio else None
     logits = symbols.logits(mx.sym.Variable("data"), settings, model.alphabet.num_classes, steps)
     check_contract(logits, settings, model.alphabet.num_classes)
-    if freeze:
-        names = [name for name in logits.list_arguments() if name not in INPUTS]
-        layers = frozen_layers(freeze, names)
-        logits = with_fixed_statistics(logits, [name for name in names if layer_of(name) in layers])
     training = settings.training
-    return losses.attach(training.loss, logits, mx.sym.Variable("label"), steps, training.label_smoothing)
+    symbol = losses.attach(training.loss, logits, mx.sym.Variable("label"), steps, training.label_smoothing)
+    names = [name for name in symbol.list_arguments() if name not in INPUTS]
+    layers = frozen_layers(training.freeze, names)
+    # Of the whole graph: a part of it would no longer share the input `steps` with the rest.
+    return with_fixed_statistics(symbol, [name for name in names if layer_of(name) in layers]) if layers else symbol
 
 
 def _of_names(wanted: Sequence[str], names: Sequence[str], arrays: list[list[MXArray]]) -> list[list[MXArray]]:
@@ -74,7 +74,7 @@ class TrainingNetwork:
 
     def __init__(self, model: Model, data: BatchIter, contexts: Sequence[Context], workers: OneWorker = ALONE) -> None:
         self._training = model.hyperparameters.training
-        self.symbol = training_symbol(model, self._training.freeze)
+        self.symbol = training_symbol(model)
         self._is_random = _is_random(self.symbol)
         self._workers = workers
         inputs = [each.name for each in data.provide_data]
