@@ -30,7 +30,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "images": {"config", "errors", "runtime"},
     "rendering": {"config", "errors", "images", "runtime"},
     "generation": {"errors", "runtime"},
-    "datasets": {"alphabet", "config", "errors", "generation", "images", "registry", "rendering", "runtime"},
+    "pages": {"errors", "images", "runtime"},
+    "datasets": {"alphabet", "config", "errors", "generation", "images", "pages", "registry", "rendering", "runtime"},
     "decoding": {"alphabet", "errors", "lengths", "runtime"},
     "evaluation": {"alphabet", "errors"},
     "checkpoint": {"alphabet", "config", "errors", "evaluation", "lengths", "runtime"},
@@ -58,7 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "cli": {
         "alphabet", "checkpoint", "config", "datasets", "decoding", "distributed", "errors", "evaluation",
-        "experiments", "export", "images", "inference", "lengths", "losses", "registry", "runtime", "serving",
+        "experiments", "export", "images", "inference", "lengths", "losses", "pages", "registry", "runtime", "serving",
         "training", "version",
     },
 }  # fmt: skip

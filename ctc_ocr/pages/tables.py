@@ -54,7 +54,9 @@ def _decoded(path: Path, encoding: str | None) -> str:
         except UnicodeDecodeError:
             continue
         except (LookupError, ValueError):
-            raise InputError(f"no encoding {each!r}; accepted: the names of Python's text encodings", "encoding") from None
+            raise InputError(
+                f"no encoding {each!r}; accepted: the names of Python's text encodings", "encoding"
+            ) from None
     raise InputError(f"not {encoding}" if encoding else "neither UTF-8, Shift-JIS nor CP932; name its encoding", path)
 
 
