@@ -30,7 +30,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "images": {"config", "errors", "runtime"},
     "rendering": {"config", "errors", "images", "runtime"},
     "generation": {"errors", "runtime"},
-    "datasets": {"alphabet", "config", "errors", "generation", "images", "registry", "rendering", "runtime"},
+    "pages": {"errors", "images", "runtime"},
+    "datasets": {"alphabet", "config", "errors", "generation", "images", "pages", "registry", "rendering", "runtime"},
     "decoding": {"alphabet", "errors", "lengths", "runtime"},
     "evaluation": {"alphabet", "errors"},
     "checkpoint": {"alphabet", "config", "errors", "evaluation", "lengths", "runtime"},
@@ -61,8 +62,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "cli": {
         "alphabet", "checkpoint", "config", "datasets", "decoding", "distributed", "errors", "evaluation",
-        "experiments", "export", "images", "inference", "interpretation", "lengths", "losses", "registry", "runtime",
-        "serving", "training", "version",
+        "experiments", "export", "images", "inference", "interpretation", "lengths", "losses", "pages", "registry",
+        "runtime", "serving", "training", "version",
     },
 }  # fmt: skip
 DOOR = "ctc_ocr.runtime.mxnet"

@@ -20,7 +20,8 @@ from ctc_ocr.runtime.output_files import refuse_existing as refuse_existing
 
 LIST_OPTIONS = ("delimiter", "encoding", "image_column")  # how images are found in a CSV file
 LABEL_OPTIONS = (
-    *LIST_OPTIONS, "splitter", "pattern", "unicode_form", "strip_accents", "label_column", "min_frequency", *PAGE_OPTIONS,
+    *LIST_OPTIONS, "splitter", "pattern", "unicode_form", "strip_accents", "label_column", "min_frequency",
+    *PAGE_OPTIONS,
 )  # fmt: skip
 UNICODE_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 
@@ -74,8 +75,8 @@ def _add_page_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--scope", choices=SCOPES, help="pages: what a sample is (default: char)")
     group.add_argument(
         "--charset", metavar="NAMES",
-        help=f"pages: characters of samples: {', '.join(CHARSETS)}, several separated by commas, or = and the characters "
-        "(default: all)",
+        help=f"pages: characters of samples: {', '.join(CHARSETS)}, several separated by commas, or = and the "
+        "characters (default: all)",
     )  # fmt: skip
     group.add_argument(
         "--seq_length", type=_lengths, metavar="N or A-B",

@@ -14,7 +14,7 @@ WHERE = re.compile(r"(?P<book>[^/]+)/(?P<page>[^:]+): (?P<boxes>.+)")
 
 
 class Place(NamedTuple):
-    """Where a sample is: book, page, and the ids of its boxes, such as "B0001 C0003" or "B0001 C0003 to B0001 C0005"."""
+    """Where a sample is: book, page, and the ids of its boxes, "B0001 C0003" or "B0001 C0003 to B0001 C0005"."""
 
     book: str
     page: str

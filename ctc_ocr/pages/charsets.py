@@ -40,8 +40,8 @@ class Charset:
         names = [name.strip() for name in text.split(",")]
         if unknown := [name for name in names if name not in CHARSETS]:
             raise InputError(
-                f"no set of characters {unknown[0]!r}; accepted: {', '.join(CHARSETS)}, several separated by commas, or "
-                f"{LIST_MARK} and the characters themselves",
+                f"no set of characters {unknown[0]!r}; accepted: {', '.join(CHARSETS)}, several separated by commas, "
+                f"or {LIST_MARK} and the characters themselves",
                 "charset",
             )
         return cls(tuple(each for name in names for each in CHARSETS[name]))

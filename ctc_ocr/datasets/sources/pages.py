@@ -1,6 +1,6 @@
 """Pages with a box for each character: a folder of books, of which characters, sequences, lines or pages are cut."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -24,9 +24,7 @@ def read_pages(folder: Path, books: list[Book], options: SourceOptions) -> Rows:
 
     Raises InputError for a table or options that cannot be used.
     """
-    scope, size = scope_options(options), CutSize.parse(options.cut_size or "")
-    if not 0 <= options.margin <= 1:
-        raise InputError(f"expected a number from 0 to 1, got {options.margin:g}", "margin")
+    scope, size = scope_options(options), _size(options)
     pages, problems = pages_and_problems(books, options.encoding)
     found = list(samples_of(pages, scope))
 
@@ -48,6 +46,19 @@ def pages_and_problems(books: list[Book], encoding: str | None = None) -> tuple[
     rows = [row for book in books for row in read_book(book, encoding)]
     pages = [row for row in rows if isinstance(row, Page)]
     return pages, [Problem.of(row) for row in rows if isinstance(row, InputError)]
+
+
+def page_samples(pages: Sequence[Page], options: SourceOptions) -> list[PageSample]:
+    """The samples of these pages. Raises InputError for options that cannot be used."""
+    size = _size(options)
+    return [_sample(page, boxes, options, size) for page, boxes in samples_of(pages, scope_options(options))]
+
+
+def _size(options: SourceOptions) -> CutSize:
+    """Raises InputError also for a margin that is not accepted."""
+    if not 0 <= options.margin <= 1:
+        raise InputError(f"expected a number from 0 to 1, got {options.margin:g}", "margin")
+    return CutSize.parse(options.cut_size or "")
 
 
 def scope_options(options: SourceOptions) -> ScopeOptions:
