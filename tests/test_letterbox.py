@@ -57,7 +57,8 @@ def test_places_are_in_the_image_as_given(tmp_path: Path) -> None:
     save_character_model(tmp_path / "ocr", seed=2, data={"letterbox": True, "width": 64, "height": 48})
     image = np.full((90, 30), 230, np.uint8)
     cv2.rectangle(image, (12, 20), (20, 70), 0, -1)
-    (character,) = Predictor(tmp_path / "ocr").read(image).characters or [None]
-    assert character is not None
+    characters = Predictor(tmp_path / "ocr").read(image).characters
+    assert characters
+    character = characters[0]
     assert character.left == pytest.approx(12, abs=5)
     assert character.right == pytest.approx(21, abs=5)

@@ -72,7 +72,7 @@ IMPORT_MXNET = {
     "runtime.mxnet", "runtime.devices", "runtime.host_memory", "runtime.mxnet_internals",
     "checkpoint.bundling", "checkpoint.model_files",
     "datasets.iterator",
-    "symbols.cnn", "symbols.contract", "symbols.crnn", "symbols.fixed_statistics", "symbols.images", "symbols.lstm",
+    "symbols.cnn", "symbols.contract", "symbols.crnn", "symbols.dividing", "symbols.fixed_statistics", "symbols.images", "symbols.lstm",
     "symbols.summary",
     "losses", "losses.ctc", "losses.feasibility", "losses.softmax", "losses.warpctc", "losses.warpctc_library",
     "inference.activation_map", "inference.constant_folding", "inference.graph", "inference.mxnet_reader",
