@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import ctc_ocr
 from ctc_ocr.config.hyperparameters import Hyperparameters
@@ -58,8 +59,7 @@ def test_a_threshold_for_each_pixel_finds_ink_on_paper_of_any_level() -> None:
 
 
 def test_images_are_prepared_from_two_levels_whatever_their_ink() -> None:
-    sizes = {"width": 120, "height": 40, "ink": "auto"}
-    settings = Hyperparameters(Data(**sizes, binarise="sauvola"))
+    settings = Hyperparameters(Data(width=120, height=40, ink="auto", binarise="sauvola"))
     dark = prepare(stained(), settings)
     assert set(np.unique(dark)) == {0, 255}
     light = np.where(np.tile(strokes(), (40, 1)), 230, 30).astype(np.uint8)
@@ -78,7 +78,8 @@ def test_colours_are_refused() -> None:
 
 def test_an_onnx_model_prepares_in_the_same_way(tmp_path: Path) -> None:
     save_line_model(tmp_path / "m", binarise="sauvola")
-    ctc_ocr.export_onnx(tmp_path / "m", tmp_path / "m.onnx", images=[stained()])
+    Image.fromarray(stained()).save(tmp_path / "a.png")
+    ctc_ocr.export_onnx(tmp_path / "m", tmp_path / "m.onnx", images=[tmp_path / "a.png"])
     assert b'"binarise": "sauvola"' in (tmp_path / "m.onnx").read_bytes()
     of_mxnet, exported = ctc_ocr.Predictor(tmp_path / "m"), ctc_ocr.Predictor(tmp_path / "m.onnx")
     assert set(np.unique(of_mxnet.prepare(np.tile(stained(), (1, 1))))) > {0, 255}  # resized after it

@@ -23,7 +23,7 @@ from ctc_ocr.training.settings import Captchas
 from ctc_ocr.training.transfer import transfer
 from tests.models import save_character_model, save_line_model
 
-VERTICAL = {"writing": "vertical"}
+VERTICAL: dict[str, Any] = {"writing": "vertical"}
 
 
 def picture(width: int = 90, height: int = 40, channels: int = 3) -> np.ndarray:
@@ -107,9 +107,10 @@ def test_it_is_read_as_the_transposed_image_is_and_places_are_in_the_upright_one
 
 def test_the_description_of_an_onnx_model_names_vertical_text_only(tmp_path: Path) -> None:
     models(tmp_path)
+    Image.fromarray(picture()).save(tmp_path / "a.png")
     for writing in ("horizontal", "vertical"):
         path = tmp_path / f"{writing}.onnx"
-        made = ctc_ocr.export_onnx(tmp_path / writing, path, images=[picture()])
+        made = ctc_ocr.export_onnx(tmp_path / writing, path, images=[tmp_path / "a.png"])
         assert (b'"writing": "vertical"' in made.path.read_bytes()) == (writing == "vertical")
         assert ctc_ocr.Predictor(path).hyperparameters.data.writing == writing
 

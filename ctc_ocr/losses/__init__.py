@@ -1,5 +1,6 @@
 """Loss layers, one file each. All compute the same loss (N,), with different implementations."""
 
+from collections.abc import Callable
 from functools import partial
 
 from ctc_ocr.losses import ctc, softmax, warpctc
@@ -16,7 +17,11 @@ def attach(
     time steps (default: all T); the best path is -1 beyond them. A sample that cannot be aligned has loss 0 and no
     gradient. `label_smoothing` is that of the softmax.
     """
-    layers = {"ctc": ctc.loss, "warpctc": warpctc.loss, "softmax": partial(softmax.loss, smoothing=label_smoothing)}
+    layers: dict[str, Callable[..., Symbol]] = {
+        "ctc": ctc.loss,
+        "warpctc": warpctc.loss,
+        "softmax": partial(softmax.loss, smoothing=label_smoothing),
+    }
     value = layers[loss](logits, label, input_length=steps)
     path = mx.sym.argmax(mx.sym.BlockGrad(logits), axis=2)
     if steps is not None:
