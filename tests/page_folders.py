@@ -22,7 +22,7 @@ TEXTS = (("あいうえおか", "きくけこ山", "アイウさし"), ("しさ�
 
 def rows_of(page: str, columns: Sequence[str], width: int = 300) -> list[str]:
     """Rows of a table: columns of characters, from right to left, each from top to bottom."""
-    rows = []
+    rows = list[str]()
     for number, column in enumerate(columns):
         for place, character in enumerate(column):
             x, y = width - (number + 1) * PITCH, 20 + place * (SIZE + 4)

@@ -16,9 +16,10 @@ import pytest
 from ctc_ocr.cli.main import main
 from ctc_ocr.datasets.page_cutting import COLUMNS
 from ctc_ocr.datasets.sources import read_source
-from ctc_ocr.errors import RunError
+from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.images.files import read_image
 from ctc_ocr.pages import fetching
+from ctc_ocr.pages.glyph_font import find_glyph_font
 from tests.page_folders import SIZE, TEXTS, write_book
 
 COUNT = sum(len(column) for columns in TEXTS for column in columns)
@@ -150,8 +151,10 @@ def test_near_duplicates_across_parts_are_found(cut: Path, tmp_path: Path, capsy
     cv2.imwrite(str(copy), cv2.resize(image, None, fx=1.5, fy=1.5), [cv2.IMWRITE_JPEG_QUALITY, 80])
     for path in (cut / "book2").rglob("*.png"):
         path.unlink()
-    kept = [row for row in rows(cut / "labels.csv") if row["book"] == "book1"]
-    kept.append(kept[0] | {"image": copy.relative_to(cut).as_posix(), "book": "book3"})
+    # Each letter once: the same one on other paper is a near duplicate too.
+    found = [row for row in rows(cut / "labels.csv") if row["book"] == "book1"]
+    kept = list({row["label"]: row for row in reversed(found)}.values())
+    kept.append({"image": "book3/book3_001/B0001_C0001.jpg", "label": "あ"})
     with (cut / "labels.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
@@ -159,7 +162,7 @@ def test_near_duplicates_across_parts_are_found(cut: Path, tmp_path: Path, capsy
     arguments = ["data", "split", str(cut), str(tmp_path / "sets"), "--by", "book", "--test_groups", "book3"]
     assert main([*arguments, "--fractions", "0.9,0.1,0", "--near_duplicates"]) == 0
     captured = capsys.readouterr()
-    assert "and test: 1 images of test" in captured.out
+    assert "and test: 1 images of test" in captured.out  # of train or validation
     assert "near duplicates in train and validation" not in captured.out
     assert f"B0001_C0001.png ~ {copy}" in captured.err
 
@@ -247,7 +250,7 @@ def test_books_are_fetched_from_an_address(published: str, tmp_path: Path) -> No
     assert sorted(path.name for path in folder.iterdir()) == ["LICENCE.txt", "b1", "b2"]
     assert not list(folder.rglob("characters"))
     (tmp_path / "web" / "b2" / "b2.zip").unlink()
-    with pytest.raises(RunError, match=r"b2.zip: cannot be reached \(Not Found\). Where a browser reaches it"):
+    with pytest.raises(RunError, match=r"b2.zip: cannot be reached \(File not found\). Where a browser reaches it"):
         fetching.fetch_pmjtc(tmp_path / "again", address=published)
     assert not [path for path in tmp_path.iterdir() if "again" in path.name]
 
@@ -258,3 +261,32 @@ def test_an_address_that_is_not_reached(tmp_path: Path) -> None:
     ):
         fetching.fetch_pmjtc(tmp_path / "full", address="http://127.0.0.1:9/", timeout=5)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures_of_pages(books: Path, tmp_path: Path, ubuntu_font: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["data", "pages", str(books), str(tmp_path / "out"), "--font", ubuntu_font, "--html"]
+    assert main([*arguments, "--charset", "=あい"]) == 0
+    shown = capsys.readouterr().out
+    assert "Wrote 7 files to" in shown
+    assert "8 characters of 2 kinds; most frequent: あ, 50.00%" in shown
+    picture = read_image(tmp_path / "out" / "book1-book1_001.png", channels=3).astype(int)
+    page = read_image(books / "book1" / "images" / "book1_001.jpg", channels=3).astype(int)
+    changed = np.argwhere((picture != page).any(axis=2))
+    # The boxes of あ and い, and their glyphs to the right of them.
+    assert changed.min(axis=0).tolist() == [20, 240]
+    assert 88 <= changed[:, 0].max() < 92
+    assert changed[:, 1].max() > 275
+    text = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert "book1-book1_001.png" in text
+    assert "<td>あ<td>4<td>50.00%" in text
+    assert main(arguments) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert main([*arguments, "--overwrite", "--page", "nowhere"]) == 2
+    assert "no page 'nowhere'; there are book1_001, book1_002" in capsys.readouterr().err
+
+
+def test_glyphs_need_a_font_that_has_them(books: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "pages", str(books), str(tmp_path / "out"), "--font", str(tmp_path / "no.ttf")]) == 2
+    assert "no.ttf: not a font" in capsys.readouterr().err
+    with pytest.raises(InputError, match="font: no installed font has these characters: install one"):
+        find_glyph_font("\U0010fffd\U0010fffc")

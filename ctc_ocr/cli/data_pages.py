@@ -29,5 +29,7 @@ def pages(arguments: argparse.Namespace) -> int:
     print_invalid(written.invalid, PROG)
     character, share = written.majority
     print(f"Wrote {len(written.files)} files to {Path(arguments.out)}; glyphs of {written.font}")
-    print(f"{written.counts.total()} characters of {len(written.counts)} kinds; most frequent: {character}, {share:.2%}")
+    print(
+        f"{written.counts.total()} characters of {len(written.counts)} kinds; most frequent: {character}, {share:.2%}"
+    )
     return 0

@@ -62,7 +62,7 @@ def _candidates(first: Bits, second: Bits, max_distance: int) -> Iterator[tuple[
         keys = first[:, portion] @ weights
         wanted = second[:, portion] @ weights
         order = np.argsort(keys, kind="stable")
-        starts, ends = (np.searchsorted(keys[order], wanted, side=side) for side in ("left", "right"))  # type: ignore[call-overload]
+        starts, ends = (np.searchsorted(keys[order], wanted, side=side) for side in ("left", "right"))
         counts = ends - starts
         for some in np.split(np.arange(len(second)), np.flatnonzero(np.diff(np.cumsum(counts) // MAX_CANDIDATES)) + 1):
             others = np.repeat(some, counts[some])

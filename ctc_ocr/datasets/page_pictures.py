@@ -13,8 +13,8 @@ from ctc_ocr.datasets.samples import Problem, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS
 from ctc_ocr.datasets.sources.pages import find_pages, page_samples, pages_and_problems, scope_options
 from ctc_ocr.errors import InputError, RunError
-from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.images.files import read_image
+from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.pages.cutting import PAGES
 from ctc_ocr.pages.drawing import draw_frequencies, draw_grid, draw_page
 from ctc_ocr.pages.glyph_font import find_glyph_font
@@ -65,7 +65,9 @@ def write_page_pictures(
     """
     books = find_pages(Path(source), options)
     if not books:
-        raise InputError("not pages with boxes: expected a folder with BOOK/images and BOOK/BOOK_coordinate.csv", source)
+        raise InputError(
+            "not pages with boxes: expected a folder with BOOK/images and BOOK/BOOK_coordinate.csv", source
+        )
     found, problems = pages_and_problems(books, options.encoding)
     shown = [page for page in found if not pages or page.name in pages]
     if unknown := sorted(set(pages) - {page.name for page in found}):
@@ -87,7 +89,9 @@ def write_page_pictures(
             progress(number, len(shown))
     _save(draw_grid(_by_class(samples, counts), chosen), Path(folder, GRID))
     _save(draw_frequencies(counts, chosen), Path(folder, FREQUENCIES))
-    written = PagePictures(tuple(path for path in files if path.name == INDEX or path.is_file()), chosen, counts, tuple(problems))
+    written = PagePictures(
+        tuple(path for path in files if path.name == INDEX or path.is_file()), chosen, counts, tuple(problems)
+    )
     if as_html:
         with replacing(Path(folder, INDEX)) as unfinished:
             unfinished.write_text(_html(written), encoding="utf-8")
@@ -97,7 +101,9 @@ def write_page_pictures(
 def _drawn(page: Page, samples: Sequence[PageSample], options: SourceOptions, font: Path) -> Image.Image:
     """A page with the boxes that samples have."""
     used = {rectangle for sample in samples if sample.image == str(page.image) for rectangle in sample.own}
-    lines = [[box for box in line if box.rectangle in used] for line in lines_of(page, scope_options(options).reading_order)]
+    lines = [
+        [box for box in line if box.rectangle in used] for line in lines_of(page, scope_options(options).reading_order)
+    ]
     return draw_page(PAGES.read(str(page.image)), lines, font)
 
 

@@ -20,9 +20,11 @@ PAPER, INK = (255, 255, 255), (20, 20, 20)
 
 def draw_page(page: Pixels, lines: Sequence[Line], font: str | Path) -> Image.Image:
     """A page (H, W, 3) uint8 as an RGB image: the boxes of each line in a colour of its own, each with its character
-    in the font at its right, and a thin line in the order of reading."""
+    in the font at its right, and a thin line in the order of reading. All glyphs of a page have one size."""
     image = Image.fromarray(page)
     pen = ImageDraw.Draw(image)
+    sides = sorted(max(box.rectangle.width, box.rectangle.height) for line in lines for box in line)
+    face = ImageFont.truetype(str(font), max(MIN_GLYPH, sides[len(sides) // 2] * 2 // 3 if sides else 0))
     for number, line in enumerate(lines):
         colour = COLOURS[number % len(COLOURS)]
         centres = [box.rectangle.centre for box in line]
@@ -31,11 +33,8 @@ def draw_page(page: Pixels, lines: Sequence[Line], font: str | Path) -> Image.Im
         for box in line:
             left, top, right, bottom = box.rectangle
             pen.rectangle((left, top, right - 1, bottom - 1), outline=colour, width=LINE_WIDTH)
-            size = max(MIN_GLYPH, min(right - left, bottom - top) // 2)
-            pen.text(
-                (right + LINE_WIDTH, top), box.character, fill=colour, font=ImageFont.truetype(str(font), size),
-                stroke_width=2, stroke_fill=PAPER,
-            )  # fmt: skip
+            place = (right + LINE_WIDTH, (top + bottom) / 2)
+            pen.text(place, box.character, colour, face, "lm", stroke_width=2, stroke_fill=PAPER)
     return image
 
 
