@@ -40,14 +40,23 @@ def test_flags_win_over_a_task_and_a_task_over_its_preset(own_task: str) -> None
     assert found.network.features == PRESETS["character_baseline"]["network"]["features"]
 
 
-def test_what_a_task_says_of_pages_is_taken_where_no_flag_does() -> None:
-    arguments = parser().parse_args(["--data=x", "--task=kana_sequence"])
+def test_what_a_task_says_of_pages_is_taken_where_no_flag_does(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "book_coordinate.csv").touch()
+    arguments = parser().parse_args([f"--data={tmp_path}", "--task=kana_sequence"])
     set_up(arguments)
     assert (arguments.scope, arguments.charset, arguments.seq_length) == ("seq", "kana", (3, 3))
-    arguments = parser().parse_args(["--data=x", "--task=kana_sequence"])
+    arguments = parser().parse_args([f"--data={tmp_path}", "--task=kana_sequence"])
     arguments.charset = "hiragana"
     set_up(arguments)
     assert arguments.charset == "hiragana"
+
+
+def test_other_images_are_what_a_task_would_cut_out_of_pages() -> None:
+    arguments = parser().parse_args(["--data=x.csv", "--task=kana_sequence"])
+    settings, _ = set_up(arguments)
+    assert (arguments.scope, arguments.charset, arguments.seq_length) == (None, None, None)
+    assert settings.data.writing == "vertical"
 
 
 def test_bad_names_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path, own_task: str) -> None:

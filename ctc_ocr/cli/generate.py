@@ -23,7 +23,6 @@ from ctc_ocr.datasets.captcha_packs import write_captcha_pack
 from ctc_ocr.datasets.labels_csv import LABELS_FILE
 from ctc_ocr.datasets.sources.shards import MAX_SHARDS
 from ctc_ocr.errors import InputError
-from ctc_ocr.rendering.factory import KINDS as BUILT_IN
 from ctc_ocr.runtime.progress import shown_progress
 
 PROG = "ctc-ocr generate"
@@ -31,6 +30,7 @@ SIZES = ("draw_width", "draw_height", "width", "height")
 MANY = ("count", "output_dir", "pack", "shards", "format", "num_proc", "overwrite")  # flags for many captchas
 DATA_OPTIONS = ("alphabet", "min_length", "max_length", "writing", *SIZES)
 OF_ANY_SIZE = ("wild", "old_japanese")  # renderers
+OF_ROWS = ("captcha", "fast", "wild")  # renderers that draw no columns
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -102,7 +102,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     if arguments.renderer in OF_ANY_SIZE and changed:
         named = f"{', '.join(changed)}: no effect with --renderer {arguments.renderer}"
         made.error(f"{named}, whose images have sizes of their own")
-    if arguments.writing == "vertical" and arguments.renderer in {*BUILT_IN, "wild"}:
+    if arguments.writing == "vertical" and arguments.renderer in OF_ROWS:
         made.error(f"--writing vertical: no effect with --renderer {arguments.renderer}, which draws rows")
     return arguments
 

@@ -33,8 +33,8 @@ class Task:
 
 SINGLE_KANA = Task("character", scope="char", charset="kana")
 SINGLE_CHARACTER = Task("character", scope="char", charset="all")
-KANA_SEQUENCE = Task("sequence_baseline", scope="seq", charset="kana", seq_length=(3, 3))
-LINE = Task("sequence_baseline", scope="line", charset="all", changes={"data": {"width": 1600}})
+KANA_SEQUENCE = Task("sequence", scope="seq", charset="kana", seq_length=(3, 3))
+LINE = Task("sequence", scope="line", charset="all", changes={"data": {"width": 1600}})
 
 
 def register_task(name: str, task: Task) -> None:
