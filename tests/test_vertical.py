@@ -18,6 +18,7 @@ from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.images.preparation import prepare
 from ctc_ocr.images.region import Region
 from ctc_ocr.inference.prediction_json import as_json
+from ctc_ocr.serving.answers import Reading
 from ctc_ocr.training.data import training_data
 from ctc_ocr.training.settings import Captchas
 from ctc_ocr.training.transfer import transfer
@@ -103,6 +104,8 @@ def test_it_is_read_as_the_transposed_image_is_and_places_are_in_the_upright_one
         sorted({"left", "right", "top", "bottom"} & set(as_json(each)["characters"][0])) for each in (found, expected)
     ]
     assert ends == [["bottom", "top"], ["left", "right"]]
+    described = [Reading(image=None, width=40, height=90, **as_json(each)) for each in (found, expected)]
+    assert [type(each.characters[0]).__name__ for each in described] == ["VerticalCharacter", "Character"]
 
 
 def test_the_description_of_an_onnx_model_names_vertical_text_only(tmp_path: Path) -> None:
