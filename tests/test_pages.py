@@ -298,3 +298,11 @@ def test_the_real_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main(["data", "split", str(tmp_path / "cut"), str(tmp_path / "sets"), *arguments]) == 0
     shown = capsys.readouterr().out
     assert all(f": {count} samples" in shown for count in (1447, 167, 63))
+
+
+def test_a_page_has_a_bounded_number_of_boxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ctc_ocr.pages.layout.MAX_BOXES", 3)
+    write_book(tmp_path, "b", (("あいうえお",),))
+    samples, problems = read_source(tmp_path)
+    assert [sample.label for sample in samples] == ["あ", "い", "う"]
+    assert [problem.reason for problem in problems] == ["more than 3 boxes on the page b_001"] * 2

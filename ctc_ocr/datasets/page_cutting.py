@@ -19,6 +19,7 @@ from ctc_ocr.runtime.threads import available_cores
 
 COLUMNS = (*HEADER, "book", "page", "boxes", "x", "y", "width", "height")
 JOBS_PER_CORE = 32
+MAX_NAME = 80  # characters of the name of a folder or a file, without its suffix
 # Groups of images that were cut, for SplitOptions.group: a page is BOOK/PAGE.
 GROUPS = {"page": r"(?P<group>[^/]+/[^/]+)/[^/]+$", "book": r"(?P<group>[^/]+)/[^/]+/[^/]+$"}
 
@@ -100,7 +101,7 @@ def _named(rows: Iterable[Sample | Problem], source: str | Path) -> Iterator[tup
             raise InputError(
                 "not pages with boxes: expected a folder with BOOK/images and BOOK/BOOK_coordinate.csv", source
             )
-        name = "/".join(re.sub(r"[^\w-]+", "_", part) or "_" for part in place)
+        name = "/".join(re.sub(r"[^\w-]+", "_", part)[:MAX_NAME] for part in place)
         used[name] = used.get(name, 0) + 1
         yield f"{name}.png" if used[name] == 1 else f"{name}-{used[name]}.png", row
 

@@ -10,7 +10,7 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.pages.boxes import Rectangle
 from ctc_ocr.pages.cutting import PAGES, CutSize, cut, encode
 
-WHERE = re.compile(r"(?P<book>[^/]+)/(?P<page>[^:]+): (?P<boxes>.+)")
+WHERE = re.compile(r"(?P<book>[^/]+)/(?P<page>.+?): (?P<boxes>.+)")
 
 
 class Place(NamedTuple):

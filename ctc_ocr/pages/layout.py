@@ -11,6 +11,7 @@ from ctc_ocr.pages.tables import read_table
 
 TABLE_END = "_coordinate.csv"
 IMAGES = "images"
+MAX_BOXES = 5000  # of a page: ten times as many as on the fullest ones, and lines are found in seconds
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,15 @@ def read_book(book: Book, encoding: str | None = None) -> Iterator[Page | InputE
             yield row
             continue
         name, box, where = row
-        if image := images.get(name):
-            pages.setdefault(image.name, Page(book.name, image.stem, image)).boxes.append(box)
-        else:
+        if name not in images:
             yield InputError(f"no image {name[:100]!r} in {book.images}", where)
+            continue
+        image = images[name]
+        page = pages.setdefault(image.name, Page(book.name, image.stem, image))
+        if len(page.boxes) < MAX_BOXES:
+            page.boxes.append(box)
+        else:
+            yield InputError(f"more than {MAX_BOXES} boxes on the page {page.name}", where)
     yield from pages.values()
 
 

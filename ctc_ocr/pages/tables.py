@@ -83,7 +83,8 @@ def _row(fields: list[str], places: dict[str, int]) -> tuple[str, Box]:
     left, top = _number(field("X"), "X", 0), _number(field("Y"), "Y", 0)
     width, height = _number(field("Width"), "Width", 1), _number(field("Height"), "Height", 1)
     rectangle = Rectangle(left, top, left + width, top + height)
-    return field("Image"), Box(_character(field("Unicode")), rectangle, field("Block ID"), field("Char ID"))
+    block, name = ("".join(each for each in field(column) if each.isprintable()) for column in ("Block ID", "Char ID"))
+    return field("Image"), Box(_character(field("Unicode")), rectangle, block, name)
 
 
 def _number(text: str, name: str, minimum: int) -> int:
