@@ -134,7 +134,10 @@ def test_a_network_is_trained_on_them(tmp_path: Path) -> None:
         network={
             "features": (8, 8), "kernels": (3, 3), "strides": (1, 1), "pool_heights": (2, 2), "pool_widths": (2, 2),
         },
-        training={"num_epoch": 2, "samples_per_epoch": 960, "validation_samples": 64, "warmup_updates": 5, "workers": 1},
+        training={
+            "num_epoch": 2, "samples_per_epoch": 960, "validation_samples": 64, "warmup_updates": 5, "workers": 1,
+            "learning_rate": 1e-2,
+        },
     )  # fmt: skip
     result = train(settings, Captchas(font=FONTS), tmp_path / "ocr", cpu=1, num_proc=1, progress=False)
     assert result.newest_epoch == 2
