@@ -22,8 +22,8 @@ class Data:
     """
 
     alphabet: str = option("0123456789", "characters of the generated captchas or of the labels, each once")
-    min_length: int = option(3, "minimum number of characters per captcha", minimum=1)
-    max_length: int = option(4, "maximum number of characters per captcha", minimum=1)
+    min_length: int = option(3, "minimum number of characters per captcha", minimum=1, maximum=MAX_SIZE)
+    max_length: int = option(4, "maximum number of characters per captcha", minimum=1, maximum=MAX_SIZE)
     # Not checked here: a model is read without the renderer of the images that it was trained on.
     renderer: str = option("fast", "renderer of the training captchas", choices=RENDERERS.names, is_checked=False)
     draw_width: int = option(160, "width at which captchas are rendered", minimum=16, maximum=MAX_SIZE)
@@ -77,8 +77,12 @@ class Network:
         (3, 3, 3, 3), "kernel size of each convolution, odd", minimum=1, maximum=99, requires=CRNN
     )
     strides: Integers = option((1, 1, 1, 1), "stride of each convolution", minimum=1, maximum=99, requires=CRNN)
-    pool_heights: Integers = option((2, 2, 2, 2), "max-pooling height after each convolution", minimum=1, requires=CRNN)
-    pool_widths: Integers = option((2, 2, 1, 1), "max-pooling width after each convolution", minimum=1, requires=CRNN)
+    pool_heights: Integers = option(
+        (2, 2, 2, 2), "max-pooling height after each convolution", minimum=1, maximum=99, requires=CRNN
+    )
+    pool_widths: Integers = option(
+        (2, 2, 1, 1), "max-pooling width after each convolution", minimum=1, maximum=99, requires=CRNN
+    )
     batch_norm: bool = option(True, "batch norm after each convolution", requires=CRNN)
     dropout: float = option(0.0, "dropout after each LSTM layer", minimum=0.0, maximum=0.95, requires=CRNN)
     input_mean: float = option(225.0, "pixel value (0 to 255) that is normalised to 0: about the paper's")
