@@ -4,7 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from fuzz.supervision import GOOD, fuzz
+from fuzz.child import GOOD
+from fuzz.supervision import fuzz
 from fuzz.targets import TARGETS
 
 

@@ -18,6 +18,7 @@ from fuzz.mutations import Files
 from fuzz.targets import Run, Target, find_target
 
 MAX_BYTES = 2**30  # of address space, beyond what reading a valid input takes
+GOOD = ("result", "refused")
 MAX_MESSAGE = 20_000  # characters
 
 
@@ -77,7 +78,7 @@ def main(argv: list[str]) -> None:
     for files in valid:
         write(files, folder)
         said = outcome(read, folder)
-        if said not in ("result", "refused"):
+        if said not in GOOD:
             raise SystemExit(f"a valid input of {name}: {said}")
     limit_memory()
     for number in range(first, last):
@@ -85,6 +86,8 @@ def main(argv: list[str]) -> None:
         print(f"start {number}", flush=True)
         said = outcome(read, folder)
         print(ascii(f"done {number} {said}")[1:-1], flush=True)
+        if said not in GOOD:
+            sys.stdin.readline()  # until the input is kept
 
 
 if __name__ == "__main__":

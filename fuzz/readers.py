@@ -191,7 +191,7 @@ def request(folder: Path) -> Run:
     from tests.servers import STARTER, serving
 
     stack = ExitStack()
-    server = stack.enter_context(serving("--model", STARTER, "--threads=1"))
+    server = stack.enter_context(serving(STARTER, "--threads=1"))
 
     def read(folder: Path) -> object:
         with socket.create_connection((server.host, server.port), timeout=SERVER_SECONDS) as connection:

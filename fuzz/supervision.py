@@ -3,6 +3,7 @@
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,10 +12,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fuzz.child import GOOD
+
 SECONDS = 5.0  # of the processor, for one input
 MAX_WAIT = 60.0  # seconds that it may wait for something else, such as somebody who writes into a pipe
 START_SECONDS = 600.0  # until a process is ready
-GOOD = ("result", "refused")
 MAX_KEPT = 20  # inputs of one target
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -54,30 +56,35 @@ def _one_process(report: Report, target: str, seed: int, first: int, last: int, 
     command = [sys.executable, "-m", "fuzz.child", target, str(seed), str(first), str(last), str(folder)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment)
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment,
+            start_new_session=True,
+        )  # fmt: skip
         try:
             return _watch(process, report, target, seed, first, last, folder, kept)
-        finally:
-            process.kill()
-            process.communicate()
+        except RuntimeError as error:
             errors.seek(0)
-            said = errors.read().decode("utf-8", "replace")
-            if report.counts.total() == 0 or "a valid input of" in said:
-                raise RuntimeError(f"the process of {target} does not start: {said[-2000:]}")
+            raise RuntimeError(f"{error}: {errors.read().decode('utf-8', 'replace')[-2000:]}") from None
+        finally:
+            if process.returncode is None:
+                _kill(process)
+            process.communicate()
 
 
 def _watch(
     process: "subprocess.Popen[bytes]", report: Report, target: str, seed: int, first: int, last: int, folder: Path,
     kept: Path | None,
 ) -> int:  # fmt: skip
-    assert process.stdout is not None
+    assert process.stdin is not None
     name = target.rpartition(":")[2]
     number, is_running, pending = first, False, b""
     while number < last:
         line, pending = _next_line(process, pending, is_running)
-        if line is None or line == b"":
+        if not line and not is_running:
+            raise RuntimeError(f"the process of {target} does not start")
+        if not line:
             hung = line is None
-            process.kill()
+            _kill(process)
             status = process.wait()
             kind = "hang" if hung else f"ended by signal {-status}" if status < 0 else f"ended with status {status}"
             _note(report, kind, f"{name}-{seed}-{number}", folder, kept)
@@ -88,8 +95,16 @@ def _watch(
         elif word == "done":
             report.peak = max(report.peak, _peak(process.pid))
             _note(report, rest[0], f"{name}-{seed}-{shown}", folder, kept)
+            if rest[0] not in GOOD:
+                process.stdin.write(b"\n")
+                process.stdin.flush()
             number, is_running = int(shown) + 1, False
     return number
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """A process that has not been waited for, and a server that it has started."""
+    os.killpg(process.pid, signal.SIGKILL)
 
 
 def _next_line(process: "subprocess.Popen[bytes]", pending: bytes, is_running: bool) -> tuple[bytes | None, bytes]:

@@ -9,9 +9,9 @@ import pytest
 
 from fuzz import supervision
 from fuzz.__main__ import main
-from fuzz.child import input_number
+from fuzz.child import GOOD, input_number
 from fuzz.mutations import MAX_BYTES, Files, changed_bytes, changed_json, changed_png, changed_zip
-from fuzz.supervision import GOOD, fuzz
+from fuzz.supervision import fuzz
 from fuzz.targets import TARGETS, Run, Target
 
 INPUTS = 25  # of each target: a few seconds, most of which is the start of the process
@@ -69,7 +69,7 @@ def plant(folder: Path) -> Run:
 PLANTED = Target(
     "tests.test_fuzz:planted", "tests.test_fuzz:plant", {"input": [lambda rng, _: bytes([rng.choice((0, 1, 2, 3, 4))])]}
 )
-KINDS = {1: "exception: KeyError at ?", 2: "memory", 3: "ended by signal 6", 4: "hang"}
+KINDS = {1: "exception: KeyError", 2: "memory", 3: "ended by signal 6", 4: "hang"}
 
 
 def test_every_kind_of_failure_is_seen_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
