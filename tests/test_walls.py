@@ -140,7 +140,7 @@ def violations(root: Path) -> list[str]:
             joined = [module for room, module in used if room in ("symbols", "losses", "inference")]
             found += [f"{name} joins the network's parts: {module}" for module in joined]
         everything = set(imports(tree, at_import_time=False))
-        if any(each.split(".")[0] in ("scripts", "tests", "benchmarks", "examples") for each in everything):
+        if any(each.split(".")[0] in ("scripts", "tests", "benchmarks", "examples", "fuzz") for each in everything):
             found.append(f"{name} imports scripts, tests, benchmarks or examples")
         if not short.startswith(MAY_PRINT) and prints(tree):
             found.append(f"{name} prints")

@@ -17,6 +17,7 @@ from ctc_ocr.runtime.text_files import read_json
 SECTIONS: dict[str, type] = {"data": Data, "network": Network, "training": Training, "augmentation": Augmentation}
 MIN_ROWS = 0.05  # of the height, that must be read
 BUILT_IN = ("lstm", "crnn", "cnn")  # architectures: one of the user's own may use any hyperparameter as it likes
+MAX_VALUES = 2**25  # of one image in one array: 128 MiB
 CONVOLUTION_LISTS = ("features", "kernels", "strides", "pool_heights", "pool_widths")
 # Names of version 0.1, which its files have; section, old name -> new name.
 RENAMED = {
@@ -41,6 +42,7 @@ class Hyperparameters:
             check_section(section.name, getattr(self, section.name))
         Alphabet(tuple(self.data.alphabet))
         self._check_convolutions()
+        self._check_values()
         if self.data.keep_ratio and (self.network.architecture, self.network.lstm_graph) == ("lstm", "unrolled"):
             raise InputError("an unrolled graph has a fixed number of time steps; use lstm_graph fused", "keep_ratio")
         if self.training.loss == "softmax" and self.geometry.num_steps != 1:
@@ -92,6 +94,15 @@ class Hyperparameters:
             raise InputError(
                 f"images of {self.data.width}x{self.data.height} are too small for these convolutions. "
                 f"Width x height after each one and its pooling: {shown}",
+                "network",
+            )
+
+    def _check_values(self) -> None:
+        """Small files can describe networks that need any amount of memory for an image."""
+        if (values := self.geometry.values_per_image) > MAX_VALUES:
+            raise InputError(
+                f"{values:,} values of one image would be computed at once; accepted are at most {MAX_VALUES:,}: use "
+                "smaller images, fewer features, or fewer LSTM units",
                 "network",
             )
 

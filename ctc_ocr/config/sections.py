@@ -23,8 +23,8 @@ class Data:
     """
 
     alphabet: str = option("0123456789", "characters of the generated captchas or of the labels, each once")
-    min_length: int = option(3, "minimum number of characters per captcha", minimum=1)
-    max_length: int = option(4, "maximum number of characters per captcha", minimum=1)
+    min_length: int = option(3, "minimum number of characters per captcha", minimum=1, maximum=MAX_SIZE)
+    max_length: int = option(4, "maximum number of characters per captcha", minimum=1, maximum=MAX_SIZE)
     # Not checked here: a model is read without the renderer of the images that it was trained on.
     renderer: str = option("fast", "renderer of the training captchas", choices=RENDERERS.names, is_checked=False)
     draw_width: int = option(160, "width at which captchas are rendered", minimum=16, maximum=MAX_SIZE)
@@ -93,10 +93,10 @@ class Network:
         (1, 1, 1, 1), "stride of each convolution", minimum=1, maximum=99, requires=CONVOLUTIONAL
     )
     pool_heights: Integers = option(
-        (2, 2, 2, 2), "max-pooling height after each convolution", minimum=1, requires=CONVOLUTIONAL
+        (2, 2, 2, 2), "max-pooling height after each convolution", minimum=1, maximum=99, requires=CONVOLUTIONAL
     )
     pool_widths: Integers = option(
-        (2, 2, 1, 1), "max-pooling width after each convolution", minimum=1, requires=CONVOLUTIONAL
+        (2, 2, 1, 1), "max-pooling width after each convolution", minimum=1, maximum=99, requires=CONVOLUTIONAL
     )
     batch_norm: bool = option(
         True, "batch norm after each convolution, and after pooling average", requires=CONVOLUTIONAL
