@@ -249,7 +249,7 @@ def test_unknown_names_are_refused(books: Path) -> None:
         ({"splitter": "|"}, "splitter has no effect on pages with boxes"),
     ):
         with pytest.raises(InputError) as caught:
-            open_source(books, SourceOptions(**options))  # type: ignore[arg-type]
+            open_source(books, SourceOptions(**options))
         assert message in str(caught.value)
 
 
