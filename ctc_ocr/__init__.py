@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ctc_ocr.config.sections import Data as Data
     from ctc_ocr.config.sections import Network as Network
     from ctc_ocr.config.sections import Training as Training
+    from ctc_ocr.config.tasks import Task as Task
+    from ctc_ocr.config.tasks import register_task as register_task
     from ctc_ocr.datasets.captcha_files import CaptchaWriter as CaptchaWriter
     from ctc_ocr.datasets.samples import Problem as Problem
     from ctc_ocr.datasets.samples import Sample as Sample
@@ -92,6 +94,7 @@ _HOMES = {
     "config.hyperparameters": ("Hyperparameters",),
     "config.presets": ("PRESETS", "preset"),
     "config.renderers": ("register_renderer",),
+    "config.tasks": ("Task", "register_task"),
     "config.sections": ("Augmentation", "Data", "Network", "Training"),
     "datasets.captcha_files": ("CaptchaWriter",),
     "datasets.samples": ("Problem", "Sample", "SourceOptions"),

@@ -22,6 +22,8 @@ from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.runtime.text_files import read_json
 
 BLANK = 0
+MAX_UNITS = 200_000  # more than Unicode has characters in use
+MAX_CHARACTERS = 1_000_000  # of all units
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,11 @@ class Alphabet:
     def __post_init__(self) -> None:
         if not self.units:
             raise InputError("the alphabet is empty")
+        if len(self.units) > MAX_UNITS or sum(map(len, self.units)) > MAX_CHARACTERS:
+            raise InputError(f"an alphabet has at most {MAX_UNITS:,} units, of {MAX_CHARACTERS:,} characters in all")
+        if not is_text("".join(self.units)):
+            broken = next((unit for unit in self.units if not is_text(unit)), "")
+            raise InputError(f"the unit {broken!r} is not valid Unicode: it has half of a surrogate pair")
         repeated = sorted(unit for unit, count in Counter(self.units).items() if count > 1)
         if repeated or "" in self.units:
             raise InputError(
@@ -103,6 +110,16 @@ class Alphabet:
     def decode(self, codes: Sequence[int]) -> str:
         """The text of codes that hold no blank (as greedy or beam decoding gives them)."""
         return "".join(self.units[code - 1] for code in codes)
+
+
+def is_text(text: str) -> bool:
+    """Whether a text has no lone surrogates: such as stand for bytes that are not UTF-8, or come from escapes in JSON.
+    It could not be written to a file."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def without_accents(text: str) -> str:

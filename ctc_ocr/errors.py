@@ -1,9 +1,17 @@
 """Errors meant for the person at the terminal: shown as one message, without a traceback."""
 
+import re
 from os import PathLike
 from typing import TypeVar
 
 Error = TypeVar("Error", bound="UserError")
+# Control characters and the two ends of lines of Unicode: terminals obey some of them.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def printable(text: str, kept: str = "") -> str:
+    """A text that may come from a file, for a terminal: its control characters, but those in `kept`, as escapes."""
+    return _CONTROLS.sub(lambda found: found[0] if found[0] in kept else ascii(found[0])[1:-1], text)
 
 
 class UserError(Exception):
@@ -20,7 +28,8 @@ class UserError(Exception):
         super().__init__(self.reason, self.where)
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.reason}" if self.where else self.reason
+        reason = printable(self.reason, "\n")  # some have several lines
+        return f"{printable(self.where)}: {reason}" if self.where else reason
 
     def within(self: Error, where: "str | PathLike[str]") -> Error:
         """The same error with the place that encloses it: a file around a row, a row around a field."""

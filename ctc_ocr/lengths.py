@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ctc_ocr.errors import InputError
 
+MAX_LENGTH = 999_999
 RARE = 0.01  # of the labels: so many of the shortest and of the longest may be wrong ones
 NEVER = 1e-300  # probability of a length that the user excludes
 _RANGE = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?", re.ASCII)
@@ -23,8 +24,10 @@ class Lengths:
 
     def __post_init__(self) -> None:
         """Raises InputError for values out of range."""
-        if not 0 <= self.shortest <= self.longest:
-            raise InputError(f"expected 0 <= shortest <= longest, got {self.shortest} and {self.longest}", "lengths")
+        if not 0 <= self.shortest <= self.longest <= MAX_LENGTH:
+            raise InputError(
+                f"expected 0 <= shortest <= longest <= {MAX_LENGTH}, got {self.shortest} and {self.longest}", "lengths"
+            )
         if not 0 < self.outside <= 1:
             raise InputError(f"expected a probability above 0, at most 1; got {self.outside}", "lengths")
 
@@ -49,6 +52,8 @@ class Lengths:
         shortest, longest, outside = (values[name] for name in names)
         if type(shortest) is not int or type(longest) is not int or type(outside) not in (int, float):
             raise InputError("expected two integers and a probability", "lengths")
+        if not 0 <= outside <= 1:  # also numbers too large for a float
+            raise InputError("expected a probability from 0 to 1", "lengths")
         return cls(shortest, longest, float(outside))
 
     @classmethod

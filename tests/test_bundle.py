@@ -203,7 +203,6 @@ def members(path):
         ({"bundle.json": b'{"format": "ctc_ocr bundle", "version": 1, "epoch": -1}'}, "expected the keys"),
         ({"model.params": b"junk"}, r"a\.zip/model\.params: broken parameters"),
         ({"model.json": b"{}"}, r"a\.zip/model\.json: not the description of a model"),
-        ({"symbol.json": b"{}"}, r"a\.zip/symbol\.json: JSON, but not an MXNet symbol"),
         ({"calibration.json": b"[]"}, r"a\.zip/calibration\.json: expected an object"),
     ],
 )

@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 import ctc_ocr
-from ctc_ocr import symbols
 from ctc_ocr.checkpoint.calibration_file import save_calibrations
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.decoding.greedy import greedy
@@ -167,36 +166,23 @@ def change_description(prefix, section, **changes):
 @pytest.mark.parametrize(
     ("section", "changes", "message"),
     [
-        ("network", {"architecture": "lstm"}, "has no input steps, but that of .* has one"),
-        ("data", {"keep_ratio": False}, "has no input steps, but that of .* has one"),
-        ("network", {"pool_widths": [1, 2]}, r"describes an output \(30, 1, 5\) for one image, .* is \(15, 1, 5\)"),
-        ("data", {"channels": 3}, "does not fit images of its size: "),
-        ("data", {"height": 40}, "does not fit images of its size: .*(Incompatible attr|Shape inconsistent)"),
+        ("network", {"architecture": "lstm"}, "lacks l0_i2h_weight, .*, which the network needs"),
+        ("network", {"num_layers": 2}, "lacks l1_forward_i2h_weight, .*, which the network needs"),
+        (
+            "network",
+            {"kernels": [3, 5]},
+            r"conv1_weight has the shape \(6, 4, 3, 3\); the network needs \(6, 4, 5, 5\)",
+        ),
+        ("data", {"channels": 3}, r"conv0_weight has the shape \(4, 1, 3, 3\); the network needs \(4, 3, 3, 3\)"),
+        ("data", {"height": 40}, r"l0_forward_i2h_weight has the shape \(20, 18\); the network needs \(20, 60\)"),
     ],
 )
-def test_a_description_that_does_not_fit_the_network_is_an_error(tmp_path, section, changes, message):
-    """The compiled beam search would read beyond the end of the network's output, and crash the process."""
+def test_a_description_that_does_not_fit_the_weights_is_an_error(tmp_path, section, changes, message):
     save_line_model(tmp_path / "m")
     change_description(tmp_path / "m", section, **changes)
     with pytest.raises(InputError, match=message) as raised:
         Predictor(tmp_path / "m")
     assert len(str(raised.value).splitlines()) == 1
-
-
-def test_convolutions_without_the_steps_of_their_images_are_an_error(tmp_path):
-    settings = save_line_model(tmp_path / "m")
-    logits = symbols.logits(mx.sym.Variable("data"), settings, 4)
-    logits.save(str(tmp_path / "m-symbol.json"))
-    with pytest.raises(InputError, match=r"m\.json: with architecture crnn and keep_ratio true.* has none"):
-        Predictor(tmp_path / "m")
-
-
-def test_a_symbol_whose_shapes_cannot_be_inferred_is_an_error(tmp_path):
-    save_own_model(tmp_path / "m", lstm_graph="fused")
-    data = mx.sym.cast(mx.sym.Variable("data"), dtype="float32")
-    mx.sym.broadcast_add(data, mx.sym.Variable("l0_i2h_bias"), name="pred_fc").save(str(tmp_path / "m-symbol.json"))
-    with pytest.raises(InputError, match=r"l0_i2h_bias has the shape \(24,\); the network needs"):
-        Predictor(tmp_path / "m")
 
 
 @pytest.mark.parametrize("batch_size", [0, -1, 10**12])

@@ -4,11 +4,13 @@ import io
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.input_files import open_stored
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # that zip archives can express
 PERMISSIONS = 0o644
@@ -18,7 +20,9 @@ MAX_DIRECTORY = 2**16  # bytes
 ENCRYPTED = 1  # bit of the flags
 # Deflate makes zeros a thousand times smaller, and the symbol of an unrolled LSTM fifteen times.
 MAX_RATIO, ALWAYS_ACCEPTED = 50, 2**16
-BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+BROKEN = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError
+)  # fmt: skip
 
 
 def archive_content(members: Mapping[str, bytes]) -> bytes:
@@ -36,12 +40,16 @@ def archive_content(members: Mapping[str, bytes]) -> bytes:
 class Archive:
     """An archive from outside with members of known names, none of which may be larger than its limit.
 
-    `limits` are {name: maximum size in bytes}. Sizes and names are checked before anything is decompressed, checksums
-    when a member is read, and nothing is written to disk. Raises InputError that names the file for anything else.
+    `limits` are {name: maximum size in bytes}; `others` is that of members of any other name, None: there may be none.
+    `max_directory`: bytes of the archive's own list of members. Sizes and names are checked before anything is
+    decompressed, checksums when a member is read, and nothing is written to disk. Raises InputError that names the file
+    for anything else.
     """
 
-    def __init__(self, path: Path, limits: Mapping[str, int]) -> None:
-        self.path, self._limits = path, limits
+    def __init__(
+        self, path: Path, limits: Mapping[str, int], others: int | None = None, max_directory: int = MAX_DIRECTORY
+    ) -> None:
+        self.path, self._limits, self._others, self._max_directory = path, limits, others, max_directory
         with self._opened() as archive:
             self.names = frozenset(archive.namelist())
 
@@ -59,8 +67,8 @@ class Archive:
     @contextmanager
     def _opened(self) -> Iterator[zipfile.ZipFile]:
         try:
-            with self.path.open("rb") as file:
-                size = _check_directory(file)
+            with open_stored(self.path) as file:
+                size = _check_directory(file, self._max_directory)
                 with zipfile.ZipFile(file) as archive:
                     self._check_members(archive.infolist(), size)
                     yield archive
@@ -72,21 +80,24 @@ class Archive:
             raise InputError(f"a broken zip archive: {error}", self.path) from None
 
     def _check_members(self, members: list[zipfile.ZipInfo], size: int) -> None:
-        names = [each.filename for each in members]
+        counts = Counter(each.filename for each in members)
         for each in members:
             name = each.filename
-            if name not in self._limits or names.count(name) > 1:
+            known = self._limits.get(name, self._others)
+            if known is None or counts[name] > 1:
                 raise InputError(f"an unexpected member {name!r}; expected: {', '.join(self._limits)}, each once")
             if each.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or each.flag_bits & ENCRYPTED:
                 raise InputError(f"{name} is encrypted or compressed in another way than deflate")
             if each.header_offset + each.compress_size > size:
                 raise InputError(f"{name} would be longer than the file")
-            limit = min(self._limits[name], max(ALWAYS_ACCEPTED, MAX_RATIO * each.compress_size))
+            limit = min(known, max(ALWAYS_ACCEPTED, MAX_RATIO * each.compress_size))
             if each.file_size > limit:
                 raise InputError(f"{name} would have {each.file_size:,} bytes; accepted are at most {limit:,}")
+        if sum(each.compress_size for each in members) > size:
+            raise InputError("its members overlap")
 
 
-def _check_directory(file: io.BufferedReader) -> int:
+def _check_directory(file: io.FileIO, max_directory: int) -> int:
     """The size of the file, whose end is looked at before zipfile reads a directory of any size. Raises InputError."""
     size = file.seek(0, io.SEEK_END)
     file.seek(max(0, size - END_SIZE - LOCATOR_64_SIZE))
@@ -96,6 +107,6 @@ def _check_directory(file: io.BufferedReader) -> int:
         raise InputError("not a zip archive, or one that is truncated")
     directory, comment = struct.unpack("<12xI4xH", end)
     is_64 = len(tail) > END_SIZE and tail.startswith(LOCATOR_64)
-    if directory > MAX_DIRECTORY or comment or is_64:
+    if directory > max_directory or comment or is_64:
         raise InputError("a zip archive of another kind, with a large directory or a comment")
     return size

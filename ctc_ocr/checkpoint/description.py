@@ -12,6 +12,7 @@ from ctc_ocr.runtime.text_files import parse_json
 
 FORMAT, VERSION = "ctc_ocr model", 2
 OPTIONAL_KEYS = {"init_from", "lengths"}
+MAX_OUTPUT = 2**25  # values of the network's output for one image: time steps times classes
 READ_VERSIONS = (1, 2)  # version 1 has older names for some hyperparameters
 
 
@@ -62,8 +63,9 @@ class Model:
         if not isinstance(init_from, str | None):
             raise InputError("init_from must be a path", path)
         try:
-            return cls(
-                hyperparameters, Alphabet.from_lookup(lookup), init_from, Lengths.from_values(values.get("lengths"))
-            )
+            alphabet = Alphabet.from_lookup(lookup)
+            if hyperparameters.geometry.num_steps * alphabet.num_classes > MAX_OUTPUT:
+                raise InputError(f"more than {MAX_OUTPUT:,} outputs for one image: time steps times classes")
+            return cls(hyperparameters, alphabet, init_from, Lengths.from_values(values.get("lengths")))
         except InputError as error:
             raise error.within(path) from None

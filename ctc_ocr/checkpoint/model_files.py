@@ -1,39 +1,38 @@
 """The three files of a model, PREFIX.json, PREFIX-symbol.json and PREFIX-0001.params: saved, and loaded with every part
-checked."""
+checked. The symbol is for other programs: here, the network is built from PREFIX.json."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ctc_ocr.checkpoint import symbol_json
 from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.checkpoint.example_symbol import example_steps
 from ctc_ocr.checkpoint.params_file import params_content, parse_params
 from ctc_ocr.checkpoint.run_files import Epoch, description_path, existing_epoch, params_path, symbol_path
 from ctc_ocr.checkpoint.stored_model import DESCRIPTION, PARAMS, SYMBOL, StoredModel, StoredRun
-from ctc_ocr.config.architectures import LAST_LAYER
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.runtime.mxnet import mx
-from ctc_ocr.runtime.mxnet_errors import reason_of
 from ctc_ocr.runtime.types import MXArray, Symbol
+
+MAX_AXES = 8  # no parameter of a network has more
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """A model as it was loaded. `model` is None if there is no PREFIX.json, as with MXNet's own example.
 
-    `symbol` is the whole stored symbol, or, if that has operators which this MXNet does not know, the part up to the
-    output of the last layer, pred_fc. The parameters are {name: array} on the CPU.
+    The parameters are {name: array} on the CPU. `example_steps`: the time steps of MXNet's example, by its symbol; None
+    for models of this package, whose symbol is not read.
     """
 
-    symbol: Symbol
     arg_params: dict[str, MXArray]
     aux_params: dict[str, MXArray]
     model: Model | None
     stored: StoredModel
+    example_steps: int | None = None
 
     @property
     def epoch(self) -> int:
@@ -90,8 +89,16 @@ def load_stored(stored: StoredModel) -> Checkpoint:
     description = stored.read(DESCRIPTION)
     model = None if description is None else Model.from_json(description, stored.where(DESCRIPTION))
     arguments, auxiliary = _load_params(stored.read(PARAMS) or b"", stored.where(PARAMS))
-    symbol = _load_symbol(stored.read(SYMBOL) or b"", stored.where(SYMBOL))
-    return Checkpoint(symbol, arguments, auxiliary, model, stored)
+    steps = None if model else _example_steps(stored)
+    return Checkpoint(arguments, auxiliary, model, stored, steps)
+
+
+def _example_steps(stored: StoredModel) -> int:
+    try:
+        return example_steps(stored.read(SYMBOL) or b"")
+    except InputError as error:
+        # One that cannot be read is named already.
+        raise error if error.where else error.within(stored.where(SYMBOL)) from None
 
 
 def _load_params(content: bytes, path: Path) -> tuple[dict[str, MXArray], dict[str, MXArray]]:
@@ -100,36 +107,10 @@ def _load_params(content: bytes, path: Path) -> tuple[dict[str, MXArray], dict[s
         kind, _, name = prefixed.partition(":")
         if kind not in found or not name:
             raise InputError(f"{prefixed!r} is not the name of a parameter; expected arg:NAME or aux:NAME", path)
+        if not array.size or array.ndim > MAX_AXES or array.dtype.kind != "f":
+            shape = "x".join(map(str, array.shape[:MAX_AXES]))
+            raise InputError(f"{name} is {array.dtype} of the shape ({shape}); expected numbers with a fraction", path)
         if not np.isfinite(array).all():
             raise InputError(f"{name} has values that are not finite numbers", path)
         found[kind][name] = mx.nd.array(array, dtype=array.dtype)
     return found["arg"], found["aux"]
-
-
-def _load_symbol(encoded: bytes, path: Path) -> Symbol:
-    """The stored symbol, or the part up to the last layer if the rest has unknown operators."""
-    try:
-        graph = symbol_json.parse(encoded)
-        try:
-            return _to_symbol(graph)
-        except mx.base.MXNetError as error:
-            head = symbol_json.find(graph, LAST_LAYER)
-            if head is None:
-                raise InputError(
-                    f"has no layer {LAST_LAYER}, and MXNet cannot load this symbol: {reason_of(error)}"
-                ) from None
-        try:
-            return _to_symbol(symbol_json.cut(graph, head))
-        except mx.base.MXNetError as error:
-            raise InputError(f"MXNet cannot load this symbol: {reason_of(error)}") from None
-    except InputError as error:
-        raise error.within(path) from None
-
-
-def _to_symbol(graph: symbol_json.Graph) -> Symbol:
-    """Load a graph as one of this MXNet's version: of any other version, MXNet prints notices on stderr.
-
-    The conversions that this skips are for operators of MXNet before 0.9.5, which no network of this package has.
-    """
-    attributes = json.loads(mx.sym.Variable("data").tojson())["attrs"]
-    return mx.sym.load_json(json.dumps({**graph, "attrs": attributes}))

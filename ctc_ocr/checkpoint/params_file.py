@@ -23,6 +23,7 @@ LIST_MAGIC = 0x112
 SHAPE_INT64, DENSE, DENSE_NUMPY_SHAPES = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 DTYPES: tuple[Any, ...] = (np.float32, np.float64, np.float16, np.uint8, np.int32, np.int8, np.int64, np.bool_)
 MAX_AXES = 32
+MAX_ARRAYS = 10_000  # a hundred layers have less than a thousand
 ON_CPU = (1, 0)  # type and number of the device that arrays are loaded to
 
 
@@ -44,6 +45,12 @@ class _Reader:
     def number(self, dtype: str) -> int:
         return int(self.array(dtype, 1)[0])
 
+    def count(self) -> int:
+        found = self.number("<u8")
+        if found > MAX_ARRAYS:
+            raise ValueError(f"{found} arrays; the maximum is {MAX_ARRAYS}")
+        return found
+
 
 def read_params(path: Path) -> dict[str, NDArray[Any]]:
     """{name: array} of a .params file, names with their prefix arg: or aux:.
@@ -60,11 +67,8 @@ def parse_params(content: bytes, where: Path) -> dict[str, NDArray[Any]]:
         if reader.number("<u8") != LIST_MAGIC:
             raise ValueError("not a parameter file of MXNet")
         reader.number("<u8")  # reserved
-        # Each array has a magic and each name a length, so reading ends where the file does, whatever the counts.
-        arrays = [_read_array(reader) for _ in range(reader.number("<u8"))]
-        names = [
-            reader.array("u1", reader.number("<u8")).tobytes().decode("utf-8") for _ in range(reader.number("<u8"))
-        ]
+        arrays = [_read_array(reader) for _ in range(reader.count())]
+        names = [reader.array("u1", reader.number("<u8")).tobytes().decode("utf-8") for _ in range(reader.count())]
         if len(names) != len(arrays) or len(set(names)) != len(names):
             raise ValueError(f"{len(arrays)} arrays with {len(set(names))} names")
         return dict(zip(names, arrays, strict=True))

@@ -1,8 +1,9 @@
 """PREFIX-0001.state.npz: what resuming a run after an epoch needs besides the weights."""
 
+import errno
 import io
 import json
-import zipfile
+import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ctc_ocr.checkpoint.npz_file import read_npz
 from ctc_ocr.checkpoint.run_files import state_path
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.atomic_files import replacing
@@ -33,14 +35,17 @@ def save_training_state(
 def load_training_state(prefix: str | Path, epoch: int) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """(arrays, values) as they were saved. Raises InputError that names the file if it is missing or broken."""
     path = state_path(prefix, epoch)
+    if not path.exists():
+        raise InputError(os.strerror(errno.ENOENT), path)
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        arrays = read_npz(path)
         values = json.loads(arrays.pop(VALUES_NAME).item())
-    except FileNotFoundError as error:
-        raise InputError(str(error.strerror), path) from None
-    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    except InputError as error:
+        raise InputError(f"broken training state: {error.reason}", path) from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"broken training state ({type(error).__name__})", path) from None
+    if not isinstance(values, dict):
+        raise InputError("broken training state: its values are no JSON object", path)
     return arrays, values
 
 

@@ -49,7 +49,10 @@ COMMANDS = {
     "pages": "draw pages with boxes and glyphs, samples of each class and frequencies",
     "fetch": "fetch pages with boxes from where they are published",
 }
-PREPARATION = ("width", "height", "keep_ratio", "channels", "ink", "crop", "top_edge", "bottom_edge", "normalise")
+PREPARATION = (
+    "width", "height", "keep_ratio", "letterbox", "channels", "ink", "writing", "crop", "top_edge", "bottom_edge",
+    "binarise", "normalise",
+)  # fmt: skip
 
 Body = Callable[[argparse.Namespace], int]
 AddArguments = Callable[[argparse.ArgumentParser], None]

@@ -14,6 +14,7 @@ from ctc_ocr.cli.data_options import (
 )
 from ctc_ocr.datasets.page_cutting import GROUPS
 from ctc_ocr.datasets.splitting import DEFAULT_FRACTIONS, PARTS, Part, Split, SplitOptions, split_source
+from ctc_ocr.errors import printable
 from ctc_ocr.runtime.progress import shown_progress
 
 PROG = "ctc-ocr data split"
@@ -106,7 +107,7 @@ def _print(split: Split) -> None:
     for across in split.duplicates_across:
         print(f"duplicates in {across.first} and {across.second}: {len(across.pairs)} images of {across.second}")
         for one, other in across.pairs:
-            print(f"  {one.image} = {other.image}", file=sys.stderr)
+            print(printable(f"  {one.image} = {other.image}"), file=sys.stderr)
 
 
 def _majority(part: Part) -> str:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Decimal
 
+from ctc_ocr.errors import printable
 from ctc_ocr.evaluation.classes import ClassFigures
 from ctc_ocr.evaluation.result import (
     Accuracy,
@@ -109,6 +110,7 @@ def _fraction(value: float | None) -> str:
 
 def aligned(rows: Sequence[Sequence[str]], alignments: str) -> str:
     """Lines with a column for each alignment, `<` or `>`."""
+    rows = [list(map(printable, row)) for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(alignments))]
     formats = [f"{{:{side}{width}}}" for side, width in zip(alignments, widths, strict=True)]
     return "\n".join("  ".join(formats).format(*row).rstrip() for row in rows)

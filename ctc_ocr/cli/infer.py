@@ -23,7 +23,7 @@ from ctc_ocr.cli.model_options import add_ink, add_model, find_model, reader, wa
 from ctc_ocr.cli.running import refuse_inputs, run
 from ctc_ocr.cli.shown_predictions import REJECTED_TEXT, is_rejected
 from ctc_ocr.datasets.image_labels import ImageLabels, read_image_labels
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, printable
 from ctc_ocr.evaluation.metrics import Tally
 from ctc_ocr.images.folders import find_images
 from ctc_ocr.inference.image_list import ListedImage, read_image_list
@@ -192,7 +192,7 @@ def _labels(arguments: argparse.Namespace, images: Sequence[ListedImage]) -> Ima
     missing = [each.name for each in images if not each.problem and found.of(each.path) is None]
     if missing:
         print(
-            f"{PROG}: {arguments.labels}: no label for {len(missing)} image(s), the first is {missing[0]}",
+            f"{PROG}: {arguments.labels}: no label for {len(missing)} image(s), the first is {printable(missing[0])}",
             file=sys.stderr,
         )
     return found

@@ -22,7 +22,6 @@ PACKAGES = (
     "captcha",
     "pillow",
     "RapidFuzz",
-    "fonttools",
     "cloudpickle",
     "tqdm",
     "setuptools",

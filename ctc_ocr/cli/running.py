@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ctc_ocr.errors import InputError, RunError, UserError
+from ctc_ocr.errors import InputError, RunError, UserError, printable
 from ctc_ocr.registry import import_module
 
 BY_SIGNAL = 128  # added to the number of a signal, as a shell reports it
@@ -155,10 +155,17 @@ def refuse_inputs(flag: str, path: Path, inputs: Mapping[str, str | Path | None]
             raise InputError(f"would replace {name}: use another name", f"{flag} {path}")
 
 
+class _Printable(logging.Formatter):
+    """Without control characters, which a model's alphabet or a label may have."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record), "\n\t")
+
+
 def set_up_logging(level: int = logging.INFO) -> None:
     """Log lines of ctc_ocr on stderr, with the time of day and milliseconds: `05:58:36,128 text`."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    handler.setFormatter(_Printable("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
     logger = logging.getLogger("ctc_ocr")
     logger.handlers[:] = [handler]
     logger.setLevel(level)

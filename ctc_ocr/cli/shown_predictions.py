@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ctc_ocr.errors import printable
 from ctc_ocr.evaluation.shown_probability import shown_probability
 from ctc_ocr.inference.prediction_json import as_json, rejected
 
@@ -37,7 +38,9 @@ class Format:
         """The line of a single image without its name, as MXNet's example prints it: a list for a model of digits."""
         if is_rejected(prediction, self.min_confidence):
             return REJECTED_TEXT
-        return f"Digits: {[int(digit) for digit in prediction.text]}" if digits else f"Text: {prediction.text}"
+        return (
+            f"Digits: {[int(digit) for digit in prediction.text]}" if digits else f"Text: {printable(prediction.text)}"
+        )
 
     def line(self, name: str, prediction: "Prediction", label: str | None) -> str:
         """The line of one image: its name and text, and if the label is known, that and whether the text equals it;
@@ -45,21 +48,21 @@ class Format:
         is_low = is_rejected(prediction, self.min_confidence)
         if self.as_json:
             return self._json(name, prediction, label, is_low)
-        fields = [name, REJECTED_TEXT if is_low else self._texts(prediction)]
+        fields = [printable(name), REJECTED_TEXT if is_low else self._texts(prediction)]
         if label is not None:
             outcome = "rejected" if is_low else "correct" if prediction.text == label else "incorrect"
-            fields += [label, outcome]
+            fields += [printable(label), outcome]
         if self.confidences:
             fields += self._confidences(prediction, is_low)
         return "\t".join(fields)
 
     def _texts(self, prediction: "Prediction") -> str:
         if not self.alternatives:
-            return prediction.text
+            return printable(prediction.text)
         texts = []
         for each in (prediction, *prediction.alternatives):
             score = f"score {each.score:.3f}, " if self.scores else ""
-            texts.append(f"{each.text} ({score}{each.log_probability:.3f})")
+            texts.append(f"{printable(each.text)} ({score}{each.log_probability:.3f})")
         return "\t".join(texts)
 
     def _confidences(self, prediction: "Prediction", is_low: bool) -> list[str]:

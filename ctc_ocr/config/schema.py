@@ -9,6 +9,10 @@ from typing import Any
 from ctc_ocr.errors import InputError
 
 Integers = tuple[int, ...]
+Strings = tuple[str, ...]
+LISTS = {Integers: int, Strings: str}
+MAX_SHOWN = 100  # characters of a value in an error
+MAX_ENTRIES = 100  # of a list
 MAX_SIZE = 10_000  # far beyond what is of use, and small enough for an error instead of a full memory
 
 
@@ -36,16 +40,18 @@ class Rule:
         """Raises InputError with `name` as its place for a value that is not accepted."""
         accepted = self.accepted if self.is_checked else ()
         if accepted and value not in accepted:
-            raise InputError(f"{value!r} is not one of {', '.join(map(str, accepted))}", name)
+            raise InputError(f"{_shown(value)} is not one of {', '.join(map(str, accepted))}", name)
+        if isinstance(value, tuple) and len(value) > MAX_ENTRIES:
+            raise InputError(f"{len(value)} entries; the maximum is {MAX_ENTRIES}", name)
         for number in value if isinstance(value, tuple) else [value]:
             if isinstance(number, str):
                 continue
-            if not math.isfinite(number):
+            if isinstance(number, float) and not math.isfinite(number):
                 raise InputError(f"{number!r} is not a finite number", name)
             if number < self.minimum:
-                raise InputError(f"{number!r} is less than {self.minimum}", name)
+                raise InputError(f"{_shown(number)} is less than {self.minimum}", name)
             if number > self.maximum:
-                raise InputError(f"{number!r} is more than {self.maximum}", name)
+                raise InputError(f"{_shown(number)} is more than {self.maximum}", name)
 
 
 def option(default: Any, help: str, **rule: Any) -> Any:
@@ -91,10 +97,10 @@ def section_from_dict(name: str, kind: Any, values: Any) -> Any:
 def refuse_unknown(values: Any, accepted: list[str], what: str, where: str = "") -> None:
     """Raises InputError if `values` is no mapping, or has a key that is not accepted."""
     if not isinstance(values, Mapping):
-        raise InputError(f"expected an object, got {values!r}", where)
+        raise InputError(f"expected an object, got {_shown(values)}", where)
     for key in values:
         if key not in accepted:
-            raise InputError(f"unknown {what} {key!r}; accepted: {', '.join(accepted)}", where)
+            raise InputError(f"unknown {what} {_shown(key)}; accepted: {', '.join(accepted)}", where)
 
 
 def _typed(name: str, kind: Any, value: Any) -> Any:
@@ -104,9 +110,15 @@ def _typed(name: str, kind: Any, value: Any) -> Any:
             return float(value)
         except OverflowError:
             raise InputError(f"a number of {len(str(value))} digits is too large", name) from None
-    if kind == Integers and isinstance(value, (list, tuple)):
-        return tuple(_typed(name, int, each) for each in value)
-    if kind == Integers or isinstance(value, bool) is not (kind is bool) or not isinstance(value, kind):
-        expected = "a list of int" if kind == Integers else kind.__name__
-        raise InputError(f"expected {expected}, got {value!r}", name)
+    if kind in LISTS and isinstance(value, (list, tuple)):
+        return tuple(_typed(name, LISTS[kind], each) for each in value)
+    if kind in LISTS or isinstance(value, bool) is not (kind is bool) or not isinstance(value, kind):
+        expected = f"a list of {LISTS[kind].__name__}" if kind in LISTS else kind.__name__
+        raise InputError(f"expected {expected}, got {_shown(value)}", name)
     return value
+
+
+def _shown(value: Any) -> str:
+    """A value in an error: of a file from outside, it may have any length."""
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ctc_ocr.datasets.pack_index import cached_index
+from ctc_ocr.errors import InputError
 from ctc_ocr.images.limits import MAX_FILE_BYTES
-from ctc_ocr.runtime.input_files import MIB
+from ctc_ocr.runtime.input_files import MIB, open_stored
 
 MAX_RECORD_BYTES = MAX_FILE_BYTES + MIB  # an image file, its header and labels
 MAX_LABELS = 100_000  # of one image
@@ -120,6 +121,11 @@ def read_key(rec: str, key: int) -> bytes:
 
 
 def open_mapped(path: str | Path) -> mmap.mmap:
-    """The bytes of a file without reading them all. Raises OSError, and ValueError for an empty one."""
-    with Path(path).open("rb") as file:
+    """The bytes of a file without reading them all. Raises ValueError if it cannot be opened, is empty, or is no
+    file."""
+    try:
+        file = open_stored(path)
+    except InputError as error:
+        raise ValueError(error.reason) from None
+    with file:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ctc_ocr.datasets import recordio
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, printable
 from ctc_ocr.images.limits import MAX_FILE_BYTES
 from ctc_ocr.runtime.input_files import read_bytes
 
@@ -74,7 +74,7 @@ class Problem:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.reason}" if self.where else self.reason
+        return printable(f"{self.where}: {self.reason}" if self.where else self.reason)
 
     @classmethod
     def of(cls, error: InputError) -> "Problem":

@@ -8,6 +8,7 @@ import numpy as np
 
 from ctc_ocr.datasets.checking import CheckResult
 from ctc_ocr.datasets.columns import Array
+from ctc_ocr.errors import printable
 
 PERCENTILES = (0, 5, 50, 95, 100)
 MAX_LINES, MAX_BAR = 20, 40  # lines of the histogram, and characters of its longest bar
@@ -40,7 +41,7 @@ def report(result: CheckResult) -> dict[str, Any]:
 def summary_lines(result: CheckResult) -> list[str]:
     """The summary as text."""
     numbers = summary(result)
-    lines = [f"labels: from {result.form}"]
+    lines = [f"labels: from {printable(result.form)}"]
     lines += [f"samples: {numbers['samples']} valid, {numbers['invalid']} invalid ({result.invalid_fraction:.2%})"]
     if result.num_skipped:
         lines += [f"skipped: {result.num_skipped} samples with units that are not in the alphabet"]

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from fontTools.ttLib import TTFont
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+
+from ctc_ocr.errors import InputError
+from ctc_ocr.images.font_characters import font_characters
 
 WIDTH = 1200  # pixels; more if one image needs it
 GAP = 8
@@ -43,9 +45,8 @@ def _font_for(label: str, fonts: Sequence[str]) -> ImageFont.FreeTypeFont:
 @lru_cache
 def _code_points(font: str) -> frozenset[int]:
     try:
-        with TTFont(font, fontNumber=0, lazy=True) as opened:
-            return frozenset(opened.getBestCmap() or ())
-    except Exception:  # fontTools raises nearly anything on a damaged table; Pillow may draw nevertheless
+        return font_characters(font)
+    except InputError:  # Pillow may draw nevertheless
         return frozenset()
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from ctc_ocr.errors import InputError
-from ctc_ocr.images.limits import MAX_FILE_BYTES, MAX_PIXELS, check_costs
+from ctc_ocr.images.limits import MAX_FILE_BYTES, MAX_PIXELS, check_costs, check_header
 from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.runtime.input_files import read_bytes, too_large
 
@@ -28,6 +28,8 @@ FORMATS = {
 }
 SUFFIXES = tuple(suffix for suffixes in FORMATS.values() for suffix in suffixes)
 PREFIX_BYTES = 16  # by which Pillow's plugins recognise their format
+ROWS_PIXELS = 2**20  # that are converted at a time
+ORIENTATION = 274  # tag of EXIF
 # Modules that warn of damaged metadata (EXIF and TIFF tags, animation chunks), which says nothing about the pixels.
 METADATA_MODULES = re.compile(r"PIL\.(Jpeg|Png|Tiff)ImagePlugin")
 
@@ -74,10 +76,11 @@ def _decode(encoded: bytes, channels: int, max_pixels: int) -> Pixels:
     if len(encoded) > MAX_FILE_BYTES:
         raise InputError(too_large(len(encoded), MAX_FILE_BYTES))
     _ignore_metadata_warnings()
+    check_header(encoded, max_pixels)
     image = _open(encoded)
     check_costs(image, encoded, max_pixels)
     image.load()
-    return _to_pixels(ImageOps.exif_transpose(image), channels)
+    return np.ascontiguousarray(_upright(_to_pixels(image, channels), image.getexif().get(ORIENTATION)))
 
 
 def _ignore_metadata_warnings() -> None:
@@ -110,6 +113,17 @@ def _open(encoded: bytes) -> Image.Image:
 
 
 def _to_pixels(image: Image.Image, channels: int) -> Pixels:
+    """(H, W) or (H, W, 3) of a loaded image: some rows at a time, since each conversion makes a copy."""
+    width, height = image.size
+    pixels = np.empty((height, width) if channels == 1 else (height, width, 3), np.uint8)
+    rows = max(1, ROWS_PIXELS // max(1, width))
+    for top in range(0, height, rows):
+        part = image.crop((0, top, width, min(top + rows, height)))
+        pixels[top : top + rows] = _converted(part, channels)
+    return pixels
+
+
+def _converted(image: Image.Image, channels: int) -> Pixels:
     if image.mode.startswith("I"):  # I;16 and its byte orders, or 16 bits in 32
         levels = np.asarray(image, dtype=np.int64)
         if levels.min() < 0 or levels.max() > 65535:
@@ -124,4 +138,13 @@ def _to_pixels(image: Image.Image, channels: int) -> Pixels:
     if image.mode not in ("1", "L", "RGB"):
         image = image.convert("RGB")
     mode = "L" if channels == 1 else "RGB"
-    return np.array(image if image.mode == mode else image.convert(mode))
+    return np.asarray(image if image.mode == mode else image.convert(mode))
+
+
+def _upright(pixels: Pixels, orientation: Any) -> Pixels:
+    """A view of an image with its first row at the top, by the orientation in its EXIF data."""
+    if orientation in (5, 6, 7, 8):  # rows and columns are exchanged
+        pixels = pixels.swapaxes(0, 1)
+        orientation = {5: 1, 6: 2, 7: 3, 8: 4}[orientation]
+    rows, columns = {2: (1, -1), 3: (-1, -1), 4: (-1, 1)}.get(orientation, (1, 1))
+    return pixels[::rows, ::columns]

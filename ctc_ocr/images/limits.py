@@ -7,8 +7,28 @@ from ctc_ocr.runtime.input_files import MIB
 
 MAX_FILE_BYTES = 256 * MIB  # more than MAX_PIXELS in three channels, uncompressed
 MAX_PIXELS = 50_000_000
+MAX_WEBP_PIXELS = 25_000_000  # its decoder keeps four copies in four channels
 MAX_SCANS = 100  # of a progressive JPEG file, whose every scan passes over the whole image; usual are about ten
 TILE_SIZE = (322, 323)  # tags of TIFF: width and height of its tiles
+
+
+def check_header(encoded: bytes, max_pixels: int = MAX_PIXELS) -> None:
+    """Raises InputError for a WebP file of too many pixels: its decoder takes memory for them when it is opened."""
+    if encoded[:4] == b"RIFF" and encoded[8:12] == b"WEBP":
+        _check_pixels(*_webp_size(encoded), "", min(max_pixels, MAX_WEBP_PIXELS))
+
+
+def _webp_size(encoded: bytes) -> tuple[int, int]:
+    """Width and height in the first chunk of a WebP file (RFC 9649); 0, 0 if it has none."""
+    kind, fields = encoded[12:16], encoded[20:30].ljust(10, b"\0")
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(fields[4:7], "little"), 1 + int.from_bytes(fields[7:10], "little")
+    if kind == b"VP8L":
+        sizes = int.from_bytes(fields[1:5], "little")
+        return 1 + sizes % 2**14, 1 + (sizes >> 14) % 2**14
+    if kind == b"VP8 ":
+        return int.from_bytes(fields[6:8], "little") % 2**14, int.from_bytes(fields[8:10], "little") % 2**14
+    return 0, 0
 
 
 def check_costs(image: Image.Image, encoded: bytes, max_pixels: int = MAX_PIXELS) -> None:

@@ -6,7 +6,6 @@ For a network whose maps are averaged before its only dense layer, this is the c
 "Learning deep features for discriminative localization", 2016).
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -16,7 +15,6 @@ from numpy.typing import NDArray
 
 from ctc_ocr import symbols
 from ctc_ocr.alphabet import BLANK
-from ctc_ocr.checkpoint import symbol_json
 from ctc_ocr.checkpoint.model_files import Checkpoint
 from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.errors import InputError
@@ -24,6 +22,7 @@ from ctc_ocr.images import preparation
 from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import MXArray, Symbol
+from ctc_ocr.symbols.dividing import divided
 
 MAPS = "feature_maps"
 
@@ -34,7 +33,7 @@ class ActivationMaps:
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         if checkpoint.model is None:
-            raise InputError("a model of MXNet's example has no convolutions", checkpoint.symbol_file)
+            raise InputError("a model of MXNet's example has no convolutions", checkpoint.params_file)
         model = checkpoint.model
         self.hyperparameters = model.hyperparameters
         self._parameters = {**checkpoint.arg_params, **checkpoint.aux_params}
@@ -51,7 +50,7 @@ class ActivationMaps:
                 f"architecture {self.hyperparameters.network.architecture} has no layer {last} to map",
                 checkpoint.description_file,
             )
-        self._below, self._above = _divided(logits, last)
+        self._below, self._above = divided(logits, last, MAPS)
 
     def map_of(self, image: Pixels) -> NDArray[np.float32]:
         """(H, W) float32, 0 to 1, of an image (H, W) or (H, W, 3) uint8 that `Predictor.prepare` returned: 1 where the
@@ -79,19 +78,6 @@ def _weighted(maps: NDArray[np.float32], gradients: NDArray[np.float32]) -> NDAr
     total = np.maximum((maps * gradients).sum(axis=0), 0.0)
     largest = float(total.max())
     return np.asarray(total / largest if largest > 0 else total, np.float32)
-
-
-def _divided(logits: Symbol, layer: str) -> tuple[Symbol, Symbol]:
-    """The graph up to a layer's output, and the one from there, whose input is MAPS, up to the last layer."""
-    graph = symbol_json.parse(logits.tojson())
-    index = symbol_json.find(graph, layer)
-    assert index is not None
-    below = mx.sym.load_json(json.dumps(symbol_json.cut(graph, index)))
-    for node in graph["nodes"]:
-        if node["op"] == "BatchNorm":  # as in reading: by the moving averages
-            node["attrs"]["use_global_stats"] = "True"
-    graph["nodes"][index] = {"op": "null", "name": MAPS, "inputs": []}
-    return below, mx.sym.load_json(json.dumps(symbol_json.cut(graph, graph["heads"][0][0])))
 
 
 def _executor(symbol: Symbol, values: Mapping[str, MXArray], gradient_of: str = "") -> "mx.executor.Executor":

@@ -10,18 +10,15 @@ from numpy.typing import NDArray
 
 from ctc_ocr import symbols
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint import symbol_json
-from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.model_files import Checkpoint
 from ctc_ocr.config.architectures import LAST_LAYER
 from ctc_ocr.config.hyperparameters import Hyperparameters
-from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.config.sections import Data, Network
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
-from ctc_ocr.runtime.mxnet_errors import reason_of
 from ctc_ocr.runtime.types import MXArray, Symbol
 from ctc_ocr.symbols import lstm
+from ctc_ocr.symbols.contract import check_contract
 
 DIGITS = "0123456789"
 
@@ -67,42 +64,43 @@ class InferenceGraph:
 
 
 def inference_graph(checkpoint: Checkpoint) -> InferenceGraph:
-    """The graph of a checkpoint. Raises InputError if its symbol is of neither kind of model."""
-    internals = checkpoint.symbol.get_internals()
-    if f"{LAST_LAYER}_output" not in internals.list_outputs():
-        raise InputError(f"has no layer {LAST_LAYER}, the one before the loss", checkpoint.symbol_file)
-    logits = internals[f"{LAST_LAYER}_output"]
+    """The graph of a checkpoint, built from its hyperparameters; that of MXNet's example from its parameters.
+
+    Raises InputError if the parameters are not those of such a network, or if an architecture of the user's own breaks
+    its contract.
+    """
     if checkpoint.model is None:
-        return _example_graph(logits, checkpoint)
-    network = checkpoint.model.hyperparameters.network
-    # The architecture lstm alone has two graphs for the same weights, and the fused one is several times faster.
-    if (network.architecture, network.lstm_graph) == ("lstm", "unrolled"):
-        weight = checkpoint.arg_params.get(f"{LAST_LAYER}_weight")
-        classes = checkpoint.model.alphabet.num_classes if weight is None else weight.shape[0]
-        logits = symbols.logits(mx.sym.Variable("data"), _fused(checkpoint.model), classes)
-    return _own_graph(logits, checkpoint.model)
-
-
-def _fused(model: Model) -> Hyperparameters:
-    hyperparameters = model.hyperparameters
-    return replace(hyperparameters, network=replace(hyperparameters.network, lstm_graph="fused"))
-
-
-def _own_graph(logits: Symbol, model: Model) -> InferenceGraph:
-    axes = 4 if model.hyperparameters.data.channels == 3 else 3
+        return _example_graph(checkpoint)
+    model = checkpoint.model
+    hyperparameters = _fused(model.hyperparameters)
+    data, classes = hyperparameters.data, model.alphabet.num_classes
+    weight = checkpoint.arg_params.get(f"{LAST_LAYER}_weight")
+    if weight is not None and weight.shape[0] != classes:
+        raise InputError(
+            f"an alphabet of {classes - 1} units and the blank does not fit a network of {weight.shape[0]} classes",
+            checkpoint.description_file,
+        )
+    steps = mx.sym.Variable("steps") if data.keep_ratio else None
+    logits = symbols.logits(mx.sym.Variable("data"), hyperparameters, classes, steps)
+    check_contract(logits, hyperparameters, classes)
     return InferenceGraph(
         symbol=mx.sym.log_softmax(logits, axis=-1),
         alphabet=model.alphabet,
         hyperparameters=model.hyperparameters,
-        layout=tuple(range(axes)),
+        layout=tuple(range(4 if data.channels == 3 else 3)),
     )
 
 
-def _example_graph(logits: Symbol, checkpoint: Checkpoint) -> InferenceGraph:
+def _fused(hyperparameters: Hyperparameters) -> Hyperparameters:
+    """The architecture lstm alone has two graphs for the same weights, and the fused one is several times faster."""
+    return replace(hyperparameters, network=replace(hyperparameters.network, lstm_graph="fused"))
+
+
+def _example_graph(checkpoint: Checkpoint) -> InferenceGraph:
     """MXNet's example/ctc: columns of grey levels from 0 to 1, digits with codes digit + 1.
 
     Its sizes are those of its parameters, and it has as many time steps as its symbol slices `data` into. The fused
-    graph with the same weights takes the place of its own; its initial states are zero, as in the example.
+    graph with the same weights takes the place of its own: its initial states are zero, as in the example.
     """
     height = _length(checkpoint, "l0_i2h_weight", axis=1)
     classes = _length(checkpoint, f"{LAST_LAYER}_weight", axis=0)
@@ -114,17 +112,21 @@ def _example_graph(logits: Symbol, checkpoint: Checkpoint) -> InferenceGraph:
         )
     num_layers = sum(re.fullmatch(r"l\d+_h2h_weight", name) is not None for name in checkpoint.arg_params)
     num_hidden = _length(checkpoint, "l0_h2h_weight", axis=1)
-    num_steps = _slices_of_data(checkpoint, logits)
+    assert checkpoint.example_steps is not None
+    try:
+        hyperparameters = Hyperparameters(
+            Data(width=checkpoint.example_steps, height=height, max_length=1, min_length=1),
+            Network(num_layers=num_layers, num_hidden=num_hidden),
+        )
+    except InputError as error:
+        raise error.within(checkpoint.params_file) from None
     columns = mx.sym.transpose(mx.sym.Variable("data"), axes=(1, 0, 2))  # (T, N, height)
     layers = lstm.parameters(num_layers, num_hidden, height)
     logits = lstm.classify(lstm.fused(columns, layers, num_hidden), classes)
     return InferenceGraph(
         symbol=mx.sym.log_softmax(logits, axis=-1),
         alphabet=Alphabet(tuple(DIGITS[: classes - 1])),
-        hyperparameters=Hyperparameters(
-            Data(width=num_steps, height=height, max_length=1, min_length=1),
-            Network(num_layers=num_layers, num_hidden=num_hidden),
-        ),
+        hyperparameters=hyperparameters,
         layout=(0, 2, 1),
         scale=1 / 255,
     )
@@ -140,80 +142,25 @@ def _length(checkpoint: Checkpoint, name: str, axis: int) -> int:
     return int(array.shape[axis])
 
 
-def _slices_of_data(checkpoint: Checkpoint, logits: Symbol) -> int:
-    """The number of time steps into which the example's symbol slices its input."""
-    graph = symbol_json.parse(logits.tojson())
-    for node in graph["nodes"]:
-        takes_data = any(graph["nodes"][entry[0]]["name"] == "data" for entry in node["inputs"])
-        if takes_data and node["op"] == "SliceChannel":
-            return int(symbol_json.attributes(node)["num_outputs"])
-    raise InputError(
-        f"does not slice `data` into time steps; without {checkpoint.description_file}, a model of MXNet's example/ctc "
-        "is expected",
-        checkpoint.symbol_file,
-    )
-
-
 def needed_parameters(graph: InferenceGraph, checkpoint: Checkpoint) -> tuple[dict[str, MXArray], dict[str, MXArray]]:
     """The graph's arguments and auxiliary states, {name: array} each.
 
-    Raises InputError if one is missing or of another shape, or if the description does not fit the symbol: decoders
-    rely on its time steps and classes.
+    Raises InputError if one is missing or of another shape.
     """
-    _check_steps_input(graph, checkpoint)
     inputs = graph.input_shapes(1, graph.hyperparameters.geometry.full_width)
     arguments, auxiliary = graph.symbol.list_arguments(), graph.symbol.list_auxiliary_states()
     stored = {**checkpoint.arg_params, **checkpoint.aux_params}
     missing = [name for name in [*arguments, *auxiliary] if name not in stored and name not in inputs]
     if missing:
         raise InputError(f"lacks {', '.join(missing)}, which the network needs", checkpoint.params_file)
-    arg_shapes, output_shape, aux_shapes = _infer_shapes(graph, checkpoint, inputs)
+    arg_shapes, _, aux_shapes = graph.symbol.infer_shape_partial(**inputs)
     expected = dict(zip([*arguments, *auxiliary], [*arg_shapes, *aux_shapes], strict=True))
     for name, shape in expected.items():
         if name not in inputs and stored[name].shape != shape:
             raise InputError(
                 f"{name} has the shape {stored[name].shape}; the network needs {shape}", checkpoint.params_file
             )
-    _check_output(output_shape, graph, checkpoint)
     return (
         {name: stored[name] for name in arguments if name not in inputs},
         {name: stored[name] for name in auxiliary},
     )
-
-
-def _check_steps_input(graph: InferenceGraph, checkpoint: Checkpoint) -> None:
-    data, name = graph.hyperparameters.data, graph.hyperparameters.network.architecture
-    expected = data.keep_ratio and ARCHITECTURES.get(name).needs_steps
-    if graph.takes_steps != expected:
-        raise InputError(
-            f"with architecture {name} and keep_ratio {str(data.keep_ratio).lower()}, a network "
-            f"{'has' if expected else 'has no'} input steps, but that of {checkpoint.symbol_file} "
-            f"{'has none' if expected else 'has one'}",
-            checkpoint.description_file,
-        )
-
-
-def _infer_shapes(
-    graph: InferenceGraph, checkpoint: Checkpoint, inputs: dict[str, Shape]
-) -> tuple[list[Shape], Shape, list[Shape]]:
-    """Shapes of the arguments, of the output, and of the auxiliary states."""
-    try:
-        # infer_shape would print the input shapes on stderr if it fails.
-        arguments, outputs, auxiliary = graph.symbol.infer_shape_partial(**inputs)
-    except mx.base.MXNetError as error:
-        raise InputError(f"does not fit images of its size: {reason_of(error)}", checkpoint.symbol_file) from None
-    return arguments, outputs[0], auxiliary
-
-
-def _check_output(shape: Shape, graph: InferenceGraph, checkpoint: Checkpoint) -> None:
-    """Raises InputError unless the output for one image of the full width is (T, 1, C)."""
-    where = checkpoint.description_file
-    if shape[-1] != graph.alphabet.num_classes:
-        raise InputError(
-            f"an alphabet of {graph.alphabet.num_classes - 1} units and the blank does not fit a network of "
-            f"{shape[-1]} classes",
-            where,
-        )
-    expected = (graph.hyperparameters.geometry.num_steps, 1, graph.alphabet.num_classes)
-    if shape != expected:
-        raise InputError(f"describes an output {expected} for one image, but the network's is {shape}", where)

@@ -4,10 +4,10 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fontTools.ttLib import TTCollection, TTFont
 from PIL import ImageFont
 
 from ctc_ocr.errors import InputError
+from ctc_ocr.images.font_characters import font_characters
 
 SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
 FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts", "/Library/Fonts",
@@ -61,10 +61,6 @@ def _in_folders() -> Iterator[Path]:
 def _code_points(path: Path) -> frozenset[int]:
     """Of the first font in the file, which is the one that Pillow draws with; none for a file that is damaged."""
     try:
-        if path.suffix.lower() in (".ttc", ".otc"):
-            with TTCollection(str(path), lazy=True) as opened:
-                return frozenset(opened.fonts[0].getBestCmap() or ())
-        with TTFont(str(path), lazy=True) as font:
-            return frozenset(font.getBestCmap() or ())
-    except Exception:  # fontTools raises nearly anything on a damaged table
+        return font_characters(path)
+    except InputError:
         return frozenset()

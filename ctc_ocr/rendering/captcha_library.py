@@ -61,6 +61,7 @@ class _Library:
             height=renderer.draw_height,
             fonts=list(renderer.fonts),
         )
+        self._fonts = renderer.fonts
         self._unchecked = renderer.captcha_class is not ImageCaptcha
         self._name = renderer.captcha_class.__qualname__
 
@@ -72,7 +73,10 @@ class _Library:
 
     def _draw(self, text: str, generator: np.random.Generator) -> Image:
         self._sources.reseed(generator)
-        image: Image = self._captcha.generate_image(text)
+        try:
+            image: Image = self._captcha.generate_image(text)
+        except OSError as error:  # a damaged glyph
+            raise InputError(f"cannot draw {text!r} ({error})", ", ".join(self._fonts)) from None
         return image if image.mode == "RGB" else image.convert("RGB")
 
     def _check(self, text: str) -> None:

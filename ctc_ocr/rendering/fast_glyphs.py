@@ -8,6 +8,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 from PIL.ImageFont import FreeTypeFont
 
+from ctc_ocr.errors import InputError
 from ctc_ocr.rendering.fast_kernels import GLYPH
 
 _START_PIXELS = 1 << 16
@@ -44,8 +45,11 @@ class Atlas:
         return self._draw(font, unit) if index is None else index
 
     def _draw(self, font: int, unit: str) -> int:
-        width, height = self._size(self._fonts[font], unit)
-        ink, left, top = _ink(self._fonts[font], unit)
+        try:
+            width, height = self._size(self._fonts[font], unit)
+            ink, left, top = _ink(self._fonts[font], unit)
+        except (OSError, ValueError) as error:  # a damaged glyph
+            raise InputError(f"cannot draw {unit!r} ({error})", str(self._fonts[font].path)) from None
         if self._count == len(self.glyphs):
             self.glyphs = np.concatenate([self.glyphs, np.zeros_like(self.glyphs)])
         if self._used + ink.size > len(self.pixels):

@@ -1,15 +1,19 @@
 """Finding font files, and checking that they have the glyphs of an alphabet."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import ImageFont
 
 from ctc_ocr.errors import InputError
-from ctc_ocr.runtime.input_files import MIB, check_size
+from ctc_ocr.images.font_characters import font_characters
+from ctc_ocr.runtime.input_files import MIB, check_stored
 
 SUFFIXES = (".ttf", ".otf")
 MAX_FONT_BYTES = 256 * MIB  # a font of all Chinese characters has some tens
+EM = 64  # pixels: the size at which glyphs are looked at
+MAX_GLYPH = 32 * EM  # width or height: a damaged outline can be thousands of times as large as the font
+CHECKED_GLYPHS = 500  # of an alphabet: about 50 ms
 
 
 def find_fonts(path: str | Path | None) -> tuple[str, ...]:
@@ -36,15 +40,24 @@ def find_fonts(path: str | Path | None) -> tuple[str, ...]:
 
 
 def _check_font(path: Path) -> None:
-    check_size(path, MAX_FONT_BYTES)  # FreeType reads the whole file
+    check_stored(path, MAX_FONT_BYTES)  # FreeType reads the whole file
     try:
-        ImageFont.truetype(str(path), 10).getmask("0")
+        _draw(ImageFont.truetype(str(path), EM, layout_engine=ImageFont.Layout.BASIC), "0")
     except (OSError, ValueError) as error:
         raise InputError(f"not a font ({error})", path) from None
 
 
-def check_glyphs(fonts: Iterable[str], alphabet: str) -> None:
-    """Raise InputError that lists, per font, the characters of the alphabet without a glyph.
+def _draw(font: ImageFont.FreeTypeFont, character: str) -> None:
+    """Raises OSError or ValueError if it cannot be drawn."""
+    left, top, right, bottom = font.getbbox(character)
+    if right - left > MAX_GLYPH or bottom - top > MAX_GLYPH:
+        raise ValueError(f"a glyph of {right - left:.0f} x {bottom - top:.0f} pixels in a font of {EM}")
+    font.getmask(character)
+
+
+def check_glyphs(fonts: Sequence[str], alphabet: str) -> None:
+    """Raise InputError that lists, per font, the characters of the alphabet without a glyph, or names one whose glyph
+    is damaged.
 
     A space needs a glyph too: the captcha library puts spaces between the characters.
     """
@@ -53,15 +66,20 @@ def check_glyphs(fonts: Iterable[str], alphabet: str) -> None:
     lines = [f"{font}: no glyph for {', '.join(map(repr, chars))}" for font, chars in missing.items() if chars]
     if lines:
         raise InputError("\n".join(lines))
+    for font in fonts:
+        _check_drawn(font, alphabet)
 
 
 def characters(font: str) -> frozenset[int]:
     """Code points with a glyph. Raises InputError for a damaged font."""
-    from fontTools.ttLib import TTFont  # not above, for the same reason
+    return font_characters(font)
 
-    try:
-        # Opened here: fontTools does not close what is not a font.
-        with Path(font).open("rb") as file, TTFont(file, fontNumber=0, lazy=True) as opened:
-            return frozenset(opened.getBestCmap() or ())
-    except Exception as error:  # fontTools raises many kinds for a damaged table
-        raise InputError(f"cannot read its character table ({error})", font) from None
+
+def _check_drawn(font: str, alphabet: str) -> None:
+    """Raises InputError for a glyph that cannot be drawn: now, and not in an image process later."""
+    opened = ImageFont.truetype(font, EM, layout_engine=ImageFont.Layout.BASIC)
+    for character in alphabet[:CHECKED_GLYPHS]:
+        try:
+            _draw(opened, character)
+        except (OSError, ValueError) as error:
+            raise InputError(f"cannot draw {character!r} ({error})", font) from None

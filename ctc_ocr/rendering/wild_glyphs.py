@@ -68,7 +68,10 @@ class GlyphCache:
     def _draw(self, number: int, character: str, style: str) -> tuple[float, ...]:
         """The fields of GLYPH."""
         font = self._font(number)
-        mask, offset = font.getmask2(character, mode="L", anchor="ls")
+        try:
+            mask, offset = font.getmask2(character, mode="L", anchor="ls")
+        except (OSError, ValueError) as error:  # a damaged glyph
+            raise InputError(f"cannot draw {character!r} ({error})", self._paths[number]) from None
         plain = np.array(mask, np.uint8).reshape(mask.size[1], mask.size[0])
         advance = font.getlength(character) / EM
         if not plain.any():  # a space

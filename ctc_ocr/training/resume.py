@@ -16,6 +16,7 @@ from ctc_ocr.checkpoint.training_state import checksum, load_training_state
 from ctc_ocr.errors import InputError
 from ctc_ocr.training.best import Best
 from ctc_ocr.training.budget import Budget
+from ctc_ocr.training.state_values import check_values
 
 # Hyperparameters that change only how the run goes on, and not what its files mean.
 MAY_CHANGE = ("renderer", "lstm_graph", "dropout")
@@ -64,6 +65,7 @@ def newest(prefix: str) -> ResumePoint:
         trained = {name: arrays.pop(name) for name in list(arrays) if name.startswith(TRAINED)}
         trained = {name.removeprefix(TRAINED): array for name, array in trained.items()}
         try:
+            check_values(values, epoch)
             progress = {name: int(values[name]) for name in ("epochs_done", "batches_done", "num_batches")}
             point = ResumePoint(
                 prefix, checkpoint, checkpoint.model, arrays, trained, **progress,
@@ -72,7 +74,7 @@ def newest(prefix: str) -> ResumePoint:
                 fingerprint=str(values["data"]),
             )  # fmt: skip
             expected = int(values["checksum"])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, IndexError):
             raise InputError("not a training state of this package", state_path(prefix, epoch)) from None
         if expected == checksum(checkpoint.arg_params):
             return point

@@ -4,6 +4,7 @@ import csv
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from ctc_ocr.alphabet import is_text
 from ctc_ocr.datasets.csv_files.text import undecoded
 from ctc_ocr.datasets.csv_files.units import SPLITTER, is_split
 from ctc_ocr.images.files import SUFFIXES
@@ -20,6 +21,8 @@ def parse_row(line: str, delimiter: str, encoding: str = "utf-8") -> list[str]:
         )
     if not line.isascii() and (reason := undecoded(line, encoding)):
         raise ValueError(reason)
+    if not is_text(line):
+        raise ValueError("not valid Unicode: it has half of a surrogate pair")
     try:
         return next(csv.reader([line], delimiter=delimiter, strict=True))
     except csv.Error as error:

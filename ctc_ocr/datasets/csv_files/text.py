@@ -1,11 +1,12 @@
 """The lines of a CSV file: its encoding, and bytes that are not in it."""
 
 import codecs
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 from ctc_ocr.errors import InputError
-from ctc_ocr.runtime.input_files import MAX_LINE_BYTES
+from ctc_ocr.runtime.input_files import MAX_LINE_BYTES, open_stored
 
 UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 SPREADSHEETS = {
@@ -47,11 +48,8 @@ def find_encoding(path: Path, given: str | None = None) -> str:
     """
     if given is not None:
         check_encoding(given)
-    try:
-        with path.open("rb") as file:
-            start = file.read(4)
-    except (OSError, ValueError) as error:
-        raise InputError(getattr(error, "strerror", None) or str(error), path) from None
+    with open_stored(path) as file:
+        start = file.read(4)
     if start in SPREADSHEETS:
         raise InputError(
             f"{SPREADSHEETS[start]}; accepted: a CSV file. Open it and save it as CSV ({HOW_TO_SAVE})", path
@@ -68,7 +66,7 @@ def read_lines(path: Path, encoding: str) -> Iterator[str]:
     be read.
     """
     try:
-        with path.open(encoding=encoding, errors=MARK_UNDECODED) as file:
+        with io.TextIOWrapper(io.BufferedReader(open_stored(path)), encoding, MARK_UNDECODED) as file:
             number = 0
             while line := file.readline(MAX_LINE_BYTES + 1):
                 if len(line) > MAX_LINE_BYTES:

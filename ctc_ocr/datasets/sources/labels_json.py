@@ -5,10 +5,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from ctc_ocr.alphabet import is_text
 from ctc_ocr.datasets.samples import Problem, Rows, Sample, characters
 from ctc_ocr.datasets.sources.lists import SUFFIX, locate, refuse_larger
-from ctc_ocr.datasets.sources.names import is_text
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.input_files import open_stored
 from ctc_ocr.runtime.text_files import read_text
 
 LABELS_JSON = "labels.json"
@@ -27,9 +28,9 @@ class _Object(list[tuple[str, object]]):
 def is_labels_json(path: Path) -> bool:
     """Whether the start of a file looks like {"name": "text", ...}."""
     try:
-        with path.open("rb") as file:
+        with open_stored(path) as file:
             start = file.read(START_BYTES)
-    except OSError:
+    except InputError:
         return False
     return START.match(start.decode("utf-8-sig", "replace")) is not None
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ctc_ocr.alphabet import is_text
 from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions, characters
 from ctc_ocr.datasets.sources.folders import Folder, finder
 from ctc_ocr.errors import InputError
@@ -63,11 +64,6 @@ def read_names(folder: Folder, options: SourceOptions) -> Rows:
 
     rows = Rows(f"file names (pattern {pattern!r})", len(images), lambda: map(sample, images), tuple(notes))
     return replace(rows, form=rows.form + folder.not_read(()))
-
-
-def is_text(text: str) -> bool:
-    """Whether a text has no surrogates: those stand for bytes that were not UTF-8."""
-    return not any(0xD800 <= ord(character) <= 0xDFFF for character in text)
 
 
 def _copies(folder: Path, images: Sequence[Path]) -> Iterator[Problem]:

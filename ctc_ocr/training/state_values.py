@@ -1,0 +1,47 @@
+"""The values of a training state, which come from a file: whether they can be those of its epoch."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+MAX_COUNT = 2**31  # of epochs, updates and the like
+
+
+def check_values(values: Mapping[str, Any], epoch: int) -> None:
+    """Raises KeyError, TypeError or ValueError for values that no trainer saves with this epoch."""
+    batches = _whole(values["num_batches"], 1)
+    done = _whole(values["epochs_done"], epoch - 1, epoch)
+    _whole(values["batches_done"], 0, batches - 1)
+    _whole(values["falls"], 0)
+    _whole(values["checksum"], 0, 2**32 - 1)
+    best, budget = values["best"], values["budget"]
+    _whole(best["epoch"], 0, epoch)
+    _whole(best["epochs_since"], 0)
+    for name in ("limit", "end", "decay_from"):
+        _whole(budget[name], 0)
+    _whole(budget["standing"]["epochs"], 0)
+    if type(budget["stopped"]) is not bool or not 0 <= _number(budget["seconds"]) < math.inf:
+        raise ValueError("not a budget")
+    for part in (best, budget["standing"]):
+        if _number(part["cer"]) < 0 or _number(part["loss"]) == -math.inf:
+            raise ValueError("not a validation")
+    for row in values.get("history", ()):
+        _whole(row[0], 1, done)
+        _whole(row[1], 0, 2**63)
+        for each in row[2:]:
+            _number(each)
+
+
+def _whole(value: Any, least: int, most: int = MAX_COUNT) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError("not a whole number in its range")
+    return value
+
+
+def _number(value: Any) -> float:
+    """Also infinite and NaN, which JSON of Python has; but no integer that is too large for a float."""
+    if type(value) is int:
+        return float(_whole(value, -(2**63), 2**63))
+    if type(value) is not float:
+        raise ValueError("not a number")
+    return value
