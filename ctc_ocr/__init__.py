@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ctc_ocr.config.sections import Data as Data
     from ctc_ocr.config.sections import Network as Network
     from ctc_ocr.config.sections import Training as Training
+    from ctc_ocr.config.tasks import Task as Task
+    from ctc_ocr.config.tasks import register_task as register_task
     from ctc_ocr.datasets.captcha_files import CaptchaWriter as CaptchaWriter
     from ctc_ocr.datasets.samples import Problem as Problem
     from ctc_ocr.datasets.samples import Sample as Sample
@@ -59,6 +61,10 @@ if TYPE_CHECKING:
     from ctc_ocr.inference.readings_csv import Reading as Reading
     from ctc_ocr.inference.readings_csv import write_readings as write_readings
     from ctc_ocr.inference.text_files import write_text as write_text
+    from ctc_ocr.interpretation.interpreting import ConfusedPair as ConfusedPair
+    from ctc_ocr.interpretation.interpreting import Example as Example
+    from ctc_ocr.interpretation.interpreting import Interpretation as Interpretation
+    from ctc_ocr.interpretation.interpreting import interpret as interpret
     from ctc_ocr.lengths import Lengths as Lengths
     from ctc_ocr.rendering.renderer import Renderer as Renderer
     from ctc_ocr.runtime.types import MXNet
@@ -88,6 +94,7 @@ _HOMES = {
     "config.hyperparameters": ("Hyperparameters",),
     "config.presets": ("PRESETS", "preset"),
     "config.renderers": ("register_renderer",),
+    "config.tasks": ("Task", "register_task"),
     "config.sections": ("Augmentation", "Data", "Network", "Training"),
     "datasets.captcha_files": ("CaptchaWriter",),
     "datasets.samples": ("Problem", "Sample", "SourceOptions"),
@@ -111,6 +118,7 @@ _HOMES = {
     "inference.reader_pool": ("ReaderPool",),
     "inference.readings_csv": ("Reading", "write_readings"),
     "inference.text_files": ("write_text",),
+    "interpretation.interpreting": ("ConfusedPair", "Example", "Interpretation", "interpret"),
     "lengths": ("Lengths",),
     "rendering.renderer": ("Renderer",),
     "training.events": ("BatchEnd", "EpochEnd", "Progress", "Saved", "ValidationPrediction", "register_callback"),

@@ -145,27 +145,58 @@ def _example_logits(num_steps, hidden, classes):
     return mx.sym.FullyConnected(mx.sym.Concat(*outputs, dim=0), num_hidden=classes, name="pred_fc")
 
 
-def save_line_model(prefix, alphabet="abcd", seed=0, channels=1, ink="dark", normalise="fixed", batch_norm=True):
+def save_line_model(
+    prefix, alphabet="abcd", seed=0, channels=1, ink="dark", normalise="fixed", writing="horizontal", binarise="none",
+    **network,
+):  # fmt: skip
     """A checkpoint of a small CRNN for images 12 high and up to 60 wide that keep their ratio; its parameters are
-    random, the moving averages of its batch norm too. Returns its hyperparameters."""
+    random, the moving averages of its batch norm too. `network` is more of its shape. Returns its hyperparameters."""
     hyperparameters = Hyperparameters(
         data=Data(
             alphabet=alphabet, min_length=1, max_length=2, width=60, height=12, keep_ratio=True,
-            channels=channels, ink=ink, normalise=normalise,
+            channels=channels, ink=ink, normalise=normalise, writing=writing, binarise=binarise,
         ),
         network=Network(
-            architecture="crnn", features=(4, 6), kernels=(3, 3), strides=(1, 1), pool_heights=(2, 2),
-            pool_widths=(2, 2), num_layers=1, num_hidden=5, input_mean=225.0, input_scale=40.0, batch_norm=batch_norm,
+            **{
+                "architecture": "crnn", "features": (4, 6), "kernels": (3, 3), "strides": (1, 1),
+                "pool_heights": (2, 2), "pool_widths": (2, 2), "num_layers": 1, "num_hidden": 5, "input_mean": 225.0,
+                "input_scale": 40.0, **network,
+            }
         ),
     )  # fmt: skip
-    steps = mx.sym.Variable("steps")
+    _save_random(prefix, hyperparameters, alphabet, seed)
+    return hyperparameters
+
+
+def save_character_model(prefix, alphabet="abcd", seed=0, data=None, **network):
+    """As save_line_model, of a small CNN for images of one character, 16x12; more of its network and of its data."""
+    hyperparameters = Hyperparameters(
+        data=Data(
+            **{"alphabet": alphabet, "min_length": 1, "max_length": 1, "width": 16, "height": 12, **(data or {})}
+        ),
+        network=Network(
+            **{
+                "architecture": "cnn", "features": (4, 6, 6), "kernels": (3, 3, 3), "strides": (1, 2, 1),
+                "pool_heights": (2, 1, 1), "pool_widths": (2, 1, 1), "dense": (7,), "input_scale": 40.0, **network,
+            }
+        ),
+    )  # fmt: skip
+    _save_random(prefix, hyperparameters, alphabet, seed, scale=0.4)
+    return hyperparameters
+
+
+def _save_random(prefix, hyperparameters, alphabet, seed, scale=1.5):
+    """A checkpoint with random parameters: those of more layers must be smaller, or rounding is exaggerated."""
+    data = hyperparameters.data
+    steps = mx.sym.Variable("steps") if data.keep_ratio else None
     logits = symbols.logits(mx.sym.Variable("data"), hyperparameters, len(alphabet) + 1, steps)
     symbol = losses.attach("ctc", logits, mx.sym.Variable("label"), steps)
-    pixels = (1, 12, hyperparameters.geometry.full_width, channels)[: 4 if channels == 3 else 3]
-    arguments, _, auxiliary = symbol.infer_shape(data=pixels, steps=(1,), label=(1, 2))
+    pixels = (1, data.height, hyperparameters.geometry.full_width, data.channels)[: 4 if data.channels == 3 else 3]
+    given = {"data": pixels, "label": (1, 2), **({"steps": (1,)} if data.keep_ratio else {})}
+    arguments, _, auxiliary = symbol.infer_shape(**given)
     rng = np.random.default_rng(seed)
     params = {
-        name: rng.normal(scale=0.0 if name == "pred_fc_bias" else 1.5, size=shape).astype(np.float32)
+        name: rng.normal(scale=0.0 if name == "pred_fc_bias" else scale, size=shape).astype(np.float32)
         for name, shape in zip(symbol.list_arguments(), arguments, strict=True)
         if name not in ("data", "steps", "label")
     }
@@ -175,4 +206,3 @@ def save_line_model(prefix, alphabet="abcd", seed=0, channels=1, ink="dark", nor
     }
     model = description.Model(hyperparameters, Alphabet(tuple(alphabet)))
     model_files.save(prefix, 1, symbol, to_mx(params), to_mx(averages), model)
-    return hyperparameters

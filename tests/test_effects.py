@@ -19,6 +19,7 @@ from ctc_ocr.training.data import training_data
 from ctc_ocr.training.settings import Captchas
 from tests import (
     test_budget,
+    test_freezing,
     test_run_files,
     test_running_average,
     test_schedules,
@@ -48,13 +49,17 @@ FED_IMAGES = {
     "height": ("", "--height=32"),
     "width": ("", "--width=64"),
     "keep_ratio": ("", "--keep_ratio=false"),
+    "letterbox": ("--keep_ratio=false", "--letterbox=true"),
     "channels": ("", "--channels=3"),
     "ink": ("", "--ink=light"),
+    "binarise": ("", "--binarise=otsu"),
+    "writing": ("--max_invalid=1", "--writing=vertical"),
     "normalise": ("", "--normalise=fixed"),
     "input_mean": ("", "--input_mean=200"),  # what images are padded with
     "batch_size": ("", "--batch_size=3"),
     "samples_per_epoch": ("", "--samples_per_epoch=100"),
     "seed": ("", "--seed=1"),
+    "balance": ("", "--balance=1"),
     "validation_fraction": ("", "--validation_fraction=0.4"),
     "alphabet": ("", "--alphabet=dcbaé"),
     "max_units": ("--max_invalid=1", "--max_units=2"),
@@ -89,6 +94,11 @@ GRAPH = {
     "pool_widths": ("--preset=crnn", "--pool_widths=2,1,1,1"),
     "batch_norm": ("--preset=crnn", "--batch_norm=false"),
     "dropout": ("--preset=crnn", "--dropout=0.5"),
+    "norm_place": ("--preset=crnn", "--norm_place=after"),
+    "residual": ("--preset=crnn --features=8,8,8,8 --pool_heights=2,1,2,2 --pool_widths=2,1,1,2", "--residual=true"),
+    "pooling": ("--architecture=cnn", "--pooling=average"),
+    "dense": ("--architecture=cnn", "--dense=none"),
+    "label_smoothing": ("--architecture=cnn --loss=softmax", "--label_smoothing=0.1"),
 }
 # What updates and epochs do has tests of its own.
 ELSEWHERE = {
@@ -106,6 +116,7 @@ ELSEWHERE = {
     test_budget.test_the_decay_is_a_fraction_of_the_epochs_before_it: {"decay_fraction"},
     test_run_files.test_the_newest_checkpoints_and_the_best_are_kept: {"keep"},
     test_running_average.test_a_checkpoint_has_the_average_and_training_goes_on_without: {"average_power"},
+    test_freezing.test_frozen_layers_do_not_change_to_the_bit: {"freeze"},
     test_training.test_target_accuracy_ends_the_run: {"target_accuracy"},
     test_text_region.test_cropped_images_are_of_the_networks_channels: {"crop"},
 }  # fmt: skip
@@ -183,4 +194,5 @@ def graph(*flags: str) -> str:
     settings = settings_of(*flags)
     with mx.name.NameManager():
         logits = symbols.logits(mx.sym.Variable("data"), settings, 11)
-        return str(losses.attach(settings.training.loss, logits, mx.sym.Variable("label")).tojson())
+        training, label = settings.training, mx.sym.Variable("label")
+        return str(losses.attach(training.loss, logits, label, None, training.label_smoothing).tojson())

@@ -23,6 +23,8 @@ OTHER_VALUES: dict[str, Any] = {
     "kernels": (1, 3, 5, 3),
     "strides": (1, 2, 1, 1),
     "max_warp": 0.05,
+    "dense": (9,),
+    "freeze": ("conv",),
     "pool_heights": (2, 1, 2, 1),
     "pool_widths": (1, 2, 1, 2),
 }

@@ -22,7 +22,7 @@ from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.onnx_models import normalising
 from ctc_ocr.onnx_models.graph import FLOAT, INT64, Graph
 from tests.commands import run_here
-from tests.models import save_example_model, save_line_model, save_own_model
+from tests.models import save_character_model, save_example_model, save_line_model, save_own_model
 
 MODELS = {
     "lstm unrolled": lambda prefix: save_own_model(prefix),
@@ -34,6 +34,20 @@ MODELS = {
     "crnn, without batch norm": lambda prefix: save_line_model(prefix, batch_norm=False),
     "crnn, colour": lambda prefix: save_line_model(prefix, channels=3),
     "crnn, contrast": lambda prefix: save_line_model(prefix, normalise="image"),
+    "crnn, vertical": lambda prefix: save_line_model(prefix, writing="vertical"),
+    "crnn, batch norm after the ReLU": lambda prefix: save_line_model(prefix, norm_place="after"),
+    "crnn, residual": lambda prefix: save_line_model(
+        prefix, residual=True, features=(5, 5), pool_heights=(2, 1), pool_widths=(2, 1)
+    ),
+    "cnn": lambda prefix: save_character_model(prefix),
+    "cnn, average": lambda prefix: save_character_model(prefix, pooling="average", residual=True),
+    "cnn, batch norm after the ReLU": lambda prefix: save_character_model(
+        prefix, pooling="average", norm_place="after", dense=()
+    ),
+    "cnn, without batch norm": lambda prefix: save_character_model(prefix, pooling="average", batch_norm=False),
+    "cnn, keeps its ratio": lambda prefix: save_character_model(
+        prefix, data={"keep_ratio": True, "width": 30}, input_mean=300.0
+    ),
     "crnn, colour and contrast": lambda prefix: save_line_model(prefix, channels=3, normalise="image", ink="auto"),
 }
 
@@ -76,7 +90,9 @@ def test_an_exported_model_reads_what_mxnet_reads(name: str, tmp_path: Path, fol
         assert _places(one) == pytest.approx(_places(other))
 
 
-@pytest.mark.parametrize("name", ["lstm fused", "example, contrib", "crnn, lines", "crnn, colour and contrast"])
+@pytest.mark.parametrize(
+    "name", ["lstm fused", "example, contrib", "crnn, lines", "cnn", "cnn, batch norm after the ReLU"]
+)
 def test_weights_in_8_bits(name: str, tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A smaller file that reads about the same: what it computes with is each weight, rounded for its output."""
     MODELS[name](tmp_path / "m")
@@ -113,7 +129,11 @@ def test_weights_in_8_bits(name: str, tmp_path: Path, folder: Path, capsys: pyte
 
 
 def _places(prediction: Prediction) -> list[float]:
-    return [end for each in prediction.characters or [] for end in (each.left or 0.0, each.right or 0.0)]
+    return [
+        end
+        for each in prediction.characters or []
+        for end in (each.left or each.top or 0.0, each.right or each.bottom or 0.0)
+    ]
 
 
 def test_a_line_has_the_same_log_probabilities_alone_and_in_a_batch(tmp_path: Path) -> None:

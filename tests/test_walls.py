@@ -30,7 +30,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "images": {"config", "errors", "runtime"},
     "rendering": {"config", "errors", "images", "runtime"},
     "generation": {"errors", "runtime"},
-    "datasets": {"alphabet", "config", "errors", "generation", "images", "registry", "rendering", "runtime"},
+    "pages": {"errors", "images", "runtime"},
+    "datasets": {"alphabet", "config", "errors", "generation", "images", "pages", "registry", "rendering", "runtime"},
     "decoding": {"alphabet", "errors", "lengths", "runtime"},
     "evaluation": {"alphabet", "errors"},
     "checkpoint": {"alphabet", "config", "errors", "evaluation", "lengths", "runtime"},
@@ -53,13 +54,16 @@ MAY_IMPORT: dict[str, set[str]] = {
         "alphabet", "checkpoint", "config", "datasets", "errors", "evaluation", "images", "inference", "rendering",
         "runtime", "training",
     },
+    "interpretation": {
+        "alphabet", "datasets", "errors", "evaluation", "images", "inference", "rendering", "runtime",
+    },
     "serving": {
         "checkpoint", "decoding", "errors", "images", "inference", "runtime", "version",
     },
     "cli": {
         "alphabet", "checkpoint", "config", "datasets", "decoding", "distributed", "errors", "evaluation",
-        "experiments", "export", "images", "inference", "lengths", "losses", "registry", "runtime", "serving",
-        "training", "version",
+        "experiments", "export", "images", "inference", "interpretation", "lengths", "losses", "pages", "registry",
+        "runtime", "serving", "training", "version",
     },
 }  # fmt: skip
 DOOR = "ctc_ocr.runtime.mxnet"
@@ -68,9 +72,11 @@ IMPORT_MXNET = {
     "runtime.mxnet", "runtime.devices", "runtime.host_memory", "runtime.mxnet_internals",
     "checkpoint.bundling", "checkpoint.model_files",
     "datasets.iterator",
-    "symbols.contract", "symbols.crnn", "symbols.images", "symbols.lstm", "symbols.summary",
-    "losses", "losses.ctc", "losses.feasibility", "losses.warpctc", "losses.warpctc_library",
-    "inference.constant_folding", "inference.graph", "inference.mxnet_reader", "inference.network",
+    "symbols.cnn", "symbols.contract", "symbols.crnn", "symbols.dividing", "symbols.fixed_statistics", "symbols.images",
+    "symbols.lstm", "symbols.summary",
+    "losses", "losses.ctc", "losses.feasibility", "losses.softmax", "losses.warpctc", "losses.warpctc_library",
+    "inference.activation_map", "inference.constant_folding", "inference.graph", "inference.mxnet_reader",
+    "inference.network",
     "export.onnx",
     "distributed.store",
     "training.cluster", "training.muon", "training.network", "training.optimizer", "training.parameter_vector",

@@ -6,14 +6,14 @@ from typing import Any, NoReturn
 
 from ctc_ocr.cli.suggestions import did_you_mean, flag_like, like, see_help
 from ctc_ocr.config.hyperparameters import RENAMED, options
-from ctc_ocr.config.schema import MAX_SIZE, Integers, Option
+from ctc_ocr.config.schema import MAX_SIZE, Integers, Option, Strings
 from ctc_ocr.version import __version__
 
 MAX_THREADS = 1024
 MAX_PROCESSES = 1024
 MAX_UPDATES = 100_000
 UNKNOWN = "unrecognized arguments: "  # how a message of argparse begins
-REGISTERED = ("architecture", "renderer")  # whose choices --import can add to
+REGISTERED = ("architecture", "renderer", "task")  # whose choices --import can add to
 OLD_NAMES = {new: old for names in RENAMED.values() for old, new in names.items()}
 
 
@@ -54,14 +54,19 @@ def add_import(parser: argparse.ArgumentParser) -> None:
 
 
 def add_device_options(parser: argparse.ArgumentParser) -> None:
-    """How a model is run: --batch_size, --num_proc, and --cpu or --gpu."""
-    parser.add_argument(
-        "--batch_size", type=integer(1, MAX_SIZE), help="images per batch (default: fastest on one core)"
-    )
+    """How a model is run by several processes: --num_proc, and what `add_device` adds."""
+    add_device(parser)
     parser.add_argument(
         "--num_proc", type=integer(1, MAX_PROCESSES), metavar="N",
         help="reading processes; 1: the command itself (default: as many as there are cores, fewer for few images)",
     )  # fmt: skip
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """How a model is run: --batch_size, and --cpu or --gpu."""
+    parser.add_argument(
+        "--batch_size", type=integer(1, MAX_SIZE), help="images per batch (default: fastest on one core)"
+    )
     device = parser.add_mutually_exclusive_group()
     device.add_argument(
         "--cpu", type=integer(1, MAX_THREADS), default=1, help="number of threads of each process (default: 1)"
@@ -96,7 +101,7 @@ def _requires(option: Option) -> str:
     """Such as " (optimizer sgd only)", for one that has no effect with other optimizers."""
     needed = []
     for name, values in option.rule.requires.items():
-        own = ("your own",) if name == "architecture" and "crnn" in values else ()
+        own = ("your own",) if name == "architecture" and {"crnn", "cnn"} & {*values} else ()
         needed.append(f"{name} {' or '.join([*map(_shown, values), *own])}")
     return f" ({', '.join(needed)} only)" if needed else ""
 
@@ -105,7 +110,7 @@ def _shown(value: Any) -> str:
     """A value as it is written on the command line."""
     if isinstance(value, bool):
         return str(value).lower()
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return ",".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
 
 
 def integers(text: str) -> tuple[int, ...]:
@@ -114,6 +119,19 @@ def integers(text: str) -> tuple[int, ...]:
         return tuple(int(each) for each in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected integers separated by commas, got {text!r}") from None
+
+
+def integers_or_none(text: str) -> tuple[int, ...]:
+    """An argparse type: integers separated by commas, or "none" for an empty list."""
+    return () if text == "none" else integers(text)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """An argparse type: names separated by commas, or "none" for an empty list."""
+    found = tuple(each.strip() for each in text.split(","))
+    if not all(found):
+        raise argparse.ArgumentTypeError(f"expected names separated by commas, got {text!r}")
+    return () if found == ("none",) else found
 
 
 def boolean(text: str) -> bool:
@@ -172,4 +190,6 @@ def any_integer(text: str) -> int:
 
 
 # Types of hyperparameters; others are their own.
-PARSERS: dict[Any, Callable[[str], Any]] = {Integers: integers, bool: boolean, int: any_integer, float: number}
+PARSERS: dict[Any, Callable[[str], Any]] = {
+    Integers: integers_or_none, Strings: names, bool: boolean, int: any_integer, float: number,
+}  # fmt: skip

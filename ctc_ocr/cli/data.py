@@ -1,4 +1,4 @@
-"""ctc-ocr data: check, split, pack, preview, audit and correct labelled images."""
+"""ctc-ocr data: fetch, cut, check, split, pack, preview, audit and correct labelled images."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ctc_ocr.alphabet import Alphabet, write_lookup
-from ctc_ocr.cli import data_audit, data_curve, data_split
+from ctc_ocr.cli import data_audit, data_curve, data_cut, data_fetch, data_pages, data_split
 from ctc_ocr.cli.arguments import Parser, add_hyperparameters, add_import, add_version, integer
 from ctc_ocr.cli.commands import listed, unknown
 from ctc_ocr.cli.data_options import (
@@ -40,13 +40,19 @@ PROG = "ctc-ocr data"
 COMMANDS = {
     "check": "describe a source, and list every invalid sample with the reason",
     "split": "split a source into train, validation and test parts",
+    "fetch": "fetch pages with boxes from where they are published",
+    "pages": "draw pages with boxes and glyphs, samples of each class and frequencies",
+    "cut": "cut pages with boxes into an image folder or a pack",
     "pack": "write a source into a RecordIO pack, for large sets",
     "preview": "draw images as the network sees them in training",
     "audit": "find labels that are probably wrong",
     "curve": "say how many labels are needed: accuracy against their number",
     "correct": "replace the labels whose suggestions were accepted",
 }
-PREPARATION = ("width", "height", "keep_ratio", "channels", "ink", "crop", "top_edge", "bottom_edge", "normalise")
+PREPARATION = (
+    "width", "height", "keep_ratio", "letterbox", "channels", "ink", "writing", "crop", "top_edge", "bottom_edge",
+    "binarise", "normalise",
+)  # fmt: skip
 
 Body = Callable[[argparse.Namespace], int]
 AddArguments = Callable[[argparse.ArgumentParser], None]
@@ -207,6 +213,9 @@ def _preview(arguments: argparse.Namespace) -> int:
 PARTS_OF: dict[str, tuple[Body, AddArguments]] = {
     "check": (_check, _add_check),
     "split": (data_split.split, data_split.add_arguments),
+    "fetch": (data_fetch.fetch, data_fetch.add_arguments),
+    "pages": (data_pages.pages, data_pages.add_arguments),
+    "cut": (data_cut.cut, data_cut.add_arguments),
     "pack": (_pack, _add_pack),
     "preview": (_preview, _add_preview),
     "audit": (data_audit.run_audit, data_audit.add_audit),

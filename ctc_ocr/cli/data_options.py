@@ -7,16 +7,22 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ctc_ocr.alphabet import Alphabet, read_lookups
-from ctc_ocr.cli.arguments import integer
+from ctc_ocr.cli.arguments import fraction, integer
 from ctc_ocr.config import presets
 from ctc_ocr.config.hyperparameters import Hyperparameters, options, read_sections
 from ctc_ocr.datasets.choices import CHOSEN
-from ctc_ocr.datasets.samples import Problem, SourceOptions
+from ctc_ocr.datasets.samples import PAGE_OPTIONS, Problem, SourceOptions
 from ctc_ocr.errors import InputError
+from ctc_ocr.pages.charsets import CHARSETS
+from ctc_ocr.pages.reading_order import DEFAULT_ORDER, READING_ORDERS
+from ctc_ocr.pages.scopes import SCOPES
 from ctc_ocr.runtime.output_files import refuse_existing as refuse_existing
 
 LIST_OPTIONS = ("delimiter", "encoding", "image_column")  # how images are found in a CSV file
-LABEL_OPTIONS = (*LIST_OPTIONS, "splitter", "pattern", "unicode_form", "strip_accents", "label_column")
+LABEL_OPTIONS = (
+    *LIST_OPTIONS, "splitter", "pattern", "unicode_form", "strip_accents", "label_column", "min_frequency",
+    *PAGE_OPTIONS,
+)  # fmt: skip
 UNICODE_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 
 
@@ -57,6 +63,47 @@ def add_label_options(group: argparse._ArgumentGroup) -> None:
             f"--{kind}_column", metavar="COLUMN", help=f"CSV: column of the {what}: its name, or its number from 1"
         )
     group.add_argument("--strip_accents", action="store_true", help="remove accents from the letters of all labels")
+    group.add_argument(
+        "--min_frequency", type=integer(0), default=0, metavar="N",
+        help="leave out samples with a unit that fewer than N of them have; of pages, that fewer than N boxes have",
+    )  # fmt: skip
+    _add_page_options(group)
+
+
+def _add_page_options(group: argparse._ArgumentGroup) -> None:
+    """PAGE_OPTIONS: what samples are cut out of pages with boxes."""
+    group.add_argument("--scope", choices=SCOPES, help="pages: what a sample is (default: char)")
+    group.add_argument(
+        "--charset", metavar="NAMES",
+        help=f"pages: characters of samples: {', '.join(CHARSETS)}, several separated by commas, or = and the "
+        "characters (default: all)",
+    )  # fmt: skip
+    group.add_argument(
+        "--seq_length", type=_lengths, metavar="N or A-B",
+        help="pages: characters of a sequence, or the least and the greatest number (default: 3)",
+    )  # fmt: skip
+    group.add_argument("--seq_seed", type=integer(0), default=0, help="pages: seed of the lengths A-B (default: 0)")
+    group.add_argument(
+        "--reading_order", choices=READING_ORDERS, help=f"pages: rule by which lines end (default: {DEFAULT_ORDER})"
+    )
+    group.add_argument(
+        "--mask_neighbours", action="store_true", help="pages: paint other boxes over with the level of the paper"
+    )
+    group.add_argument(
+        "--margin", type=fraction, default=0.0, metavar="F",
+        help="pages: margin around what is cut, in widths of a character (default: 0)",
+    )  # fmt: skip
+    group.add_argument(
+        "--cut_size", metavar="SIZE",
+        help="pages: size of what is cut: 64x64; x64 or 64x, which keep the ratio; or a scale, 0.5 (default: as it is)",
+    )  # fmt: skip
+
+
+def _lengths(text: str) -> tuple[int, int]:
+    least, dash, most = text.partition("-")
+    if not (least.isdecimal() and (most.isdecimal() if dash else True)):
+        raise argparse.ArgumentTypeError(f"expected a number, or two such as 2-5, got {text!r}")
+    return int(least), int(most if dash else least)
 
 
 def _character(text: str) -> str:
@@ -122,18 +169,21 @@ def add_network(parser: argparse.ArgumentParser) -> None:
 
 
 def hyperparameters(
-    arguments: argparse.Namespace, start: Mapping[str, Mapping[str, Any]] | None = None
+    arguments: argparse.Namespace,
+    start: Mapping[str, Mapping[str, Any]] | None = None,
+    task: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Hyperparameters:
-    """From the flags that were given, or else --config or `start`, --preset, the defaults."""
+    """From the flags that were given, or else --config or `start`, the changes of a `task`, --preset, the defaults."""
     config = read_sections(arguments.config) if arguments.config else dict(start or {})
-    if getattr(arguments, "data", None):
-        # The number that a preset has for captchas, which are endless, does not suit labelled images.
+    preset_training = presets.PRESETS[arguments.preset or "lstm"].get("training", {})
+    if getattr(arguments, "data", None) and "samples_per_epoch" not in preset_training:
+        # The default is a number of captchas, which are endless, and does not suit labelled images.
         config = {**config, "training": {"samples_per_epoch": 0, **config.get("training", {})}}
     flags: dict[str, dict[str, Any]] = {}
     for name, option in options().items():
         if name in arguments:
             flags.setdefault(option.section, {})[name] = getattr(arguments, name)
-    found = presets.preset(arguments.preset or "lstm", config, flags)
+    found = presets.preset(arguments.preset or "lstm", task or {}, config, flags)
     for name in itertools.chain.from_iterable(flags.values()):
         if reason := found.without_effect(name):
             raise InputError(f"has no effect {reason}", f"--{name}")

@@ -12,7 +12,8 @@ from ctc_ocr.cli.data_options import (
     print_skipped,
     source_options,
 )
-from ctc_ocr.datasets.splitting import DEFAULT_FRACTIONS, PARTS, Split, SplitOptions, split_source
+from ctc_ocr.datasets.page_cutting import GROUPS
+from ctc_ocr.datasets.splitting import DEFAULT_FRACTIONS, PARTS, Part, Split, SplitOptions, split_source
 from ctc_ocr.errors import printable
 from ctc_ocr.runtime.progress import shown_progress
 
@@ -30,8 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"fractions of the samples for {', '.join(PARTS)} (default: {shown})",
     )  # fmt: skip
     sizes.add_argument("--shares", type=_fractions, dest="fractions", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    sizes.add_argument("--counts", type=integers, metavar="A,B,C", help="numbers of samples; others are in no part")
-    parser.add_argument(
+    sizes.add_argument(
+        "--counts", type=integers, metavar="A,B,C",
+        help="numbers of samples, 0 for a part of named groups; others are in no part",
+    )  # fmt: skip
+    grouped = parser.add_mutually_exclusive_group()
+    grouped.add_argument(
+        "--by", choices=GROUPS, help="keep the samples of a page or a book together: of a folder that data cut wrote"
+    )
+    grouped.add_argument(
         "--group", metavar="REGEX",
         help="regular expression, searched in the names of image files (in their paths if it contains a /); samples "
         "with the same group (?P<group>...), or else first group, stay together",
@@ -42,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"groups that make up the {part} part; samples of other groups are split one by one",
         )  # fmt: skip
     parser.add_argument("--seed", type=integer(0), default=0, help="seed of the random split (default: 0)")
+    parser.add_argument(
+        "--near_duplicates", action="store_true", help="report images of different parts that look nearly the same"
+    )
     add_valid_labels(parser)
 
 
@@ -63,8 +74,8 @@ def _names(text: str) -> tuple[str, ...]:
 
 def split(arguments: argparse.Namespace) -> int:
     options = SplitOptions(
-        arguments.fractions, arguments.counts, arguments.group, arguments.validation_groups, arguments.test_groups,
-        arguments.seed,
+        arguments.fractions, arguments.counts, GROUPS.get(arguments.by, arguments.group), arguments.validation_groups,
+        arguments.test_groups, arguments.seed, arguments.near_duplicates,
     )  # fmt: skip
     with shown_progress() as progress:
         written = split_source(
@@ -80,14 +91,25 @@ def split(arguments: argparse.Namespace) -> int:
 def _print(split: Split) -> None:
     for part in split.parts:
         groups = "" if part.num_groups is None else f" of {part.num_groups} groups"
-        print(f"{part.name}: {len(part.samples)} samples{groups}, {part.path or 'no file'}")
+        print(f"{part.name}: {len(part.samples)} samples{groups}, {part.path or 'no file'}{_majority(part)}")
     print_skipped(split.num_skipped)
     if split.num_left_over:
         print(f"in no part: {split.num_left_over} samples")
     if split.num_duplicates:
         where = "not all in one part" if split.duplicates_across else "kept together"
         print(f"duplicates: {split.num_duplicates} images, {where}")
+    if split.near_duplicates_across == ():
+        print("near duplicates: none in different parts")
+    for across in split.near_duplicates_across or ():
+        print(f"near duplicates in {across.first} and {across.second}: {len(across.pairs)} images of {across.second}")
+        for one, other in across.pairs:
+            print(f"  {one.image} ~ {other.image}", file=sys.stderr)
     for across in split.duplicates_across:
         print(f"duplicates in {across.first} and {across.second}: {len(across.pairs)} images of {across.second}")
         for one, other in across.pairs:
             print(printable(f"  {one.image} = {other.image}"), file=sys.stderr)
+
+
+def _majority(part: Part) -> str:
+    found = part.majority()
+    return f"; most frequent: {found[0]}, {found[1]:.2%}" if found else ""

@@ -28,7 +28,9 @@ from ctc_ocr.runtime.progress import shown_progress
 PROG = "ctc-ocr generate"
 SIZES = ("draw_width", "draw_height", "width", "height")
 MANY = ("count", "output_dir", "pack", "shards", "format", "num_proc", "overwrite")  # flags for many captchas
-DATA_OPTIONS = ("alphabet", "min_length", "max_length", *SIZES)
+DATA_OPTIONS = ("alphabet", "min_length", "max_length", "writing", *SIZES)
+OF_ANY_SIZE = ("wild", "old_japanese")  # renderers
+OF_ROWS = ("captcha", "fast", "wild")  # renderers that draw no columns
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -82,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
     images.add_argument(
         "--renderer", choices=RENDERERS.names(), default="captcha",
         help="what draws the images: the captcha package, the fast renderer of its distribution, text of any look in "
-        "sizes of its own (wild), or one of your own (default: captcha)",
+        "sizes of its own (wild), old Japanese characters (old_japanese), or one of your own (default: captcha)",
     )  # fmt: skip
     images.add_argument(
         "--seed", type=any_integer, help="the same seed gives the same images (default: a new one, which is printed)"
@@ -97,8 +99,11 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     arguments = made.parse_intermixed_args(argv)
     _check_mode(made, arguments)
     changed = [f"--{name}" for name in SIZES if getattr(arguments, name) != getattr(Data(), name)]
-    if arguments.renderer == "wild" and changed:
-        made.error(f"{', '.join(changed)}: no effect with --renderer wild, whose images have sizes of their own")
+    if arguments.renderer in OF_ANY_SIZE and changed:
+        named = f"{', '.join(changed)}: no effect with --renderer {arguments.renderer}"
+        made.error(f"{named}, whose images have sizes of their own")
+    if arguments.writing == "vertical" and arguments.renderer in OF_ROWS:
+        made.error(f"--writing vertical: no effect with --renderer {arguments.renderer}, which draws rows")
     return arguments
 
 

@@ -31,6 +31,10 @@ from ctc_ocr.cli.running import BY_SIGNAL, INTERRUPTED, run, set_up_logging
 from ctc_ocr.cli.train_folds import print_folds, refuse_of_a_model
 from ctc_ocr.config import presets
 from ctc_ocr.config.hyperparameters import Hyperparameters, options
+from ctc_ocr.config.registries import TASKS
+from ctc_ocr.config.tasks import Task
+from ctc_ocr.datasets.samples import PAGE_OPTIONS, SourceOptions
+from ctc_ocr.datasets.sources.pages import find_pages
 from ctc_ocr.distributed.server import is_server, serve_cluster
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.experiments.self_training import train_with_unlabelled
@@ -44,7 +48,8 @@ PROG = "ctc-ocr train"
 # Hyperparameters and options that have no effect on labelled images, and on captchas.
 OF_CAPTCHAS = ("min_length", "max_length", "renderer", "draw_width", "draw_height", "validation_samples")
 OF_LABELLED = (
-    "folds", "unlabelled", "validation", "validation_fraction", "lookup", "max_units", "only_alphabet", "max_invalid",
+    "folds", "task", "unlabelled", "validation", "validation_fraction", "lookup", "max_units", "only_alphabet",
+    "max_invalid",
     *LABEL_OPTIONS,
 )  # fmt: skip
 
@@ -98,6 +103,10 @@ def add_set_up(made: argparse.ArgumentParser, names: Iterable[str]) -> None:
     made.add_argument(
         "--preset", choices=presets.PRESETS, help="hyperparameters to start from (default: lstm; with --data: word)"
     )
+    made.add_argument(
+        "--task", choices=TASKS.names(),
+        help="what is to be read: names a preset, and of pages the --scope and --charset; flags win over it",
+    )  # fmt: skip
     made.add_argument(
         "--init_from",
         type=non_empty,
@@ -219,13 +228,26 @@ def session_of(arguments: argparse.Namespace) -> TrainingSession:
 
 def set_up(arguments: argparse.Namespace, resume: bool = False) -> tuple[Hyperparameters, Captchas | LabelledImages]:
     """What the flags of add_set_up ask for. Raises InputError for those that contradict each other."""
+    task = None if arguments.task is None else TASKS.get(arguments.task)
+    if task is not None:
+        _take_flags_of(task, arguments)
     names_network = arguments.config or arguments.preset or resume
     choose = names_to_choose(arguments)
     arguments.preset = arguments.preset or ("word" if arguments.data else "lstm")
     _refuse_those_of_other_images(arguments)
     named = arguments.init_from and arguments.init_from != NO_MODEL
     start = network_of(arguments.init_from) if named and not names_network else None
-    return hyperparameters(arguments, start), _data(arguments, choose)
+    changes = {} if task is None else task.changes
+    return hyperparameters(arguments, start, changes), _data(arguments, choose)
+
+
+def _take_flags_of(task: Task, arguments: argparse.Namespace) -> None:
+    """The flags that a task stands for, unless they are given. Those of pages are for pages alone: single images are
+    what the task would cut out of them."""
+    of_pages = any(find_pages(Path(each), SourceOptions()) for each in arguments.data or ())
+    for name, value in task.flags().items():
+        if getattr(arguments, name, None) is None and (of_pages or name not in PAGE_OPTIONS):
+            setattr(arguments, name, value)
 
 
 def _data(arguments: argparse.Namespace, choose: Collection[str] = ()) -> Captchas | LabelledImages:

@@ -30,7 +30,7 @@ class Geometry:
         before they are pooled, or the gates of an LSTM layer. Of architectures of the user's own, the image alone."""
         data, network = self.data, self.network
         found = [self.full_width * data.height * data.channels]
-        if network.architecture == "crnn":
+        if network.architecture in ("crnn", "cnn"):
             width, height = self.full_width, data.height
             for features, stride, after in zip(network.features, network.strides, self.map_sizes(), strict=True):
                 found.append(features * -(-width // stride) * -(-height // stride))
@@ -54,7 +54,13 @@ class Geometry:
     @cached_property
     def columns_per_step(self) -> int:
         """Image columns per time step."""
-        return int(ARCHITECTURES.get(self.network.architecture).columns_per_step(self.network))
+        columns = ARCHITECTURES.get(self.network.architecture).columns_per_step
+        return self.data.width if columns is None else int(columns(self.network))
+
+    @property
+    def is_one_step(self) -> bool:
+        """Whether the whole image is one time step, whatever its width: a network for single characters."""
+        return ARCHITECTURES.get(self.network.architecture).columns_per_step is None
 
     @property
     def full_width(self) -> int:

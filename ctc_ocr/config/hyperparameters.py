@@ -16,6 +16,7 @@ from ctc_ocr.runtime.text_files import read_json
 
 SECTIONS: dict[str, type] = {"data": Data, "network": Network, "training": Training, "augmentation": Augmentation}
 MIN_ROWS = 0.05  # of the height, that must be read
+BUILT_IN = ("lstm", "crnn", "cnn")  # architectures: one of the user's own may use any hyperparameter as it likes
 MAX_VALUES = 2**25  # of one image in one array: 128 MiB
 CONVOLUTION_LISTS = ("features", "kernels", "strides", "pool_heights", "pool_widths")
 # Names of version 0.1, which its files have; section, old name -> new name.
@@ -44,8 +45,18 @@ class Hyperparameters:
         self._check_values()
         if self.data.keep_ratio and (self.network.architecture, self.network.lstm_graph) == ("lstm", "unrolled"):
             raise InputError("an unrolled graph has a fixed number of time steps; use lstm_graph fused", "keep_ratio")
+        if self.training.loss == "softmax" and self.geometry.num_steps != 1:
+            raise InputError(
+                f"softmax is for networks of one time step, such as architecture cnn; {self.network.architecture} "
+                f"makes {self.geometry.num_steps} of an image {self.data.width} wide",
+                "training.loss",
+            )
         if self.data.bottom_edge - self.data.top_edge < MIN_ROWS:
             raise InputError(f"bottom_edge must be at least {MIN_ROWS} more than top_edge", "data.bottom_edge")
+        if self.data.letterbox and self.data.keep_ratio:
+            raise InputError("is for images of one size, and keep_ratio for images of many widths", "data.letterbox")
+        if self.data.binarise != "none" and self.data.channels != 1:
+            raise InputError("needs channels 1: black and white have no colour", "data.binarise")
         if self.data.min_length > self.data.max_length:
             raise InputError(f"min_length {self.data.min_length} is greater than max_length {self.data.max_length}")
 
@@ -67,15 +78,15 @@ class Hyperparameters:
 
     def _check_convolutions(self) -> None:
         network = self.network
-        if network.architecture not in ("crnn", "lstm"):
-            return  # one of the user's own may use the lists as it likes
+        if network.architecture not in BUILT_IN:
+            return
         lists = {name: getattr(network, name) for name in CONVOLUTION_LISTS}
         if not network.features or len({len(each) for each in lists.values()}) > 1:
             given = ", ".join(f"{len(each)} {name}" for name, each in lists.items())
             raise InputError(f"each list needs one entry per convolution; there are {given}", "network")
         if even := [kernel for kernel in network.kernels if kernel % 2 == 0]:
             raise InputError(f"{even[0]} is even; kernel sizes must be odd", "network.kernels")
-        if network.architecture != "crnn":
+        if network.architecture == "lstm":
             return
         sizes = self.geometry.map_sizes()
         if not all(sizes[-1]):
@@ -119,8 +130,8 @@ class Hyperparameters:
         known = options()
         for other, accepted in known[name].rule.requires.items():
             value = getattr(getattr(self, known[other].section), other)
-            if other == "architecture" and value not in ("lstm", "crnn"):
-                continue  # one of the user's own may use any
+            if other == "architecture" and value not in BUILT_IN:
+                continue
             if value not in accepted:
                 return f"with {other} {str(value).lower() if isinstance(value, bool) else value}"
         return ""

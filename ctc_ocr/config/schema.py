@@ -9,6 +9,8 @@ from typing import Any
 from ctc_ocr.errors import InputError
 
 Integers = tuple[int, ...]
+Strings = tuple[str, ...]
+LISTS = {Integers: int, Strings: str}
 MAX_SHOWN = 100  # characters of a value in an error
 MAX_ENTRIES = 100  # of a list
 MAX_SIZE = 10_000  # far beyond what is of use, and small enough for an error instead of a full memory
@@ -108,10 +110,10 @@ def _typed(name: str, kind: Any, value: Any) -> Any:
             return float(value)
         except OverflowError:
             raise InputError(f"a number of {len(str(value))} digits is too large", name) from None
-    if kind == Integers and isinstance(value, (list, tuple)):
-        return tuple(_typed(name, int, each) for each in value)
-    if kind == Integers or isinstance(value, bool) is not (kind is bool) or not isinstance(value, kind):
-        expected = "a list of int" if kind == Integers else kind.__name__
+    if kind in LISTS and isinstance(value, (list, tuple)):
+        return tuple(_typed(name, LISTS[kind], each) for each in value)
+    if kind in LISTS or isinstance(value, bool) is not (kind is bool) or not isinstance(value, kind):
+        expected = f"a list of {LISTS[kind].__name__}" if kind in LISTS else kind.__name__
         raise InputError(f"expected {expected}, got {_shown(value)}", name)
     return value
 

@@ -6,9 +6,10 @@ These dataclasses are the one list of them: the command line takes its flags, de
 from dataclasses import dataclass
 
 from ctc_ocr.config.registries import ARCHITECTURES, RENDERERS
-from ctc_ocr.config.schema import MAX_SIZE, Integers, option
+from ctc_ocr.config.schema import MAX_SIZE, Integers, Strings, option
 
-LSTM, CRNN, AUGMENT = {"architecture": ("lstm",)}, {"architecture": ("crnn",)}, {"augment": (True,)}
+LSTM, CNN, AUGMENT = {"architecture": ("lstm",)}, {"architecture": ("cnn",)}, {"augment": (True,)}
+RECURRENT, CONVOLUTIONAL = {"architecture": ("lstm", "crnn")}, {"architecture": ("crnn", "cnn")}
 MAX_WORKERS = 64  # each takes 200 MB and more
 AUGMENT_COLOUR = {**AUGMENT, "channels": (3,)}
 
@@ -35,10 +36,17 @@ class Data:
     keep_ratio: bool = option(
         False, "resize images (labelled or wild) to the height, keep their aspect ratio; squeeze those wider than width"
     )
+    letterbox: bool = option(
+        False, "keep the aspect ratio of images (labelled or wild) within a fixed width and height, paper around them"
+    )
     channels: int = option(1, "1: grey, 3: colour (labelled or wild images)", choices=(1, 3))
     ink: str = option(
         "dark", "dark or light ink in labelled or wild images (light images are inverted), or auto: decided per image",
         choices=("dark", "light", "auto"),
+    )  # fmt: skip
+    writing: str = option(
+        "horizontal", "direction of the text in labelled images; vertical: each image is transposed first, so that "
+        "height, width, edges and crop are those of the transposed image", choices=("horizontal", "vertical"),
     )  # fmt: skip
     crop: str = option(
         "none", "cut labelled or wild images to their line of text before they are resized (text), or not (none)",
@@ -49,6 +57,10 @@ class Data:
         "adds rows", minimum=-0.5, maximum=0.95,
     )  # fmt: skip
     bottom_edge: float = option(1.0, "lower end of these rows; more than 1 adds rows", minimum=0.05, maximum=1.5)
+    binarise: str = option(
+        "none", "make labelled or wild images black and white before they are resized: by one threshold (otsu), by one "
+        "for each pixel (sauvola), or not", choices=("none", "otsu", "sauvola"),
+    )  # fmt: skip
     normalise: str = option(
         "fixed", "normalise pixels by input_mean and input_scale alone, or (image) stretch each image's contrast first",
         choices=("fixed", "image"),
@@ -59,41 +71,74 @@ class Data:
 class Network:
     """The network's shape.
 
-    `lstm` takes each image column as a time step. `crnn` has convolutions before bidirectional LSTMs; its lists have
-    one entry per convolution. An architecture of your own may use any of these.
+    `lstm` takes each image column as a time step. `crnn` has convolutions before bidirectional LSTMs. `cnn` is for
+    images of one character: convolutions before dense layers, and the whole image is one time step. Lists have one
+    entry per convolution, or per dense layer. An architecture of your own may use any of these.
     """
 
     architecture: str = option("lstm", "network architecture", choices=ARCHITECTURES.names)
-    num_layers: int = option(2, "number of LSTM layers", minimum=1, maximum=100)
-    num_hidden: int = option(100, "LSTM units per layer and direction", minimum=1, maximum=MAX_SIZE)
+    num_layers: int = option(2, "number of LSTM layers", minimum=1, maximum=100, requires=RECURRENT)
+    num_hidden: int = option(100, "LSTM units per layer and direction", minimum=1, maximum=MAX_SIZE, requires=RECURRENT)
     lstm_graph: str = option(
         "fused", "the LSTM in training: one fused operator, or a graph unrolled over the time steps",
         choices=("fused", "unrolled"), requires=LSTM,
     )  # fmt: skip
     features: Integers = option(
-        (32, 48, 64, 96), "filters of each convolution", minimum=1, maximum=MAX_SIZE, requires=CRNN
+        (32, 48, 64, 96), "filters of each convolution", minimum=1, maximum=MAX_SIZE, requires=CONVOLUTIONAL
     )
     kernels: Integers = option(
-        (3, 3, 3, 3), "kernel size of each convolution, odd", minimum=1, maximum=99, requires=CRNN
+        (3, 3, 3, 3), "kernel size of each convolution, odd", minimum=1, maximum=99, requires=CONVOLUTIONAL
     )
-    strides: Integers = option((1, 1, 1, 1), "stride of each convolution", minimum=1, maximum=99, requires=CRNN)
+    strides: Integers = option(
+        (1, 1, 1, 1), "stride of each convolution", minimum=1, maximum=99, requires=CONVOLUTIONAL
+    )
     pool_heights: Integers = option(
-        (2, 2, 2, 2), "max-pooling height after each convolution", minimum=1, maximum=99, requires=CRNN
+        (2, 2, 2, 2), "max-pooling height after each convolution", minimum=1, maximum=99, requires=CONVOLUTIONAL
     )
     pool_widths: Integers = option(
-        (2, 2, 1, 1), "max-pooling width after each convolution", minimum=1, maximum=99, requires=CRNN
+        (2, 2, 1, 1), "max-pooling width after each convolution", minimum=1, maximum=99, requires=CONVOLUTIONAL
     )
-    batch_norm: bool = option(True, "batch norm after each convolution", requires=CRNN)
-    dropout: float = option(0.0, "dropout after each LSTM layer", minimum=0.0, maximum=0.95, requires=CRNN)
+    batch_norm: bool = option(
+        True, "batch norm after each convolution, and after pooling average", requires=CONVOLUTIONAL
+    )
+    norm_place: str = option(
+        "before", "batch norm before or after the ReLU of its convolution", choices=("before", "after"),
+        requires={**CONVOLUTIONAL, "batch_norm": (True,)},
+    )  # fmt: skip
+    residual: bool = option(
+        False, "add the input of a convolution to its output before the ReLU, where both have the same shape",
+        requires=CONVOLUTIONAL,
+    )  # fmt: skip
+    pooling: str = option(
+        "flatten", "what the dense layers are given: all values of the last feature maps (flatten), or the mean of "
+        "each map (average)", choices=("flatten", "average"), requires=CNN,
+    )  # fmt: skip
+    dense: Integers = option(
+        (200, 200), "units of each dense layer before the last one", minimum=1, maximum=MAX_SIZE, requires=CNN
+    )
+    dropout: float = option(
+        0.0, "dropout after each LSTM layer, or after the pooling and each dense layer", minimum=0.0, maximum=0.95,
+        requires=CONVOLUTIONAL,
+    )  # fmt: skip
     input_mean: float = option(225.0, "pixel value (0 to 255) that is normalised to 0: about the paper's")
     input_scale: float = option(20.0, "difference from input_mean that is normalised to 1", minimum=1e-6)
+
+    def adds_input(self, index: int) -> bool:
+        """Whether convolution number `index` is a residual one: with `residual`, where its output has the shape of its
+        input."""
+        pool = (self.strides[index], self.pool_heights[index], self.pool_widths[index])
+        same = index > 0 and self.features[index] == self.features[index - 1] and pool == (1, 1, 1)
+        return self.residual and same
 
 
 @dataclass(frozen=True)
 class Training:
     """How the network is trained. After each epoch, of samples_per_epoch images, it is validated and saved."""
 
-    loss: str = option("ctc", "CTC loss: MXNet's operator, or Baidu's warp-ctc", choices=("ctc", "warpctc"))
+    loss: str = option(
+        "ctc", "CTC loss (MXNet's operator, or Baidu's warp-ctc), or softmax: the same for networks of one time step",
+        choices=("ctc", "warpctc", "softmax"),
+    )  # fmt: skip
     batch_size: int = option(32, "samples per batch, of all workers", minimum=1, maximum=MAX_SIZE)
     workers: int = option(
         0, "training processes on this machine, which share each batch; 0: as many as are fastest", minimum=0,
@@ -141,6 +186,19 @@ class Training:
     average_power: float = option(
         8.0, "checkpoints have the average of the weights over the run, those after update n as heavy as n to this "
         "power; 0: the weights after the last update", minimum=0.0,
+    )  # fmt: skip
+    label_smoothing: float = option(
+        0.0, "share of a label's probability that is aimed at evenly over all units", minimum=0.0, maximum=0.9,
+        requires={**CNN, "loss": ("softmax",)},
+    )  # fmt: skip
+    balance: float = option(
+        0.0, "how much more often labelled training images of rare units come: their weight is the number of their "
+        "unit's occurrences to the power of minus this; 0: all equally often, 1: all units equally often",
+        minimum=0.0, maximum=1.0,
+    )  # fmt: skip
+    freeze: Strings = option(
+        (), "layers whose weights and moving averages stay as they are, separated by commas; the beginning of names, "
+        "such as conv, stands for all layers with it",
     )  # fmt: skip
     keep: int = option(0, "number of newest checkpoints to keep, in addition to the best; 0: all", minimum=0)
     clip_gradient: float = option(1.0, "maximum norm of the gradient; 0: no clipping", minimum=0.0)

@@ -48,12 +48,17 @@ def choose(
     `checked` has the samples as `settings` cut them. find_region: what chooses top_edge and bottom_edge, if both are to
     be chosen; without it they stay.
     """
+    if settings.geometry.is_one_step:  # the size of an image says nothing about its one time step
+        names = {*names} - {"height", "width"}
     if not names or not checked.samples:
         return settings, checked
-    text_heights = _text_heights(checked.samples, settings.training.seed) if {"crop", "height"} & {*names} else [1.0]
+    region = Region.of(settings.data)
+    text_heights = [1.0]
+    if {"crop", "height"} & {*names}:
+        text_heights = _text_heights(checked.samples, settings.training.seed, region)
     if "crop" in names:
         crop = "text" if median(text_heights) < SMALL_TEXT and _agree(text_heights) else "none"
-        settings, checked = _cut(settings, checked, replace(Region.of(settings.data), crop=crop))
+        settings, checked = _cut(settings, checked, replace(region, crop=crop))
     if find_region is None or not {"top_edge", "bottom_edge"} <= {*names}:
         names = {*names} - {"top_edge", "bottom_edge"}
     else:
@@ -78,6 +83,8 @@ def description(settings: Hyperparameters) -> str:
     part = "the line of text cut out" if data.crop == "text" else "the whole image"
     if (data.top_edge, data.bottom_edge) != (0.0, 1.0):
         part += f", its rows from {data.top_edge:.0%} to {data.bottom_edge:.0%}"
+    if data.writing == "vertical":
+        part += ", transposed"
     return f"{size}, {ink}, {part}"
 
 
@@ -92,17 +99,17 @@ def _with(settings: Hyperparameters, **values: Any) -> Hyperparameters:
     return replace(settings, data=replace(settings.data, **values))
 
 
-def _text_heights(samples: Sequence[CheckedSample], seed: int) -> list[float]:
+def _text_heights(samples: Sequence[CheckedSample], seed: int, region: Region) -> list[float]:
     """`_text_height` of a random part of the images."""
     chosen = np.random.default_rng(seed).permutation(len(samples))[:NUM_READ]
     with ThreadPoolExecutor(available_cores()) as pool:
-        return list(pool.map(_text_height, (samples[index].sample for index in chosen)))
+        return list(pool.map(lambda index: _text_height(samples[index].sample, region), chosen))
 
 
-def _text_height(sample: Sample) -> float:
+def _text_height(sample: Sample, region: Region) -> float:
     """Height of the text as a fraction of the whole image's; 1 if none stands out, or the image cannot be read."""
     try:
-        image = read_image(sample.read_bytes(), sample.place, channels=3)
+        image = region.turned(read_image(sample.read_bytes(), sample.place, channels=3))
     except InputError:
         return 1.0
     box = find_text(image, largest=1.0)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import pad_labels, required_steps
 from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.datasets.balance import drawn, sample_weights
 from ctc_ocr.datasets.image_columns import ImageColumns
 from ctc_ocr.datasets.image_columns import LabelledImage as LabelledImage
 from ctc_ocr.generation.pool import Arrays, ArraySpec
@@ -35,6 +36,7 @@ class LabelledBatches:
     hyperparameters demand; the last batch of a pass is filled with its first images. Without, there is one pass, not
     augmented, from narrow to wide images; the last batch is filled with copies of the last image. Batch i depends on
     the seed and on i alone. With `rows`, only these of each batch are read; it is cut to the width that they need.
+    Where the hyperparameters balance the units, a pass has some images several times, and others not at all.
     """
 
     images: Sequence[LabelledImage]
@@ -43,6 +45,7 @@ class LabelledBatches:
     shuffle: bool
     rows: Rows = ALL_ROWS
     _cache: dict[int, Pixels] = field(default_factory=dict, compare=False, repr=False)
+    _passes: dict[int, NDArray[np.uint32]] = field(default_factory=dict, compare=False, repr=False)  # balanced ones
 
     def __post_init__(self) -> None:
         if not isinstance(self.images, ImageColumns):  # each image process holds a copy
@@ -110,7 +113,21 @@ class LabelledBatches:
         if not self.shuffle:
             return position
         pass_number, place = divmod(position, self._batches_per_pass * self.batch_size)
-        return int(_permutation(self._seed, pass_number, len(self.images))[place % len(self.images)])
+        return int(self._of_pass(pass_number)[place % len(self.images)])
+
+    def _of_pass(self, number: int) -> NDArray[np.uint32]:
+        """The indices of the images of a pass, in their order."""
+        if not self.hyperparameters.training.balance:
+            return _permutation(self._seed, number, len(self.images))
+        if number not in self._passes:
+            while len(self._passes) > 1:  # the batches of two passes may be asked for in turns
+                self._passes.pop(next(iter(self._passes)))
+            self._passes[number] = drawn(self._weights, np.random.default_rng([self._seed, 0, number]))
+        return self._passes[number]
+
+    @cached_property
+    def _weights(self) -> NDArray[np.float64]:
+        return sample_weights(self._columns.codes, self.hyperparameters.training.balance)
 
     def _sample(self, position: int) -> tuple[Pixels, Sequence[int]]:
         """An image and the codes of its label."""
@@ -153,7 +170,7 @@ class LabelledBatches:
     def __getstate__(self) -> dict[str, Any]:
         # Found here once: an image process does not know the architectures that a user has registered.
         _ = self.hyperparameters.geometry.columns_per_step
-        return {**self.__dict__, "_cache": {}}
+        return {**self.__dict__, "_cache": {}, "_passes": {}}
 
 
 def _by_width(widths: NDArray[np.intp]) -> NDArray[np.intp]:

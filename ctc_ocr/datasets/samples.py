@@ -93,10 +93,23 @@ class SourceOptions:
     encoding: str | None = None  # CSV: a text encoding of Python; None: UTF-8, or UTF-16 with a byte order mark
     image_column: str | int | None = None  # CSV: the column of the images: a name in the header, or a number from 1
     label_column: str | int | None = None  # CSV: the column of the labels, likewise
+    min_frequency: int = 0  # samples with a unit that fewer samples have are left out; of pages: boxes
+    scope: str | None = None  # pages: char, seq, line or page; None: char
+    charset: str | None = None  # pages: characters of samples, as ctc_ocr.pages.charsets reads it; None: all
+    seq_length: tuple[int, int] | None = None  # pages: least and greatest length of a sequence; None: 3
+    seq_seed: int = 0  # pages: chooses the lengths of sequences
+    reading_order: str | None = None  # pages: a rule for lines of ctc_ocr.pages.reading_order; None: columns
+    mask_neighbours: bool = False  # pages: paint other boxes over with paper
+    margin: float = 0.0  # pages: around what is cut, as a fraction of a character's width
+    cut_size: str | None = None  # pages: size of what is cut, as ctc_ocr.pages.cutting.CutSize reads it; None: as it is
 
 
 # Options that have an effect on CSV files only.
 CSV_OPTIONS = ("delimiter", "splitter", "encoding", "image_column", "label_column")
+# Options that have an effect on pages with boxes only.
+PAGE_OPTIONS = (
+    "scope", "charset", "seq_length", "seq_seed", "reading_order", "mask_neighbours", "margin", "cut_size",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Split a source into train.csv, validation.csv and test.csv, with no image in two of them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.datasets.checking import CheckedSample, CheckResult, check_source
 from ctc_ocr.datasets.csv_files.paths import relative_path
 from ctc_ocr.datasets.csv_files.writing import write_delimited
+from ctc_ocr.datasets.near_duplicates import hashes_of, near_duplicates_across
 from ctc_ocr.datasets.partition import Indices, clusters, counts_of_fractions, duplicates_across, partition
 from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS
@@ -18,6 +20,7 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.output_files import refuse_existing
 from ctc_ocr.runtime.progress import Progress
 
+Across = Mapping[tuple[int, int], Sequence[tuple[int, int]]]  # {two parts: pairs of samples}
 PARTS = ("train", "validation", "test")
 DEFAULT_FRACTIONS = (0.8, 0.1, 0.1)
 
@@ -29,7 +32,8 @@ class SplitOptions:
     `counts` take the place of `fractions`; other samples are then in no part. `group` is a regular expression that is
     searched in the names of the image files (in their paths if it contains a /): samples with the same group `group`,
     or else first group, stay together. `validation_groups` and `test_groups` make up these parts; all other samples are
-    then split one by one. Raises InputError for options that contradict each other.
+    then split one by one, and the counts are theirs. `near_duplicates`: also find images of different parts that look
+    nearly the same. Raises InputError for options that contradict each other.
     """
 
     fractions: tuple[float, ...] = DEFAULT_FRACTIONS
@@ -38,6 +42,7 @@ class SplitOptions:
     validation_groups: tuple[str, ...] = ()
     test_groups: tuple[str, ...] = ()
     seed: int = 0
+    near_duplicates: bool = False
 
     def __post_init__(self) -> None:
         fractions = self.fractions
@@ -49,10 +54,12 @@ class SplitOptions:
             raise InputError(f"in --validation_groups and in --test_groups: {', '.join(both)}")
         if self.counts is None:
             return
-        if self.group is not None:
+        if self.group is not None and not self.named_groups:
             raise InputError("groups stay together, so counts cannot be met: use --fractions", "counts")
         if len(self.counts) != len(PARTS) or min(self.counts) < 0:
             raise InputError(f"expected {len(PARTS)} numbers, for {', '.join(PARTS)}", "counts")
+        if of_groups := [PARTS[part] for part in sorted({*self.named_groups.values()}) if self.counts[part]]:
+            raise InputError(f"the {of_groups[0]} part is made up of its groups: expected 0 for it", "counts")
 
     @property
     def named_groups(self) -> dict[str, int]:
@@ -70,6 +77,15 @@ class Part:
     samples: tuple[CheckedSample, ...]
     num_groups: int | None
 
+    def majority(self) -> tuple[str, float] | None:
+        """The most frequent label and its fraction, which whoever always guesses it gets right, if each label is one
+        unit and there are samples."""
+        labels = [each.units for each in self.samples]
+        if not labels or any(len(units) > 1 for units in labels):
+            return None
+        (units, count) = Counter(labels).most_common(1)[0]
+        return units[0], count / len(labels)
+
 
 @dataclass(frozen=True)
 class Duplicates:
@@ -83,7 +99,8 @@ class Duplicates:
 @dataclass(frozen=True)
 class Split:
     """What split_source wrote. `num_left_over`: samples in no part. `num_duplicates`: images with duplicates.
-    `num_skipped`: samples left out by only_alphabet."""
+    `num_skipped`: samples left out by only_alphabet. `near_duplicates_across`: images that look nearly the same, with
+    those that are duplicates; None if they were not asked for."""
 
     parts: tuple[Part, ...]
     num_left_over: int
@@ -91,6 +108,7 @@ class Split:
     duplicates_across: tuple[Duplicates, ...] = ()
     invalid: tuple[Problem, ...] = field(default=())
     num_skipped: int = 0
+    near_duplicates_across: tuple[Duplicates, ...] | None = None
 
 
 def split_source(
@@ -121,11 +139,16 @@ def split_source(
     )
     result.require_valid(source)
     if not all(each.sample.is_file for each in result.samples):
-        raise InputError("its images are not files that a CSV file can name; split what it was made of", source)
+        raise InputError(
+            "its images are not files that a CSV file can name; split what it was made of. Pages with boxes are cut by "
+            "`ctc-ocr data cut` first",
+            source,
+        )
     groups = None if options.group is None else _groups(result, options.group)
     parts = split_indices(result.digests, options, groups)
+    near = near_duplicates_across(parts, hashes_of(result.samples.samples)) if options.near_duplicates else None
     _write(parts, paths, result)
-    return _described(parts, paths, result, groups)
+    return _described(parts, paths, result, groups, near)
 
 
 def _groups(result: CheckResult, pattern: str) -> list[str]:
@@ -172,8 +195,11 @@ def _with_named_groups(
     fractions = [0.0 if part in taken else fraction for part, fraction in enumerate(options.fractions)]
     if not sum(fractions):
         raise InputError("nothing is left for the groups that are not named", "fractions")
+    counts = options.counts or counts_of_fractions(fractions, len(rest))
+    if sum(counts) > len(rest):
+        raise InputError(f"{sum(counts)} in total, but there are {len(rest)} samples in other groups", "counts")
     clustered = [[rest[each] for each in cluster] for cluster in clusters([digests[index] for index in rest])]
-    others = partition(clustered, counts_of_fractions(fractions, len(rest)), generator)
+    others = partition(clustered, counts, generator)
     return [sorted(part + more) for part, more in zip(parts, others, strict=True)]
 
 
@@ -188,7 +214,11 @@ def _write(parts: Sequence[Indices], paths: Sequence[Path], result: CheckResult)
 
 
 def _described(
-    parts: Sequence[Indices], paths: Sequence[Path], result: CheckResult, groups: Sequence[str] | None
+    parts: Sequence[Indices],
+    paths: Sequence[Path],
+    result: CheckResult,
+    groups: Sequence[str] | None,
+    near: Across | None,
 ) -> Split:
     samples = result.samples
     written = tuple(
@@ -200,9 +230,15 @@ def _described(
         )
         for name, path, part in zip(PARTS, paths, parts, strict=True)
     )
-    across = tuple(
-        Duplicates(PARTS[first], PARTS[second], tuple((samples[a].sample, samples[b].sample) for a, b in pairs))
-        for (first, second), pairs in duplicates_across(parts, result.digests).items()
-    )
+    across = _pairs(duplicates_across(parts, result.digests), samples)
     left_over = len(samples) - sum(map(len, parts))
-    return Split(written, left_over, sum(map(len, result.duplicates())), across, result.invalid, result.num_skipped)
+    num_duplicates = sum(map(len, result.duplicates()))
+    similar = None if near is None else _pairs(near, samples)
+    return Split(written, left_over, num_duplicates, across, result.invalid, result.num_skipped, similar)
+
+
+def _pairs(across: Across, samples: Sequence[CheckedSample]) -> tuple[Duplicates, ...]:
+    return tuple(
+        Duplicates(PARTS[first], PARTS[second], tuple((samples[a].sample, samples[b].sample) for a, b in pairs))
+        for (first, second), pairs in across.items()
+    )

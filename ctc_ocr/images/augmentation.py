@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.config.sections import Augmentation
-from ctc_ocr.images.pixels import Pixels
+from ctc_ocr.images.pixels import Pixels, paper_level
 
 MAX_WIDTH = 2**15 - 2  # OpenCV samples images by 16-bit coordinates
 INK_THRESHOLD = 0.2  # minimum difference of ink from the paper, as a fraction of the maximum difference in the image
@@ -35,7 +35,7 @@ def augment(image: Pixels, settings: Augmentation, generator: np.random.Generato
     if not settings.augment:
         return image
     amounts = _random_amounts(generator)
-    paper = _paper(image)
+    paper = paper_level(image)
     if _moves_pixels(settings):
         image = _move(image, paper, settings, amounts)
     if settings.max_contrast or settings.max_brightness:
@@ -93,13 +93,6 @@ def _to_fraction(uniform: float) -> float:
 
 def _generator(seed: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=seed))
-
-
-def _paper(image: Pixels) -> tuple[int, ...]:
-    """The paper's level in each channel: the median of the pixels on the image's border."""
-    border = np.concatenate((image[0], image[-1], image[:, 0], image[:, -1])).reshape(-1, _channels(image))
-    middle = len(border) // 2
-    return tuple(np.partition(border.T, middle, axis=1)[:, middle].tolist())
 
 
 def _channels(image: Pixels) -> int:

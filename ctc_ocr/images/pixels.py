@@ -81,3 +81,11 @@ def stretch_contrast(image: Pixels) -> Pixels:
     table = levels.clip(0, 255).round().astype(np.uint8)
     stretched: Pixels = table[image]
     return stretched
+
+
+def paper_level(image: Pixels) -> tuple[int, ...]:
+    """The paper's level in each channel of an image (H, W) or (H, W, 3): the median of the pixels on its border."""
+    border = np.concatenate((image[0], image[-1], image[:, 0], image[:, -1]))
+    border = border.reshape(len(border), -1)
+    middle = len(border) // 2
+    return tuple(np.partition(border.T, middle, axis=1)[:, middle].tolist())

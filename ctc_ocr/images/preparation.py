@@ -4,7 +4,9 @@ import numpy as np
 
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.sections import Data
+from ctc_ocr.images.binarising import binarise
 from ctc_ocr.images.files import Encoded, read_image
+from ctc_ocr.images.letterbox import letterboxed
 from ctc_ocr.images.pixels import Pixels, grey, has_light_ink, invert, resize, stretch_contrast
 from ctc_ocr.images.region import Region
 
@@ -23,7 +25,7 @@ def crop(image: Pixels, data: Data) -> Pixels:
 
 
 def crop_placed(image: Pixels, data: Data) -> tuple[Pixels, int]:
-    """That part, and its first column in the image."""
+    """That part, and its first column in the image: its first row, of vertical text."""
     part, left = Region.of(data).cut_placed(image)
     if data.channels == 1:
         return grey(part), left
@@ -40,13 +42,15 @@ def prepare_cropped(image: Pixels, hyperparameters: Hyperparameters) -> Pixels:
     data = hyperparameters.data
     if data.ink == "light" or (data.ink == "auto" and has_light_ink(grey(image))):
         image = invert(image)
-    image = fit(image, hyperparameters)
+    image = fit(binarise(image, data.binarise), hyperparameters)
     return stretch_contrast(image) if data.normalise == "image" else image
 
 
 def fit(image: Pixels, hyperparameters: Hyperparameters) -> Pixels:
-    """Resized to the network's height, and to the width that follows from it."""
+    """Resized to the network's height, and to the width that follows from it; or into a frame of both."""
     height, width = image.shape[:2]
+    if hyperparameters.data.letterbox:
+        return letterboxed(image, hyperparameters.data.width, hyperparameters.data.height)
     return resize(image, hyperparameters.geometry.resized_width(width, height), hyperparameters.data.height)
 
 

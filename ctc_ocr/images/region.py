@@ -12,26 +12,33 @@ from ctc_ocr.images.text_region import cut_text
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """`crop`: "text", the line of text wherever it is, or "none". `top` and `bottom`: of that, the rows that are kept,
-    as fractions of its height; below 0 and above 1, the first and the last row are repeated."""
+    """`vertical`: the image is transposed first, so that vertical text runs from left to right. `crop`: "text", the
+    line of text wherever it is, or "none". `top` and `bottom`: of that, the rows that are kept, as fractions of its
+    height; below 0 and above 1, the first and the last row are repeated."""
 
     crop: str = "none"
     top: float = 0.0
     bottom: float = 1.0
+    vertical: bool = False
 
     @classmethod
     def of(cls, data: Data) -> "Region":
         """That of some hyperparameters."""
-        return cls(data.crop, data.top_edge, data.bottom_edge)
+        return cls(data.crop, data.top_edge, data.bottom_edge, data.writing == "vertical")
 
     def cut(self, image: Pixels) -> Pixels:
         """The part of an image, (H, W) or (H, W, 3) uint8; at least one row."""
         return self.cut_placed(image)[0]
 
     def cut_placed(self, image: Pixels) -> tuple[Pixels, int]:
-        """That part, and its first column in the image."""
+        """That part, and its first column in the image: its first row, of vertical text."""
+        image = self.turned(image)
         part, left = cut_text(image) if self.crop == "text" else (image, 0)
         return self._rows(part), left
+
+    def turned(self, image: Pixels) -> Pixels:
+        """An image in which text runs from left to right."""
+        return np.ascontiguousarray(image.swapaxes(0, 1)) if self.vertical else image
 
     def _rows(self, image: Pixels) -> Pixels:
         if (self.top, self.bottom) == (0.0, 1.0):

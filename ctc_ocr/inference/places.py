@@ -26,10 +26,12 @@ WIDTH_OF_ONE = 0.6  # of the height: how wide a character without neighbours may
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a prepared image lies in the image that it was made of: its column x is at `left` + `scale` x there."""
+    """Where a prepared image lies in the image that it was made of: its column x is at `left` + `scale` x there. With
+    `vertical`, that is a row there: the image was transposed."""
 
     left: float
     scale: float
+    vertical: bool = False
 
 
 def placed(
@@ -38,6 +40,8 @@ def placed(
     """The characters of a prepared image, (H, W) or (H, W, 3) uint8, with their places in its original."""
     spans = [(unit.start * columns_per_step, unit.stop * columns_per_step) for unit in units]
     ends = [[origin.left + origin.scale * column for column in place] for place in places(image, spans)]
+    if origin.vertical:
+        return [replace(each, top=top, bottom=bottom) for each, (top, bottom) in zip(characters, ends, strict=True)]
     return [replace(each, left=left, right=right) for each, (left, right) in zip(characters, ends, strict=True)]
 
 

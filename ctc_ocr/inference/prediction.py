@@ -16,8 +16,10 @@ class Character:
 
     unit: one character, or more if the alphabet has such units.
     probability: the network's own at the unit's most probable time step, 0 to 1, not calibrated.
-    alternatives: (unit, probability) of other units at that step, best first: at most 3, of at least 0.001.
-    left, right: where it begins and ends in the image, in pixels of its width; None if places were not asked for.
+    alternatives: (unit, probability) of other units at that step, best first: at most 4, of at least 0.001.
+    left, right: where it begins and ends in the image, in pixels of its width; None if places were not asked for, and
+        in vertical text.
+    top, bottom: the same in vertical text, in pixels of the image's height; None in horizontal text.
     """
 
     unit: str
@@ -25,6 +27,8 @@ class Character:
     alternatives: tuple[tuple[str, float], ...] = ()
     left: float | None = None
     right: float | None = None
+    top: float | None = None
+    bottom: float | None = None
 
 
 @dataclass(frozen=True)

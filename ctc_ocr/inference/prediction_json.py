@@ -32,11 +32,12 @@ def rejected(prediction: "Prediction", alternatives: bool = False) -> dict[str, 
 
 
 def _character(character: "Character") -> dict[str, Any]:
+    """With `top` and `bottom` in vertical text, and `left` and `right` in other text."""
+    ends = ("left", "right") if character.top is None else ("top", "bottom")
     return {
         "unit": character.unit,
         "probability": _probability(character.probability),
-        "left": _rounded(character.left, 1),
-        "right": _rounded(character.right, 1),
+        **{end: _rounded(getattr(character, end), 1) for end in ends},
         "alternatives": [[unit, _probability(value)] for unit, value in character.alternatives],
     }
 

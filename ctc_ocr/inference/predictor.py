@@ -18,12 +18,14 @@ from ctc_ocr.checkpoint.starter import STARTER, starter_onnx_path
 from ctc_ocr.checkpoint.stored_model import StoredModel, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.schema import MAX_SIZE
+from ctc_ocr.config.sections import Data
 from ctc_ocr.decoding.decoder import BoundDecoder, Decoder
 from ctc_ocr.decoding.likelihood import label_log_probability
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.images import preparation
 from ctc_ocr.images.files import Encoded, read_image
+from ctc_ocr.images.letterbox import letterbox_of
 from ctc_ocr.images.pixels import Pixels, stretch_contrast
 from ctc_ocr.inference.batch_rows import BATCH_SIZE, rows_of_width
 from ctc_ocr.inference.ink import InkCheck
@@ -84,6 +86,11 @@ class Predictor:
         model. Raises InputError if they cannot be read."""
         return None if self._stored is None else stored_known_images(self._stored)
 
+    @property
+    def stored(self) -> StoredModel | None:
+        """The model's parts as they are stored; None of an ONNX model."""
+        return self._stored
+
     def __repr__(self) -> str:
         architecture = self.hyperparameters.network.architecture
         return (
@@ -128,7 +135,7 @@ class Predictor:
         if ink is not None:
             ink.add(cropped)
         prepared = preparation.prepare_cropped(cropped, self._preparation)
-        return prepared, Origin(left, cropped.shape[1] / prepared.shape[1])
+        return prepared, _origin(cropped, prepared, left, data)
 
     def predict_prepared(
         self,
@@ -239,6 +246,17 @@ def _reader(
 
 def _with_ink(hyperparameters: Hyperparameters, ink: str | None) -> Hyperparameters:
     return replace(hyperparameters, data=replace(hyperparameters.data, ink=ink or hyperparameters.data.ink))
+
+
+def _origin(cropped: Pixels, prepared: Pixels, left: int, data: Data) -> Origin:
+    """Of an image whose part `cropped` begins at column `left`."""
+    rows, columns = cropped.shape[:2]
+    inner, first = prepared.shape[1], 0
+    if data.letterbox:
+        place = letterbox_of(columns, rows, data.width, data.height)
+        inner, first = place.width, place.left
+    scale = columns / inner
+    return Origin(left - scale * first, scale, data.writing == "vertical")
 
 
 def _pixels(image: Source, name: str | None, channels: int) -> Pixels:

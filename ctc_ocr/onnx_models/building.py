@@ -33,7 +33,7 @@ def build(
             graph.weight(name, value)
     maps = _normalised(graph, settings, images, widths, of_example)
     steps = None if widths is None else normalising.steps_of(graph, widths, settings.geometry.columns_per_step)
-    network = _crnn if settings.network.architecture == "crnn" else _lstm
+    network = {"lstm": _lstm, "crnn": _crnn, "cnn": _cnn}[settings.network.architecture]
     log_probs = network(graph, maps, settings, steps)
     time = "time" if data.keep_ratio else settings.geometry.num_steps
     graph.output(log_probs, "log_probs", FLOAT, (time, "batch", num_classes))
@@ -66,7 +66,8 @@ def _normalised(
     maps = graph.add("Mul", darkness, graph.constant(np.float32(1.0 / network.input_scale)))
     if widths is None:
         return maps
-    return normalising.padded(graph, maps, settings.geometry.columns_per_step)
+    padding = (np.float32(network.input_mean) - np.float32(paper)) * np.float32(1.0 / network.input_scale)
+    return normalising.padded(graph, maps, settings.geometry.columns_per_step, float(padding))
 
 
 def _lstm(graph: Graph, maps: Value, settings: Hyperparameters, steps: Value | None) -> Value:
@@ -90,6 +91,19 @@ def _crnn(graph: Graph, maps: Value, settings: Hyperparameters, steps: Value | N
     for index in range(network.num_layers):
         hidden = layers.lstm(graph, hidden, f"l{index}", network.num_hidden, 2, lengths)
     return layers.classify(graph, hidden)
+
+
+def _cnn(graph: Graph, maps: Value, settings: Hyperparameters, steps: Value | None) -> Value:
+    """Log probabilities (1, N, C) of maps (N, channels, H, W): see ctc_ocr.symbols.cnn."""
+    network = settings.network
+    for index in range(len(network.features)):
+        maps = layers.block(graph, maps, network, index)
+    if network.pooling == "average":
+        maps = graph.add("GlobalAveragePool", maps)
+    hidden = graph.add("Flatten", maps, axis=1)
+    for index in range(len(network.dense)):
+        hidden = graph.add("Relu", layers.dense(graph, hidden, f"dense{index}"))
+    return layers.classify(graph, graph.add("Unsqueeze", hidden, graph.constant([0])))
 
 
 def _masked(graph: Graph, maps: Value, steps: Value | None, columns_per_step: int) -> Value:

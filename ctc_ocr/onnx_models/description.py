@@ -51,6 +51,10 @@ class Description:
                 "top_edge": data.top_edge,
                 "bottom_edge": data.bottom_edge,
                 "ink": data.ink,
+                # Named only where it is not as in the first models, so that those stay what they are.
+                **({"writing": data.writing} if data.writing != "horizontal" else {}),
+                **({"letterbox": True} if data.letterbox else {}),
+                **({"binarise": data.binarise} if data.binarise != "none" else {}),
             },
             "source": self.source,
             "epoch": self.epoch,

@@ -7,7 +7,7 @@ from ctc_ocr.onnx_models.graph import Graph, Value
 
 def block(graph: Graph, maps: Value, network: Network, index: int) -> Value:
     """Convolution number `index` with its batch norm, max pooling and ReLU: see ctc_ocr.symbols.crnn.block."""
-    kernel, stride = network.kernels[index], network.strides[index]
+    kernel, stride, given = network.kernels[index], network.strides[index], maps
     maps = graph.add(
         "Conv", maps, f"conv{index}_weight", f"conv{index}_bias",
         kernel_shape=[kernel, kernel], strides=[stride, stride], pads=[kernel // 2] * 4,
@@ -15,7 +15,17 @@ def block(graph: Graph, maps: Value, network: Network, index: int) -> Value:
     pool = [network.pool_heights[index], network.pool_widths[index]]
     if pool != [1, 1]:
         maps = graph.add("MaxPool", maps, kernel_shape=pool, strides=pool)
-    return graph.add("Relu", maps)
+    if network.adds_input(index):
+        maps = graph.add("Add", maps, given)
+    maps = graph.add("Relu", maps)
+    if network.batch_norm and network.norm_place == "after":
+        maps = graph.add("Add", graph.add("Mul", maps, f"conv{index}_norm_scale"), f"conv{index}_norm_shift")
+    return maps
+
+
+def dense(graph: Graph, hidden: Value, name: str) -> Value:
+    """(..., O) of (..., I), without an activation."""
+    return graph.add("Add", graph.add("MatMul", hidden, f"{name}_weight"), f"{name}_bias")
 
 
 def lstm(graph: Graph, columns: Value, name: str, units: int, directions: int, steps: Value | None) -> Value:
@@ -33,5 +43,4 @@ def lstm(graph: Graph, columns: Value, name: str, units: int, directions: int, s
 
 def classify(graph: Graph, hidden: Value) -> Value:
     """Log probabilities (T, N, C) of hidden states (T, N, H)."""
-    logits = graph.add("Add", graph.add("MatMul", hidden, f"{LAST_LAYER}_weight"), f"{LAST_LAYER}_bias")
-    return graph.add("LogSoftmax", logits, axis=-1)
+    return graph.add("LogSoftmax", dense(graph, hidden, LAST_LAYER), axis=-1)

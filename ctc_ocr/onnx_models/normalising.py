@@ -43,12 +43,12 @@ def _count(graph: Graph, pixels: Value) -> Value:
     return graph.cast(counts, INT64)
 
 
-def padded(graph: Graph, maps: Value, columns_per_step: int) -> Value:
-    """Maps (N, C, H, W) with columns added at the right, up to a multiple of `columns_per_step`."""
+def padded(graph: Graph, maps: Value, columns_per_step: int, value: float) -> Value:
+    """Maps (N, C, H, W) with columns of `value` added at the right, up to a multiple of `columns_per_step`."""
     width = graph.add("Gather", graph.add("Shape", maps), graph.constant([3]), axis=0)
     more = graph.add("Mod", graph.add("Neg", width), graph.constant([columns_per_step]))
     zeros = graph.constant([0] * 7)
-    return graph.add("Pad", maps, graph.add("Concat", zeros, more, axis=0), graph.constant(0.0))
+    return graph.add("Pad", maps, graph.add("Concat", zeros, more, axis=0), graph.constant(value))
 
 
 def steps_of(graph: Graph, widths: Value, columns_per_step: int) -> Value:

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr.config.architectures import LAST_LAYER
-
 MOST = 127
 LEVELS, SCALE = "_levels", "_scale"  # what a weight's two parts are called after its own name
 
@@ -36,13 +34,13 @@ class Quantised:
 
 
 def is_quantised(name: str) -> bool:
-    """Whether the weight of this name is, in a model in 8 bits. Biases are few."""
-    return not name.endswith("_bias")
+    """Whether the weight of this name is, in a model in 8 bits. Biases are few, and so is what batch norm learns."""
+    return not name.endswith(("_bias", "_norm_scale", "_norm_shift"))
 
 
 def scale_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of a weight's scale: one number for each output of its layer."""
-    if name.startswith(LAST_LAYER):  # (H, C)
+    if len(shape) == 2:  # (I, O) of a dense layer
         return (1, shape[1])
     outputs = 1 if name.startswith("conv") else 2  # (F, C, K, K); (D, 4H, I)
     return shape[:outputs] + (1,) * (len(shape) - outputs)

@@ -11,14 +11,24 @@ from ctc_ocr.inference.prediction_json import as_json
 from ctc_ocr.serving.jobs import Job, Read, Upload
 
 
-class Character(BaseModel):
-    """A unit of the text."""
-
+class _Unit(BaseModel):
     unit: str
     probability: float | None = Field(description="The network's own, 0 to 1, not calibrated.")
+    alternatives: list[tuple[str, float | None]] = Field(description="Other units there, with their probabilities.")
+
+
+class Character(_Unit):
+    """A unit of the text."""
+
     left: float | None = Field(description="Where it begins in the image, in pixels of its width.")
     right: float | None = Field(description="Where it ends.")
-    alternatives: list[tuple[str, float | None]] = Field(description="Other units there, with their probabilities.")
+
+
+class VerticalCharacter(_Unit):
+    """A unit of vertical text."""
+
+    top: float | None = Field(description="Where it begins in the image, in pixels of its height.")
+    bottom: float | None = Field(description="Where it ends.")
 
 
 class Alternative(BaseModel):
@@ -35,7 +45,7 @@ class Reading(BaseModel):
     text: str
     confidence: float | None = Field(description="Probability that the text is correct, 0 to 1.")
     character_confidence: float | None = Field(description="Geometric mean of the probability per unit, 0 to 1.")
-    characters: list[Character]
+    characters: list[Character | VerticalCharacter]
     alternatives: list[Alternative] = Field(
         default=[], description="The best texts, best first, if more than one was asked for."
     )

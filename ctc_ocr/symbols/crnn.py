@@ -41,27 +41,35 @@ def block(maps: Symbol, network: Network, index: int, mask: Symbol | None = None
     """Convolution number `index`, batch norm, max pooling and ReLU: (N, C, H, W) -> (N, features, H', W').
 
     H' is H divided by the stride (rounded up) and by the pooling height (rounded down); W' likewise. `mask`, of the
-    same shape as the result, is a masking_summand.
+    same shape as the result, is a masking_summand. A residual convolution adds its input before the ReLU (He et al.,
+    "Deep residual learning for image recognition", 2016).
     """
-    kernel, stride = network.kernels[index], network.strides[index]
+    kernel, stride, given = network.kernels[index], network.strides[index], maps
+    norm = network.norm_place if network.batch_norm else "none"
     maps = mx.sym.Convolution(
         maps,
         num_filter=network.features[index],
         kernel=(kernel, kernel),
         stride=(stride, stride),
         pad=(kernel // 2, kernel // 2),
-        no_bias=network.batch_norm,
+        no_bias=norm == "before",
         name=f"conv{index}",
     )
-    if network.batch_norm:
+    if norm == "before":
         maps = mx.sym.BatchNorm(maps, fix_gamma=False, name=f"conv{index}_norm")
     pool = (network.pool_heights[index], network.pool_widths[index])
     if pool != (1, 1):
         maps = mx.sym.Pooling(maps, kernel=pool, stride=pool, pool_type="max")
+    if network.adds_input(index):
+        maps = maps + given
     if mask is not None:
         maps = maps + mask
     # After pooling: the same result from fewer values. mx.sym.relu would leave oneDNN's layout.
-    return mx.sym.Activation(maps, act_type="relu")
+    maps = mx.sym.Activation(maps, act_type="relu", name=f"conv{index}_relu")
+    if norm == "after":
+        maps = mx.sym.BatchNorm(maps, fix_gamma=False, name=f"conv{index}_norm")
+        maps = maps if mask is None else maps * (mask == 0)
+    return maps
 
 
 def bidirectional(columns: Symbol, steps: Symbol | None, num_hidden: int, input_size: int, name: str) -> Symbol:

@@ -15,8 +15,11 @@ NEAR = 0.85  # looked at if the first is not better
 
 
 def average(start: Arrays, trained: Arrays, share: float) -> dict[str, NDArray[np.float32]]:
-    """(1 - share) * start + share * trained, {name: array}."""
-    return {name: ((1 - share) * start[name] + share * value).astype(np.float32) for name, value in trained.items()}
+    """(1 - share) * start + share * trained, {name: array}. What is equal in both stays so, to the bit."""
+    return {
+        name: np.where(start[name] == value, value, (1 - share) * start[name] + share * value).astype(np.float32)
+        for name, value in trained.items()
+    }
 
 
 def best_share(loss_at: Callable[[float], float], trained_loss: float) -> float:

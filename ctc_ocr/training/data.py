@@ -31,6 +31,7 @@ from ctc_ocr.lengths import Lengths
 from ctc_ocr.rendering.fonts import SUFFIXES as FONT_SUFFIXES
 from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
 from ctc_ocr.rendering.renderer import Renderer
+from ctc_ocr.rendering.wild import WildRenderer
 from ctc_ocr.runtime.progress import shown_progress
 from ctc_ocr.training.budget import EPOCH_UPDATES
 from ctc_ocr.training.missing_units import likely_missing
@@ -101,9 +102,13 @@ def training_data(
 def _generated(settings: Hyperparameters, captchas: Captchas) -> TrainingData:
     training = settings.training
     settings.check_generated()
+    if training.balance:
+        raise InputError("for labelled images only: those that are rendered have all units equally often", "balance")
     if captchas.renderer is None and settings.data.renderer in BUILT_IN_RENDERERS:
         _refuse_settings_of_labelled_images(settings)
     train, validation = _renderers(settings, captchas)
+    if isinstance(train, WildRenderer) and settings.data.writing == "vertical":
+        raise InputError("the renderer wild writes from left to right", "writing")
     if not isinstance(train, Renderer):
         _refuse_settings_of_labelled_images(settings)
     return TrainingData(
@@ -159,11 +164,14 @@ def _of_labelled_images(settings: Hyperparameters) -> list[str]:
     data = settings.data
     given = {
         "keep_ratio": data.keep_ratio,
+        "letterbox": data.letterbox,
         "channels 3": data.channels == 3,
         f"ink {data.ink}": data.ink != "dark",
+        f"writing {data.writing}": data.writing != "horizontal",
         f"crop {data.crop}": data.crop != "none",
         f"top_edge {data.top_edge}": data.top_edge != 0.0,
         f"bottom_edge {data.bottom_edge}": data.bottom_edge != 1.0,
+        f"binarise {data.binarise}": data.binarise != "none",
         f"normalise {data.normalise}": data.normalise != "fixed",
         "augment": settings.augmentation.augment,
     }
@@ -257,7 +265,8 @@ def _facts(train: CheckResult, settings: Hyperparameters) -> Facts:
     samples, steps_of = train.samples, settings.geometry.steps_of
     columns = (*samples.sizes.T.tolist(), samples.samples.labels.lengths.tolist())
     ratios = (steps_of(width, height) / length for width, height, length in zip(*columns, strict=True))
-    return Facts(len(samples), train.frequencies(), float(np.median(np.fromiter(ratios, np.float64))))
+    steps_per_unit = np.inf if settings.geometry.is_one_step else np.median(np.fromiter(ratios, np.float64))
+    return Facts(len(samples), train.frequencies(), float(steps_per_unit))
 
 
 def _training_only(

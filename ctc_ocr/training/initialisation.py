@@ -2,7 +2,8 @@
 
 Orthogonal recurrent weights (Saxe et al., 2014), forget gate bias 1 (Jozefowicz et al., 2015), and uniform Xavier
 weights elsewhere (Glorot and Bengio, 2010). The blank has a bias of its own: most time steps are blank, and a network
-that starts with all classes alike needs thousands of samples to learn only that.
+that starts with all classes alike needs thousands of samples to learn only that. Where the whole image is one time
+step, it is never blank.
 """
 
 import math
@@ -19,9 +20,15 @@ FORGET_GATE = 2  # of the four blocks: in gate, transform, forget gate, out gate
 FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
-def initial_parameters(shapes: Mapping[str, tuple[int, ...]], generator: np.random.Generator) -> dict[str, FloatArray]:
-    """Values (float32) for parameters of these names and shapes; the name decides the distribution."""
-    return {name: _initial(name, shape, generator).astype(np.float32) for name, shape in shapes.items()}
+def initial_parameters(
+    shapes: Mapping[str, tuple[int, ...]], generator: np.random.Generator, is_one_step: bool = False
+) -> dict[str, FloatArray]:
+    """Values (float32) for parameters of these names and shapes; the name decides the distribution. `is_one_step`: the
+    network makes one time step of an image."""
+    values = {name: _initial(name, shape, generator).astype(np.float32) for name, shape in shapes.items()}
+    if is_one_step:
+        values[f"{LAST_LAYER}_bias"][:] = 0
+    return values
 
 
 def _initial(name: str, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray[Any, Any]:

@@ -23,26 +23,41 @@ from ctc_ocr.runtime.mxnet_internals import (
 )
 from ctc_ocr.runtime.types import Context, DataBatch, MXArray, Symbol
 from ctc_ocr.symbols.contract import check_contract
+from ctc_ocr.symbols.fixed_statistics import with_fixed_statistics
+from ctc_ocr.training.freezing import frozen_layers
 from ctc_ocr.training.initialisation import initial_parameters
 from ctc_ocr.training.optimizer import clip_norm, make_optimizer
 from ctc_ocr.training.parameter_vector import ArrayCopies
 from ctc_ocr.training.schedules import Schedule
+from ctc_ocr.training.transfer import layer_of
 from ctc_ocr.training.workers import ALONE, OneWorker
 
 Parameters = dict[str, MXArray]
+INPUTS = ("data", "steps", "label")
 
 
 def training_symbol(model: Model) -> Symbol:
     """Inputs data (N, H, W) uint8 or (N, H, W, 3), steps (N,) with keep_ratio, and label (N, L).
 
-    Outputs loss (N,) and best path (N, T). It is the same for images of any width. Raises InputError for an
-    architecture that does not fulfil its contract.
+    Outputs loss (N,) and best path (N, T). It is the same for images of any width. The batch norms of frozen layers
+    normalise by their moving averages. Raises InputError for an architecture that does not fulfil its contract, and for
+    a name to freeze that is no layer's.
     """
     settings = model.hyperparameters
     steps = mx.sym.Variable("steps") if settings.data.keep_ratio else None
     logits = symbols.logits(mx.sym.Variable("data"), settings, model.alphabet.num_classes, steps)
     check_contract(logits, settings, model.alphabet.num_classes)
-    return losses.attach(settings.training.loss, logits, mx.sym.Variable("label"), steps)
+    training = settings.training
+    symbol = losses.attach(training.loss, logits, mx.sym.Variable("label"), steps, training.label_smoothing)
+    names = [name for name in symbol.list_arguments() if name not in INPUTS]
+    layers = frozen_layers(training.freeze, names)
+    # Of the whole graph: a part of it would no longer share the input `steps` with the rest.
+    return with_fixed_statistics(symbol, [name for name in names if layer_of(name) in layers]) if layers else symbol
+
+
+def _of_names(wanted: Sequence[str], names: Sequence[str], arrays: list[list[MXArray]]) -> list[list[MXArray]]:
+    """Of arrays with these names, those that are wanted."""
+    return [each for name, each in zip(names, arrays, strict=True) if name in wanted]
 
 
 def _is_random(symbol: Symbol) -> bool:
@@ -58,9 +73,9 @@ class TrainingNetwork:
     """
 
     def __init__(self, model: Model, data: BatchIter, contexts: Sequence[Context], workers: OneWorker = ALONE) -> None:
+        self._training = model.hyperparameters.training
         self.symbol = training_symbol(model)
         self._is_random = _is_random(self.symbol)
-        self._training = model.hyperparameters.training
         self._workers = workers
         inputs = [each.name for each in data.provide_data]
         # A BucketingModule would keep what its operators hold (the LSTMs most of all) for each width at once.
@@ -70,17 +85,24 @@ class TrainingNetwork:
         shapes = {each.name: each.shape for each in [*module.data_shapes, *module.label_shapes]}
         arguments, _, _ = self.symbol.infer_shape(**shapes)
         weights = {n: s for n, s in zip(self.symbol.list_arguments(), arguments, strict=True) if n not in shapes}
-        values = initial_parameters(weights, np.random.default_rng(self._training.seed))
+        values = initial_parameters(
+            weights, np.random.default_rng(self._training.seed), is_one_step=model.hyperparameters.geometry.is_one_step
+        )
         module.init_params(arg_params={name: mx.nd.array(value) for name, value in values.items()})
-        self._gradients = ArrayCopies(gradient_arrays(module))  # their memory is the same for all widths
-        self._parameters = ArrayCopies(parameter_arrays(module))
-        self._names = parameter_names(module)
+        names, averages = parameter_names(module), self.symbol.list_auxiliary_states()
+        # What is frozen is neither updated nor averaged: all vectors are without it.
+        layers = frozen_layers(self._training.freeze, names)
+        self._names = [name for name in names if layer_of(name) not in layers]
+        self._average_names = [name for name in averages if layer_of(name) not in layers]
+        # Their memory is the same for all widths.
+        self._gradients = ArrayCopies(_of_names(self._names, names, gradient_arrays(module)))
+        self._parameters = ArrayCopies(_of_names(self._names, names, parameter_arrays(module)))
         # What workers send: the gradient, and whether one of them wants to stop.
         self._message = mx.nd.zeros(self._parameters.size + 1, ctx=contexts[0])
         self._gradient, self._stop = self._message[:-1], self._message[-1:]
         self._weights = mx.nd.zeros(self._parameters.size, ctx=contexts[0])
         self._parameters.gather(self._weights)
-        moving = statistic_arrays(module)
+        moving = _of_names(self._average_names, averages, statistic_arrays(module))
         self._averages = ArrayCopies(moving) if moving else None
         self._average_values = mx.nd.zeros(self._averages.size if self._averages else 1, ctx=contexts[0])
 
@@ -122,11 +144,12 @@ class TrainingNetwork:
 
     def set_vectors(self, vectors: Mapping[str, MXArray]) -> None:
         """Replace what `vectors` gives, on all devices."""
-        auxiliary: Parameters = {}
+        arguments, auxiliary = self.parameters() if self._training.freeze else ({}, {})
         if self._averages is not None:
-            names = self.symbol.list_auxiliary_states()
-            auxiliary = dict(zip(names, self._averages.parts(vectors["moving averages"]), strict=True))
-        self.set_parameters(dict(zip(self._names, self._parameters.parts(vectors["weights"]), strict=True)), auxiliary)
+            parts = self._averages.parts(vectors["moving averages"])
+            auxiliary = {**auxiliary, **dict(zip(self._average_names, parts, strict=True))}
+        parts = self._parameters.parts(vectors["weights"])
+        self.set_parameters({**arguments, **dict(zip(self._names, parts, strict=True))}, auxiliary)
 
     def share_moving_averages(self, values: MXArray | None = None) -> None:
         """Give all workers the mean of the moving averages of batch norm, of which each has those of its rows: of

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 KNOWN_UNITS = 0.5  # at least this fraction of the labels' units must be known to the starter
 # What decides the pixels that the network is given, and how many time steps it makes of them.
-OF_PIXELS = ("height", "width", "channels", "keep_ratio", "ink", "crop", "top_edge", "bottom_edge", "normalise")
+OF_PIXELS = (
+    "height", "width", "channels", "keep_ratio", "letterbox", "ink", "writing", "crop", "top_edge", "bottom_edge",
+    "binarise", "normalise",
+)  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +129,7 @@ def _shape_of(hyperparameters: Hyperparameters) -> tuple[object, ...]:
     """What must be equal for all layers below the last one to fit, and to see what they were trained on."""
     network = replace(hyperparameters.network, dropout=0.0)
     data = hyperparameters.data
-    return network, data.height, data.channels, data.keep_ratio, data.normalise
+    return network, data.height, data.channels, data.keep_ratio, data.normalise, data.writing
 
 
 def network_of(model: str | Path) -> dict[str, dict[str, Any]]:

@@ -433,8 +433,9 @@ class Trainer:
             raise InputError("missing: it has the model's alphabet", checkpoint.description_file)
         stored = {**checkpoint.arg_params, **checkpoint.aux_params}
         other = {name: array.asnumpy() for name, array in stored.items()}
+        turned = checkpoint.model.hyperparameters.data.writing != self.model.hyperparameters.data.writing
         try:
-            return transfer(self._values(), self.model.alphabet, other, checkpoint.model.alphabet)
+            return transfer(self._values(), self.model.alphabet, other, checkpoint.model.alphabet, turned)
         except InputError as error:
             raise error.within(checkpoint.params_file) from None
 

@@ -16,7 +16,9 @@ from ctc_ocr.errors import InputError
 Arrays = Mapping[str, NDArray[Any]]
 PARAMETER = re.compile(r"_(norm_.*|[ih]2h_weight|[ih]2h_bias|weight|bias)$")
 # Hyperparameters that change the pixels which a network is given.
-OF_PIXELS = {"data": ("height", "ink", "normalise"), "network": ("input_mean", "input_scale")}
+OF_PIXELS = {"data": ("height", "ink", "binarise", "normalise"), "network": ("input_mean", "input_scale")}
+
+KERNEL_AXES = 4  # of a convolution's weights: (outputs, inputs, rows, columns)
 
 log = logging.getLogger(__name__)
 
@@ -39,15 +41,17 @@ class Transferred:
 
 
 def transfer(
-    values: Arrays, alphabet: Alphabet, other: Arrays, other_alphabet: Alphabet
+    values: Arrays, alphabet: Alphabet, other: Arrays, other_alphabet: Alphabet, turned: bool = False
 ) -> tuple[dict[str, NDArray[Any]], Transferred]:
     """The new model's parameters (moving averages included), replaced by the other's where they fit; and what fitted.
 
     A layer (a convolution with its batch norm, a direction of an LSTM layer) is copied if all its parameters are there
     in the same shapes. In the last layer, a class is a row: those of the blank and of the units that both alphabets
-    have are copied if the layer below is copied too, since they depend on it. Raises InputError if no layer fits but
-    the last one.
+    have are copied if the layer below is copied too, since they depend on it. `turned`: the images of the other model
+    are transposed to these, so only convolutions are copied, and their kernels are transposed: they find in the new
+    images what they found in the others. Raises InputError if no layer fits but the last one.
     """
+    other = _turned(other) if turned else other
     layers: dict[str, list[str]] = {}
     for name in values:
         layers.setdefault(layer_of(name), []).append(name)
@@ -56,6 +60,7 @@ def transfer(
         layer
         for layer, names in layers.items()
         if all(name in other and other[name].shape == values[name].shape for name in names)
+        and (not turned or any(values[name].ndim == KERNEL_AXES for name in names))
     ]
     if not copied:
         weights = ", ".join(f"{name} {value.shape}" for name, value in values.items() if name.endswith("weight"))
@@ -71,6 +76,10 @@ def transfer(
     new = [layer for layer in layers if layer not in copied]
     (copied if classes == alphabet.num_classes else new).append(LAST_LAYER)
     return result, Transferred(tuple(copied), tuple(new), classes, alphabet.num_classes)
+
+
+def _turned(values: Arrays) -> dict[str, NDArray[Any]]:
+    return {name: each.swapaxes(2, 3) if each.ndim == KERNEL_AXES else each for name, each in values.items()}
 
 
 def layer_of(name: str) -> str:

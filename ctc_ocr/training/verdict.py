@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Facts:
     """What is known of labelled training images: their number, how often each unit occurs in their labels, and the time
-    steps of a typical image divided by the units of its label."""
+    steps of a typical image divided by the units of its label: infinity for a network of one time step, which needs no
+    more."""
 
     num_images: int
     frequencies: Counter[str]

@@ -5,7 +5,16 @@ export function prepare(rgba, images) {
   if (images.crop !== "none") {
     throw new Error(`crop ${images.crop} is not implemented here`);
   }
+  if (images.binarise !== undefined) {
+    throw new Error(`binarise ${images.binarise} is not implemented here`);
+  }
+  if (images.letterbox) {
+    throw new Error("letterbox is not implemented here");
+  }
   let plane = images.channels === 3 ? rgbOf(rgba) : greyOf(rgbOf(rgba));
+  if (images.writing === "vertical") {
+    plane = transposed(plane);
+  }
   if (images.ink === "light" || (images.ink === "auto" && hasLightInk(greyOf(plane)))) {
     plane = { ...plane, data: plane.data.map((level) => 255 - level) };
   }
@@ -50,6 +59,11 @@ function hasLightInk(grey) {
     return sorted[below] + (above - sorted[below]) * (place - below);
   });
   return light - dark >= 16 ? paper < (dark + light) / 2 : paper < 128;
+}
+
+function transposed(plane) {
+  const turned = { ...plane, width: plane.height, height: plane.width };
+  return made(plane, turned.width, turned.height, (at, row, column) => at(column, row));
 }
 
 // The rows from one edge to the other; the first and the last row are repeated beyond the image.

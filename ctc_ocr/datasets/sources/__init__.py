@@ -4,6 +4,7 @@ A bad row or file becomes a problem and does not stop the others; only a source 
 Whether labels suit an alphabet and a network, and whether images can be decoded, is checked in datasets/checking.py.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from ctc_ocr.datasets.samples import CSV_OPTIONS, Problem, Rows, Sample, SourceO
 from ctc_ocr.datasets.sources.files import open_file, refuse_options
 from ctc_ocr.datasets.sources.layouts import open_folder
 from ctc_ocr.datasets.sources.packs import find_pack, read_pack
+from ctc_ocr.datasets.sources.pages import find_pages, read_pages, refuse_page_options
 from ctc_ocr.datasets.sources.registered import SOURCES, open_registered, register_source, split_name
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import SUFFIXES
@@ -28,16 +30,19 @@ def open_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> R
 
     It is a CSV file, a list of paths and labels (.txt), a JSON file {"name": "text"}, a RecordIO pack (X.rec, or X
     for X.rec or for all shards of X), or a folder: one with such a file; one with text files beside the images; or one
-    whose file names contain the labels. With a pattern, a folder is always the last. NAME:ARGUMENT is a registered
-    source, unless such a file exists.
+    whose file names contain the labels; or one of books, whose pages have a box for each character. With a pattern, a
+    folder is one of names. NAME:ARGUMENT is a registered source, unless such a file exists.
 
     Raises InputError if nothing can be read, for options that do not suit the source, for a folder with several files
     of labels, and where file names would be taken for labels that may be elsewhere.
     """
     rows = _open(path, options)
-    if not options.strip_accents:
-        return rows
-    return replace(rows, form=f"{rows.form}; accents removed", read=lambda: _without_accents(rows))
+    if options.strip_accents:
+        changed = rows
+        rows = replace(rows, form=f"{rows.form}; accents removed", read=lambda: _without_accents(changed))
+    if options.min_frequency > 1 and not find_pages(Path(path), options):  # of pages, boxes are counted
+        rows = _frequent(rows, options.min_frequency)
+    return rows
 
 
 def read_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> tuple[list[Sample], list[Problem]]:
@@ -64,6 +69,10 @@ def _open(path: str | Path, options: SourceOptions) -> Rows:
     if named := split_name(str(path)):
         return open_registered(*named, options)
     path = Path(path)
+    if books := find_pages(path, options):
+        refuse_options(path, "pages with boxes", options, *(name for name in CSV_OPTIONS if name != "encoding"))
+        return read_pages(path, books, options)
+    refuse_page_options(path, options)
     if path.is_dir():
         return open_folder(path, options)
     if pack := find_pack(path):
@@ -74,6 +83,20 @@ def _open(path: str | Path, options: SourceOptions) -> Rows:
     if path.suffix.lower() in SUFFIXES:
         raise InputError("an image; accepted: a folder of images, a file with labels, or a RecordIO pack (.rec)", path)
     return open_file(path, options)
+
+
+def _frequent(rows: Rows, min_frequency: int) -> Rows:
+    """The samples whose units all occur in so many samples. The rows are read twice."""
+    counts = Counter(unit for row in rows if isinstance(row, Sample) for unit in {*row.units})
+
+    def read() -> Iterator[Sample | Problem]:
+        return (
+            row
+            for row in rows
+            if not isinstance(row, Sample) or all(counts[unit] >= min_frequency for unit in row.units)
+        )
+
+    return replace(rows, form=f"{rows.form}; units of at least {min_frequency} samples", read=read)
 
 
 def _without_accents(rows: Rows) -> Iterator[Sample | Problem]:

@@ -5,6 +5,7 @@ import { place } from "./placement.js";
 import { level, percent, shortPercent, spoken, visible } from "./words.js";
 
 const MAX_HEIGHT = 200; // of the image, in pixels of the page
+const MAX_VERTICAL = 600; // of an image of vertical text
 const MAX_SCALE = 5; // beyond it, pixels are larger than what they show
 const BOX_WIDTH = 48; // of a character of one letter, with the space beside it: large enough for a finger
 const LETTER_WIDTH = 11; // of each letter more
@@ -62,7 +63,7 @@ function addChoosing(boxes, show) {
 }
 
 function choose(parts, about, index) {
-  const { unit, probability, alternatives, left, right } = parts.item.reading.characters[index];
+  const { unit, probability, alternatives, left, right, top, bottom } = parts.item.reading.characters[index];
   parts.chosen = index;
   parts.boxes.forEach((each, number) => {
     each.tabIndex = number === index ? 0 : -1;
@@ -73,19 +74,24 @@ function choose(parts, about, index) {
     element("span", { className: "other" }, element("b", {}, visible(other)), ` ${percent(value)}`));
   const else_ = others.length ? "It could also be" : "Nothing else has more than 0.1\u00a0%.";
   about.replaceChildren(element("b", {}, visible(unit)), ` ${percent(probability)}. ${else_} `, ...others);
-  const { width } = parts.item.reading;
-  parts.band.hidden = left === null || right === null;
-  parts.band.style.left = `${(100 * left) / width}%`;
-  parts.band.style.width = `${(100 * (right - left)) / width}%`;
+  const { width, height } = parts.item.reading;
+  const vertical = top !== undefined;
+  parts.band.hidden = (vertical ? top : left) === null;
+  const [start, end, size] = vertical ? [top, bottom, height] : [left, right, width];
+  parts.band.style[vertical ? "top" : "left"] = `${(100 * start) / size}%`;
+  parts.band.style[vertical ? "height" : "width"] = `${(100 * (end - start)) / size}%`;
+  if (vertical) Object.assign(parts.band.style, { left: "0", width: "100%" });
 }
 
 function draw({ item, canvas, scroller, lines, boxes, chosen }) {
   const { characters, width, height } = item.reading;
   const widths = characters.map(({ unit }) => BOX_WIDTH + LETTER_WIDTH * ([...unit].length - 1));
   const needed = widths.reduce((sum, each) => sum + each, 0);
-  const fitting = Math.min(scroller.clientWidth / width, MAX_HEIGHT / height, MAX_SCALE);
+  const vertical = characters.some(({ top }) => top !== undefined);
+  const fitting = Math.min(scroller.clientWidth / width, (vertical ? MAX_VERTICAL : MAX_HEIGHT) / height, MAX_SCALE);
   // An image that is too narrow for its characters is enlarged, and scrolled, unless that makes it too high.
-  const scale = Math.max(fitting, Math.min(needed / width, (1.5 * MAX_HEIGHT) / height, MAX_SCALE));
+  const enlarged = Math.max(fitting, Math.min(needed / width, (1.5 * MAX_HEIGHT) / height, MAX_SCALE));
+  const scale = vertical ? fitting : enlarged;
   const total = Math.max(width * scale, needed);
   canvas.style.width = `${total}px`;
   const frame = canvas.querySelector(".picture");
@@ -100,6 +106,7 @@ function draw({ item, canvas, scroller, lines, boxes, chosen }) {
     each.style.left = `${centres[index] - widths[index] / 2 + 2}px`;
     each.style.width = `${widths[index] - 4}px`;
   });
+  if (vertical) return lines.replaceChildren(); // the boxes are in a row, and their places in a column
   lines.setAttribute("width", total);
   lines.setAttribute("height", LINES_HEIGHT);
   lines.replaceChildren(...characters.map((each, index) => bracket(each, spans[index], centres[index])));
