@@ -57,11 +57,11 @@ def _images(fonts: Sequence[str], units: str, distortion: Hyperparameters | None
             yield [code], cv2.imencode(".png", image)[1].tobytes()
 
 
-def settings(minutes: float, workers: int) -> Hyperparameters:
+def settings(minutes: float, workers: int, samples: int) -> Hyperparameters:
     return ctc_ocr.preset(
         "kuzushiji", data={"letterbox": True}, augmentation=AUGMENTATION,
         training={
-            "max_minutes": minutes, "workers": workers, "num_epoch": 100, "samples_per_epoch": 100_000, "keep": 1,
+            "max_minutes": minutes, "workers": workers, "num_epoch": 100, "samples_per_epoch": samples, "keep": 1,
         },
     )  # fmt: skip
 
@@ -74,9 +74,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--characters", type=int, default=COUNT, help=f"how many (default: {COUNT})")
     parser.add_argument("--minutes", type=float, default=60, help="of training (default: 60)")
     parser.add_argument("--workers", type=int, default=1, help="training processes (default: 1)")
+    parser.add_argument("--samples", type=int, default=100_000, help="images of an epoch (default: 100000)")
     options = parser.parse_args(argv)
     options.folder.mkdir(parents=True, exist_ok=True)
-    units, chosen = characters(options.characters), settings(options.minutes, options.workers)
+    units, chosen = characters(options.characters), settings(options.minutes, options.workers, options.samples)
     packs = {TRAIN: (options.fonts, None), TEST: (options.held_out, chosen)}
     for name, (fonts, distortion) in packs.items():
         if not (options.folder / f"{name}.json").exists():

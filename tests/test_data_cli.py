@@ -424,7 +424,8 @@ def test_contact_sheet_takes_the_font_that_has_the_label(ubuntu_font: str) -> No
         ((), "usage: ctc-ocr data COMMAND"),
         (
             ("chek",),
-            "no command 'chek'; expected one of check, split, pack, preview, audit, curve, correct; did you m",
+            "no command 'chek'; expected one of check, split, pack, preview, audit, curve, correct, cut, pages, fetch; "
+            "did you m",
         ),
         (("check",), "required: SOURCE"),
         (("check", "nowhere"), "nowhere: No such file"),

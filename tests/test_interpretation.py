@@ -23,6 +23,7 @@ from ctc_ocr.interpretation.interpreting import interpret
 from ctc_ocr.runtime.mxnet import mx
 from tests.commands import run_here
 from tests.models import save_own_model
+from tests.page_folders import write_book
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +157,27 @@ def _text(text: str, left: int) -> np.ndarray:
     image = np.full((40, 160), 255, np.uint8)
     cv2.putText(image, text, (left, 32), cv2.FONT_HERSHEY_SIMPLEX, 1.0, 0, 2, cv2.LINE_AA)
     return image
+
+
+def test_a_page_with_what_is_read_on_it(tmp_path: Path) -> None:
+    from ctc_ocr.cli import interpret as command
+
+    write_book(tmp_path / "books", "book")
+    font = Path(__file__).resolve().parent.parent / "fonts" / "Ubuntu-M.ttf"
+    arguments = ["books", "--model=starter", "--scope=char", "--out=found", "--no_maps", f"--font={font}"]
+    done = run_here(command.main, tmp_path, *arguments, "--page=book_001")
+    assert done.returncode == 0, done.stderr
+    drawn = cv2.imread(str(tmp_path / "found" / "page.png")).astype(int)
+    page = cv2.imread(str(tmp_path / "books" / "book" / "images" / "book_001.jpg")).astype(int)
+    assert drawn.shape == page.shape
+    changed = np.abs(drawn - page).max(axis=2) > 60
+    assert 0.02 < changed.mean() < 0.5
+    # A box around each letter: in the columns where letters are, and not far from them.
+    assert changed[:, 240:].any()
+    assert not changed[:, :40].any()
+    done = run_here(command.main, tmp_path, *arguments, "--page=book_009", "--overwrite")
+    assert done.returncode == 2
+    assert "no samples on a page 'book_009'" in done.stderr
+    done = run_here(command.main, tmp_path, *arguments[:-1], "--page=book_001", "--overwrite")
+    assert done.returncode == 2
+    assert "--page: needs --font" in done.stderr

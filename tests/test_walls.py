@@ -55,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "runtime", "training",
     },
     "interpretation": {
-        "alphabet", "datasets", "errors", "evaluation", "images", "inference", "rendering", "runtime",
+        "alphabet", "datasets", "errors", "evaluation", "images", "inference", "pages", "rendering", "runtime",
     },
     "serving": {
         "checkpoint", "decoding", "errors", "images", "inference", "runtime", "version",

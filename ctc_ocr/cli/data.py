@@ -40,14 +40,14 @@ PROG = "ctc-ocr data"
 COMMANDS = {
     "check": "describe a source, and list every invalid sample with the reason",
     "split": "split a source into train, validation and test parts",
-    "fetch": "fetch pages with boxes from where they are published",
-    "pages": "draw pages with boxes and glyphs, samples of each class and frequencies",
-    "cut": "cut pages with boxes into an image folder or a pack",
     "pack": "write a source into a RecordIO pack, for large sets",
     "preview": "draw images as the network sees them in training",
     "audit": "find labels that are probably wrong",
     "curve": "say how many labels are needed: accuracy against their number",
     "correct": "replace the labels whose suggestions were accepted",
+    "cut": "cut pages with boxes into an image folder or a pack",
+    "pages": "draw pages with boxes and glyphs, samples of each class and frequencies",
+    "fetch": "fetch pages with boxes from where they are published",
 }
 PREPARATION = (
     "width", "height", "keep_ratio", "letterbox", "channels", "ink", "writing", "crop", "top_edge", "bottom_edge",

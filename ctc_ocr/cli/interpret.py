@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ctc_ocr.interpretation.interpreting import Interpretation
 
 PROG = "ctc-ocr interpret"
-LOSSES, CONFUSIONS, FIGURES = "top_losses.png", "confusions.png", "interpretation.json"
+LOSSES, CONFUSIONS, FIGURES, PAGE = "top_losses.png", "confusions.png", "interpretation.json", "page.png"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -52,6 +52,10 @@ def parser() -> argparse.ArgumentParser:
         "--no_maps", action="store_false", dest="maps", help="leave activation maps out (networks without convolutions "
         "have none)",
     )  # fmt: skip
+    made.add_argument(
+        "--page", metavar="NAME", help="of a source of pages: draw this page too, with what is read beside it (needs "
+        "--font)",
+    )  # fmt: skip
     made.add_argument("--font", metavar="FILE", help="font of labels and readings (default: the captcha package's)")
     add_ink(made)
     add_device(made)
@@ -63,6 +67,10 @@ def parser() -> argparse.ArgumentParser:
 def _interpret(argv: list[str]) -> int:
     arguments = parser().parse_intermixed_args(argv)
     paths = [arguments.out / name for name in (LOSSES, CONFUSIONS, FIGURES)]
+    if arguments.page:
+        if not arguments.font:
+            raise InputError("needs --font, with the characters that may be read", "--page")
+        paths.append(arguments.out / PAGE)
     refuse_existing(paths, arguments.overwrite)
     set_threads(arguments.cpu)
     # MXNet reads the number of threads when it is imported, so not above.
@@ -79,6 +87,8 @@ def _interpret(argv: list[str]) -> int:
         )  # fmt: skip
     print(_table(found))
     _write(found, predictor, arguments)
+    if arguments.page:
+        _write_page(predictor, arguments)
     return 1 if found.num_invalid else 0
 
 
@@ -108,6 +118,16 @@ def _write(found: "Interpretation", predictor: "Predictor", arguments: argparse.
     with replacing(arguments.out / FIGURES) as temporary:
         temporary.write_text(f"{json.dumps(found.to_dict(), indent=2, ensure_ascii=False)}\n", encoding="utf-8")
     print(f"Wrote {', '.join([*(name for name, each in pictures.items() if each), FIGURES])} to {arguments.out}")
+
+
+def _write_page(predictor: "Predictor", arguments: argparse.Namespace) -> None:
+    from ctc_ocr.inference.evaluate import open_sources
+    from ctc_ocr.interpretation.page_readings import draw_readings
+
+    rows = open_sources(arguments.source, source_options(arguments))
+    with replacing(arguments.out / PAGE) as temporary:
+        draw_readings(predictor, rows, arguments.page, arguments.font).save(temporary, format="PNG")
+    print(f"Wrote {PAGE}, page {arguments.page}")
 
 
 def _maps(predictor: "Predictor") -> "ActivationMaps | None":
