@@ -82,7 +82,7 @@ def test_the_symbol_of_a_model_of_this_package_is_not_read(tmp_path: Path) -> No
 def test_of_the_example_the_time_steps_are_read(tmp_path: Path, loss: str) -> None:
     example(tmp_path, loss)
     loaded = model_files.load(tmp_path / "ocr")
-    assert (loaded.model, loaded.example_steps) == (None, 16)
+    assert (loaded.model, loaded.example_steps()) == (None, 16)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_what_is_above_the_last_layer_does_not_matter(tmp_path: Path) -> None:
     graph = json.loads(path.read_text())
     native(graph)
     path.write_text(json.dumps(graph))
-    assert model_files.load(tmp_path / "ocr").example_steps == 16
+    assert model_files.load(tmp_path / "ocr").example_steps() == 16
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_what_is_above_the_last_layer_does_not_matter(tmp_path: Path) -> None:
 def test_files_that_are_not_symbols(tmp_path: Path, text: str, message: str) -> None:
     example(tmp_path).write_text(text)
     with pytest.raises(InputError, match=rf"ocr-symbol\.json: .*{message}") as raised:
-        model_files.load(tmp_path / "ocr")
+        model_files.load(tmp_path / "ocr").example_steps()
     assert len(str(raised.value)) < 400
 
 
@@ -143,10 +143,10 @@ def test_truncated_symbol_and_missing_symbol(tmp_path: Path) -> None:
     for size in np.linspace(0, len(whole) - 2, 15).astype(int):
         path.write_text(whole[:size])
         with pytest.raises(InputError, match=r"ocr-symbol\.json: not JSON"):
-            model_files.load(tmp_path / "ocr")
+            model_files.load(tmp_path / "ocr").example_steps()
     path.unlink()
     with pytest.raises(InputError, match=r"ocr-symbol\.json: No such file"):
-        model_files.load(tmp_path / "ocr")
+        model_files.load(tmp_path / "ocr").example_steps()
 
 
 def test_old_symbols_have_other_names(tmp_path: Path) -> None:

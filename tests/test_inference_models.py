@@ -207,9 +207,11 @@ def test_an_architecture_of_the_users_own(tmp_path, monkeypatch, needs_steps, ke
     for image, prediction in zip(images, predictor.predict(images), strict=True):
         logits = image.T / 255 @ parameters["columns_weight"].T + parameters["columns_bias"]
         assert [prediction.codes] == greedy(logits[:, None])
-    save_columns_model(tmp_path / "m", keep_ratio, not with_steps)
-    with pytest.raises(InputError, match="input steps"):
-        Predictor(tmp_path / "m")
+    # Another stored symbol changes nothing: the registered function builds the network.
+    save_columns_model(tmp_path / "m", keep_ratio, not with_steps, "fused" if keep_ratio else "unrolled")
+    again = Predictor(tmp_path / "m")
+    assert network_of(again)._graph.takes_steps == with_steps
+    assert again.predict(images) == predictor.predict(images)
 
 
 def test_an_architecture_that_is_not_registered(tmp_path, monkeypatch):

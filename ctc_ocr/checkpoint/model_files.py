@@ -24,19 +24,25 @@ MAX_AXES = 8  # no parameter of a network has more
 class Checkpoint:
     """A model as it was loaded. `model` is None if there is no PREFIX.json, as with MXNet's own example.
 
-    The parameters are {name: array} on the CPU. `example_steps`: the time steps of MXNet's example, by its symbol; None
-    for models of this package, whose symbol is not read.
+    The parameters are {name: array} on the CPU.
     """
 
     arg_params: dict[str, MXArray]
     aux_params: dict[str, MXArray]
     model: Model | None
     stored: StoredModel
-    example_steps: int | None = None
 
     @property
     def epoch(self) -> int:
         return self.stored.epoch
+
+    def example_steps(self) -> int:
+        """The time steps of MXNet's example, by its symbol. Raises InputError if that is of something else."""
+        content = self.stored.read(SYMBOL)
+        try:
+            return example_steps(content or b"")
+        except InputError as error:
+            raise error.within(self.symbol_file) from None
 
     @property
     def params_file(self) -> Path:
@@ -89,16 +95,7 @@ def load_stored(stored: StoredModel) -> Checkpoint:
     description = stored.read(DESCRIPTION)
     model = None if description is None else Model.from_json(description, stored.where(DESCRIPTION))
     arguments, auxiliary = _load_params(stored.read(PARAMS) or b"", stored.where(PARAMS))
-    steps = None if model else _example_steps(stored)
-    return Checkpoint(arguments, auxiliary, model, stored, steps)
-
-
-def _example_steps(stored: StoredModel) -> int:
-    try:
-        return example_steps(stored.read(SYMBOL) or b"")
-    except InputError as error:
-        # One that cannot be read is named already.
-        raise error if error.where else error.within(stored.where(SYMBOL)) from None
+    return Checkpoint(arguments, auxiliary, model, stored)
 
 
 def _load_params(content: bytes, path: Path) -> tuple[dict[str, MXArray], dict[str, MXArray]]:

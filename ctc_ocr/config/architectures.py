@@ -15,7 +15,7 @@ from ctc_ocr.config.sections import Network
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.types import Symbol
 
-LAST_LAYER = "pred_fc"  # in every architecture: inference cuts the graph there
+LAST_LAYER = "pred_fc"  # in every architecture, as in MXNet's example
 
 Build = Callable[[Symbol, Hyperparameters, int, Symbol | None], Symbol]
 

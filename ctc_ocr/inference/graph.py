@@ -13,6 +13,7 @@ from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.model_files import Checkpoint
 from ctc_ocr.config.architectures import LAST_LAYER
 from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.config.sections import Data, Network
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
@@ -80,7 +81,8 @@ def inference_graph(checkpoint: Checkpoint) -> InferenceGraph:
             f"an alphabet of {classes - 1} units and the blank does not fit a network of {weight.shape[0]} classes",
             checkpoint.description_file,
         )
-    steps = mx.sym.Variable("steps") if data.keep_ratio else None
+    needs_steps = data.keep_ratio and ARCHITECTURES.get(hyperparameters.network.architecture).needs_steps
+    steps = mx.sym.Variable("steps") if needs_steps else None
     logits = symbols.logits(mx.sym.Variable("data"), hyperparameters, classes, steps)
     check_contract(logits, hyperparameters, classes)
     return InferenceGraph(
@@ -102,6 +104,7 @@ def _example_graph(checkpoint: Checkpoint) -> InferenceGraph:
     Its sizes are those of its parameters, and it has as many time steps as its symbol slices `data` into. The fused
     graph with the same weights takes the place of its own: its initial states are zero, as in the example.
     """
+    steps = checkpoint.example_steps()
     height = _length(checkpoint, "l0_i2h_weight", axis=1)
     classes = _length(checkpoint, f"{LAST_LAYER}_weight", axis=0)
     if not 2 <= classes <= len(DIGITS) + 1:
@@ -112,10 +115,9 @@ def _example_graph(checkpoint: Checkpoint) -> InferenceGraph:
         )
     num_layers = sum(re.fullmatch(r"l\d+_h2h_weight", name) is not None for name in checkpoint.arg_params)
     num_hidden = _length(checkpoint, "l0_h2h_weight", axis=1)
-    assert checkpoint.example_steps is not None
     try:
         hyperparameters = Hyperparameters(
-            Data(width=checkpoint.example_steps, height=height, max_length=1, min_length=1),
+            Data(width=steps, height=height, max_length=1, min_length=1),
             Network(num_layers=num_layers, num_hidden=num_hidden),
         )
     except InputError as error:
