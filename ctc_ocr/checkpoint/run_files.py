@@ -2,8 +2,8 @@
 
 A run under PREFIX has PREFIX.json (hyperparameters and alphabet), PREFIX-symbol.json, and for each epoch
 PREFIX-0001.params (both in MXNet's own formats) and PREFIX-0001.state.npz (what is needed to resume); beside them
-PREFIX-history.csv, PREFIX-validation.csv, PREFIX-calibration.json, PREFIX-images.csv and PREFIX-tensorboard. A bundle
-has no prefix.
+PREFIX-history.csv, PREFIX-validation.csv, PREFIX-calibration.json, PREFIX-images.csv, PREFIX-tensorboard, and within a
+long epoch PREFIX-unfinished.state.npz. A bundle has no prefix.
 """
 
 import itertools
@@ -41,6 +41,21 @@ def state_path(prefix: str | Path, epoch: int) -> Path:
     return Path(f"{prefix}-{epoch:04d}.state.npz")
 
 
+def unfinished_path(prefix: str | Path) -> Path:
+    """The state within an epoch that is not finished, of a run that saves it; removed with the epoch's checkpoint."""
+    return Path(f"{prefix}-unfinished.state.npz")
+
+
+def remove_unfinished(prefix: str | Path) -> None:
+    """A checkpoint that is as new has taken its place."""
+    unfinished_path(prefix).unlink(missing_ok=True)
+
+
+def can_be_resumed(prefix: str | Path) -> bool:
+    """Whether a run under this prefix has saved something."""
+    return bool(epochs(prefix)) or unfinished_path(prefix).exists()
+
+
 def validation_path(prefix: str | Path) -> Path:
     """The predictions of the newest epoch for the validation images."""
     return Path(f"{prefix}-validation.csv")
@@ -57,7 +72,8 @@ def epochs(prefix: str | Path) -> list[int]:
 
 def existing_files(prefix: str | Path) -> list[Path]:
     """The files of the run under this prefix, sorted, including temporary ones that a killed process left."""
-    endings = rf"(?:\.json|-symbol\.json|-history\.csv|-validation\.csv|-calibration\.json|-images\.csv|{OF_AN_EPOCH})"
+    named = r"\.json|-symbol\.json|-history\.csv|-validation\.csv|-calibration\.json|-images\.csv"
+    endings = rf"(?:{named}|-unfinished\.state\.npz|{OF_AN_EPOCH})"
     beside = Path(f"{prefix}-")
     # Temporary names as runtime.atomic_files.replacing forms them.
     temporary = _files(beside.with_name(f".{beside.name[:-1]}"), rf"{endings}\.tmp")
