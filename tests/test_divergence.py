@@ -118,8 +118,10 @@ def test_a_run_that_cannot_but_diverge_ends_after_some_restarts(tmp_path: Path, 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_run_goes_back_to_the_last_epoch_with_half_the_rate(tmp_path: Path, ubuntu_font: str, workers: int) -> None:
     """A rate that is too high is put into the second epoch, by a state that was trained with a good one."""
-    good = training(workers=workers, num_epoch=1, samples_per_epoch=64, schedule="constant", warmup_updates=0,
-                    optimizer="sgd", momentum=0.0, learning_rate=1e-3, clip_gradient=0.0, average_power=0.0)  # fmt: skip
+    good = training(
+        workers=workers, num_epoch=1, samples_per_epoch=64, schedule="constant", warmup_updates=0, optimizer="sgd",
+        momentum=0.0, learning_rate=1e-3, clip_gradient=0.0, average_power=0.0,
+    )  # fmt: skip
     options: dict[str, Any] = {"num_proc": 1, "cpu": 1, "progress": False}
     ctc_ocr.train(good, ctc_ocr.Captchas(ubuntu_font), tmp_path / "ocr", **options)
     rates: list[float] = []
