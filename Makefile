@@ -1,7 +1,9 @@
 # make train: a model that reads captchas, from nothing.   make test: ruff, mypy and the whole suite.
 # make docs: the documentation as a site.                  make bench: the benchmarks.
+# make chaos: a small run under 100 kills (KILLS=...).
 PYTHON ?= python3
 TARGET ?= 0.99
+KILLS ?= 100
 BIN := .venv/bin
 PACKAGE := setup.py pyproject.toml
 # MXNet works with no other Python.
@@ -9,7 +11,7 @@ SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12)
 refuse_other_pythons = @$(1) -c '$(SUPPORTED)' || { \
 	echo "$$($(1) --version) is not supported: use Python 3.10, 3.11 or 3.12 ($(2)make PYTHON=python3.12 ...)" >&2; exit 2; }
 
-.PHONY: train test docs bench clean
+.PHONY: train test docs bench chaos clean
 .DELETE_ON_ERROR:
 
 .venv/bin/python:
@@ -47,6 +49,9 @@ docs: .venv/docs
 
 bench: .venv/test
 	$(BIN)/python -m benchmarks
+
+chaos: .venv/test
+	$(BIN)/python -m benchmarks.chaos --kills $(KILLS)
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -113,9 +113,9 @@ def test_a_pack_that_is_cut_short_while_it_is_read_is_no_signal(folder: Path, tm
 
 
 def test_bytes_beyond_the_end_are_an_error(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"12345678")
+    (tmp_path / "a").write_bytes(b"12345678" * recordio.READ_AHEAD)
     with recordio.open_pack(tmp_path / "a") as pack:
         assert pack[2:5] == b"345"
-        os.truncate(tmp_path / "a", 4)
-        with pytest.raises(ValueError, match="it ends at byte 4, and was longer"):
-            pack[2:8]
+        os.truncate(tmp_path / "a", 2 * recordio.READ_AHEAD)
+        with pytest.raises(ValueError, match="it ends at byte 8192, and was longer"):
+            pack[2 * recordio.READ_AHEAD - 9 : 3 * recordio.READ_AHEAD]

@@ -13,6 +13,7 @@ from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.provenance import from_folder
 from ctc_ocr.checkpoint.run_files import remove_unfinished, unfinished_path
 from ctc_ocr.checkpoint.training_state import checksum, save_state, save_training_state
+from ctc_ocr.generation.rows import Rows
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import MXArray
 from ctc_ocr.training.divergence import check_finite
@@ -74,11 +75,19 @@ class Saving:
         return self._model if self.start is None else replace(self._model, init_from=from_folder(self.start, prefix))
 
 
-def own_vectors(stored: Mapping[str, NDArray[Any]], rank: int) -> dict[str, MXArray]:
-    """A worker's part of the vectors that `Saving.unfinished` has written."""
-    return {name: mx.nd.array(array[rank] if name == MOVING else array) for name, array in stored.items()}
+def own_vectors(stored: Mapping[str, NDArray[Any]], rows: Rows) -> dict[str, MXArray]:
+    """A worker's part of the vectors that `Saving.unfinished` has written. Of another number of workers, all get the
+    mean of the moving averages."""
+    vectors = dict(stored)
+    if MOVING in vectors:
+        table = vectors[MOVING]
+        vectors[MOVING] = table[rows.rank] if len(table) == rows.count else table.mean(axis=0, dtype=np.float32)
+    return {name: mx.nd.array(array) for name, array in vectors.items()}
 
 
-def own_sums(sums: Sequence[Sequence[float]], rank: int) -> list[float] | None:
-    """A worker's part of the sums within an epoch; None if there are none."""
-    return list(sums[rank]) if rank < len(sums) else None
+def own_sums(sums: Sequence[Sequence[float]], rows: Rows) -> list[float] | None:
+    """A worker's part of the sums within an epoch; None if it has none. Of another number of workers, the first one
+    gets them all."""
+    if len(sums) == rows.count:
+        return list(sums[rows.rank])
+    return [sum(column) for column in zip(*sums, strict=True)] if sums and rows.rank == 0 else None

@@ -362,7 +362,7 @@ class Trainer:
         self.epochs_done, self.batches_done = point.epochs_done, point.batches_done
         self.best, self.budget, self.history = replace(point.best), point.budget, list(point.history)
         self.epochs_saved = point.epochs_done
-        self._carried = own_sums(point.sums, self._workers.rows.rank) if point.batches_done else None
+        self._carried = own_sums(point.sums, self._workers.rows) if point.batches_done else None
         self._seconds = point.seconds if point.batches_done else 0.0
         before = point.model.hyperparameters.training
         if any(getattr(before, name) != getattr(self._settings, name) for name in MORE_TRAINING):
@@ -382,9 +382,9 @@ class Trainer:
             self.network.set_parameters(point.checkpoint.arg_params, point.checkpoint.aux_params)
             self.averages.restore(point.trained)
             return
-        rank = self._workers.rows.rank
-        self.network.restore_vectors(own_vectors(point.vectors, rank))
-        self.averages.restore_vectors(own_vectors(point.average, rank))
+        rows = self._workers.rows
+        self.network.restore_vectors(own_vectors(point.vectors, rows))
+        self.averages.restore_vectors(own_vectors(point.average, rows))
 
     def initialise_from(self, checkpoint: Checkpoint) -> Transferred:
         """Start from the weights of another model, as far as they fit; see transfer. Returns what was copied.
