@@ -22,15 +22,15 @@ class Schedule:
     def __init__(
         self, training: Training, num_updates: int, reductions: int = 0, decay_from: int = 0, restarts: int = 0
     ) -> None:
-        # The name under which MXNet looks for the peak.
-        self.base_lr = training.learning_rate * RESTART_FACTOR**restarts
+        self.base_lr = training.learning_rate  # the name under which MXNet looks for the peak, and sets it
+        self._lowered = RESTART_FACTOR**restarts
         self.num_updates = num_updates
         self.reductions = reductions
         self.decay_from = decay_from
         self._training = training
 
     def __call__(self, update: int) -> float:
-        return self.base_lr * self._factor(min(update, self.num_updates))
+        return self.base_lr * self._lowered * self._factor(min(update, self.num_updates))
 
     def _factor(self, update: int) -> float:
         """The learning rate as a fraction of the peak."""
