@@ -208,6 +208,7 @@ def chaos(folder: Path, kills: int, workers: int, seed: int, kills_per_run: int 
         total.resumed += victim.report.resumed
         total.wrong += victim.report.wrong
         total.wrong += differences(whole, folder / f"part{workers}_{runs}")
+        print(f"run {runs}: {total.kills.total()} kills, {len(total.wrong)} wrong", file=sys.stderr, flush=True)
     return total, runs
 
 
