@@ -59,6 +59,10 @@ if TYPE_CHECKING:
     from ctc_ocr.inference.readings_csv import Reading as Reading
     from ctc_ocr.inference.readings_csv import write_readings as write_readings
     from ctc_ocr.inference.text_files import write_text as write_text
+    from ctc_ocr.interpretation.interpreting import ConfusedPair as ConfusedPair
+    from ctc_ocr.interpretation.interpreting import Example as Example
+    from ctc_ocr.interpretation.interpreting import Interpretation as Interpretation
+    from ctc_ocr.interpretation.interpreting import interpret as interpret
     from ctc_ocr.lengths import Lengths as Lengths
     from ctc_ocr.rendering.renderer import Renderer as Renderer
     from ctc_ocr.runtime.types import MXNet
@@ -111,6 +115,7 @@ _HOMES = {
     "inference.reader_pool": ("ReaderPool",),
     "inference.readings_csv": ("Reading", "write_readings"),
     "inference.text_files": ("write_text",),
+    "interpretation.interpreting": ("ConfusedPair", "Example", "Interpretation", "interpret"),
     "lengths": ("Lengths",),
     "rendering.renderer": ("Renderer",),
     "training.events": ("BatchEnd", "EpochEnd", "Progress", "Saved", "ValidationPrediction", "register_callback"),

@@ -59,6 +59,7 @@ def figures(rows: Sequence[common.Row]) -> list[tuple[str, str, float, float | N
     return [(row.what, row.unit, row.ours, row.baseline, row.ratio, row.target) for row in rows]
 
 
+@pytest.mark.long
 def test_rendering_in_a_process_of_its_own() -> None:
     rows = common.isolated(1, "rendering", 1, 320, 2)
     assert [(row.what, row.unit, row.target) for row in rows] == [
@@ -76,6 +77,7 @@ def test_images_of_all_renderers_are_counted(half_a_second: None) -> None:
     ]
 
 
+@pytest.mark.long
 def test_samples_of_both_iterators_are_counted(half_a_second: None) -> None:
     expected = ("the whole iterator, 2 processes", "samples/s", 2 * 2 * 8, 2 * 1 * 8, 2, 25)
     assert figures(feeding.measure(1, 2, 1, batch_size=8)) == [expected]
@@ -269,6 +271,7 @@ def test_beam_search_is_measured_against_one_in_python() -> None:
     assert float(rows[-1][3].removesuffix("x")) == pytest.approx(baseline / ours, rel=0.05)
 
 
+@pytest.mark.long
 def test_onnx_models_beside_mxnet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of a model that is given; those that it trains are made in the benchmark of reading processes too."""
     save_example_model(tmp_path / "example", "ctc")
@@ -279,6 +282,7 @@ def test_onnx_models_beside_mxnet(tmp_path: Path, capsys: pytest.CaptureFixture[
         assert f"example: {what}" in shown
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="memory is read from /proc")
 def test_a_set_in_shards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = ["--images=300", "--shards=2", "--epoch=64", "--minutes=0.02", "--every=0.3"]
@@ -298,6 +302,7 @@ def test_two_training_workers_beside_one(tmp_path: Path, capsys: pytest.CaptureF
     assert float(row.split(" | ")[3].removesuffix("x")) == pytest.approx(two / one, abs=0.06)
 
 
+@pytest.mark.long
 def test_two_reading_processes_beside_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = ["--rounds=1", "--images=20", "--models", "lstm, fused", "--engines", "ONNX"]
     assert reading_processes.main([str(tmp_path), *flags]) == 0

@@ -91,6 +91,7 @@ def check_training(folder: Path, logged: str) -> None:
     assert logged.count("Best epoch: 1") == 1
 
 
+@pytest.mark.long
 def test_a_machine_that_is_told_to_end_saves_the_run(environment: dict[str, str], tmp_path: Path) -> None:
     processes = [
         start(environment, MACHINE, str(number), "2", "127.0.0.1", *LONG, "--prefix", tmp_path / "m")
@@ -174,6 +175,7 @@ def mpi(environment: dict[str, str]) -> dict[str, str]:
     return {**environment, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 
 
+@pytest.mark.long
 def test_mpi(mpi: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "hosts").write_text("127.0.0.1\n127.0.0.1\n")
     process = start(mpi, SCRIPTS / "mpi.sh", tmp_path / "hosts", *FLAGS, "--prefix", tmp_path / "m")
@@ -235,6 +237,7 @@ def test_the_parts_of_the_manifest_fit(manifest: dict[str, Any]) -> None:
     assert train.parser().parse_args(container["args"]).data == ["photos"]
 
 
+@pytest.mark.long
 def test_the_command_of_the_manifest_trains(
     manifest: dict[str, Any], environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -59,8 +59,8 @@ MEANT = {
 
 # Errors that are about the line alone, and some that are about files.
 WRONG = {
-    "nothing": "no command 'nothing'; expected one of train, infer, generate, data, evaluate, lr-find, bundle, export, "
-    "serve, info",
+    "nothing": "no command 'nothing'; expected one of train, infer, generate, data, evaluate, interpret, lr-find, "
+    "bundle, export, serve, info",
     "train --num_epoch many": "--num_epoch: expected an integer, got 'many'",
     "train --num_epoch 0": "--num_epoch: 0 is less than 1",
     "train --learning_rate fast": "--learning_rate: expected a number, got 'fast'",

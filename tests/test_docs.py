@@ -92,6 +92,7 @@ def test_every_flag_that_help_shows_is_on_the_page_of_the_command_line(site: Pat
         "infer",
         "generate",
         "evaluate",
+        "interpret",
         "bundle",
         "export",
         "serve",

@@ -5,13 +5,14 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks import onnx_models
 from benchmarks.foreign import audit, curve, measure, unlabelled
 from benchmarks.own_images import common
-from ctc_ocr.cli import data, evaluate, export, infer, lr_find, serve, train
+from ctc_ocr.cli import data, evaluate, export, infer, interpret, lr_find, serve, train
 from tests.documented_page import COMMANDS, SHORT_RUN, steps
 from tests.preloaded import python
 
@@ -52,7 +53,15 @@ def checkout(trained: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained, tmp_path / "checkout"))
 
 
-@pytest.mark.parametrize("page", RUN, ids=name_of)
+# Pages whose commands train again and again: 10 to 30 seconds each.
+LONG = ("how_many_labels", "find_wrong_labels", "many_images", "few_images", "several_workers", "learning_rate")
+
+
+def page_to_run(page: Path) -> Any:
+    return pytest.param(page, marks=pytest.mark.long) if page.stem in LONG else page
+
+
+@pytest.mark.parametrize("page", [page_to_run(page) for page in RUN], ids=name_of)
 def test_commands_and_python(page: Path, checkout: Path) -> None:
     succeed(checkout, "-m", "tests.documented_page", page)
 
@@ -73,7 +82,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def options() -> dict[str, argparse.Action]:
     """The flags of all commands that read images or are trained on them, and of their benchmarks."""
-    commands = (train, infer, evaluate, data, export, lr_find, serve, measure, audit, curve, unlabelled)
+    commands = (train, infer, evaluate, interpret, data, export, lr_find, serve, measure, audit, curve, unlabelled)
     parsers = [*(command.parser() for command in commands), common.parser(""), onnx_models.parser()]
     found: dict[str, argparse.Action] = {}
     for parser in parsers:

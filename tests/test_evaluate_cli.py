@@ -347,6 +347,7 @@ def test_nothing_to_evaluate(tmp_path, model, capsys):
     assert "bad.csv: none of its 1 samples is valid" in notices
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_number_of_samples(tmp_path, model, table):
     lines = table.read_text().splitlines(keepends=True)
     peaks = []

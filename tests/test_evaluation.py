@@ -84,7 +84,7 @@ def test_the_names_in_the_report():
     accuracy = {"samples", "correct", "accuracy", "confidence_interval"}
     assert report.keys() == accuracy | {
         "cer", "lcs_ratio", "units", "edits", "substitutions", "deletions", "insertions", "by_length", "with_repeats",
-        "confusions", "outside_alphabet", "expected_calibration_error", "coverage", "min_confidence",
+        "confusions", "outside_alphabet", "expected_calibration_error", "coverage", "min_confidence", "classes",
     }  # fmt: skip
     assert report["by_length"][0].keys() == accuracy | {"length"}
     assert report["with_repeats"].keys() == accuracy

@@ -31,6 +31,7 @@ store.close()
 """
 
 
+@pytest.mark.long
 def test_a_sum_takes_a_round_trip_and_four_times_the_vector() -> None:
     train = [sys.executable, "-c", round_trip.SUM, str(SIZE), str(round_trip.NOT_COUNTED + SUMS)]
     notes = round_trip.noted(train, milliseconds=60, workers=2)

@@ -42,6 +42,7 @@ def not_decoded(sample: Sample, steps_of: object, region: Region) -> CheckedSamp
     return CheckedSample(sample, (80, 30), digest, light_ink=False)
 
 
+@pytest.mark.long
 def test_memory_of_each_sample_that_is_trained_on(pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(examining, "examine", not_decoded)
     settings = preset("crnn")

@@ -103,6 +103,7 @@ def test_what_it_fits(changes: dict[str, dict[str, object]], labels: str, fits: 
     assert starter_fits(preset("word", changes), Counter(labels)) == fits
 
 
+@pytest.mark.long
 def test_how_it_is_made(fonts_folder: Path, tmp_path: Path) -> None:
     """A few updates of the documented command, which goes on where it was."""
     arguments = [str(fonts_folder), "--prefix", str(tmp_path / "runs" / "starter"), "--quick"]

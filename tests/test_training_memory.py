@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 LINES = 192  # twelve batches, of about as many widths; one epoch
@@ -36,6 +37,7 @@ def draw_lines(folder: Path) -> Path:
     return folder / "labels.csv"
 
 
+@pytest.mark.long
 def test_lines_of_many_widths_are_trained_with_the_memory_of_one(tmp_path: Path) -> None:
     """Were the operators of each width kept, it would take twice as much."""
     labels = draw_lines(tmp_path)

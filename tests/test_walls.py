@@ -53,13 +53,16 @@ MAY_IMPORT: dict[str, set[str]] = {
         "alphabet", "checkpoint", "config", "datasets", "errors", "evaluation", "images", "inference", "rendering",
         "runtime", "training",
     },
+    "interpretation": {
+        "alphabet", "datasets", "errors", "evaluation", "images", "inference", "rendering", "runtime",
+    },
     "serving": {
         "checkpoint", "decoding", "errors", "images", "inference", "runtime", "version",
     },
     "cli": {
         "alphabet", "checkpoint", "config", "datasets", "decoding", "distributed", "errors", "evaluation",
-        "experiments", "export", "images", "inference", "lengths", "losses", "registry", "runtime", "serving",
-        "training", "version",
+        "experiments", "export", "images", "inference", "interpretation", "lengths", "losses", "registry", "runtime",
+        "serving", "training", "version",
     },
 }  # fmt: skip
 DOOR = "ctc_ocr.runtime.mxnet"
@@ -70,7 +73,8 @@ IMPORT_MXNET = {
     "datasets.iterator",
     "symbols.contract", "symbols.crnn", "symbols.images", "symbols.lstm", "symbols.summary",
     "losses", "losses.ctc", "losses.feasibility", "losses.warpctc", "losses.warpctc_library",
-    "inference.constant_folding", "inference.graph", "inference.mxnet_reader", "inference.network",
+    "inference.activation_map", "inference.constant_folding", "inference.graph", "inference.mxnet_reader",
+    "inference.network",
     "export.onnx",
     "distributed.store",
     "training.cluster", "training.divergence", "training.muon", "training.network", "training.optimizer",

@@ -55,7 +55,7 @@ def same_bits(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> bo
 SGD = training(optimizer="sgd", learning_rate=0.1, samples_per_epoch=80, validation_samples=19)
 
 
-@pytest.mark.parametrize("workers", [2, 3])
+@pytest.mark.parametrize("workers", [2, pytest.param(3, marks=pytest.mark.long)])
 def test_several_workers_compute_what_one_does(workers: int, tmp_path: Path) -> None:
     """20 updates; three workers take 3, 3 and 2 of the 8 rows."""
     one = trained(tmp_path / "one", SGD, 1)
@@ -72,12 +72,14 @@ def test_several_workers_compute_what_one_does(workers: int, tmp_path: Path) -> 
     assert load(str(tmp_path / "several"), 1).model.hyperparameters.training.workers == workers  # type: ignore[union-attr]
 
 
+@pytest.mark.long
 def test_workers_part_in_what_dropout_drops_only(tmp_path: Path) -> None:
     settings = replace(training(samples_per_epoch=16, num_epoch=1), network=replace(SMALL.network, dropout=0.5))
     first, again = (trained(tmp_path / name, settings, 2) for name in ("first", "again"))
     assert same_bits(first, again)
 
 
+@pytest.mark.long
 def test_two_workers_interrupted_and_resumed_give_the_same_bits(tmp_path: Path) -> None:
     settings = training(num_epoch=2, samples_per_epoch=3200)  # long enough to be stopped on a busy machine
     whole = trained(tmp_path / "whole", settings, 2)

@@ -54,14 +54,19 @@ def add_import(parser: argparse.ArgumentParser) -> None:
 
 
 def add_device_options(parser: argparse.ArgumentParser) -> None:
-    """How a model is run: --batch_size, --num_proc, and --cpu or --gpu."""
-    parser.add_argument(
-        "--batch_size", type=integer(1, MAX_SIZE), help="images per batch (default: fastest on one core)"
-    )
+    """How a model is run by several processes: --num_proc, and what `add_device` adds."""
+    add_device(parser)
     parser.add_argument(
         "--num_proc", type=integer(1, MAX_PROCESSES), metavar="N",
         help="reading processes; 1: the command itself (default: as many as there are cores, fewer for few images)",
     )  # fmt: skip
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """How a model is run: --batch_size, and --cpu or --gpu."""
+    parser.add_argument(
+        "--batch_size", type=integer(1, MAX_SIZE), help="images per batch (default: fastest on one core)"
+    )
     device = parser.add_mutually_exclusive_group()
     device.add_argument(
         "--cpu", type=integer(1, MAX_THREADS), default=1, help="number of threads of each process (default: 1)"

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Decimal
 
+from ctc_ocr.evaluation.classes import ClassFigures
 from ctc_ocr.evaluation.result import (
     Accuracy,
     Confusion,
@@ -34,6 +35,8 @@ def _summary(result: EvaluationResult) -> str:
         ["LCS ratio", _fraction(result.lcs_ratio), ""],
         ["expected calibration error", _fraction(result.expected_calibration_error), ""],
     ]
+    if result.classes:
+        rows[1:3] = _classes(result.classes)  # the CER is 1 - accuracy for single characters
     if result.with_repeats.samples:
         rows.append(["accuracy with repeats", _fraction(result.with_repeats.accuracy), _counts(result.with_repeats)])
     outside = result.outside_alphabet
@@ -41,6 +44,16 @@ def _summary(result: EvaluationResult) -> str:
         units = ", ".join(f"{unit!r} {count}" for unit, count in list(outside.units.items())[:MAX_UNITS])
         rows.append(["outside the alphabet", "", f"{outside.samples} labels, never correct: {units}"])
     return aligned(rows, "<><")
+
+
+def _classes(figures: ClassFigures) -> list[list[str]]:
+    """Of single characters."""
+    majority = f"if all were read as {figures.majority_label!r}, the most frequent of {figures.classes} characters"
+    return [
+        ["balanced accuracy", _fraction(figures.balanced_accuracy), "mean of the characters' own accuracies"],
+        ["among the five likeliest", _fraction(figures.top_5.accuracy), _counts(figures.top_5)],
+        ["majority baseline", _fraction(figures.majority.accuracy), majority],
+    ]
 
 
 def _counts(accuracy: Accuracy) -> str:

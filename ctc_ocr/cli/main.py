@@ -15,6 +15,7 @@ COMMANDS = {
     "generate": "write captchas with their labels",
     "data": "check, split, preview and correct labelled images; how many are needed",
     "evaluate": "measure a model on labelled images",
+    "interpret": "show what a model gets wrong, and what its predictions rest on",
     "lr-find": "find a learning rate for a network and its images",
     "bundle": "write a model into one file",
     "export": "write a model as an ONNX file, which reads without MXNet",

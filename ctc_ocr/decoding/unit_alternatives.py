@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ctc_ocr.alphabet import BLANK
 from ctc_ocr.decoding.alignment import AlignedUnit
 
-MAX_ALTERNATIVES = 3
+MAX_ALTERNATIVES = 4  # with the unit itself, the five most probable
 MIN_PROBABILITY = 0.001  # less is not worth showing
 
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from ctc_ocr.alphabet import Alphabet, UnitSplitter
 from ctc_ocr.evaluation.calibration import MAX_LOG_ODDS, ReliabilityBins, log_odds, sigmoid
+from ctc_ocr.evaluation.classes import ClassTally
 from ctc_ocr.evaluation.metrics import Tally, confusions, exact_matches, has_repeat
 from ctc_ocr.evaluation.result import (
     Accuracy,
@@ -69,12 +70,17 @@ class Evaluator:
         self._outside_samples = 0
         self._outside_units: Counter[str] = Counter()
         self._reliability, self._curve = ReliabilityBins(), CoverageCurve()
+        self._classes = ClassTally()
 
     def add(
-        self, predictions: Sequence[Sequence[int]], confidences: Sequence[float], labels: Sequence[Sequence[str]]
+        self,
+        predictions: Sequence[Sequence[int]],
+        confidences: Sequence[float],
+        labels: Sequence[Sequence[str]],
+        others: Sequence[Sequence[str]] | None = None,
     ) -> list[int]:
         """N more samples: the codes predicted, their confidences (0 to 1), and the labels as units. Returns the edits
-        (N,) between them.
+        (N,) between them. `others`: of predictions of one unit, what else it may be, most probable first.
 
         The texts are compared, and for that split into the longest units of the alphabet that match: a label from plain
         text has characters where the alphabet may have longer units.
@@ -87,6 +93,9 @@ class Evaluator:
         self._confident.add([predicted[index] for index in confident], [expected[index] for index in confident])
         self._reliability.add(confidences, correct)
         self._curve.add(confidences, correct)
+        following = others if others is not None else [()] * len(predicted)
+        ranked = [(*units, *more) if len(units) == 1 else () for units, more in zip(predicted, following, strict=True)]
+        self._classes.add(expected, ranked)
         return [
             self._add_details(prediction, label, is_correct)
             for prediction, label, is_correct in zip(predicted, expected, correct.tolist(), strict=True)
@@ -133,6 +142,7 @@ class Evaluator:
             expected_calibration_error=_none_if_nan(self._reliability.error),
             coverage=self._curve.points(),
             min_confidence=self._at_min_confidence(),
+            classes=self._classes.figures(),
         )
 
     def _by_length(self) -> tuple[LengthAccuracy, ...]:

@@ -1,9 +1,12 @@
 """The figures of an evaluation, as records."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ctc_ocr.evaluation.metrics import wilson_interval
+
+if TYPE_CHECKING:
+    from ctc_ocr.evaluation.classes import ClassFigures
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ class EvaluationResult(Accuracy):
     coverage: by threshold, from no rejected predictions on.
     min_confidence: what rejecting predictions below the given minimum confidence would do; all other figures are for
         all predictions.
+    classes: figures of single characters; None if a label is not one unit.
     """
 
     cer: float | None
@@ -92,6 +96,7 @@ class EvaluationResult(Accuracy):
     expected_calibration_error: float | None
     coverage: tuple[CoveragePoint, ...]
     min_confidence: ThresholdAccuracy
+    classes: "ClassFigures | None" = None
 
     def to_dict(self) -> dict[str, Any]:
         """All figures as values that JSON has."""

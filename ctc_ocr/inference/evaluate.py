@@ -183,7 +183,15 @@ def _add(evaluator: Evaluator, read: Sequence[tuple[Sample, Prediction]]) -> lis
         [prediction.codes for _, prediction in read],
         [prediction.confidence or 0.0 for _, prediction in read],
         [sample.units for sample, _ in read],
+        [_others(prediction) for _, prediction in read],
     )
+
+
+def _others(prediction: Prediction) -> tuple[str, ...]:
+    """What else a single character may be, most probable first."""
+    if not prediction.characters:
+        return ()
+    return tuple(unit for unit, _ in prediction.characters[0].alternatives)
 
 
 def _reading(sample: Sample, prediction: Prediction, edits: int) -> Reading:

@@ -16,7 +16,7 @@ class Character:
 
     unit: one character, or more if the alphabet has such units.
     probability: the network's own at the unit's most probable time step, 0 to 1, not calibrated.
-    alternatives: (unit, probability) of other units at that step, best first: at most 3, of at least 0.001.
+    alternatives: (unit, probability) of other units at that step, best first: at most 4, of at least 0.001.
     left, right: where it begins and ends in the image, in pixels of its width; None if places were not asked for.
     """
 

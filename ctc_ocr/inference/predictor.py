@@ -84,6 +84,11 @@ class Predictor:
         model. Raises InputError if they cannot be read."""
         return None if self._stored is None else stored_known_images(self._stored)
 
+    @property
+    def stored(self) -> StoredModel | None:
+        """The model's parts as they are stored; None of an ONNX model."""
+        return self._stored
+
     def __repr__(self) -> str:
         architecture = self.hyperparameters.network.architecture
         return (

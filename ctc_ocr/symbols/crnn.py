@@ -61,7 +61,7 @@ def block(maps: Symbol, network: Network, index: int, mask: Symbol | None = None
     if mask is not None:
         maps = maps + mask
     # After pooling: the same result from fewer values. mx.sym.relu would leave oneDNN's layout.
-    return mx.sym.Activation(maps, act_type="relu")
+    return mx.sym.Activation(maps, act_type="relu", name=f"conv{index}_relu")
 
 
 def bidirectional(columns: Symbol, steps: Symbol | None, num_hidden: int, input_size: int, name: str) -> Symbol:

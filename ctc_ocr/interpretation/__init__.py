@@ -1,0 +1,1 @@
+"""What a model gets wrong, and what its predictions rest on."""

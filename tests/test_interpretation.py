@@ -1,0 +1,158 @@
+"""What a model gets wrong, against a plain list of all its readings; activation maps, against finite differences."""
+
+import json
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from ctc_ocr.checkpoint.bundle import find_model
+from ctc_ocr.checkpoint.model_files import load_stored
+from ctc_ocr.checkpoint.starter import STARTER
+from ctc_ocr.config.sections import Data
+from ctc_ocr.datasets.captcha_files import CaptchaWriter
+from ctc_ocr.datasets.sources import read_source
+from ctc_ocr.errors import InputError
+from ctc_ocr.inference import activation_map
+from ctc_ocr.inference.activation_map import ActivationMaps
+from ctc_ocr.inference.evaluate import evaluate
+from ctc_ocr.inference.predictor import Predictor
+from ctc_ocr.interpretation.interpreting import interpret
+from ctc_ocr.runtime.mxnet import mx
+from tests.commands import run_here
+from tests.models import save_own_model
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Captchas, some of which the starter misreads, one with a unit that it does not know, and one that is no image."""
+    folder = tmp_path_factory.mktemp("captchas")
+    data = Data("ABCDEFGHKLMNPRSTUVWXYZ23456789", min_length=3, max_length=5, width=160, height=60)
+    CaptchaWriter.create(data, seed=3).write_folder(folder, 40)
+    (folder / "broken.png").write_bytes(b"no image")
+    with (folder / "labels.csv").open("a", encoding="utf-8") as file:
+        file.write("000000.png,é\nbroken.png,AB\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def predictor() -> Predictor:
+    return Predictor(STARTER, batch_size=8)
+
+
+def test_the_hardest_images_and_the_confused_units_are_those_of_a_plain_list(
+    images: Path, predictor: Predictor
+) -> None:
+    found = interpret(predictor, images, top=7, pairs=5, examples=2)
+    samples, _ = read_source(images)
+    readable = [each for each in samples if "broken" not in each.image]
+    losses = []
+    for sample in readable:
+        units = [predictor.alphabet.lookup[unit] for unit in sample.units if unit in predictor.alphabet.lookup]
+        image = predictor.prepare(sample.image)
+        known = len(units) == len(sample.units)
+        losses.append(-predictor.label_log_probabilities([image], [units])[0] if known else math.inf)
+    order = sorted(range(len(losses)), key=lambda index: -losses[index])
+    assert [each.sample.label for each in found.top_losses] == [readable[index].label for index in order[:7]]
+    assert [each.loss for each in found.top_losses] == pytest.approx([losses[index] for index in order[:7]], abs=1e-3)
+    assert found.mean_loss == pytest.approx(np.mean([each for each in losses if math.isfinite(each)]), abs=1e-3)
+    assert (found.num_samples, found.num_invalid) == (41, 1)
+    result = evaluate(predictor, images).result
+    assert found.num_correct == result.correct
+    assert 0 < found.num_correct < 40
+    counts = {(each.label, each.predicted): each.count for each in result.confusions}
+    for pair in found.confused:
+        assert 1 <= pair.count <= counts[pair.label, pair.predicted]  # evaluate counts a pair twice in one image
+        assert 1 <= len(pair.examples) <= 2
+        for example in pair.examples:
+            assert example.reading != example.sample.label
+            assert pair.label is None or pair.label in example.sample.label
+    assert [each.count for each in found.confused] == sorted((each.count for each in found.confused), reverse=True)
+
+
+def test_the_weights_of_feature_maps_are_their_gradients(predictor: Predictor) -> None:
+    """By finite differences of the logits on the best path."""
+    maps = ActivationMaps(load_stored(find_model(STARTER)))
+    image = predictor.prepare(_text("47", 20))
+    width = predictor.hyperparameters.geometry.batch_width(image.shape[1])
+    batch = np.full((1, image.shape[0], width), 255, np.uint8)
+    batch[0, :, : image.shape[1]] = image
+    inputs = {
+        "data": mx.nd.array(batch, dtype=np.uint8),
+        "steps": mx.nd.array([predictor.hyperparameters.geometry.steps_of(image.shape[1], image.shape[0])]),
+    }
+    features = activation_map._executor(maps._below, {**maps._parameters, **inputs}).forward()[0]
+
+    def logits(values: np.ndarray) -> np.ndarray:
+        given = {**maps._parameters, **inputs, activation_map.MAPS: mx.nd.array(values)}
+        return np.asarray(activation_map._executor(maps._above, given).forward()[0].asnumpy()[:, 0], np.float64)
+
+    whole = logits(features.asnumpy())
+    log_probs = predictor.log_probabilities(batch, np.array([image.shape[1]]))[:, 0]
+    assert (
+        np.abs(whole - whole.max(axis=1, keepdims=True) - (log_probs - log_probs.max(axis=1, keepdims=True))).max()
+        < 1e-3
+    )
+    path = whole.argmax(axis=1)
+    steps = np.flatnonzero(path)
+    given = {**maps._parameters, **inputs, activation_map.MAPS: features}
+    executor = activation_map._executor(maps._above, given, gradient_of=activation_map.MAPS)
+    executor.forward(is_train=True)
+    wanted = np.zeros((len(path), 1, whole.shape[1]), np.float32)
+    wanted[steps, 0, path[steps]] = 1
+    executor.backward([mx.nd.array(wanted)])
+    gradient = executor.grad_dict[activation_map.MAPS].asnumpy()
+    for place in zip(*np.unravel_index(np.argsort(-np.abs(gradient), axis=None)[:3], gradient.shape), strict=True):
+        moved = []
+        for change in (0.01, -0.01):
+            values = features.asnumpy().copy()
+            values[place] += change
+            moved.append(logits(values)[steps, path[steps]].sum())
+        assert (moved[0] - moved[1]) / 0.02 == pytest.approx(gradient[place], rel=0.05)
+
+
+def test_a_map_is_where_the_text_is(predictor: Predictor) -> None:
+    maps = ActivationMaps(load_stored(find_model(STARTER)))
+    for left, half in ((10, slice(0, 80)), (120, slice(80, None))):
+        prepared = predictor.prepare(_text("7", left))
+        assert prepared.shape[1] > 100
+        found = maps.map_of(prepared)
+        assert found.shape == prepared.shape
+        assert (found.min() >= 0, found.max()) == (True, pytest.approx(1, abs=0.2))
+        scaled = slice(*(None if end is None else end * prepared.shape[1] // 160 for end in (half.start, half.stop)))
+        assert found[:, scaled].sum() > 0.8 * found.sum()
+
+
+def test_networks_without_convolutions_have_no_maps(tmp_path: Path) -> None:
+    save_own_model(tmp_path / "ocr")
+    with pytest.raises(InputError, match="architecture lstm has no layer"):
+        ActivationMaps(load_stored(find_model(tmp_path / "ocr")))
+
+
+def test_the_command_writes_pictures_and_figures(images: Path, tmp_path: Path) -> None:
+    from ctc_ocr.cli import interpret as command
+
+    arguments = [str(images), "--model=starter", "--out=found", "--top=6", "--pairs=3", "--examples=1"]
+    done = run_here(command.main, tmp_path, *arguments)
+    assert done.returncode == 1  # an image that cannot be read
+    assert "1 could not be read" in done.stdout
+    report = json.loads((tmp_path / "found" / "interpretation.json").read_text(encoding="utf-8"))
+    assert len(report["top_losses"]) == 6
+    assert report["top_losses"][0]["loss"] is None  # é
+    with_maps = cv2.imread(str(tmp_path / "found" / "top_losses.png"))
+    assert cv2.imread(str(tmp_path / "found" / "confusions.png")) is not None
+    assert run_here(command.main, tmp_path, *arguments).returncode == 2  # the files exist
+    done = run_here(command.main, tmp_path, *arguments, "--overwrite", "--no_maps")
+    assert done.returncode == 1
+    without = cv2.imread(str(tmp_path / "found" / "top_losses.png"))
+    assert np.ptp(with_maps.astype(int), axis=2).max() > 100  # red and blue
+    assert np.ptp(without.astype(int), axis=2).max() < 30
+
+
+def _text(text: str, left: int) -> np.ndarray:
+    """Text in an image of 160 x 40 pixels."""
+    image = np.full((40, 160), 255, np.uint8)
+    cv2.putText(image, text, (left, 32), cv2.FONT_HERSHEY_SIMPLEX, 1.0, 0, 2, cv2.LINE_AA)
+    return image
