@@ -1,9 +1,11 @@
 # make train: a model that reads captchas, from nothing.   make test: ruff, mypy and the whole suite.
 # make docs: the documentation as a site.                  make bench: the benchmarks.
 # make fuzz: damaged files of every kind, for hours.       make fuzz INPUTS=1000: for less.
+# make chaos: a small run under 100 kills (KILLS=...).
 PYTHON ?= python3
 TARGET ?= 0.99
 INPUTS ?= 50000
+KILLS ?= 100
 BIN := .venv/bin
 PACKAGE := setup.py pyproject.toml
 # MXNet works with no other Python.
@@ -11,7 +13,7 @@ SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12)
 refuse_other_pythons = @$(1) -c '$(SUPPORTED)' || { \
 	echo "$$($(1) --version) is not supported: use Python 3.10, 3.11 or 3.12 ($(2)make PYTHON=python3.12 ...)" >&2; exit 2; }
 
-.PHONY: train test docs bench fuzz clean
+.PHONY: train test docs bench fuzz chaos clean
 .DELETE_ON_ERROR:
 
 .venv/bin/python:
@@ -52,6 +54,9 @@ bench: .venv/test
 
 fuzz: .venv/test
 	$(BIN)/python -m fuzz --inputs $(INPUTS)
+
+chaos: .venv/test
+	$(BIN)/python -m benchmarks.chaos --kills $(KILLS)
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -19,6 +19,7 @@ from ctc_ocr.training.data import training_data
 from ctc_ocr.training.settings import Captchas
 from tests import (
     test_budget,
+    test_divergence,
     test_freezing,
     test_run_files,
     test_running_average,
@@ -115,6 +116,8 @@ ELSEWHERE = {
     test_budget.test_minutes_bound_a_run_and_its_schedule_follows: {"max_minutes"},
     test_budget.test_the_decay_is_a_fraction_of_the_epochs_before_it: {"decay_fraction"},
     test_run_files.test_the_newest_checkpoints_and_the_best_are_kept: {"keep"},
+    test_divergence.test_a_run_goes_back_to_the_last_epoch_with_half_the_rate: {"on_divergence"},
+    test_divergence.test_a_state_within_an_epoch_goes_on_to_the_bit: {"checkpoint_minutes"},
     test_running_average.test_a_checkpoint_has_the_average_and_training_goes_on_without: {"average_power"},
     test_freezing.test_frozen_layers_do_not_change_to_the_bit: {"freeze"},
     test_training.test_target_accuracy_ends_the_run: {"target_accuracy"},

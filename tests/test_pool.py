@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from ctc_ocr.errors import InputError
-from ctc_ocr.generation.pool import ArraySpec, BatchPool, ImageProcessError
+from ctc_ocr.generation.pool import ArraySpec, BatchPool, ImageProcessError, WaitInterrupted
+from ctc_ocr.runtime.supervision import Patience
 
 DEADLINE = 20.0  # seconds for processes to end after their parent
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,12 +97,84 @@ def test_users_error_in_a_process_has_no_traceback() -> None:
     assert (error.value.where, error.value.reason) == ("page.png", "not an image")
 
 
-def test_process_that_is_killed() -> None:
-    with BatchPool(Counting(slow=1), 2, itertools.count()) as pool:
+def test_a_process_that_is_killed_is_replaced_and_the_batches_stay_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    with BatchPool(Counting(slow=1), 2, range(60)) as pool:
+        got = [int(next(pool)["numbers"][0, 0])]
+        before = pool.process_ids
+        os.kill(before[0], signal.SIGKILL)
+        got += [int(each["numbers"][1, 1]) for each in pool]
+        assert before[1] in pool.process_ids
+        assert len(pool.process_ids) == 2
+        everyone = {*before, *pool.process_ids}
+        assert len(everyone) == 3
+    assert got == list(range(60))
+    assert f"(pid {before[0]}) was killed by signal 9; another one does its work" in caplog.text
+    assert wait_until_gone(list(everyone)) == []
+
+
+@dataclass(frozen=True)
+class Deadly(Counting):
+    """Batch `deadly` kills its process."""
+
+    deadly: int = 3
+
+    def fill(self, number: int, arrays: dict[str, np.ndarray]) -> None:
+        if number == self.deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().fill(number, arrays)
+
+
+def test_a_batch_that_kills_its_process_again_and_again_ends_the_run() -> None:
+    with BatchPool(Deadly(), 2, itertools.count()) as pool:
+        with pytest.raises(ImageProcessError, match="killed by signal 9 before its work was done, like those before"):
+            list(itertools.islice(pool, 20))
+        pids = pool.process_ids
+    assert wait_until_gone(pids) == []
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+def test_a_process_that_is_stopped_is_named_and_replaced(caplog: pytest.LogCaptureFixture, waiting: bool) -> None:
+    """With work that it has begun, or while it waits for some."""
+    with BatchPool(Counting(slow=1), 2, range(40), patience=Patience(warn=1.0, replace=2.5)) as pool:
+        got = [int(next(pool)["numbers"][0, 0])]
+        if waiting:
+            time.sleep(0.5)  # all slots are filled
+        stopped = pool.process_ids[0]
+        os.kill(stopped, signal.SIGSTOP)
+        got += [int(each["numbers"][1, 1]) for each in pool]
+    assert got == list(range(40))
+    assert f"Process {stopped} has not computed for" in caplog.text
+    assert "(it is stopped: SIGCONT lets it go on); it is replaced after 2 s" in caplog.text
+    assert f"(pid {stopped}) did nothing for 2.5 s; another one does its work" in caplog.text
+    assert not alive(stopped)
+
+
+def test_a_process_that_computes_for_long_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    with BatchPool(Busy(), 1, range(2), patience=Patience(warn=0.3, replace=0.6)) as pool:
+        assert [int(each["numbers"][0, 0]) for each in pool] == [0, 1]
+    assert caplog.text == ""
+
+
+@dataclass(frozen=True)
+class Busy(Counting):
+    """Computes for long."""
+
+    def fill(self, number: int, arrays: dict[str, np.ndarray]) -> None:
+        until = time.monotonic() + 1.5
+        while time.monotonic() < until:
+            pass
+        super().fill(number, arrays)
+
+
+def test_the_wait_for_a_batch_can_be_given_up() -> None:
+    with BatchPool(Counting(slow=1), 1, itertools.count()) as pool:
         next(pool)
-        os.kill(pool.process_ids[0], signal.SIGKILL)
-        with pytest.raises(ImageProcessError, match="was killed by signal 9"):
-            list(itertools.islice(pool, 50))
+        os.kill(pool.process_ids[0], signal.SIGSTOP)
+        started = time.monotonic()
+        pool.interrupted = lambda: time.monotonic() - started > 0.5
+        with pytest.raises(WaitInterrupted):
+            list(pool)
+        assert time.monotonic() - started < 5
 
 
 PARENT = """

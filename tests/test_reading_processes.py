@@ -32,6 +32,7 @@ from ctc_ocr.inference.prediction import Prediction
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.inference.reader_pool import CHUNKS_AHEAD, ReaderPool
 from ctc_ocr.inference.readers import LEAST_IMAGES, LEAST_IMAGES_ONNX, fastest_num_proc, open_reader
+from ctc_ocr.runtime.supervision import MAX_DEATHS, Patience
 from ctc_ocr.runtime.threads import available_cores
 from tests.models import save_line_model, save_own_model
 from tests.test_pool import ENVIRONMENT, alive, wait_until_gone
@@ -188,16 +189,38 @@ def test_evaluate(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (figures["trained_on"], figures["validated_with"], figures["inverted"]) == (5, 3, 1)
 
 
-def test_a_process_that_is_killed(folder: Path) -> None:
-    with ReaderPool("m.onnx", 2, batch_size=BATCH_SIZE) as pool:
-        results = pool.predict(itertools.repeat(paths_of(folder)[0]))
-        next(results)
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(signal.SIGKILL, "was killed by signal 9"), (signal.SIGSTOP, "did nothing for 2.5 s")],
+)
+def test_a_process_that_dies_or_is_stopped_is_replaced(
+    folder: Path, caplog: pytest.LogCaptureFixture, number: signal.Signals, said: str
+) -> None:
+    paths = paths_of(folder) * 20
+    with ReaderPool("m.onnx", 2, batch_size=BATCH_SIZE, patience=Patience(warn=1, replace=2.5)) as pool:
+        expected = [each.text if isinstance(each, Prediction) else str(each) for each in pool.predict(paths)]
+        results = pool.predict(paths)
+        found = [next(results)]
         pids = pool.process_ids
-        os.kill(pids[1], signal.SIGKILL)
-        with pytest.raises(RunError, match=rf"a reading process \(pid {pids[1]}\) was killed by signal 9"):
-            for _ in results:
-                pass
+        os.kill(pids[1], number)
+        found += list(results)
+        pids += pool.process_ids
+    assert [each.text if isinstance(each, Prediction) else str(each) for each in found] == expected
+    assert f"A reading process (pid {pids[1]}) {said}; another one does its work" in caplog.text
     assert not any(map(alive, pids))
+
+
+def test_processes_that_die_again_and_again_end_the_reading(folder: Path) -> None:
+    with ReaderPool("m.onnx", 1, batch_size=BATCH_SIZE) as pool:
+        results = pool.predict(itertools.repeat(paths_of(folder)[0]))
+
+        def read_and_kill() -> None:
+            for _ in range(50 * MAX_DEATHS):
+                next(results)
+                os.kill(pool.process_ids[0], signal.SIGKILL)
+
+        with pytest.raises(RunError, match="killed by signal 9 before its work was done, like those before it"):
+            read_and_kill()
 
 
 def test_models_and_numbers_that_are_refused(folder: Path) -> None:

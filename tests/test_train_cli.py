@@ -145,13 +145,24 @@ def test_a_killed_run_leaves_its_checkpoints_and_nothing_else(tmp_path: Path, ub
     assert (tmp_path / "ocr-0001.params").exists()
 
 
-def test_an_image_process_that_dies_ends_the_run(tmp_path: Path, ubuntu_font: str) -> None:
+def test_an_image_process_that_dies_is_replaced_and_ctrl_c_works_while_all_are_stopped(
+    tmp_path: Path, ubuntu_font: str
+) -> None:
     process, below = started(tmp_path, ubuntu_font)
     image_processes = [pid for pid in below if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
     os.kill(image_processes[0], signal.SIGKILL)
+    assert process.stderr is not None
+    assert any("was killed by signal 9; another one does its work" in line for line in process.stderr)
+    assert any("Epoch " in line for line in process.stderr)
+    below = children(process.pid)
+    for pid in below:
+        if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text():
+            os.kill(pid, signal.SIGSTOP)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[1]
-    assert process.returncode == 1
-    assert "was killed by signal 9" in said
+    assert process.returncode == 128 + signal.SIGINT, said
+    assert "The run is saved" in said
     assert "Traceback" not in said
     assert wait_until_gone(below) == []
 

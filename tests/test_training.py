@@ -127,7 +127,7 @@ def test_weights_and_state_that_do_not_belong_together_are_not_resumed(
 ) -> None:
     run(SMALL, source, tmp_path / "ocr")
     (tmp_path / "ocr-0002.params").write_bytes((tmp_path / "ocr-0001.params").read_bytes())
-    assert newest(str(tmp_path / "ocr")).checkpoint.epoch == 1
+    assert newest(str(tmp_path / "ocr")).stored.epoch == 1
     assert "ocr-0002.params: its optimizer state belongs to other weights" in caplog.text
     (tmp_path / "ocr-0001.state.npz").write_bytes((tmp_path / "ocr-0002.state.npz").read_bytes())
     with pytest.raises(InputError, match="no checkpoint to resume"):

@@ -7,7 +7,7 @@ from ctc_ocr.checkpoint.bundle import bundle_content, find_model
 from ctc_ocr.checkpoint.model_files import load_stored
 from ctc_ocr.checkpoint.run_files import BUNDLE_SUFFIX, Epoch, existing_files
 from ctc_ocr.errors import InputError
-from ctc_ocr.runtime.atomic_files import replacing
+from ctc_ocr.runtime.atomic_files import replace_content
 from ctc_ocr.runtime.output_files import refuse_existing
 
 
@@ -29,6 +29,5 @@ def bundle_model(model: str | Path, out: str | Path, epoch: Epoch | None = None,
     refuse_existing([path], overwrite)
     load_stored(stored)  # a model that cannot be loaded is not carried elsewhere
     content = bundle_content(stored)
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
+    replace_content(path, content)
     return stored.epoch

@@ -12,7 +12,7 @@ from typing import Any
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.evaluation.calibration_choice import CalibrationChoice
-from ctc_ocr.runtime.atomic_files import replacing
+from ctc_ocr.runtime.atomic_files import replace_content
 from ctc_ocr.runtime.text_files import parse_json, read_bytes
 
 
@@ -23,8 +23,7 @@ def calibration_path(prefix: str | Path) -> Path:
 def save_calibrations(prefix: str | Path, choices: Mapping[int, CalibrationChoice]) -> None:
     """Replace the file by what was chosen for these epochs. Raises RunError if it cannot be written."""
     values = {str(epoch): choice.to_dict() for epoch, choice in choices.items()}
-    with replacing(calibration_path(prefix)) as temporary:
-        temporary.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    replace_content(calibration_path(prefix), (json.dumps(values, indent=2, allow_nan=False) + "\n").encode())
 
 
 def has_been_chosen(prefix: str | Path, epoch: int) -> bool:

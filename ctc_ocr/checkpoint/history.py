@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from ctc_ocr.errors import InputError
-from ctc_ocr.runtime.atomic_files import replacing
+from ctc_ocr.runtime.atomic_files import replace_content
 from ctc_ocr.runtime.text_files import parse_text, read_bytes
 
 
@@ -45,8 +45,7 @@ def history_path(prefix: str | Path) -> Path:
 
 def write(prefix: str | Path, rows: Sequence[Row]) -> None:
     """Replace the run's history. Raises RunError if it cannot be written."""
-    with replacing(history_path(prefix)) as temporary:
-        temporary.write_bytes(_content(rows))
+    replace_content(history_path(prefix), _content(rows))
 
 
 def read(prefix: str | Path) -> list[Row]:

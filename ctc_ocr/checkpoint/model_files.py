@@ -13,7 +13,7 @@ from ctc_ocr.checkpoint.params_file import params_content, parse_params
 from ctc_ocr.checkpoint.run_files import Epoch, description_path, existing_epoch, params_path, symbol_path
 from ctc_ocr.checkpoint.stored_model import DESCRIPTION, PARAMS, SYMBOL, StoredModel, StoredRun
 from ctc_ocr.errors import InputError
-from ctc_ocr.runtime.atomic_files import replacing
+from ctc_ocr.runtime.atomic_files import replace_content
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import MXArray, Symbol
 
@@ -67,18 +67,20 @@ def save(
 ) -> Path:
     """Write the three files, the .params last, and return its path. Raises RunError if one cannot be written.
 
-    Each file is replaced as a whole: a crash leaves the older one.
+    Each file is replaced as a whole, when what was written could be read back: a crash leaves the older one.
     """
     named = {f"arg:{name}": array.asnumpy() for name, array in arg_params.items()}
     named.update({f"aux:{name}": array.asnumpy() for name, array in aux_params.items()})
-    with replacing(description_path(prefix)) as temporary:
-        temporary.write_text(model.to_json(), encoding="utf-8")
-    with replacing(symbol_path(prefix)) as temporary:
-        temporary.write_text(symbol.tojson(), encoding="utf-8")
+    save_description(prefix, model)
+    replace_content(symbol_path(prefix), symbol.tojson().encode("utf-8"))
     path = params_path(prefix, epoch)
-    with replacing(path) as temporary:
-        temporary.write_bytes(params_content(named))
+    replace_content(path, params_content(named))
     return path
+
+
+def save_description(prefix: str | Path, model: Model) -> None:
+    """Write PREFIX.json. Raises RunError if it cannot be written."""
+    replace_content(description_path(prefix), model.to_json().encode("utf-8"))
 
 
 def load(prefix: str | Path, epoch: Epoch | None = None) -> Checkpoint:

@@ -76,6 +76,13 @@ def parse_params(content: bytes, where: Path) -> dict[str, NDArray[Any]]:
         raise InputError(f"broken parameters: {error}", where) from None
 
 
+def refuse_broken(content: bytes, where: Path) -> None:
+    """Raises InputError for a content that read_params would refuse, or that has values which are not finite."""
+    for name, array in parse_params(content, where).items():
+        if not np.isfinite(array).all():
+            raise InputError(f"{name} has values that are not finite numbers", where)
+
+
 def _read_array(reader: _Reader) -> NDArray[Any]:
     magic = reader.number("<u4")
     if magic in (DENSE, DENSE_NUMPY_SHAPES) and reader.number("<i4") != 0:

@@ -2,18 +2,21 @@
 
 A run under PREFIX has PREFIX.json (hyperparameters and alphabet), PREFIX-symbol.json, and for each epoch
 PREFIX-0001.params (both in MXNet's own formats) and PREFIX-0001.state.npz (what is needed to resume); beside them
-PREFIX-history.csv, PREFIX-validation.csv, PREFIX-calibration.json, PREFIX-images.csv and PREFIX-tensorboard. A bundle
-has no prefix.
+PREFIX-history.csv, PREFIX-validation.csv, PREFIX-calibration.json, PREFIX-images.csv, PREFIX-tensorboard, and within a
+long epoch PREFIX-unfinished.state.npz. A bundle has no prefix.
 """
 
 import itertools
+import logging
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ctc_ocr.checkpoint import history
+from ctc_ocr.checkpoint.params_file import refuse_broken
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.text_files import read_bytes
 
 OF_AN_EPOCH = r"-(\d{4,})\.(?:params|state\.npz)"
 
@@ -23,6 +26,8 @@ NEWEST: Literal["newest"] = "newest"  # the highest epoch
 DEFAULT_EPOCH: Epoch = BEST
 MAX_LISTED = 5  # models in an error
 BUNDLE_SUFFIX, ONNX_SUFFIX = ".zip", ".onnx"
+
+log = logging.getLogger(__name__)
 
 
 def symbol_path(prefix: str | Path) -> Path:
@@ -41,6 +46,21 @@ def state_path(prefix: str | Path, epoch: int) -> Path:
     return Path(f"{prefix}-{epoch:04d}.state.npz")
 
 
+def unfinished_path(prefix: str | Path) -> Path:
+    """The state within an epoch that is not finished, of a run that saves it; removed with the epoch's checkpoint."""
+    return Path(f"{prefix}-unfinished.state.npz")
+
+
+def remove_unfinished(prefix: str | Path) -> None:
+    """A checkpoint that is as new has taken its place."""
+    unfinished_path(prefix).unlink(missing_ok=True)
+
+
+def can_be_resumed(prefix: str | Path) -> bool:
+    """Whether a run under this prefix has saved something."""
+    return bool(epochs(prefix)) or unfinished_path(prefix).exists()
+
+
 def validation_path(prefix: str | Path) -> Path:
     """The predictions of the newest epoch for the validation images."""
     return Path(f"{prefix}-validation.csv")
@@ -57,7 +77,8 @@ def epochs(prefix: str | Path) -> list[int]:
 
 def existing_files(prefix: str | Path) -> list[Path]:
     """The files of the run under this prefix, sorted, including temporary ones that a killed process left."""
-    endings = rf"(?:\.json|-symbol\.json|-history\.csv|-validation\.csv|-calibration\.json|-images\.csv|{OF_AN_EPOCH})"
+    named = r"\.json|-symbol\.json|-history\.csv|-validation\.csv|-calibration\.json|-images\.csv"
+    endings = rf"(?:{named}|-unfinished\.state\.npz|{OF_AN_EPOCH})"
     beside = Path(f"{prefix}-")
     # Temporary names as runtime.atomic_files.replacing forms them.
     temporary = _files(beside.with_name(f".{beside.name[:-1]}"), rf"{endings}\.tmp")
@@ -81,7 +102,8 @@ def select_checkpoint(path: str | Path, epoch: Epoch | None = None) -> tuple[str
 def existing_epoch(prefix: str | Path, epoch: Epoch | None = None) -> int:
     """The number of an epoch of a run: of the number itself, "best", "newest", or None for DEFAULT_EPOCH.
 
-    If the history has no row of an existing epoch, as with models of MXNet's example, None stands for the newest.
+    If the history has no row of an existing epoch, as with models of MXNet's example, None stands for the newest. The
+    best and the newest are those whose .params is whole; one that is not is named in a warning.
     Raises InputError if no .params of such an epoch exists, or if the best is looked for in a broken history.
     """
     existing = epochs(prefix)
@@ -91,12 +113,12 @@ def existing_epoch(prefix: str | Path, epoch: Epoch | None = None) -> int:
         )
     chosen = DEFAULT_EPOCH if epoch is None else epoch
     if chosen == NEWEST:
-        return existing[-1]
+        return _first_whole(prefix, existing[::-1])
     if chosen == BEST:
-        best = _best_or_why_not(prefix)
-        if best is None and epoch == BEST:
+        ranked = _ranked_or_why_not(prefix)
+        if not ranked and epoch == BEST:
             raise InputError("has no row of an existing epoch: the best one is not known", history.history_path(prefix))
-        return existing[-1] if best is None else best
+        return _first_whole(prefix, ranked or existing[::-1])
     if chosen not in existing:
         raise InputError(
             f"no epoch {chosen} under this prefix; accepted: {_ranges(existing)}, {BEST}, {NEWEST}", prefix
@@ -104,10 +126,21 @@ def existing_epoch(prefix: str | Path, epoch: Epoch | None = None) -> int:
     return int(chosen)
 
 
-def _best_or_why_not(prefix: str | Path) -> int | None:
-    """As best_epoch. The newest epoch in place of a best one that cannot be found would be another model."""
+def _first_whole(prefix: str | Path, epochs: list[int]) -> int:
+    """The first of these epochs whose .params can be read; if none can, the first, whose error is raised elsewhere."""
+    for epoch in epochs:
+        try:
+            refuse_broken(read_bytes(params_path(prefix, epoch)), params_path(prefix, epoch))
+            return epoch
+        except InputError as error:
+            log.warning("Not whole, and not used: %s", error)
+    return epochs[0]
+
+
+def _ranked_or_why_not(prefix: str | Path) -> list[int]:
+    """As ranked_epochs. The newest epoch in place of a best one that cannot be found would be another model."""
     try:
-        return best_epoch(prefix)
+        return ranked_epochs(prefix)
     except InputError as error:
         reason = f"{error.reason}; the best epoch is not known: name one, such as {NEWEST}"
         raise InputError(reason, error.where) from None
@@ -118,10 +151,13 @@ def best_epoch(prefix: str | Path) -> int | None:
 
     Raises InputError that names the file and row if the history is broken.
     """
-    rows = validated(prefix)
-    if not rows:
-        return None
-    return min(rows, key=lambda row: history.rank(row.validation_cer, row.validation_loss)).epoch
+    return next(iter(ranked_epochs(prefix)), None)
+
+
+def ranked_epochs(prefix: str | Path) -> list[int]:
+    """The epochs of the history whose .params exist, the best first. Raises InputError as best_epoch."""
+    rows = sorted(validated(prefix), key=lambda row: history.rank(row.validation_cer, row.validation_loss))
+    return [row.epoch for row in rows]
 
 
 def validated(prefix: str | Path) -> list[history.Row]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ctc_ocr.checkpoint.npz_file import read_npz
 from ctc_ocr.checkpoint.run_files import state_path
 from ctc_ocr.errors import InputError
-from ctc_ocr.runtime.atomic_files import replacing
+from ctc_ocr.runtime.atomic_files import replace_content
 from ctc_ocr.runtime.types import MXArray
 
 VALUES_NAME = "values as JSON"  # of the array that holds the JSON text
@@ -25,16 +25,24 @@ def save_training_state(
     prefix: str | Path, epoch: int, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]
 ) -> None:
     """Write the state after an epoch: named arrays, and values for JSON. Raises RunError if it cannot be written."""
+    save_state(state_path(prefix, epoch), arrays, values)
+
+
+def save_state(path: Path, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
+    """As save_training_state, into any file."""
     text = np.array(json.dumps(dict(values)))
     packed = io.BytesIO()  # in memory first: on a full disk, zipfile would raise an error of its own
     np.savez(packed, **{VALUES_NAME: text}, **arrays)
-    with replacing(state_path(prefix, epoch)) as temporary:
-        temporary.write_bytes(packed.getvalue())
+    replace_content(path, packed.getvalue())
 
 
 def load_training_state(prefix: str | Path, epoch: int) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """(arrays, values) as they were saved. Raises InputError that names the file if it is missing or broken."""
-    path = state_path(prefix, epoch)
+    return load_state(state_path(prefix, epoch))
+
+
+def load_state(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """As load_training_state, from any file."""
     if not path.exists():
         raise InputError(os.strerror(errno.ENOENT), path)
     try:

@@ -8,6 +8,7 @@ from ctc_ocr.cli.commands import listed, unknown
 from ctc_ocr.version import __version__
 
 PROG = "ctc-ocr"
+INTERRUPTED = 130  # by SIGINT, as a shell reports it
 COMMANDS = {
     "train": "train a network on generated captchas or on labelled images",
     "infer": "read images with a model",
@@ -34,7 +35,11 @@ def main(argv: list[str] | None = None) -> int:
     name = arguments[0] if arguments else ""
     name = name.replace("_", "-") if name.replace("_", "-") in COMMANDS else name
     if name in COMMANDS:
-        status: int = module_of(name).main(arguments[1:])
+        try:
+            status: int = module_of(name).main(arguments[1:])
+        except KeyboardInterrupt:  # while the command was imported
+            print(f"{PROG} {name}: interrupted", file=sys.stderr)
+            status = INTERRUPTED
         return status
     if name == "--version":
         print(f"ctc_ocr {__version__}")

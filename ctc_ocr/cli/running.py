@@ -7,6 +7,7 @@ import io
 import logging
 import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from ctc_ocr.errors import InputError, RunError, UserError, printable
 from ctc_ocr.registry import import_module
+from ctc_ocr.runtime.signals import Terminated
 
 BY_SIGNAL = 128  # added to the number of a signal, as a shell reports it
 INTERRUPTED = 130  # by SIGINT
@@ -49,9 +51,9 @@ def run(
             error = type(error)(error.reason, _as_flag(error.where, make_parser(), arguments))
         print(f"{prog}: error: {error}", file=sys.stderr)
         return error.exit_status
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return BY_SIGNAL + signal.SIGTERM if isinstance(interrupt, Terminated) else INTERRUPTED
     except BrokenPipeError:
         _discard_stdout()
         return BROKEN_PIPE

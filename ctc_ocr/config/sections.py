@@ -201,6 +201,14 @@ class Training:
         "such as conv, stands for all layers with it",
     )  # fmt: skip
     keep: int = option(0, "number of newest checkpoints to keep, in addition to the best; 0: all", minimum=0)
+    checkpoint_minutes: float = option(
+        10.0, "save a state to resume from every so many minutes within a long epoch; 0: after epochs only",
+        minimum=0.0,
+    )  # fmt: skip
+    on_divergence: str = option(
+        "stop", "when weights or loss are not finite, or the loss explodes: stop, or restart from the last epoch at "
+        "half the learning rate", choices=("stop", "restart"),
+    )  # fmt: skip
     clip_gradient: float = option(1.0, "maximum norm of the gradient; 0: no clipping", minimum=0.0)
     seed: int = option(0, "seed of images, initial weights and order", minimum=0, maximum=2**64 - 1)
     target_accuracy: float = option(

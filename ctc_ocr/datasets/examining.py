@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from ctc_ocr.alphabet import required_steps
 from ctc_ocr.datasets.checked_samples import CheckedSample
 from ctc_ocr.datasets.samples import Problem, Sample
+from ctc_ocr.datasets.stamps import stamp_of
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.digest import pixel_digest
 from ctc_ocr.images.files import read_image
@@ -59,6 +60,7 @@ def examine_all(
 
 def examine(sample: Sample, steps_of: StepsOf | None, region: Region) -> CheckedSample | Problem:
     """Decode the image of a sample; a Problem if that fails, or if the label does not fit it."""
+    stamp = stamp_of(sample)
     try:
         image = read_image(sample.read_bytes(), sample.place, channels=3)
     except InputError as error:
@@ -67,4 +69,4 @@ def examine(sample: Sample, steps_of: StepsOf | None, region: Region) -> Checked
     height, width = seen.shape[:2]
     if reason := steps_reason(sample.units, (width, height), steps_of):
         return Problem(sample.where, reason)
-    return CheckedSample(sample, (width, height), pixel_digest(image), has_light_ink(grey(seen)))
+    return CheckedSample(sample, (width, height), pixel_digest(image), has_light_ink(grey(seen)), stamp)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.datasets.checked_samples import CheckedSamples
@@ -16,30 +17,33 @@ from ctc_ocr.datasets.samples import Sample
 
 @dataclass(frozen=True, slots=True)
 class LabelledImage:
-    """A sample, the codes of its label, and the size (width, height) of its image in pixels."""
+    """A sample, the codes of its label, the size (width, height) of its image in pixels, and the stamp of its file."""
 
     sample: Sample
     codes: tuple[int, ...]
     size: tuple[int, int]
+    stamp: int = 0
 
 
 class ImageColumns(Sequence[LabelledImage]):
     """Images in columns; each is made when it is asked for. `codes` are those of the labels, `sizes` (N, 2) the widths
-    and heights of the images in pixels."""
+    and heights of the images in pixels, `stamps` (N,) uint32 those of their files."""
 
-    def __init__(self, samples: SampleColumns, codes: Ragged, sizes: Array) -> None:
-        self.samples, self.codes, self.sizes = samples, codes, compact(sizes)
+    def __init__(self, samples: SampleColumns, codes: Ragged, sizes: Array, stamps: NDArray[np.uint32]) -> None:
+        self.samples, self.codes, self.sizes, self.stamps = samples, codes, compact(sizes), stamps
 
     @classmethod
     def of(cls, images: Iterable[LabelledImage]) -> "ImageColumns":
         samples, codes, lengths, sizes = SampleCollector(), array("i"), array("i"), array("i")
+        stamps = array("I")
         for each in images:
             samples.add(each.sample)
             codes.extend(each.codes)
             lengths.append(len(each.codes))
             sizes.extend(each.size)
+            stamps.append(each.stamp)
         labels = Ragged.of_lengths(np.array(codes), np.array(lengths))
-        return cls(samples.columns(), labels, np.array(sizes).reshape(-1, 2))
+        return cls(samples.columns(), labels, np.array(sizes).reshape(-1, 2), np.array(stamps, np.uint32))
 
     @classmethod
     def encoded(cls, checked: CheckedSamples, alphabet: Alphabet) -> "ImageColumns":
@@ -47,7 +51,7 @@ class ImageColumns(Sequence[LabelledImage]):
         samples = checked.samples
         used = samples.frequencies()
         table = [alphabet.encode([unit])[0] if unit in used else 0 for unit in samples.units]
-        return cls(samples, samples.labels.mapped(table), checked.sizes)
+        return cls(samples, samples.labels.mapped(table), checked.sizes, checked.stamps)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ImageColumns) and list(self) == list(other)
@@ -64,7 +68,9 @@ class ImageColumns(Sequence[LabelledImage]):
     def __getitem__(self, index: int | slice) -> "LabelledImage | ImageColumns":
         if isinstance(index, slice):
             chosen = np.arange(len(self))[index]
-            return ImageColumns(self.samples.take(chosen), self.codes.take(chosen), self.sizes[chosen])
+            samples, labels = self.samples.take(chosen), self.codes.take(chosen)
+            return ImageColumns(samples, labels, self.sizes[chosen], self.stamps[chosen])
         sample = self.samples[index]
         width, height = self.sizes[index].tolist()
-        return LabelledImage(sample, tuple(self.codes.row(range(len(self))[index])), (width, height))
+        codes = tuple(self.codes.row(range(len(self))[index]))
+        return LabelledImage(sample, codes, (width, height), int(self.stamps[index]))

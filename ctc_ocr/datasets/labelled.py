@@ -13,6 +13,7 @@ from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.balance import drawn, sample_weights
 from ctc_ocr.datasets.image_columns import ImageColumns
 from ctc_ocr.datasets.image_columns import LabelledImage as LabelledImage
+from ctc_ocr.datasets.stamps import refuse_changed
 from ctc_ocr.generation.pool import Arrays, ArraySpec
 from ctc_ocr.generation.rows import ALL_ROWS, Rows
 from ctc_ocr.images.augmentation import augment
@@ -74,7 +75,8 @@ class LabelledBatches:
         return specs
 
     def fill(self, number: int, arrays: Arrays) -> None:
-        """Read, prepare and augment the images of batch `number`. Raises InputError if one cannot be read."""
+        """Read, prepare and augment the images of batch `number`. Raises InputError if one cannot be read
+        or was changed after it was checked."""
         samples = [self._sample(position) for position in self.rows.of(self._positions(number))]
         images = [image for image, _ in samples]
         paste(images, arrays["images"], self.hyperparameters.network.input_mean)
@@ -147,7 +149,9 @@ class LabelledBatches:
         image = self._cache.get(index)
         if image is None:
             sample = self._columns.samples[index]
-            image = load(sample.read_bytes(), sample.place, self.hyperparameters)
+            encoded = sample.read_bytes()
+            refuse_changed(sample, int(self._columns.stamps[index]))
+            image = load(encoded, sample.place, self.hyperparameters)
             # Of a set that is many times larger, what is kept would hardly be used again.
             fits = len(self.images) * image.nbytes < CACHED_SETS * MAX_CACHE
             if fits and (len(self._cache) + 1) * image.nbytes < MAX_CACHE:

@@ -11,7 +11,8 @@ An image record starts with a header (mx.recordio.IRHeader): the number of label
 and two ids; then come the labels as float32, then the encoded image.
 """
 
-import mmap
+import io
+import os
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,10 +28,42 @@ MAX_LABELS = 100_000  # of one image
 MAGIC = struct.pack("<I", 0xCED7230A)
 WHOLE, FIRST, MIDDLE, LAST = range(4)
 LENGTH_BITS = 29
+READ_AHEAD = 4096  # bytes: headers and labels of small records are read together
 PART = struct.Struct("<4sI")
 HEADER = struct.Struct("<IfQQ")
 
-Buffer = bytes | mmap.mmap
+
+class PackFile:
+    """The bytes of an open file, read where they are asked for.
+
+    It is not mapped into memory: of a file that is cut short meanwhile, a mapping would end the process (SIGBUS).
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def __enter__(self) -> "PackFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        return os.fstat(self._file.fileno()).st_size
+
+    def __getitem__(self, place: slice) -> bytes:
+        """buffer[start:stop]. Raises ValueError if the file has ended before."""
+        self._file.seek(place.start)
+        found = self._file.read(place.stop - place.start)
+        if len(found) < place.stop - place.start:
+            raise ValueError(f"damaged pack: it ends at byte {place.start + len(found)}, and was longer")
+        return found
+
+
+Buffer = bytes | PackFile
 
 
 def write_record(file: BinaryIO, record: bytes) -> None:
@@ -57,8 +90,8 @@ def _part(buffer: Buffer, offset: int) -> tuple[int, int, int]:
     """(kind, start, end) of the part at an offset. Raises ValueError if there is none."""
     if not 0 <= offset <= len(buffer) - PART.size:
         raise ValueError(f"damaged pack: no record at byte {offset} of {len(buffer)}")
-    magic, word = PART.unpack_from(buffer, offset)
     start = offset + PART.size
+    magic, word = PART.unpack(buffer[offset:start])
     end = start + (word & (1 << LENGTH_BITS) - 1)
     if magic != MAGIC or end > len(buffer):
         raise ValueError(f"damaged pack: incomplete record at byte {offset} of {len(buffer)}")
@@ -99,7 +132,7 @@ def read_labels(buffer: Buffer, offset: int) -> tuple[float, ...]:
 def _labels(buffer: Buffer, start: int, end: int) -> tuple[tuple[float, ...], int]:
     if end - start < HEADER.size:
         raise ValueError("damaged pack: a record without a header")
-    count, single, _, _ = HEADER.unpack_from(buffer, start)
+    count, single, _, _ = HEADER.unpack(buffer[start : start + HEADER.size])
     after = start + HEADER.size + 4 * count
     if count > MAX_LABELS:
         raise ValueError(f"damaged pack: a record with {count} labels; the maximum is {MAX_LABELS}")
@@ -107,7 +140,7 @@ def _labels(buffer: Buffer, start: int, end: int) -> tuple[tuple[float, ...], in
         raise ValueError("damaged pack: a record that is shorter than its labels")
     if count == 0:
         return ((single,) if single else ()), after
-    return struct.unpack_from(f"<{count}f", buffer, start + HEADER.size), after
+    return struct.unpack(f"<{count}f", buffer[start + HEADER.size : after]), after
 
 
 def read_key(rec: str, key: int) -> bytes:
@@ -116,16 +149,18 @@ def read_key(rec: str, key: int) -> bytes:
     Raises OSError, and ValueError for an unknown key or a damaged pack.
     """
     offset = cached_index(rec).offset_of(key)
-    with open_mapped(rec) as buffer:
+    with open_pack(rec) as buffer:
         return read_record(buffer, offset)
 
 
-def open_mapped(path: str | Path) -> mmap.mmap:
+def open_pack(path: str | Path) -> PackFile:
     """The bytes of a file without reading them all. Raises ValueError if it cannot be opened, is empty, or is no
     file."""
     try:
-        file = open_stored(path)
+        file = io.BufferedReader(open_stored(path), READ_AHEAD)
     except InputError as error:
         raise ValueError(error.reason) from None
-    with file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    if not os.fstat(file.fileno()).st_size:
+        file.close()
+        raise ValueError("the file is empty")
+    return PackFile(file)

@@ -36,15 +36,16 @@ class Sample:
     @property
     def is_file(self) -> bool:
         """Whether `image` is the path of an image file: not for a record, nor for a class with its own read_bytes."""
-        return self.record is None and self._is_read_here
+        return self.record is None and self.is_read_here
 
     @property
     def identity(self) -> Hashable | None:
         """Equal for samples of the same file or record; None if this class cannot know."""
-        return (os.path.normpath(Path(self.image).absolute()), self.record) if self._is_read_here else None
+        return (os.path.normpath(Path(self.image).absolute()), self.record) if self.is_read_here else None
 
     @property
-    def _is_read_here(self) -> bool:
+    def is_read_here(self) -> bool:
+        """Whether its image is read by this class, from the file `image`."""
         return type(self).read_bytes is Sample.read_bytes
 
     def read_bytes(self) -> bytes:

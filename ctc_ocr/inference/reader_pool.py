@@ -4,9 +4,12 @@ Each has a Predictor of its own: one MXNet uses a second core badly, two of them
 them chunks of images, as paths or bytes, and gets predictions; it loads neither MXNet nor the model.
 """
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -27,11 +30,24 @@ from ctc_ocr.inference.reading_process import Call, Chunk, Loaded, Outcome, serv
 from ctc_ocr.runtime.child import StartFailure
 from ctc_ocr.runtime.parent import interrupts_withheld
 from ctc_ocr.runtime.processes import how_it_ended, pack, pickled, start_process
+from ctc_ocr.runtime.supervision import PATIENCE, POLL_SECONDS, Deaths, Patience, Watch
 from ctc_ocr.runtime.threads import available_cores
 
 Item = TypeVar("Item")
 CHUNKS_PER_PROCESS = 2  # one being read and one waiting, so that no process idles while the parent is busy
 CHUNKS_AHEAD = 3  # for each process, with those that are read and wait for an earlier one
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Reader:
+    """A reading process: the chunks that it has, with their messages, and what watches it."""
+
+    process: SpawnProcess
+    watch: Watch
+    loaded: bool = False
+    jobs: deque[tuple[int, bytes]] = field(default_factory=deque)
 
 
 class ReaderPool:
@@ -43,9 +59,10 @@ class ReaderPool:
     threads: of each process.
 
     `evaluate` takes it in place of a Predictor. It reads one series of images at a time. The processes end with their
-    parent, however that ends. Each needs the memory of a Predictor.
+    parent, however that ends. Each needs the memory of a Predictor. One that dies, or does nothing for longer than
+    `patience`, is replaced, with a warning, and its images are read anew.
     Raises InputError as Predictor does, and NotSendableError, an InputError, for an architecture of your own that
-    cannot be pickled. Reading raises RunError if a process has died.
+    cannot be pickled. Reading raises RunError if processes die again and again.
     """
 
     def __init__(
@@ -58,19 +75,26 @@ class ReaderPool:
         decoder: Decoder | None = None,
         ink: str | None = None,
         threads: int = 1,
+        patience: Patience = PATIENCE,
     ) -> None:
         for name, value in (("num_proc", num_proc), ("threads", threads)):
             if value is not None and value < 1:
                 raise InputError(f"{value} is less than 1", name)
-        self._processes: dict[Connection, SpawnProcess] = {}
-        self._chunks: dict[Connection, int] = {}  # of processes that have loaded the model: chunks that they have
+        self._readers: dict[Connection, _Reader] = {}
+        self._orphans: deque[tuple[int, bytes]] = deque()  # chunks of processes that have died
+        self._deaths, self._patience = Deaths(), patience
+        self._told = b""  # how chunks are read
         self._outcomes: dict[int, Outcome] = {}
         self._dropped: set[int] = set()  # chunks that nobody waits for any more
         self._number = 0
         self._reading = False
         arguments = pickled((str(model), epoch, batch_size, ink, ARCHITECTURES.own_parts()))
         try:
-            self._start(num_proc or available_cores(), pack(serve, threads, arguments))
+            self._call = pack(serve, threads, arguments)
+            with interrupts_withheld():
+                started = [self._start() for _ in range(num_proc or available_cores())]
+            for connection in started:
+                self._send(connection, self._call)
             loaded = self._wait_until_loaded()
             self.prefix, self.epoch, self.batch_size = loaded.prefix, loaded.epoch, batch_size
             self.alphabet, self.lengths, self.hyperparameters = loaded.alphabet, loaded.lengths, loaded.hyperparameters
@@ -83,7 +107,7 @@ class ReaderPool:
     @property
     def process_ids(self) -> list[int]:
         """Process ids of the reading processes."""
-        return [process.pid for process in self._processes.values() if process.pid is not None]
+        return [each.process.pid for each in self._readers.values() if each.process.pid is not None]
 
     def known_images(self) -> KnownImages | None:
         """As `Predictor.known_images`."""
@@ -125,7 +149,8 @@ class ReaderPool:
         self._reading = True
         waiting: deque[tuple[int, list[Item]]] = deque()
         try:
-            self._send_to_all(pickled(Call(self.decoder, locate, confidence, places, _folder())))
+            self._told = pickled(Call(self.decoder, locate, confidence, places, _folder()))
+            self._send_to_all(self._told)
             remaining = iter(chunks)
             more = self._hand_out(remaining, waiting, send)
             while more or waiting:
@@ -144,20 +169,18 @@ class ReaderPool:
 
     def close(self) -> None:
         """End the processes, at once: they have nothing to lose."""
-        for process in self._processes.values():
-            process.kill()
-        for connection, process in self._processes.items():
-            process.join()
+        for each in self._readers.values():
+            each.process.kill()
+        for connection, each in self._readers.items():
+            each.process.join()
             connection.close()
-        self._processes.clear()
-        self._chunks.clear()
+        self._readers.clear()
+        self._orphans.clear()
 
-    def _start(self, num_proc: int, call: bytes) -> None:
-        with interrupts_withheld():
-            for _ in range(num_proc):
-                connection, process = start_process()
-                self._processes[connection] = process
-        self._send_to_all(call)
+    def _start(self) -> Connection:
+        connection, process = start_process()
+        self._readers[connection] = _Reader(process, Watch(process, self._patience))
+        return connection
 
     def _wait_until_loaded(self) -> Loaded:
         """Until the first process has loaded the model; the others are given chunks when they have."""
@@ -167,16 +190,26 @@ class ReaderPool:
                     return answer
 
     def _send_to_all(self, message: bytes) -> None:
-        if not self._processes:
+        if not self._readers:
             raise InputError("closed", "ReaderPool")
-        for connection in self._processes:
+        for connection, reader in self._readers.items():
+            reader.watch.pause()
             self._send(connection, message)
 
     def _send(self, connection: Connection, message: bytes) -> None:
-        try:
+        with suppress(OSError):  # it has died, which _answers notices
             connection.send_bytes(message)
-        except OSError:
-            raise self._death(connection) from None
+
+    def _give(self, connection: Connection, job: tuple[int, bytes]) -> None:
+        self._readers[connection].jobs.append(job)
+        self._send(connection, job[1])
+
+    def _least_busy(self) -> Connection | None:
+        """The process that can be given a chunk, and has the fewest."""
+        able = [
+            each for each, reader in self._readers.items() if reader.loaded and len(reader.jobs) < CHUNKS_PER_PROCESS
+        ]
+        return min(able, key=lambda each: len(self._readers[each].jobs), default=None)
 
     def _hand_out(
         self,
@@ -185,17 +218,16 @@ class ReaderPool:
         send: Callable[[Item], Any] | None,
     ) -> bool:
         """Give chunks to the processes that have the fewest. Returns whether there may be more of them."""
-        while len(waiting) < CHUNKS_AHEAD * len(self._processes):
-            connection = min(self._chunks, key=lambda each: self._chunks[each])
-            if self._chunks[connection] >= CHUNKS_PER_PROCESS:
+        while len(waiting) < CHUNKS_AHEAD * len(self._readers):
+            connection = self._least_busy()
+            if connection is None:
                 return True
             items = next(remaining, None)
             if items is None:
                 return False
             self._number += 1
             given = [send(item) for item in items] if send else items
-            self._send(connection, pickled(Chunk(self._number, given)))
-            self._chunks[connection] += 1
+            self._give(connection, (self._number, pickled(Chunk(self._number, given))))
             waiting.append((self._number, items))
         return True
 
@@ -212,25 +244,52 @@ class ReaderPool:
             self._outcomes[answer.number] = answer
 
     def _answers(self) -> Iterator[Loaded | Outcome]:
-        """At least one."""
-        for connection in wait(list(self._processes)):
+        """Those that come within a moment. Processes that have died or hang are replaced."""
+        for connection in wait(list(self._readers), POLL_SECONDS):
             assert isinstance(connection, Connection)
+            reader = self._readers[connection]
             try:
                 answer = connection.recv()
             except (EOFError, OSError):
-                raise self._death(connection) from None
+                self._replace(connection, how_it_ended(reader.process))
+                continue
             if isinstance(answer, StartFailure):
                 raise RunError(f"a reading process could not start: {answer.reason}")
+            reader.watch.answered()
             if isinstance(answer, Loaded):
-                self._chunks[connection] = 0
+                reader.loaded = True
             elif answer.number is not None:
-                self._chunks[connection] -= 1
+                reader.jobs.popleft()  # they are answered in their order
+                self._deaths.progress()
             elif answer.error is not None:
                 raise answer.error
             yield answer
+        self._replace_those_that_hang()
+        while self._orphans and (idle := self._least_busy()) is not None:
+            self._give(idle, self._orphans.popleft())
 
-    def _death(self, connection: Connection) -> RunError:
-        return RunError(f"a reading process {how_it_ended(self._processes[connection])} before its work was done")
+    def _replace_those_that_hang(self) -> None:
+        for connection, reader in list(self._readers.items()):
+            work = "images" if reader.loaded else "its model"
+            if (reader.jobs or not reader.loaded) and reader.watch.ask(work):
+                reader.process.kill()
+                self._replace(connection, f"(pid {reader.process.pid}) did nothing for {self._patience.replace:g} s")
+
+    def _replace(self, connection: Connection, how: str) -> None:
+        """Let others do the work of a process that has ended. Raises RunError if that happens too often."""
+        reader = self._readers[connection]
+        if self._deaths.add():
+            raise RunError(f"a reading process {how} before its work was done, like those before it")
+        log.warning("A reading process %s; another one does its work", how)
+        del self._readers[connection]
+        connection.close()
+        reader.process.join()
+        self._orphans.extend(reader.jobs)
+        with interrupts_withheld():
+            other = self._start()
+        self._send(other, self._call)
+        if self._told:
+            self._send(other, self._told)
 
 
 def _folder() -> str | None:

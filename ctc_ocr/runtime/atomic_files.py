@@ -49,6 +49,26 @@ def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
             _remove(temporary)
 
 
+def replace_content(path: Path, content: bytes) -> None:
+    """Replace a file by one with this content, after that was on disk and could be read back from it.
+
+    Raises RunError that names the path if it cannot be written, or is not on disk what was written.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+        if not is_device(path) and _read_back(temporary) != content:
+            raise RunError("cannot be written: the disk does not give back what was written to it", path)
+
+
+def _read_back(path: Path) -> bytes:
+    """A file's bytes as they are on disk, where the system can be told to forget those that it has in memory."""
+    with path.open("rb") as file:
+        _flush(file.fileno())
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        return file.read()
+
+
 def _is_about(error: OSError, temporary: Path) -> bool:
     """Whether the error is about the temporary file: it names it, or, as of a failed write, names none."""
     if error.filename is None:
@@ -75,3 +95,8 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _flush(descriptor: int) -> None:
+    if os.name != "nt":  # there only what is open for writing; `replacing` does it
+        os.fsync(descriptor)

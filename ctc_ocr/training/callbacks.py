@@ -7,7 +7,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ctc_ocr.training.events import BatchEnd, EpochEnd, Progress, Saved
+from ctc_ocr.training.events import BatchEnd, EpochEnd, Progress, Restarted, Saved
 
 PLATEAU = 0.9  # fraction of images with an empty prediction
 LONG_EPOCH = 200  # batches
@@ -40,6 +40,12 @@ class LogLines:
             if event.waiting > WAITING and not self._told_waiting:
                 self._told_waiting = True
                 log.info("%.0f %% of the time waiting for data: more --num_proc may help", 100 * event.waiting)
+        elif isinstance(event, Restarted):
+            log.warning(
+                "Diverged: %s. Back to the end of epoch %d, with half the rate",
+                event.reason,
+                event.epochs_done,
+            )
 
 
 def epoch_line(end: EpochEnd) -> str:
@@ -98,7 +104,7 @@ class ProgressBar:
                     desc=f"Epoch {event.epoch + 1}", disable=not sys.stderr.isatty(),
                 )  # fmt: skip
             self._bar.update(event.num_samples)
-        elif isinstance(event, (EpochEnd, Saved)):
+        elif isinstance(event, (EpochEnd, Saved, Restarted)):
             self._close()
 
     def _close(self) -> None:

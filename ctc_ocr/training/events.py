@@ -83,6 +83,21 @@ class Saved:
     path: str
 
 
+@dataclass(frozen=True)
+class StateSaved:
+    """The state within an epoch was written, from which the run can be resumed."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class Restarted:
+    """The run has diverged, and goes back to the end of `epochs_done` epochs, with a lower learning rate."""
+
+    epochs_done: int
+    reason: str
+
+
 Callback = Callable[[Any], None]
 
 # Callbacks by name: a function that gets the events, or a class whose instances do.

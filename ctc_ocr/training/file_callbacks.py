@@ -9,7 +9,7 @@ from ctc_ocr.checkpoint import history, run_files
 from ctc_ocr.checkpoint.history import Row
 from ctc_ocr.checkpoint.known_images import KnownImages, save_known_images
 from ctc_ocr.runtime.atomic_files import replacing
-from ctc_ocr.training.events import EpochEnd, Saved
+from ctc_ocr.training.events import EpochEnd, Saved, StateSaved
 
 
 class RemoveOldRun:
@@ -19,7 +19,7 @@ class RemoveOldRun:
         self._prefix, self._files = prefix, list(files)
 
     def __call__(self, event: Any) -> None:
-        if isinstance(event, Saved) and self._files:
+        if isinstance(event, Saved | StateSaved) and self._files:
             state = Path(event.path.removesuffix(".params") + ".state.npz")
             description, symbol = run_files.description_path(self._prefix), run_files.symbol_path(self._prefix)
             for path in set(self._files) - {description, symbol, Path(event.path), state}:
@@ -35,7 +35,7 @@ class ImagesFile:
         self._is_written = False
 
     def __call__(self, event: Any) -> None:
-        if isinstance(event, Saved) and not self._is_written:
+        if isinstance(event, Saved | StateSaved) and not self._is_written:
             save_known_images(self._prefix, self._images)
             self._is_written = True
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from ctc_ocr.checkpoint.calibration_file import has_been_chosen
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.history import Row
-from ctc_ocr.checkpoint.run_files import epochs_to_calibrate
+from ctc_ocr.checkpoint.run_files import epochs_to_calibrate, remove_unfinished
+from ctc_ocr.errors import RunError
 from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.generation.rows import ALL_ROWS, Rows
 from ctc_ocr.runtime.types import Context
 from ctc_ocr.training.data import ImageSource, TrainingData
-from ctc_ocr.training.events import Callback
+from ctc_ocr.training.events import Callback, Restarted
 from ctc_ocr.training.interrupts import Interrupts
 from ctc_ocr.training.settings import RunOptions
 from ctc_ocr.training.start import Start, earlier_start
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from ctc_ocr.datasets.iterator import BatchIter
     from ctc_ocr.training.resume import ResumePoint
     from ctc_ocr.training.trainer import Trainer
+
+MAX_RESTARTS = 8  # of a run that diverges: the learning rate is then 1/256 of what was asked for
 
 log = logging.getLogger(__name__)
 
@@ -77,37 +80,94 @@ def train_rows(
     returns what gets the events, of the first worker only. `calibrate` is called at the end, with the validation
     batches, of which it may only use those that are complete. Raises InputError and RunError as a run does.
     """
-    options, data = job.options, job.data
-    start = Start(options).checkpoint(data.hyperparameters, data.facts)
-    point = _resume_point(options)
-    first = point.updates_done if point else 0
-    with ExitStack() as stack:
-        compiles = "; a first run compiles the renderer" if data.facts is None else ""
-        log.info("Starting MXNet and image processes (%d)%s", job.num_proc * rows.count, compiles)
-        # The image processes start and compile while MXNet is imported here.
-        train = replace(data.train, rows=rows)
-        pool = stack.enter_context(BatchPool(train, job.num_proc, itertools.count(first)))
-        workers = connect()
-        trainer, iterator, callbacks = trainer_of(job, train, pool, first, workers)
-        if start is not None:
-            trainer.initialise_from(start)
-        if point:
-            trainer.resume(point, earlier_start(point.checkpoint.stored))
-        done = trainer.has_ended
-        if done and _is_complete(trainer, options.prefix):
-            return Ended(finished=True, complete=False, bounded=False, idle=True)
-        before = trainer.epochs_done
-        if workers.is_first:
-            callbacks.append(begin(Begun(tuple(trainer.history), trainer.updates_done, start is not None)))
-        validation = stack.enter_context(validation_batches(data, job.num_proc, rows))
-        interrupts = interrupts or Interrupts()
-        finished = done or trainer.fit(iterator, validation, options.prefix, lambda: pool.seconds_waited, interrupts)
-        complete = finished or trainer.epochs_done > before
-        bounded = finished and not trainer.stands_still
-        ended = Ended(finished, complete, bounded, signal=0 if finished else interrupts.number)
-        if calibrate is not None:
-            calibrate(ended, validation, contexts_of(job)[0])
-        return ended
+    attempts = _Attempts(job, rows, connect, begin, interrupts or Interrupts(), calibrate)
+    while True:
+        try:
+            return attempts.train()
+        except RunError as error:
+            if not attempts.can_restart_after(error):
+                raise
+
+
+class _Attempts:
+    """The trainings of one worker: one, or more if it diverges and goes back. Arguments as of train_rows."""
+
+    def __init__(
+        self,
+        job: Job,
+        rows: Rows,
+        connect: Callable[[], OneWorker],
+        begin: Callable[[Begun], Callback],
+        interrupts: Interrupts,
+        calibrate: Callable[[Ended, "BatchIter", Context], None] | None,
+    ) -> None:
+        self._job, self._rows, self._connect, self._begin = job, rows, connect, begin
+        self._interrupts, self._calibrate = interrupts, calibrate
+        self._point = _resume_point(job.options)
+        self._workers: OneWorker | None = None
+        self._callback: Callback | None = None
+        self._trainer: Trainer | None = None
+        self._restarts = 0
+
+    def train(self) -> Ended:
+        """From the start, the checkpoint that is resumed, or the one before the divergence."""
+        options, data, point = self._job.options, self._job.data, self._point
+        start = None if point else Start(options).checkpoint(data.hyperparameters, data.facts)
+        first = point.updates_done if point else 0
+        with ExitStack() as stack:
+            compiles = "; a first run compiles the renderer" if data.facts is None else ""
+            if self._workers is None:
+                processes = self._job.num_proc * self._rows.count
+                log.info("Starting MXNet and image processes (%d)%s", processes, compiles)
+            # The image processes start and compile while MXNet is imported here.
+            train = replace(data.train, rows=self._rows)
+            pool = stack.enter_context(BatchPool(train, self._job.num_proc, itertools.count(first)))
+            workers = self._workers = self._workers or self._connect()
+            if workers.count == 1:  # of several, the others wait for this one's rows
+                pool.interrupted = lambda: self._interrupts.requested
+            trainer, iterator, callbacks = trainer_of(self._job, train, pool, first, workers, self._restarts)
+            if start is not None:
+                trainer.initialise_from(start)
+            if point:
+                trainer.resume(point, earlier_start(point.stored))
+            self._trainer = trainer
+            done = trainer.has_ended
+            if done and _is_complete(trainer, options.prefix):
+                return Ended(finished=True, complete=False, bounded=False, idle=True)
+            before = trainer.epochs_done
+            if workers.is_first:
+                begun = Begun(tuple(trainer.history), trainer.updates_done, start is not None)
+                self._callback = self._callback or self._begin(begun)
+                callbacks.append(self._callback)
+            validation = stack.enter_context(validation_batches(data, self._job.num_proc, self._rows))
+            waited, interrupts = (lambda: pool.seconds_waited), self._interrupts
+            finished = done or trainer.fit(iterator, validation, options.prefix, waited, interrupts)
+            complete = finished or trainer.epochs_done > before
+            bounded = finished and not trainer.stands_still
+            ended = Ended(finished, complete, bounded, signal=0 if finished else interrupts.number)
+            if self._calibrate is not None:
+                self._calibrate(ended, validation, contexts_of(self._job)[0])
+            return ended
+
+    def can_restart_after(self, error: RunError) -> bool:
+        """Whether it is tried again, from the last epoch: if the training diverged, and that is wanted."""
+        from ctc_ocr.training.divergence import Diverged
+        from ctc_ocr.training.resume import at_epoch
+
+        trainer, wanted = self._trainer, self._job.data.hyperparameters.training.on_divergence
+        if not isinstance(error, Diverged) or wanted != "restart" or trainer is None or self._interrupts.requested:
+            return False
+        self._restarts = trainer.restarts + 1
+        if self._restarts > MAX_RESTARTS:
+            return False
+        prefix, epochs = self._job.options.prefix, trainer.epochs_saved
+        self._point = at_epoch(prefix, epochs) if epochs else None
+        if trainer.epochs_saved == 0 and self._job.options.resume:
+            return False  # it diverged before its first epoch was done, from a state within that
+        if self._callback is not None:
+            remove_unfinished(prefix)
+            self._callback(Restarted(epochs, error.reason))
+        return True
 
 
 def contexts_of(job: Job) -> list[Context]:
@@ -118,7 +178,12 @@ def contexts_of(job: Job) -> list[Context]:
 
 
 def trainer_of(
-    job: Job, train: ImageSource, pool: BatchPool, first: int = 0, workers: OneWorker = ALONE
+    job: Job,
+    train: ImageSource,
+    pool: BatchPool,
+    first: int = 0,
+    workers: OneWorker = ALONE,
+    restarts: int = 0,
 ) -> tuple["Trainer", "BatchIter", list[Callback]]:
     """A worker's trainer at the start of the run, its batches from number `first` on, and a list to put callbacks in.
     Imports MXNet."""
@@ -130,7 +195,7 @@ def trainer_of(
     iterator = streamed_batches(train, pool, data.samples_per_epoch, first % num_batches, workers.rows, batch_size)
     callbacks: list[Callback] = []
     model = Model(data.hyperparameters, data.alphabet, lengths=data.lengths)
-    trainer = Trainer(model, iterator, contexts_of(job), callbacks, data.fingerprint, workers)
+    trainer = Trainer(model, iterator, contexts_of(job), callbacks, data.fingerprint, workers, restarts)
     return trainer, iterator, callbacks
 
 

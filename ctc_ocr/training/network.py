@@ -12,6 +12,7 @@ from ctc_ocr import losses, symbols
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.iterator import BatchIter
+from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.allocator import give_back_large_blocks
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.mxnet_internals import (
@@ -24,13 +25,14 @@ from ctc_ocr.runtime.mxnet_internals import (
 from ctc_ocr.runtime.types import Context, DataBatch, MXArray, Symbol
 from ctc_ocr.symbols.contract import check_contract
 from ctc_ocr.symbols.fixed_statistics import with_fixed_statistics
+from ctc_ocr.training.divergence import FiniteVectors
 from ctc_ocr.training.freezing import frozen_layers
 from ctc_ocr.training.initialisation import initial_parameters
 from ctc_ocr.training.optimizer import clip_norm, make_optimizer
-from ctc_ocr.training.parameter_vector import ArrayCopies
+from ctc_ocr.training.parameter_vector import FOREIGN_STATE, ArrayCopies
 from ctc_ocr.training.schedules import Schedule
 from ctc_ocr.training.transfer import layer_of
-from ctc_ocr.training.workers import ALONE, OneWorker
+from ctc_ocr.training.workers import ALONE, NO_WISHES, OneWorker, Wishes
 
 Parameters = dict[str, MXArray]
 INPUTS = ("data", "steps", "label")
@@ -97,9 +99,11 @@ class TrainingNetwork:
         # Their memory is the same for all widths.
         self._gradients = ArrayCopies(_of_names(self._names, names, gradient_arrays(module)))
         self._parameters = ArrayCopies(_of_names(self._names, names, parameter_arrays(module)))
-        # What workers send: the gradient, and whether one of them wants to stop.
-        self._message = mx.nd.zeros(self._parameters.size + 1, ctx=contexts[0])
-        self._gradient, self._stop = self._message[:-1], self._message[-1:]
+        # What workers send: the gradient, and what they wish.
+        size = self._parameters.size
+        self._message = mx.nd.zeros(size + len(NO_WISHES.values()), ctx=contexts[0])
+        self._gradient, self._wishes = self._message[:size], self._message[size:]
+        self.finite = FiniteVectors()
         self._weights = mx.nd.zeros(self._parameters.size, ctx=contexts[0])
         self._parameters.gather(self._weights)
         moving = _of_names(self._average_names, averages, statistic_arrays(module))
@@ -133,6 +137,32 @@ class TrainingNetwork:
         # Not from the memory of the Module: reading images leaves weights there in a layout of oneDNN.
         mx.nd.concat(*(arguments[name].reshape((-1,)) for name in self._names), dim=0).copyto(self._weights)
 
+    def values(self) -> dict[str, NDArray[np.float32]]:
+        """{name: array} of all weights and moving averages."""
+        arguments, auxiliary = self.parameters()
+        return {name: array.asnumpy() for name, array in {**arguments, **auxiliary}.items()}
+
+    def set_values(self, values: Mapping[str, NDArray[np.float32]]) -> None:
+        """Replace all weights and moving averages; {} leaves them."""
+        if not values:
+            return
+        arguments, auxiliary = self.parameters()
+        arrays = {name: mx.nd.array(value) for name, value in values.items()}
+        self.set_parameters({n: arrays[n] for n in arguments}, {n: arrays[n] for n in auxiliary})
+
+    def frozen_values(self) -> dict[str, NDArray[np.float32]]:
+        """{name: array} of what no vector has: the weights and moving averages of frozen layers."""
+        changing = {*self._names, *self._average_names}
+        return {name: value for name, value in self.values().items() if name not in changing}
+
+    def restore_frozen_values(self, values: Mapping[str, NDArray[np.float32]]) -> None:
+        """Raises InputError for those of another network."""
+        expected = {name: value.shape for name, value in self.frozen_values().items()}
+        if {name: value.shape for name, value in values.items()} != expected:
+            raise InputError(FOREIGN_STATE)
+        if values:
+            self.set_values({**self.values(), **values})
+
     def vectors(self) -> dict[str, MXArray]:
         """What updates change, as vectors of the first device: the weights, and the moving averages of batch norm if
         there are any. Their contents change with the next update."""
@@ -150,6 +180,12 @@ class TrainingNetwork:
             auxiliary = {**auxiliary, **dict(zip(self._average_names, parts, strict=True))}
         parts = self._parameters.parts(vectors["weights"])
         self.set_parameters({**arguments, **dict(zip(self._names, parts, strict=True))}, auxiliary)
+
+    def restore_vectors(self, vectors: Mapping[str, MXArray]) -> None:
+        """As set_vectors, of vectors that were saved. Raises InputError for those of another network."""
+        if {name: each.shape for name, each in vectors.items()} != {n: e.shape for n, e in self.vectors().items()}:
+            raise InputError(FOREIGN_STATE)
+        self.set_vectors(vectors)
 
     def share_moving_averages(self, values: MXArray | None = None) -> None:
         """Give all workers the mean of the moving averages of batch norm, of which each has those of its rows: of
@@ -184,20 +220,22 @@ class TrainingNetwork:
         self._module.forward_backward(batch)
         return [each.copy() for each in self._module.get_outputs()]
 
-    def finish_update(self, stop: bool = False) -> bool:
-        """Change the weights by the gradient of all workers. Returns whether any of them asked to stop."""
+    def finish_update(self, wishes: Wishes = NO_WISHES) -> Wishes:
+        """Change the weights by the gradient of all workers. Returns what any of them wished."""
         self._gradients.gather_sum(self._gradient)
         if self._workers.count > 1:
-            self._stop[:] = float(stop)
+            self._wishes[:] = mx.nd.array(wishes.values())
             self._workers.sum("gradient", self._message)
-            stop = bool(self._stop.asscalar() > 0)
+            wishes = Wishes.of_values(self._wishes.asnumpy().tolist())
+        self.finite.note("gradient", self._gradient)
         if self._training.clip_gradient:
             # The gradient is the sum over the batch, the maximum norm is that of the mean.
             clip_norm(self._gradient, self._training.clip_gradient * self._training.batch_size)
         self._optimizer.update(self._weights, self._gradient)
+        self.finite.note("weights", self._weights)
         self._parameters.scatter(self._weights)
         note_changed_parameters(self._module)
-        return stop
+        return wishes
 
     def predict(self, batch: DataBatch) -> list[MXArray]:
         """The outputs for a batch, without an update; valid until the next call."""

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -11,75 +12,147 @@ from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.history import Row
 from ctc_ocr.checkpoint.history import read as read_history
 from ctc_ocr.checkpoint.model_files import Checkpoint, load
-from ctc_ocr.checkpoint.run_files import description_path, epochs, state_path
-from ctc_ocr.checkpoint.training_state import checksum, load_training_state
+from ctc_ocr.checkpoint.run_files import description_path, epochs, state_path, unfinished_path
+from ctc_ocr.checkpoint.stored_model import StoredRun
+from ctc_ocr.checkpoint.training_state import checksum, load_state, load_training_state
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.text_files import read_bytes
 from ctc_ocr.training.best import Best
 from ctc_ocr.training.budget import Budget
 from ctc_ocr.training.state_values import check_values
 
 # Hyperparameters that change only how the run goes on, and not what its files mean.
 MAY_CHANGE = ("renderer", "lstm_graph", "dropout")
-TRAINED = "trained."  # begins the names of weights in a training state; the optimizer's begin with a number
+# What the names of arrays in a training state begin with; the optimizer's begin with a number.
+TRAINED = "trained."  # the weights by their names
+OF_NETWORK, AVERAGE = "network.", "average."  # vectors, in a state within an epoch
+FROZEN = "frozen."  # likewise, arrays of frozen layers
+Arrays = dict[str, NDArray[Any]]
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ResumePoint:
-    """A checkpoint with its optimizer state, and the progress of its run."""
+    """A checkpoint with its optimizer state, or the state within an epoch, and the progress of its run."""
 
-    prefix: str
-    checkpoint: Checkpoint
+    stored: StoredRun  # of the run: its description, and the epoch of the checkpoint, 0 without one
+    state_file: Path
     model: Model
-    optimizer_state: dict[str, NDArray[Any]]
-    trained: dict[str, NDArray[Any]]  # the weights, where those of the checkpoint are their running average
+    checkpoint: Checkpoint | None
+    optimizer_state: Arrays
+    trained: Arrays  # the weights, where those of the checkpoint are their running average
+    vectors: Arrays  # within an epoch, without a checkpoint: those of the network
+    average: Arrays  # likewise, of the running average
+    frozen: Arrays  # likewise, of frozen layers
     epochs_done: int
     batches_done: int  # of the epoch under way
     num_batches: int  # per epoch
+    sums: tuple[tuple[float, ...], ...]  # of the epoch under way, of each worker
+    seconds: float  # of training, of the epoch under way
     reductions: int  # of the learning rate, by the schedule `plateau`
+    restarts: int  # since the run diverged
     best: Best
     budget: Budget
     history: tuple[Row, ...]
     fingerprint: str  # of the images
 
     @property
+    def prefix(self) -> str:
+        return self.stored.prefix
+
+    @property
     def updates_done(self) -> int:
         """Updates since the run began."""
         return self.epochs_done * self.num_batches + self.batches_done
 
-    @property
-    def state_file(self) -> str:
-        return str(state_path(self.prefix, self.checkpoint.epoch))
-
 
 def newest(prefix: str) -> ResumePoint:
-    """The newest checkpoint under `prefix` whose weights and optimizer state belong together; after a crash they may
-    not. Raises InputError if there is none.
+    """Where the run under `prefix` goes on: the state within an epoch, or the newest checkpoint that is whole and whose
+    weights and optimizer state belong together; after a crash they may not. Logs what is not whole. Raises InputError
+    if nothing is.
     """
+    point, errors = None, list[InputError]()
+    if description_path(prefix).exists():
+        read_model(prefix)  # if that is broken, no epoch is whole
     for epoch in reversed(epochs(prefix)):
-        checkpoint = load(prefix, epoch)
-        if checkpoint.model is None:
-            raise InputError("missing, and needed to resume a run", description_path(prefix))
-        arrays, values = load_training_state(prefix, epoch)
-        trained = {name: arrays.pop(name) for name in list(arrays) if name.startswith(TRAINED)}
-        trained = {name.removeprefix(TRAINED): array for name, array in trained.items()}
         try:
-            check_values(values, epoch)
-            progress = {name: int(values[name]) for name in ("epochs_done", "batches_done", "num_batches")}
-            point = ResumePoint(
-                prefix, checkpoint, checkpoint.model, arrays, trained, **progress,
-                reductions=int(values["falls"]), best=Best(**values["best"]),
-                budget=Budget.from_values(values["budget"]), history=_history(prefix, values),
-                fingerprint=str(values["data"]),
-            )  # fmt: skip
-            expected = int(values["checksum"])
-        except (KeyError, TypeError, ValueError, IndexError):
-            raise InputError("not a training state of this package", state_path(prefix, epoch)) from None
-        if expected == checksum(checkpoint.arg_params):
-            return point
-        log.warning("%s: its optimizer state belongs to other weights; trying the epoch before", checkpoint.params_file)
-    raise InputError("no checkpoint to resume: in none do weights and optimizer state belong together", prefix)
+            point = at_epoch(prefix, epoch)
+            break
+        except InputError as error:
+            errors.append(error)
+    if (within := _unfinished(prefix, errors)) and (point is None or within.updates_done > point.updates_done):
+        point = within
+    if point is None:
+        if len(errors) == 1:
+            raise errors[0]
+        newest_one = f": none is whole, the newest for this reason: {errors[0]}" if errors else ""
+        raise InputError(f"no checkpoint to resume{newest_one}", prefix)
+    for each in errors:
+        log.warning("Not whole, and not used: %s", each)
+    return point
+
+
+def at_epoch(prefix: str, epoch: int) -> ResumePoint:
+    """The checkpoint of an epoch. Raises InputError if one of its files is broken or does not belong to the others."""
+    checkpoint = load(prefix, epoch)
+    if checkpoint.model is None:
+        raise InputError("missing, and needed to resume a run", description_path(prefix))
+    arrays, values = load_training_state(prefix, epoch)
+    path = state_path(prefix, epoch)
+    point = _point(StoredRun(prefix, epoch), path, checkpoint.model, checkpoint, arrays, values)
+    if values["checksum"] != checksum(checkpoint.arg_params):
+        raise InputError("its optimizer state belongs to other weights", checkpoint.params_file)
+    return point
+
+
+def _unfinished(prefix: str, errors: list[InputError]) -> ResumePoint | None:
+    """The state within an epoch, if there is one; `errors` gets the reason if it is broken."""
+    path = unfinished_path(prefix)
+    if not path.exists():
+        return None
+    try:
+        return _point(StoredRun(prefix, 0), path, read_model(prefix), None, *load_state(path))
+    except InputError as error:
+        errors.append(error)
+        return None
+
+
+def read_model(prefix: str) -> Model:
+    """The description of a run. Raises InputError if it is missing or broken."""
+    path = description_path(prefix)
+    return Model.from_json(read_bytes(path), path)
+
+
+def _point(
+    stored: StoredRun,
+    path: Path,
+    model: Model,
+    checkpoint: Checkpoint | None,
+    arrays: Arrays,
+    values: Mapping[str, Any],
+) -> ResumePoint:
+    """Raises InputError for a state that this package has not written."""
+    named = {beginning: _taken(arrays, beginning) for beginning in (TRAINED, OF_NETWORK, AVERAGE, FROZEN)}
+    try:
+        check_values(values, checkpoint.epoch if checkpoint else None)
+        progress = {name: int(values[name]) for name in ("epochs_done", "batches_done", "num_batches")}
+        return ResumePoint(
+            stored, path, model, checkpoint, arrays, named[TRAINED], named[OF_NETWORK], named[AVERAGE],
+            named[FROZEN], **progress, sums=tuple(tuple(map(float, each)) for each in values.get("sums", ())),
+            seconds=float(values.get("seconds", 0.0)), reductions=int(values["falls"]),
+            restarts=int(values.get("restarts", 0)), best=Best(**values["best"]),
+            budget=Budget.from_values(values["budget"]), history=_history(stored.prefix, values),
+            fingerprint=str(values["data"]),
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError, IndexError):
+        raise InputError("not a training state of this package", path) from None
+
+
+def _taken(arrays: Arrays, beginning: str) -> Arrays:
+    """Takes the arrays whose names have this beginning; returns them without it."""
+    names = [name for name in arrays if name.startswith(beginning)]
+    return {name.removeprefix(beginning): arrays.pop(name) for name in names}
 
 
 def _history(prefix: str, values: Mapping[str, Any]) -> tuple[Row, ...]:

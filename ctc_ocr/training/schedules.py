@@ -7,6 +7,7 @@ from ctc_ocr.config.sections import Training
 
 RISE = 0.3  # fraction of the updates in which one_cycle rises
 MAX_WARMUP = 0.5  # fraction of the updates: in a short run, a warm-up of the usual length would leave nothing
+RESTART_FACTOR = 0.5  # of the rate, for each time that the run diverged
 START, END = 1 / 25, 1e-4  # where one_cycle starts and ends, as fractions of the peak
 
 
@@ -15,17 +16,21 @@ class Schedule:
 
     All but the first argument may be set while it is in use. `reductions` is how often validation stalled for
     plateau_patience epochs; only `plateau` uses it. `decay_from` is the update after which `wsd` falls to 0.
+    `restarts`: how often the run diverged and went back; each time, the rate is lower.
     """
 
-    def __init__(self, training: Training, num_updates: int, reductions: int = 0, decay_from: int = 0) -> None:
-        self.base_lr = training.learning_rate  # the name under which MXNet looks for the peak
+    def __init__(
+        self, training: Training, num_updates: int, reductions: int = 0, decay_from: int = 0, restarts: int = 0
+    ) -> None:
+        self.base_lr = training.learning_rate  # the name under which MXNet looks for the peak, and sets it
+        self._lowered = RESTART_FACTOR**restarts
         self.num_updates = num_updates
         self.reductions = reductions
         self.decay_from = decay_from
         self._training = training
 
     def __call__(self, update: int) -> float:
-        return self.base_lr * self._factor(min(update, self.num_updates))
+        return self.base_lr * self._lowered * self._factor(min(update, self.num_updates))
 
     def _factor(self, update: int) -> float:
         """The learning rate as a fraction of the peak."""

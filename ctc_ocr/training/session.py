@@ -209,10 +209,10 @@ class TrainingSession:
         """The files of the run that is replaced. Raises InputError if there is one that must not be."""
         prefix, options = self.options.prefix, self.options
         existing = run_files.existing_files(prefix)
-        if options.resume and not run_files.epochs(prefix):
+        if options.resume and not run_files.can_be_resumed(prefix):
             raise InputError(f"nothing to resume: there is no {prefix}-0001.params or later epoch")
         if existing and not (options.resume or options.overwrite):
-            way = "continue it with --resume, " if run_files.epochs(prefix) else "it has no checkpoint yet; "
+            way = "continue it with --resume, " if run_files.can_be_resumed(prefix) else "it has no checkpoint yet; "
             raise InputError(
                 f"there is a run under the prefix {prefix!r} already ({existing[0]}, ...): "
                 f"{way}replace it with --overwrite, or use another --prefix"

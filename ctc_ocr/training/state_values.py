@@ -7,15 +7,24 @@ from typing import Any
 MAX_COUNT = 2**31  # of epochs, updates and the like
 
 
-def check_values(values: Mapping[str, Any], epoch: int) -> None:
-    """Raises KeyError, TypeError or ValueError for values that no trainer saves with this epoch."""
+def check_values(values: Mapping[str, Any], epoch: int | None) -> None:
+    """Raises KeyError, TypeError or ValueError for values that no trainer saves with this epoch; None: within one."""
     batches = _whole(values["num_batches"], 1)
-    done = _whole(values["epochs_done"], epoch - 1, epoch)
+    if epoch is None:
+        done = _whole(values["epochs_done"], 0)
+    else:
+        done = _whole(values["epochs_done"], epoch - 1, epoch)
+        _whole(values["checksum"], 0, 2**32 - 1)
     _whole(values["batches_done"], 0, batches - 1)
     _whole(values["falls"], 0)
-    _whole(values["checksum"], 0, 2**32 - 1)
+    _whole(values.get("restarts", 0), 0)
+    if not 0 <= _number(values.get("seconds", 0)) < math.inf:
+        raise ValueError("not a time")
+    for sums in values.get("sums", ()):
+        for each in sums:
+            _number(each)
     best, budget = values["best"], values["budget"]
-    _whole(best["epoch"], 0, epoch)
+    _whole(best["epoch"], 0, done if epoch is None else epoch)
     _whole(best["epochs_since"], 0)
     for name in ("limit", "end", "decay_from"):
         _whole(budget[name], 0)

@@ -31,6 +31,13 @@ class StoreWorkers(OneWorker):
         self._store.sum(f"{len(values)} values", vector)
         return [float(value) for value in vector.asnumpy()]
 
+    def gather(self, values: Sequence[float]) -> list[list[float]]:
+        table = np.zeros((self.count, len(values)))
+        table[self.rows.rank] = values
+        vector = mx.nd.array(table.reshape(-1), dtype="float64")
+        self._store.sum(f"{len(values)} values of each", vector)
+        return [[float(value) for value in row] for row in vector.asnumpy().reshape(table.shape)]
+
     def whole_batch(self, columns: Sequence[Array], num_rows: int) -> list[Array]:
         # Each row comes from one worker, and 0 from all others.
         widths = [each.reshape(len(each), -1).shape[1] for each in columns]

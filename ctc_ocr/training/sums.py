@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import BLANK, collapse, unpad_labels
 from ctc_ocr.evaluation.metrics import Tally
+from ctc_ocr.runtime.types import DataBatch, MXArray
 
 
 @dataclass
@@ -62,15 +63,28 @@ class Sums:
         return self.empty / max(self.tally.count, 1)
 
 
+def count_batch(finished: tuple[list[MXArray], DataBatch] | None, *sums: Sums) -> float:
+    """Add a batch's outputs, without its padding, to each of `sums`; returns its mean loss, 0 for None. Waits for the
+    outputs."""
+    if finished is None:
+        return 0.0
+    (losses_of_batch, best_path), batch = finished
+    size = int(batch.data[0].shape[0] - batch.pad)
+    losses, path, labels = (each.asnumpy()[:size] for each in (losses_of_batch, best_path, batch.label[0]))
+    for each in sums:
+        each.add(losses, path, labels)
+    return float(losses.sum()) / max(size, 1)
+
+
 class Clock:
     """Wall time since it was made, and how much of it was spent waiting for data.
 
-    `waited` returns the seconds spent waiting so far.
+    `waited` returns the seconds spent waiting so far. `before`: seconds that were spent earlier on the same work.
     """
 
-    def __init__(self, waited: Callable[[], float]) -> None:
+    def __init__(self, waited: Callable[[], float], before: float = 0.0) -> None:
         self._waited = waited
-        self._started, self._waited_before = time.perf_counter(), waited()
+        self._started, self._waited_before = time.perf_counter() - before, waited()
 
     def read(self) -> tuple[float, float]:
         """(seconds, fraction of them spent waiting)."""

@@ -2,43 +2,44 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, astuple, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr.checkpoint import model_files
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.history import Row
 from ctc_ocr.checkpoint.model_files import Checkpoint
-from ctc_ocr.checkpoint.provenance import from_folder, path_from, path_of
-from ctc_ocr.checkpoint.training_state import checksum, save_training_state
+from ctc_ocr.checkpoint.provenance import path_from, path_of
 from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.iterator import BatchIter
-from ctc_ocr.errors import InputError, RunError
-from ctc_ocr.runtime.mxnet import mx
+from ctc_ocr.errors import InputError
+from ctc_ocr.generation.pool import WaitInterrupted
 from ctc_ocr.runtime.types import Context, DataBatch, MXArray
-from ctc_ocr.training.averaging import average, best_share
 from ctc_ocr.training.best import Best
 from ctc_ocr.training.budget import Budget
-from ctc_ocr.training.events import BatchEnd, Callback, EpochEnd, Progress, Saved, ValidationPrediction
+from ctc_ocr.training.divergence import Diverged, largest_loss, what_is_wrong
+from ctc_ocr.training.epoch_end import epoch_end
+from ctc_ocr.training.events import BatchEnd, Callback, Progress, Saved, StateSaved, ValidationPrediction
 from ctc_ocr.training.interrupts import Interrupts
 from ctc_ocr.training.network import TrainingNetwork
-from ctc_ocr.training.parameter_vector import FOREIGN_STATE
-from ctc_ocr.training.resume import TRAINED, ResumePoint, check_resumable
-from ctc_ocr.training.running_average import RunningAverage
+from ctc_ocr.training.resume import ResumePoint, check_resumable
+from ctc_ocr.training.saving import Saving, own_sums, own_vectors
 from ctc_ocr.training.schedules import GivenRates, Schedule
-from ctc_ocr.training.sums import Clock, Sums
+from ctc_ocr.training.sums import Clock, Sums, count_batch
 from ctc_ocr.training.transfer import Transferred, transfer, warn_of_other_pixels
 from ctc_ocr.training.validating import validate
-from ctc_ocr.training.workers import ALONE, OneWorker
+from ctc_ocr.training.weight_averages import WeightAverages
+from ctc_ocr.training.workers import ALONE, NO_WISHES, OneWorker, Wishes
 
 # Hyperparameters that, changed, give a run that has ended more to do, or less.
 MORE_TRAINING = ("num_epoch", "max_minutes", "stop_patience", "schedule", "decay_fraction")
 PROGRESS_EVERY = 50  # batches, as in MXNet's example
+
+Pending = tuple[list[MXArray], DataBatch] | None  # outputs of a batch whose metrics are to be computed
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,8 @@ class Trainer:
     Of several `workers`, each has a trainer, with the same model and its own rows of the same batches; only the first
     one calls callbacks and saves.
 
-    `fingerprint` identifies the images: a run can be resumed only with the same ones. The state of a run is what save()
+    `fingerprint` identifies the images: a run can be resumed only with the same ones. `restarts`: how often the run has
+    diverged; its learning rate is lower for it. The state of a run is what save()
     writes and resume() reads: weights, optimizer state, progress, and how validation went.
     """
 
@@ -61,10 +63,9 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         fingerprint: str = "",
         workers: OneWorker = ALONE,
+        restarts: int = 0,
     ) -> None:
         self.model = model
-        self._start: Path | None = None  # of another model
-        self._start_values: dict[str, NDArray[np.float32]] = {}  # parameters and moving averages at the start from it
         self.epochs_done = 0
         self.batches_done = 0  # of the epoch under way
         self.best = Best()
@@ -77,13 +78,20 @@ class Trainer:
         self._samples_per_epoch = data.num_samples
         self._fingerprint = fingerprint
         self._callbacks = callbacks
-        self._running_average = RunningAverage(self._settings.average_power) if self._settings.average_power else None
-        self._trained: dict[str, NDArray[np.float32]] = {}  # the weights, while the network has their average
+        self.averages = WeightAverages(self.network, self._settings.average_power)
+        self._saving = Saving(model, self.network, self.averages, workers)
+        self._saved = time.monotonic()  # when something was saved last
+        self._restarts = restarts
+        self._largest_loss = largest_loss(model.hyperparameters.geometry.num_steps, model.alphabet.num_classes)
+        self._carried: list[float] | None = None  # own sums of the epoch under way, before the run was resumed
+        self.epochs_saved = 0  # the newest epoch that this run has saved as a whole, or was resumed from
+        self._own_sums = Sums()  # of the epoch under way
+        self._seconds = 0.0  # of training in the epoch under way
         self.budget.start(self._settings, epochs_done=0)
         self._init_optimizer(self._settings, self._num_updates)
 
     def _init_optimizer(self, settings: Training, num_updates: int, reductions: int = 0) -> None:
-        self._schedule = Schedule(settings, num_updates, reductions, self._updates_before_decay)
+        self._schedule = Schedule(settings, num_updates, reductions, self._updates_before_decay, self._restarts)
         self.network.init_optimizer(settings, self._schedule, self.updates_done)
 
     @property
@@ -106,6 +114,11 @@ class Trainer:
         return self.budget.stopped or self._stalled()
 
     @property
+    def restarts(self) -> int:
+        """How often the run has diverged and gone back."""
+        return self._restarts
+
+    @property
     def updates_done(self) -> int:
         """Updates since the run began."""
         return int(self.epochs_done * self._num_batches + self.batches_done)
@@ -122,30 +135,45 @@ class Trainer:
 
         `data` continues after updates_done; `waited` returns the seconds spent waiting for it so far. Returns False if
         Ctrl-C, or what `interrupts` takes for it, ended the run before: its state at that moment is saved as the
-        checkpoint of the epoch under way. Raises RunError if the loss is no longer finite.
+        checkpoint of the epoch under way. Raises Diverged if weights or loss are no longer finite, or the loss
+        explodes.
         """
         target = self._settings.target_accuracy
         with interrupts or Interrupts() as interrupts:
             while not self.has_ended:
-                clock, started = Clock(waited), time.perf_counter()
-                sums = self._train_epoch(data, interrupts, waited)
+                before, started = self._seconds, time.perf_counter()
+                clock = Clock(waited, before)
+                sums = self._train_epoch(data, interrupts, waited, prefix)
                 if self.batches_done < self._num_batches:
+                    self._seconds, _ = clock.read()
                     self.save(prefix, self.epochs_done + 1)
                     return False
                 seconds, waiting = clock.read()
+                self._seconds = 0.0
                 self.epochs_done, self.batches_done = self.epochs_done + 1, 0
                 rate = self._schedule(self.updates_done)
-                self._use_average()
+                self.averages.use()
+                self._saving.check()
                 validated, predictions = self._validate(validation)
+                if not np.isfinite(validated.mean_loss):
+                    raise self._diverged("the validation loss is not finite")
                 best_before = replace(self.best)
-                self._record(validated, self._workers.of_first(time.perf_counter() - started))
-                if self._start_values and (self.has_ended or (target and validated.tally.accuracy >= target)):
-                    validated, predictions = self._average(validation, validated, predictions)
+                self._record(validated, before + self._workers.of_first(time.perf_counter() - started))
+                if self.averages.start and (self.has_ended or (target and validated.tally.accuracy >= target)):
+                    validated, predictions = self.averages.with_start(
+                        lambda: self._validate(validation), validated, predictions
+                    )
                     self.best = best_before
                     self.best.add(self.epochs_done, validated.tally.cer, validated.mean_loss)
-                end = self._epoch_end(sums, validated, predictions, seconds, waiting, rate)
+                left = self.budget.seconds_left(self._settings, self.epochs_done)
+                end = epoch_end(
+                    sums, validated, predictions, epoch=self.epochs_done - 1, update=self.updates_done,
+                    samples=self.epochs_done * self._samples_per_epoch, seconds=seconds, waiting=waiting,
+                    learning_rate=rate, best_epoch=self.best.epoch, seconds_left=left,
+                )  # fmt: skip
                 self.history.append(end.row)
                 self.save(prefix, self.epochs_done)
+                self.epochs_saved = self.epochs_done
                 self._emit(end)
                 if target and validated.tally.accuracy >= target:
                     return True
@@ -176,31 +204,57 @@ class Trainer:
             rate = self._schedule(self.updates_done + 1)
             log.info("No improvement in %d epochs: learning rate reduced to %.3g", since, rate)
 
-    def _train_epoch(self, data: BatchIter, interrupts: Interrupts, waited: Callable[[], float]) -> Sums:
+    def _train_epoch(self, data: BatchIter, interrupts: Interrupts, waited: Callable[[], float], prefix: str) -> Sums:
         """The rest of the epoch under way; ends after an update when Ctrl-C was pressed."""
-        whole, part, clock = Sums(), Sums(), Clock(waited)
-        pending, stop = None, False
-        for batch in data:
+        whole = self._own_sums = Sums() if self._carried is None else Sums.of_values(self._carried)
+        self._carried = None
+        part, clock, epoch_clock = Sums(), Clock(waited), Clock(waited, self._seconds)
+        pending: Pending = None
+        for batch in _until_interrupted(data):
             outputs = self._begin_update(batch)
             # The metrics of the batch before are computed while the network works on this one.
-            _count(pending, whole, part)
+            wrong = self._wrong(count_batch(pending, whole, part))
             pending = (outputs, batch)
-            stop = self._finish_update(interrupts.requested)
+            done = self._finish_update(Wishes(interrupts.requested, self._is_due(), wrong is not None))
             size = data.size_of(self.batches_done)
             self.batches_done += 1
+            if done.give_up:
+                raise self._diverged(wrong or "the loss of another worker is not finite, or has exploded")
             self._emit(BatchEnd(self.epochs_done, self.batches_done, self._num_batches, size))
             if self.batches_done % PROGRESS_EVERY == 0:
                 self._emit_progress(part, clock)
                 part, clock = Sums(), Clock(waited)
-            self._check_finite(whole)
             # Several workers stop together: each asks with its next update.
-            if stop or (interrupts.requested and self._workers.count == 1):
+            if done.stop or (interrupts.requested and self._workers.count == 1):
                 break
-        _count(pending, whole)
-        self._check_finite(whole)
+            if done.save and self.batches_done < self._num_batches:
+                self._refuse_wrong(count_batch(pending, whole, part))
+                pending = None
+                self._save_unfinished(prefix, epoch_clock.read()[0])
+        self._refuse_wrong(count_batch(pending, whole))
         if self.batches_done == self._num_batches:
             data.reset()
         return self._of_all(whole)
+
+    def _is_due(self) -> bool:
+        """Whether the state within the epoch is to be saved: the first worker's clock decides."""
+        minutes = self._settings.checkpoint_minutes
+        return bool(minutes) and self._workers.is_first and time.monotonic() - self._saved >= 60 * minutes
+
+    def _wrong(self, loss: float) -> str | None:
+        """Why a batch's mean loss, or what the network has computed up to the update before, shows a divergence."""
+        if (name := self.network.finite.broken()) is not None:
+            return f"the {name} has values that are not finite" if name == "gradient" else f"the {name} are not finite"
+        return what_is_wrong(loss, self._largest_loss)
+
+    def _refuse_wrong(self, loss: float) -> None:
+        """Raises Diverged if any worker's loss is wrong."""
+        wrong = self._wrong(loss)
+        if self._workers.any(wrong is not None):
+            raise self._diverged(wrong or "the loss of another worker is not finite, or has exploded")
+
+    def _diverged(self, reason: str) -> Diverged:
+        return Diverged(f"{reason} after {self.updates_done} updates; try a lower --learning_rate")
 
     def _begin_update(self, batch: DataBatch) -> list[MXArray]:
         return self.network.begin_update(
@@ -209,32 +263,14 @@ class Trainer:
 
     def _update(self, batch: DataBatch) -> list[MXArray]:
         outputs = self._begin_update(batch)
-        self._finish_update(stop=False)
+        self._finish_update(NO_WISHES)
         return outputs
 
-    def _finish_update(self, stop: bool) -> bool:
-        """Returns whether any worker asked to stop."""
-        stop = self.network.finish_update(stop)
-        if self._running_average is not None:
-            self._running_average.add(self.network.vectors(), self.updates_done + 1)
-        return stop
-
-    def _use_average(self) -> None:
-        """Replace the weights by their running average, if there is one, until `_use_trained`: to validate and save.
-        After this, all workers have the same."""
-        if self._trained:
-            return
-        self.network.share_moving_averages()
-        average = self._running_average.arrays if self._running_average is not None else {}
-        if average:
-            self.network.share_moving_averages(average.get("moving averages"))
-            self._trained = self._values()
-            self.network.set_vectors(average)
-
-    def _use_trained(self) -> None:
-        """Put the weights back with which training goes on."""
-        self._set_values(self._trained)
-        self._trained = {}
+    def _finish_update(self, wishes: Wishes) -> Wishes:
+        """Returns what any worker wished."""
+        done = self.network.finish_update(wishes)
+        self.averages.add(self.updates_done + 1)
+        return done
 
     def _of_all(self, sums: Sums) -> Sums:
         """The sums of all workers."""
@@ -256,79 +292,9 @@ class Trainer:
             )
         )
 
-    def _check_finite(self, sums: Sums) -> None:
-        if not np.isfinite(sums.loss):
-            raise RunError(f"the loss is not finite after {self.updates_done} updates; try a lower --learning_rate")
-
     def _validate(self, validation: BatchIter) -> tuple[Sums, tuple[ValidationPrediction, ...]]:
         num_steps = self.model.hyperparameters.geometry.num_steps
         return validate(self.network, validation, self._workers, num_steps, self.model.alphabet.decode)
-
-    def _average(
-        self, validation: BatchIter, validated: Sums, predictions: tuple[ValidationPrediction, ...]
-    ) -> tuple[Sums, tuple[ValidationPrediction, ...]]:
-        """Replace the weights by their average with those of the start, if validation is better with it. Returns the
-        validation of the weights that are left."""
-        trained = self._values()
-        results = {1.0: (validated, predictions)}
-
-        def loss_at(share: float) -> float:
-            self._set_values(average(self._start_values, trained, share))
-            results[share] = self._validate(validation)
-            return results[share][0].mean_loss
-
-        share = best_share(loss_at, validated.mean_loss)
-        self._set_values(trained if share == 1.0 else average(self._start_values, trained, share))
-        if share < 1.0:
-            log.info(
-                "Weights averaged with those of the start: validation loss %.3f with %.0f %% of the trained ones, "
-                "%.3f without", results[share][0].mean_loss, 100 * share, validated.mean_loss,
-            )  # fmt: skip
-        return results[share]
-
-    def _values(self) -> dict[str, NDArray[np.float32]]:
-        """{name: array} of all parameters and moving averages."""
-        arguments, auxiliary = self.network.parameters()
-        return {name: array.asnumpy() for name, array in {**arguments, **auxiliary}.items()}
-
-    def _set_values(self, values: Mapping[str, NDArray[np.float32]]) -> None:
-        """Replace all parameters and moving averages; {} leaves them."""
-        if not values:
-            return
-        arguments, auxiliary = self.network.parameters()
-        arrays = {name: mx.nd.array(value) for name, value in values.items()}
-        self.network.set_parameters({n: arrays[n] for n in arguments}, {n: arrays[n] for n in auxiliary})
-
-    def _epoch_end(
-        self,
-        train: Sums,
-        validated: Sums,
-        predictions: tuple[ValidationPrediction, ...],
-        seconds: float,
-        waiting: float,
-        learning_rate: float,
-    ) -> EpochEnd:
-        return EpochEnd(
-            epoch=self.epochs_done - 1,
-            update=self.updates_done,
-            samples=self.epochs_done * self._samples_per_epoch,
-            seconds=seconds,
-            speed=train.tally.count / seconds,
-            waiting=waiting,
-            learning_rate=learning_rate,
-            train_loss=train.mean_loss,
-            train_accuracy=train.tally.accuracy,
-            train_cer=train.tally.cer,
-            validation_loss=validated.mean_loss,
-            validation_accuracy=validated.tally.accuracy,
-            validation_cer=validated.tally.cer,
-            validation_lcs_ratio=validated.tally.lcs_ratio,
-            blank_fraction=validated.blank_fraction,
-            empty_fraction=validated.empty_fraction,
-            best_epoch=self.best.epoch,
-            seconds_left=self.budget.seconds_left(self._settings, self.epochs_done),
-            predictions=predictions,
-        )
 
     def overfit(self, batch: DataBatch, num_updates: int) -> tuple[int, float, float]:
         """Overfit one batch, in at most `num_updates` updates: (updates made, loss, accuracy) at the end.
@@ -340,7 +306,7 @@ class Trainer:
         while updates < num_updates and sums.tally.accuracy != 1.0:
             outputs = self._update(batch)
             updates, sums = updates + 1, Sums()
-            _count((outputs, batch), sums)
+            count_batch((outputs, batch), sums)
         return updates, sums.mean_loss, sums.tally.accuracy
 
     def losses_at(self, rates: Sequence[float], data: BatchIter) -> Iterator[float]:
@@ -349,79 +315,86 @@ class Trainer:
         batches = _endless(data)
         for _ in rates:
             batch, sums = next(batches), Sums()
-            _count((self._update(batch), batch), sums)
+            count_batch((self._update(batch), batch), sums)
             self.batches_done += 1  # the seed of what dropout drops
             yield sums.mean_loss
 
     def save(self, prefix: str, epoch: int) -> None:
-        """Write the checkpoint of an epoch, as the first worker: the optimizer state first, the parameters last. These
-        are their running average, if there is one; the state then has the parameters themselves."""
-        self._use_average()
+        """Write the checkpoint of an epoch, as the first worker. Raises Diverged for what is not finite."""
+        self.averages.use()
+        self._saving.check()
+        sums = self._workers.gather(self._own_sums.values())
         if self._workers.is_first:
-            self._write(prefix, epoch)
-        self._use_trained()
+            self._emit(Saved(str(self._saving.checkpoint(prefix, epoch, self._state(sums)))))
+        self.averages.leave()
+        self._saved = time.monotonic()
 
-    def _write(self, prefix: str, epoch: int) -> None:
-        arguments, auxiliary = self.network.parameters()
-        values = {
+    def _save_unfinished(self, prefix: str, seconds: float) -> None:
+        """Write the state within the epoch under way. Raises Diverged for what is not finite."""
+        sums = self._workers.gather(self._own_sums.values())
+        path = self._saving.unfinished(prefix, {**self._state(sums), "seconds": seconds})
+        if path is not None:
+            self._emit(StateSaved(str(path)))
+        self._saved = time.monotonic()
+
+    def _state(self, sums: list[list[float]]) -> dict[str, Any]:
+        """What resuming needs besides arrays."""
+        return {
             "epochs_done": self.epochs_done,
             "batches_done": self.batches_done,
             "num_batches": self._num_batches,
+            "sums": sums if self.batches_done else [],
+            "seconds": self._seconds,
             "falls": self._schedule.reductions,
+            "restarts": self._restarts,
             "best": asdict(self.best),
             "budget": asdict(self.budget),
             "history": [astuple(row) for row in self.history],
-            "checksum": checksum(arguments),
             "data": self._fingerprint,
         }
-        trained = {f"{TRAINED}{name}": array for name, array in self._trained.items()}
-        save_training_state(prefix, epoch, {**self.network.optimizer_state(), **trained}, values)
-        model = self.model
-        if self._start is not None:
-            model = replace(model, init_from=from_folder(self._start, prefix))
-        path = model_files.save(prefix, epoch, self.network.symbol, arguments, auxiliary, model)
-        self._emit(Saved(str(path)))
 
     def resume(self, point: ResumePoint, start: Checkpoint | None = None) -> None:
         """Continue a run: its weights, optimizer state and progress. `start`: the model that it started from. Raises
         InputError if it would be another run."""
         check_resumable(point, self.model, self._num_batches, self._fingerprint)
         if start is not None:
-            self._start_values, _ = self._transferred(start)
-        self.network.set_parameters(point.checkpoint.arg_params, point.checkpoint.aux_params)
+            self.averages.start, _ = self._transferred(start)
         self.epochs_done, self.batches_done = point.epochs_done, point.batches_done
         self.best, self.budget, self.history = replace(point.best), point.budget, list(point.history)
+        self.epochs_saved = point.epochs_done
+        self._carried = own_sums(point.sums, self._workers.rows) if point.batches_done else None
+        self._seconds = point.seconds if point.batches_done else 0.0
         before = point.model.hyperparameters.training
         if any(getattr(before, name) != getattr(self._settings, name) for name in MORE_TRAINING):
             self.budget.start(self._settings, self.epochs_done)
         if point.model.init_from is not None:
-            self._start = path_from(point.model.init_from, point.prefix)
+            self._saving.start = path_from(point.model.init_from, point.prefix)
+        self._restarts = max(self._restarts, point.restarts)
         self._init_optimizer(self._settings, self._num_updates, point.reductions)
         try:
-            self._restore_trained(point.trained)
+            self._restore_weights(point)
             self.network.restore_optimizer(point.optimizer_state)
         except InputError as error:
             raise error.within(point.state_file) from None
 
-    def _restore_trained(self, trained: Mapping[str, NDArray[np.float32]]) -> None:
-        """Go on with these weights, and with those of the checkpoint as their average; {}: the checkpoint's are not an
-        average. Raises InputError for those of another network."""
-        if not trained:
+    def _restore_weights(self, point: ResumePoint) -> None:
+        if point.checkpoint is not None:
+            self.network.set_parameters(point.checkpoint.arg_params, point.checkpoint.aux_params)
+            self.averages.restore(point.trained)
             return
-        if {name: array.shape for name, array in trained.items()} != {n: a.shape for n, a in self._values().items()}:
-            raise InputError(FOREIGN_STATE)
-        if self._running_average is not None:
-            self._running_average.restore(self.network.vectors())
-        self._set_values(trained)
+        rows = self._workers.rows
+        self.network.restore_frozen_values(point.frozen)
+        self.network.restore_vectors(own_vectors(point.vectors, rows))
+        self.averages.restore_vectors(own_vectors(point.average, rows))
 
     def initialise_from(self, checkpoint: Checkpoint) -> Transferred:
         """Start from the weights of another model, as far as they fit; see transfer. Returns what was copied.
 
         Raises InputError if nothing fits, or the model's alphabet is not known.
         """
-        self._start_values, transferred = self._transferred(checkpoint)
-        self._set_values(self._start_values)
-        self._start = path_of(checkpoint.stored)
+        self.averages.start, transferred = self._transferred(checkpoint)
+        self.network.set_values(self.averages.start)
+        self._saving.start = path_of(checkpoint.stored)
         log.info("Starting from %s: %s", checkpoint.params_file, transferred)
         assert checkpoint.model is not None
         warn_of_other_pixels(checkpoint.model.hyperparameters, self.model.hyperparameters)
@@ -435,7 +408,7 @@ class Trainer:
         other = {name: array.asnumpy() for name, array in stored.items()}
         turned = checkpoint.model.hyperparameters.data.writing != self.model.hyperparameters.data.writing
         try:
-            return transfer(self._values(), self.model.alphabet, other, checkpoint.model.alphabet, turned)
+            return transfer(self.network.values(), self.model.alphabet, other, checkpoint.model.alphabet, turned)
         except InputError as error:
             raise error.within(checkpoint.params_file) from None
 
@@ -443,6 +416,12 @@ class Trainer:
         if self._workers.is_first:
             for callback in self._callbacks:
                 callback(event)
+
+
+def _until_interrupted(data: BatchIter) -> Iterator[DataBatch]:
+    """The batches that are left of an epoch, fewer if the wait for one was given up."""
+    with suppress(WaitInterrupted):
+        yield from data
 
 
 def _endless(data: BatchIter) -> Iterator[DataBatch]:
@@ -456,20 +435,3 @@ def _seed_of(seed: int, update: int, rank: int) -> int:
     """A seed of a worker's update for MXNet, which accepts those below 2**31."""
     keys = [seed, update, rank] if rank else [seed, update]
     return int(np.random.SeedSequence(keys).generate_state(1)[0] >> 1)
-
-
-def _size(batch: DataBatch) -> int:
-    """Samples of a batch, without padding."""
-    return int(batch.data[0].shape[0] - batch.pad)
-
-
-def _count(finished: tuple[list[MXArray], DataBatch] | None, *sums: Sums) -> list[list[int]]:
-    """Add a batch's outputs to each of `sums`; returns the predictions, as codes."""
-    predictions: list[list[int]] = []
-    if finished is not None:
-        (losses_of_batch, best_path), batch = finished
-        size = _size(batch)
-        arrays = [each.asnumpy()[:size] for each in (losses_of_batch, best_path, batch.label[0])]
-        for each in sums:
-            predictions = each.add(*arrays)
-    return predictions

@@ -6,6 +6,7 @@ for the sum of all would wait for ever.
 
 import contextlib
 import logging
+import signal
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +21,7 @@ from ctc_ocr.errors import RunError
 from ctc_ocr.runtime.child import StartFailure
 from ctc_ocr.runtime.parent import interrupts_withheld
 from ctc_ocr.runtime.processes import how_it_ended, pack, pickled, start_process
+from ctc_ocr.runtime.signals import Terminated
 from ctc_ocr.training.events import Callback
 from ctc_ocr.training.interrupts import Interrupts
 from ctc_ocr.training.job import Begun, Ended, Job
@@ -73,8 +75,8 @@ class WorkerProcesses:
         """Until all workers have ended. `begin` returns what gets the events.
 
         The first Ctrl-C or SIGTERM after the run has begun ends it after the update under way; another Ctrl-C raises
-        KeyboardInterrupt, and so does a signal before. Raises the error of a worker that failed, and RunError for a
-        process that was lost.
+        KeyboardInterrupt, and so does a signal before (SIGTERM: Terminated). Raises the error of a worker that failed,
+        and RunError for a process that was lost.
         """
         results: dict[str, Ended] = {}
         call: Callback | None = None
@@ -84,7 +86,7 @@ class WorkerProcesses:
                 if interrupts.requested and not told:
                     told = True
                     if call is None:
-                        raise KeyboardInterrupt
+                        raise Terminated if interrupts.number == signal.SIGTERM else KeyboardInterrupt
                     self._tell_workers()
                 for connection, message in self._messages():
                     if isinstance(message, logging.LogRecord):

@@ -5,6 +5,7 @@ decides from its own clock, its own rows or its own terminal has to be agreed on
 """
 
 from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,28 @@ from ctc_ocr.generation.rows import ALL_ROWS, Rows
 from ctc_ocr.runtime.types import MXArray
 
 Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a worker wants all to do after an update: to stop, to save the state within the epoch, or to give up since
+    its loss tells that the training has diverged."""
+
+    stop: bool = False
+    save: bool = False
+    give_up: bool = False
+
+    def values(self) -> list[float]:
+        """As numbers, which can be added up."""
+        return [float(each) for each in astuple(self)]
+
+    @classmethod
+    def of_values(cls, values: Sequence[float]) -> "Wishes":
+        """What any worker wished, from the sums of `values`."""
+        return cls(*(value > 0 for value in values))
+
+
+NO_WISHES = Wishes()
 
 
 class OneWorker:
@@ -38,6 +61,10 @@ class OneWorker:
     def sum_values(self, values: Sequence[float]) -> list[float]:
         """The sums of some numbers over all workers, in double precision."""
         return list(values)
+
+    def gather(self, values: Sequence[float]) -> list[list[float]]:
+        """The values of each worker, in the order of their ranks."""
+        return [list(values)]
 
     def whole_batch(self, columns: Sequence[Array], num_rows: int) -> list[Array]:
         """Arrays (num_rows, ...) of all rows of a batch, from those (n, ...) of the rows of each worker."""

@@ -4,7 +4,6 @@ Other MXNet tools read X.rec and X.idx as any image record file with several lab
 shards.py.
 """
 
-import mmap
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,9 +68,9 @@ def _opened(rec: Path) -> PackIndex:
     return index
 
 
-def _open(rec: Path) -> mmap.mmap:
+def _open(rec: Path) -> recordio.PackFile:
     try:
-        return recordio.open_mapped(rec)
+        return recordio.open_pack(rec)
     except (OSError, ValueError) as error:
         raise InputError(f"{getattr(error, 'strerror', None) or error}", rec) from None
 
@@ -82,7 +81,7 @@ def _records(rec: Path, index: PackIndex, units: tuple[str, ...]) -> Iterator[Sa
             yield _sample(rec, key, offset, buffer, units)
 
 
-def _sample(rec: Path, key: int, offset: int, buffer: mmap.mmap, units: tuple[str, ...]) -> Sample | Problem:
+def _sample(rec: Path, key: int, offset: int, buffer: recordio.PackFile, units: tuple[str, ...]) -> Sample | Problem:
     where = place_of_record(str(rec), key)
     try:
         codes = recordio.read_labels(buffer, offset)

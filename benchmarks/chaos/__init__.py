@@ -1,0 +1,1 @@
+"""Kills and faults of the disk: `python -m benchmarks.chaos`; see __main__.py."""
