@@ -99,6 +99,7 @@ FAILS = training(optimizer="sgd", momentum=0.0, learning_rate=1e6, clip_gradient
                  schedule="constant", average_power=0.0)  # fmt: skip
 
 
+@pytest.mark.long
 def test_a_run_that_cannot_but_diverge_ends_after_some_restarts(tmp_path: Path, ubuntu_font: str) -> None:
     restarts: list[Restarted] = []
     with pytest.raises(RunError, match="the loss has exploded"):
@@ -109,7 +110,7 @@ def test_a_run_that_cannot_but_diverge_ends_after_some_restarts(tmp_path: Path, 
     assert [each.epochs_done for each in restarts] == [0] * 8
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_run_goes_back_to_the_last_epoch_with_half_the_rate(tmp_path: Path, ubuntu_font: str, workers: int) -> None:
     """A rate that is too high is put into the second epoch, by a state that was trained with a good one."""
     good = training(
@@ -140,7 +141,7 @@ def rows_of(prefix: Path) -> list[Row]:
     return [replace(row, seconds=0.0) for row in read_history(prefix)]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
 @pytest.mark.parametrize("update", [9, 17])
 def test_a_state_within_an_epoch_goes_on_to_the_bit(
     tmp_path: Path, ubuntu_font: str, update: int, workers: int
