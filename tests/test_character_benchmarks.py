@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import kuzushiji, old_pages
+from benchmarks import interpreting, kuzushiji, old_pages
+from ctc_ocr.config.sections import Data
+from ctc_ocr.datasets.captcha_files import CaptchaWriter
 from ctc_ocr.datasets.page_samples import PageSample
 from ctc_ocr.datasets.samples import Sample
 
@@ -67,3 +69,11 @@ def test_an_unknown_experiment_is_refused(capsys: pytest.CaptureFixture[str], tm
     with pytest.raises(SystemExit):
         old_pages.main([str(tmp_path), str(tmp_path / "out"), "letters"])
     assert "no experiment 'letters'; accepted: characters, baseline, " in capsys.readouterr().err
+
+
+def test_the_memory_of_an_interpretation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = Data("ABC", min_length=2, max_length=3, width=160, height=60)
+    CaptchaWriter.create(data, seed=3).write_folder(tmp_path / "images", 12)
+    assert interpreting.main(["starter", str(tmp_path / "images"), str(tmp_path / "images")]) == 0
+    assert "| images | 24 |" in (shown := capsys.readouterr().out)
+    assert "| peak of memory | " in shown
