@@ -39,7 +39,7 @@ history.write("ocr", [row])
 predictions = (ValidationPrediction("12", "12", 0),)
 
 def save(values):
-    model_files.save("ocr", 1, loaded.symbol, {"w": mx.nd.ones((values,))}, {}, loaded.model)
+    model_files.save("ocr", 1, mx.sym.Variable("w"), {"w": mx.nd.ones((values,))}, {}, loaded.model)
 
 def validation(count):
     ValidationPredictions("ocr")(replace(epoch_end(), predictions=predictions * count))

@@ -60,6 +60,6 @@ def test_stderr_is_empty(tmp_path):
     for name, line in zip(good, lines, strict=True):
         text = Predictor(tmp_path / name).read(image).text
         assert line.split(" ") == [text] * 4
-    with pytest.raises(InputError, match="does not fit images of its size") as raised:
+    with pytest.raises(InputError, match="has the shape .*; the network needs") as raised:
         Predictor(tmp_path / "bad")
     assert error == str(raised.value)

@@ -84,7 +84,7 @@ def test_what_else_it_could_be_is_shown_for_pointer_focus_and_tap(page: Browser)
         ".map(({ left, right, top }) => [(left + right) / 2, top + 10])"
     )
     page.send("Input.dispatchMouseEvent", type="mouseMoved", x=centres[1][0], y=centres[1][1])
-    page.wait(f"{about} === '0 80 %. It could also be O 15 %o 4 %D 0.5 %'")
+    page.wait(f"{about} === '0 80 %. It could also be O 15 %o 4 %D 0.5 %C 0.2 %'")
     page.run("document.querySelectorAll('.character')[2].focus()")
     page.wait(f"{about} === '8 99.8 %. Nothing else has more than 0.1 %.'")
     page.send("Emulation.setTouchEmulationEnabled", enabled=True)
