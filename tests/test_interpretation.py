@@ -181,3 +181,7 @@ def test_a_page_with_what_is_read_on_it(tmp_path: Path) -> None:
     done = run_here(command.main, tmp_path, *arguments[:-1], "--page=book_001", "--overwrite")
     assert done.returncode == 2
     assert "--page: needs --font" in done.stderr
+    done = run_here(command.main, tmp_path, *arguments[:-1], "--font=books/book/book_coordinate.csv", "--overwrite")
+    assert done.returncode == 2
+    assert "not a font" in done.stderr
+    assert done.stdout == ""  # before anything was read

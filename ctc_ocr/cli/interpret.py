@@ -76,10 +76,14 @@ def _interpret(argv: list[str]) -> int:
     # MXNet reads the number of threads when it is imported, so not above.
     from ctc_ocr.inference.predictor import Predictor
     from ctc_ocr.interpretation.interpreting import interpret
+    from ctc_ocr.interpretation.sheets import sheet_fonts
 
+    fonts = sheet_fonts(arguments.font)  # before anything is read
     model, epoch = find_model(arguments, PROG)
     size = {"batch_size": arguments.batch_size} if arguments.batch_size else {}
     predictor = Predictor(model, epoch, context=gpu(arguments), ink=arguments.ink, **size)
+    if arguments.page:
+        _write_page(predictor, arguments, fonts[0])
     with shown_progress() as progress:
         found = interpret(
             predictor, arguments.source, source_options(arguments), top=arguments.top, pairs=arguments.pairs,
@@ -87,8 +91,6 @@ def _interpret(argv: list[str]) -> int:
         )  # fmt: skip
     print(_table(found))
     _write(found, predictor, arguments)
-    if arguments.page:
-        _write_page(predictor, arguments)
     return 1 if found.num_invalid else 0
 
 
@@ -120,13 +122,15 @@ def _write(found: "Interpretation", predictor: "Predictor", arguments: argparse.
     print(f"Wrote {', '.join([*(name for name, each in pictures.items() if each), FIGURES])} to {arguments.out}")
 
 
-def _write_page(predictor: "Predictor", arguments: argparse.Namespace) -> None:
+def _write_page(predictor: "Predictor", arguments: argparse.Namespace, font: str) -> None:
     from ctc_ocr.inference.evaluate import open_sources
     from ctc_ocr.interpretation.page_readings import draw_readings
 
     rows = open_sources(arguments.source, source_options(arguments))
+    picture = draw_readings(predictor, rows, arguments.page, font)
+    arguments.out.mkdir(parents=True, exist_ok=True)
     with replacing(arguments.out / PAGE) as temporary:
-        draw_readings(predictor, rows, arguments.page, arguments.font).save(temporary, format="PNG")
+        picture.save(temporary, format="PNG")
     print(f"Wrote {PAGE}, page {arguments.page}")
 
 

@@ -109,7 +109,7 @@ def interpret(
         raise RunError(f"none of its {found.num_invalid} samples is valid", opened.names)
     best = found.pairs.most_common(pairs)
     wanted = {number for _, number in found.hardest} | {number for pair, _ in best for number in found.first[pair]}
-    chosen = dict(_read_again(enumerate(opened), wanted, found))
+    chosen = dict(_read_again(enumerate(opened), wanted, predictor))
     return Interpretation(
         model=predictor.prefix,
         epoch=predictor.epoch,
@@ -206,11 +206,11 @@ def read_prepared(predictor: "Predictor", samples: Sequence[Sample], images: Seq
 
 
 def _read_again(
-    rows: Iterator[tuple[int, Sample | Problem]], wanted: set[int], found: _Found
+    rows: Iterator[tuple[int, Sample | Problem]], wanted: set[int], predictor: "Predictor"
 ) -> Iterator[tuple[int, Example]]:
     for number, row in rows:
         if number in wanted and isinstance(row, Sample):
-            (example,) = read_prepared(found._predictor, [row], [prepared(found._predictor, row)])
+            (example,) = read_prepared(predictor, [row], [prepared(predictor, row)])
             yield number, example
 
 

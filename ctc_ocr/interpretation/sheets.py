@@ -23,6 +23,11 @@ GAP = 2  # between an image and its map
 PAPER = 255
 
 
+def sheet_fonts(font: str | Path | None) -> tuple[str, ...]:
+    """The fonts of the texts: a file or those of a folder (None: the captcha package's). Raises InputError."""
+    return find_fonts(font)
+
+
 def sheet(
     predictor: "Predictor", examples: Sequence[Example], font: str | Path | None = None,
     maps: "ActivationMaps | None" = None,
@@ -34,7 +39,7 @@ def sheet(
     be read any more.
     """
     images = [_shown(predictor, each, maps) for each in examples]
-    return contact_sheet(images, [_caption(each) for each in examples], find_fonts(font))
+    return contact_sheet(images, [_caption(each) for each in examples], sheet_fonts(font))
 
 
 def examples_of(pairs: Iterable[ConfusedPair]) -> list[Example]:
