@@ -13,8 +13,12 @@ class Terminated(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def sigterm_raises() -> Iterator[None]:
-    """SIGTERM raises Terminated within this. Does nothing outside the main thread, where Python delivers no signals."""
-    if threading.current_thread() is not threading.main_thread():
+    """SIGTERM raises Terminated within this.
+
+    Does nothing where the process was started to ignore it, as a script does that forwards signals itself, nor outside
+    the main thread, where Python delivers no signals.
+    """
+    if threading.current_thread() is not threading.main_thread() or is_ignored(signal.SIGTERM):
         yield
         return
 
@@ -26,3 +30,8 @@ def sigterm_raises() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def is_ignored(number: int) -> bool:
+    """Whether the process ignores a signal."""
+    return signal.getsignal(number) is signal.SIG_IGN

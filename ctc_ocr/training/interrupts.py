@@ -6,14 +6,16 @@ from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any
 
+from ctc_ocr.runtime.signals import is_ignored
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
     """While active, the first of these signals asks the run to end; another Ctrl-C raises KeyboardInterrupt as usual.
 
-    `number` is that of the signal that came, 0 before. Does nothing outside the main thread, where Python delivers no
-    signals.
+    `number` is that of the signal that came, 0 before. A SIGTERM that the process was started to ignore stays ignored.
+    Does nothing outside the main thread, where Python delivers no signals.
     """
 
     def __init__(self) -> None:
@@ -27,7 +29,8 @@ class Interrupts:
 
     def __enter__(self) -> "Interrupts":
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+            taken = (number for number in SIGNALS if number == signal.SIGINT or not is_ignored(number))
+            self._before = {number: signal.signal(number, self._handle) for number in taken}
         return self
 
     def __exit__(self, *_: object) -> None:
