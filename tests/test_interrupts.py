@@ -1,0 +1,40 @@
+"""Signals that a process was started to ignore stay ignored: a script that forwards them may send both."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from ctc_ocr.runtime.signals import Terminated, sigterm_raises
+from ctc_ocr.training.interrupts import Interrupts
+
+
+@pytest.fixture
+def ignored_sigterm() -> Iterator[None]:
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("ignored_sigterm")
+def test_an_ignored_sigterm_is_no_interrupt() -> None:
+    with sigterm_raises(), Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert not interrupts.requested
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupts.number == signal.SIGINT
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+
+
+def test_sigterm_and_then_ctrl_c_are_two_interrupts() -> None:
+    with Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert interrupts.number == signal.SIGTERM
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_sigterm_raises_where_it_is_not_ignored() -> None:
+    with pytest.raises(Terminated), sigterm_raises():
+        os.kill(os.getpid(), signal.SIGTERM)
