@@ -1,13 +1,20 @@
 """A line of small characters is found in a picture, and nothing is cut from images that are full of text."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from ctc_ocr.config.presets import preset
+from ctc_ocr.datasets.samples import Sample
+from ctc_ocr.experiments.label_readings import read_labelled
 from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.images.preparation import channels_to_read, prepare
 from ctc_ocr.images.text_region import Box, cut_text, find_text
+from ctc_ocr.inference.predictor import Predictor
+from tests.models import save_character_model
 from tests.pictures import BACKGROUNDS, HEIGHT, WIDTH, picture
 
 COUNT = 8
@@ -80,15 +87,29 @@ def test_a_cut_out_line_does_not_keep_the_picture_in_memory(ubuntu_font: str) ->
     assert cut_text(image)[0].base is None
 
 
+def equally_grey(font: str) -> Pixels:
+    """Text and paper of one grey level, in two colours."""
+    image, *_ = picture(0, font)
+    ink = image[:, :, 0] < 100
+    return np.where(ink[:, :, np.newaxis], (255, 90, 90), (100, 166, 180)).astype(np.uint8)
+
+
 def test_grey_images_are_cropped_by_the_text_in_their_colours(ubuntu_font: str) -> None:
     """Text of the same grey level as its paper is found, since the image is read in colour."""
-    image, *_ = picture(0, ubuntu_font)
-    ink = image[:, :, 0] < 100
-    image = np.where(ink[:, :, np.newaxis], (255, 90, 90), (100, 166, 180)).astype(np.uint8)
+    image = equally_grey(ubuntu_font)
     settings = preset("word", data={"crop": "text"})
     assert channels_to_read(settings.data) == 3
     assert channels_to_read(preset("word").data) == 1
     assert prepare(image, settings).shape[1] > 1.5 * prepare(image, preset("word")).shape[1]
+
+
+def test_an_audit_crops_as_reading_does(ubuntu_font: str, tmp_path: Path) -> None:
+    """It would see no text in grey."""
+    Image.fromarray(equally_grey(ubuntu_font)).save(tmp_path / "a.png")
+    save_character_model(str(tmp_path / "m"), data={"crop": "text"})
+    predictor = Predictor(str(tmp_path / "m"))
+    (found,) = read_labelled(predictor, [Sample(str(tmp_path / "a.png"), ("a",), "row")])
+    assert found.log_probability == predictor.read(tmp_path / "a.png").log_probability
 
 
 def test_cropped_images_are_of_the_networks_channels(ubuntu_font: str) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from ctc_ocr.alphabet import Alphabet, UnitSplitter
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.evaluation.metrics import Tally
-from ctc_ocr.images.files import read_image
 
 if TYPE_CHECKING:
     from ctc_ocr.inference.predictor import Predictor
@@ -51,8 +50,7 @@ def read_labelled(predictor: "Predictor", samples: Sequence[Sample], fold: int =
     codes_of = _Codes(predictor.alphabet)
     found: list[LabelReading] = []
     for chunk in _chunks(samples, BATCHES * predictor.batch_size):
-        channels = predictor.hyperparameters.data.channels
-        images = [predictor.prepare(read_image(each.read_bytes(), each.place, channels), each.place) for each in chunk]
+        images = [predictor.prepare(each.read_bytes(), each.place) for each in chunk]
         codes = [codes_of(each) for each in chunk]
         label_scores = predictor.label_log_probabilities(images, [each or [] for each in codes]).tolist()
         for sample, read, known, score in zip(

@@ -143,7 +143,7 @@ class _Found:
             try:
                 if isinstance(row, Problem):
                     raise InputError(row.reason, row.where)
-                images.append(prepared(self._predictor, row))
+                images.append(self._predictor.prepare(row.read_bytes(), row.place))
             except InputError:
                 self.num_invalid += 1
             else:
@@ -170,15 +170,6 @@ class _Found:
             known = self.first.get(pair, ())  # type: ignore[arg-type]
             if len(known) < self._examples:
                 self.first[pair] = (*known, number)  # type: ignore[index]
-
-
-def prepared(predictor: "Predictor", sample: Sample) -> Pixels:
-    """A sample's image as the network reads it. Raises InputError if it cannot be read."""
-    from ctc_ocr.images.files import read_image
-    from ctc_ocr.images.preparation import channels_to_read
-
-    channels = channels_to_read(predictor.hyperparameters.data)
-    return predictor.prepare(read_image(sample.read_bytes(), sample.place, channels), sample.place)
 
 
 def read_prepared(predictor: "Predictor", samples: Sequence[Sample], images: Sequence[Pixels]) -> list[Example]:
@@ -210,7 +201,7 @@ def _read_again(
 ) -> Iterator[tuple[int, Example]]:
     for number, row in rows:
         if number in wanted and isinstance(row, Sample):
-            (example,) = read_prepared(predictor, [row], [prepared(predictor, row)])
+            (example,) = read_prepared(predictor, [row], [predictor.prepare(row.read_bytes(), row.place)])
             yield number, example
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ctc_ocr.images.contact_sheet import contact_sheet
 from ctc_ocr.images.pixels import Pixels
-from ctc_ocr.interpretation.interpreting import ConfusedPair, Example, prepared
+from ctc_ocr.interpretation.interpreting import ConfusedPair, Example
 from ctc_ocr.rendering.fonts import find_fonts
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _caption(example: Example) -> str:
 
 
 def _shown(predictor: "Predictor", example: Example, maps: "ActivationMaps | None") -> Pixels:
-    image = prepared(predictor, example.sample)
+    image = predictor.prepare(example.sample.read_bytes(), example.sample.place)
     shown = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
     if maps is not None:
         levels = (maps.map_of(image) * 255).astype(np.uint8)
