@@ -23,7 +23,7 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
-PINS = {"numpy": "<2", "opencv-python-headless": "<4.12", "setuptools": ""}
+PINS = {"numpy": "<2", "opencv-python-headless": "<4.12"}
 
 
 def extras() -> dict[str, list[Requirement]]:

@@ -36,7 +36,7 @@ def said(events: list[EpochEnd], caplog: pytest.LogCaptureFixture, facts: Any = 
     for each in events:
         verdict(each)
     caplog.clear()
-    verdict.log(is_bounded=how.get("is_bounded", False))
+    verdict.log(is_bounded=how.get("is_bounded", False), is_finished=how.get("is_finished", True))
     return caplog.messages
 
 
@@ -49,6 +49,7 @@ def test_a_run_that_stands_still_and_one_that_improves(caplog: pytest.LogCapture
     good = ends(0.5, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, read=18)
     assert said(good, caplog)[1:] == ["Validation stood still, so the run ended"]
     assert said(good, caplog, is_bounded=True)[1:] == []
+    assert said(good, caplog, is_finished=False) == ["Reads 18 of 20 held-out images (70 to 97 %)"]
     improving = ends(0.5, 0.4, 0.3, 0.2, read=10)
     (line,) = said(improving, caplog, is_bounded=True)[1:]
     assert line.startswith("Still improving when it ended: go on with --resume")

@@ -24,7 +24,6 @@ PACKAGES = (
     "RapidFuzz",
     "cloudpickle",
     "tqdm",
-    "setuptools",
 )
 EXTRAS = {
     "mxnet": "cpu",

@@ -1,8 +1,7 @@
 """The one door to MXNet: import it with `from ctc_ocr.runtime.mxnet import mx`.
 
 MXNet 1.9.1 was made for older NumPy and Python: while it is imported it reads `numpy.bool`, which NumPy 1.24 took
-away, and `distutils`, which Python 3.12 took away and setuptools supplies. What is set here for the import is taken
-back after it.
+away, and `distutils`, which Python 3.12 took away. What is set here for the import is taken back after it.
 """
 
 import importlib.util
@@ -14,6 +13,7 @@ import numpy as np
 
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.cuda_libraries import preload_cuda_libraries
+from ctc_ocr.runtime.mxnet_import import quick_import
 from ctc_ocr.runtime.types import MXNet
 
 INSTALL_HINT = "install one of the extras: pip install 'ctc_ocr[cpu]', or 'ctc_ocr[cu112]' for a GPU"
@@ -35,7 +35,8 @@ def _import() -> MXNet:
     if borrowed:
         np.bool = bool  # type: ignore[attr-defined]
     try:
-        import mxnet
+        with quick_import():
+            import mxnet
     except OSError as error:
         raise InputError(f"MXNet is installed but its library does not load: {error}{_remedy(str(error))}") from None
     except ImportError as error:

@@ -257,7 +257,7 @@ class TrainingSession:
                 ended = self._train_alone(data, begin)
             if ended.idle:
                 return _result(prefix, finished=True)
-            verdict[0].log(is_bounded=ended.bounded)
+            verdict[0].log(is_bounded=ended.bounded, is_finished=ended.finished)
         result = replace(_result(prefix, ended.finished), signal=ended.signal)
         log.info(
             "Best epoch: %d, newest: %d. To read images with the best: ctc-ocr infer --model %s IMAGE",

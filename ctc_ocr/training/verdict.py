@@ -41,13 +41,13 @@ class Verdict:
             if event.best_epoch == event.epoch + 1:
                 self._best = event
 
-    def log(self, is_bounded: bool) -> None:
-        """Log what was reached, and why it is not more. is_bounded: the number of epochs or minutes ended the run, and
-        not validation."""
+    def log(self, is_bounded: bool, is_finished: bool = True) -> None:
+        """Log what was reached and, of a run that no signal ended, why it is not more. is_bounded: the number of epochs
+        or minutes ended the run, and not validation."""
         if self._last is None or self._best is None:
             return
         log.info("%s", reached(self._best))
-        if reason := self._reason(self._last, self._best, is_bounded):
+        if is_finished and (reason := self._reason(self._last, self._best, is_bounded)):
             log.info("%s", reason)
 
     def _reason(self, last: EpochEnd, best: EpochEnd, is_bounded: bool) -> str:
