@@ -14,6 +14,18 @@ os.environ.update(dict.fromkeys(THREADS, "1"))
 # A suite that a script runs in the background is started with Ctrl-C ignored, and so would be the commands under test.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--messages", metavar="FILE", type=Path, help="add the messages that each test provokes to FILE")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--messages"):
+        from tests.message_recorder import MessageRecorder
+
+        config.pluginmanager.register(MessageRecorder(config.getoption("--messages").absolute()))
+
+
 FONTS = Path(__file__).resolve().parent.parent / "fonts"
 
 

@@ -74,7 +74,7 @@ def test_units_of_several_characters():
     ("content", "reason"),
     [
         (b"XYZ\n\n", "expected text in the units of the alphabet, found none"),
-        (b"\xff\xfe", "not UTF-8 text: byte 0"),
+        (b"\xff\xfe", "not UTF-8 text, at byte 0: save the file as UTF-8"),
         (None, "No such file or directory"),
     ],
 )

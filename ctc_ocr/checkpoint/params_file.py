@@ -70,7 +70,7 @@ def parse_params(content: bytes, where: Path) -> dict[str, NDArray[Any]]:
         arrays = [_read_array(reader) for _ in range(reader.count())]
         names = [reader.array("u1", reader.number("<u8")).tobytes().decode("utf-8") for _ in range(reader.count())]
         if len(names) != len(arrays) or len(set(names)) != len(names):
-            raise ValueError(f"{len(arrays)} arrays with {len(set(names))} names")
+            raise ValueError(f"{len(arrays)} arrays with {len(set(names))} different names; expected one for each")
         return dict(zip(names, arrays, strict=True))
     except ValueError as error:
         raise InputError(f"broken parameters: {error}", where) from None

@@ -54,7 +54,9 @@ class Hyperparameters:
         if self.data.bottom_edge - self.data.top_edge < MIN_ROWS:
             raise InputError(f"bottom_edge must be at least {MIN_ROWS} more than top_edge", "data.bottom_edge")
         if self.data.letterbox and self.data.keep_ratio:
-            raise InputError("is for images of one size, and keep_ratio for images of many widths", "data.letterbox")
+            raise InputError(
+                "is for images of one size, and keep_ratio for images of many widths: use one of them", "data.letterbox"
+            )
         if self.data.binarise != "none" and self.data.channels != 1:
             raise InputError("needs channels 1: black and white have no colour", "data.binarise")
         if self.data.min_length > self.data.max_length:

@@ -191,7 +191,7 @@ class ReaderPool:
 
     def _send_to_all(self, message: bytes) -> None:
         if not self._readers:
-            raise InputError("closed", "ReaderPool")
+            raise InputError("is closed: make a new one", "ReaderPool")
         for connection, reader in self._readers.items():
             reader.watch.pause()
             self._send(connection, message)

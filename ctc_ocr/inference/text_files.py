@@ -18,7 +18,7 @@ def write_text(image: str | os.PathLike[str], text: str | None, *, overwrite: bo
     path = _text_path(Path(image))
     if _exists(path):
         if not overwrite:
-            raise InputError("exists already", path)
+            raise InputError("exists already: replace it with overwrite", path)
         if text is None:
             path.unlink()
     if text is not None:

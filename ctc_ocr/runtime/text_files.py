@@ -19,7 +19,7 @@ def parse_text(content: bytes, where: str | Path) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"not UTF-8 text: byte {error.start}", where) from None
+        raise InputError(f"not UTF-8 text, at byte {error.start}: save the file as UTF-8", where) from None
 
 
 def read_json(path: str | Path) -> Any:

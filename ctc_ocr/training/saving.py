@@ -35,8 +35,8 @@ class Saving:
 
     def check(self) -> None:
         """Raises Diverged if something that a checkpoint has is not finite. The network has its running average."""
-        check_finite(self._network.values(), "the weights of")
-        check_finite(self._averages.trained, "the weights of")
+        check_finite(self._network.values(), "the parameter")
+        check_finite(self._averages.trained, "the parameter")
         check_finite(self._network.optimizer_state(), "the optimizer state")
 
     def checkpoint(self, prefix: str, epoch: int, values: Mapping[str, Any]) -> Path:

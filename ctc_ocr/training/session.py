@@ -132,7 +132,7 @@ class TrainingSession:
             raise InputError(f"{batch_size} cannot be divided by {gpus} GPUs", "batch_size")
         if self.options.resume and (self.options.init_from or self.options.overwrite):
             other = "init_from" if self.options.init_from else "overwrite"
-            raise InputError("has no effect on a run that is resumed: it has its own weights", other)
+            raise InputError("has no effect on a run that is resumed: it goes on from its own files", other)
 
     def run(self) -> TrainingResult:
         """Train; see `train`."""

@@ -47,10 +47,10 @@ class Verdict:
         if self._last is None or self._best is None:
             return
         log.info("%s", reached(self._best))
-        if is_finished and (reason := self._reason(self._last, self._best, is_bounded)):
+        if is_finished and (reason := self._likely_reason(self._last, self._best, is_bounded)):
             log.info("%s", reason)
 
-    def _reason(self, last: EpochEnd, best: EpochEnd, is_bounded: bool) -> str:
+    def _likely_reason(self, last: EpochEnd, best: EpochEnd, is_bounded: bool) -> str:
         if best.validation_cer > LEARNED_NOTHING:
             return f"It learned nothing that it can read with. {self._why_nothing()}"
         if last.train_accuracy > OVERFITS[0] and best.validation_accuracy < last.train_accuracy - OVERFITS[1]:

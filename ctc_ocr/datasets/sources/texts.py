@@ -56,7 +56,9 @@ def _with_text(image: Path, text: Path, unicode_form: str) -> Sample | Problem:
     except InputError as error:
         return Problem.of(error) if text.exists() else Problem(str(image), f"there is no {text.name} beside it")
     except UnicodeDecodeError as error:
-        return Problem(str(text), f"not UTF-8: byte {error.object[error.start]:#04x}")
+        return Problem(
+            str(text), f"not UTF-8: {error.object[error.start]:#04x} at byte {error.start + 1}; save the file as UTF-8"
+        )
     except ValueError as error:
         return Problem(str(text), str(error))
 
