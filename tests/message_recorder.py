@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from ctc_ocr.cli.arguments import Parser
 from ctc_ocr.datasets.samples import Problem
 from ctc_ocr.errors import UserError
 from ctc_ocr.serving.refusals import Refusal
@@ -28,7 +29,7 @@ WATCHED: tuple[tuple[type, str, int], ...] = (
     (Refusal, "__init__", 2),
     (argparse.ArgumentTypeError, "__init__", 1),
     (argparse.ArgumentError, "__init__", 2),
-    (argparse.ArgumentParser, "error", 1),
+    (Parser, "error", 1),
 )
 
 
