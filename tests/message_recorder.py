@@ -41,11 +41,11 @@ class MessageRecorder:
         self._made: set[tuple[str, int, str]] = set()  # path in the project, line, text
         for owner, name, position in WATCHED:
             setattr(owner, name, self._watching(getattr(owner, name), position))
-        handle = logging.Logger.handle
+        handle, note = logging.Logger.handle, self._note
 
-        def handled(logger: logging.Logger, record: logging.LogRecord) -> None:
-            self._note(record.pathname, record.lineno, record.getMessage())
-            handle(logger, record)
+        def handled(self: logging.Logger, record: logging.LogRecord) -> None:
+            note(record.pathname, record.lineno, record.getMessage())
+            handle(self, record)
 
         logging.Logger.handle = handled  # type: ignore[method-assign]
 
