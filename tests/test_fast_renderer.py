@@ -337,7 +337,7 @@ def test_kernels_compile_without_a_writable_cache_directory(tmp_path: Path) -> N
     environment.pop("NUMBA_CACHE_DIR", None)
     code = (
         "import numpy as np; from small_kernels import choose_fonts as f; fonts = np.full(1, -1)\n"
-        "f(np.zeros(1, np.uint64), np.array([0, 1]), 1, 0.5, fonts); print(fonts, type(f._cache).__name__)"
+        "f(np.zeros(1, np.uint64), np.array([0, 1]), 1, 0.5, fonts); print(fonts, type(f.given()._cache).__name__)"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=kernels, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
