@@ -42,9 +42,12 @@ class Report:
         return f"{self.target}: {self.inputs} inputs: {good}; at most {self.peak:.0f} MiB{bad}"
 
 
-def fuzz(target: str, inputs: int, seed: int = 0, kept: Path | None = None, first: int = 0) -> Report:
-    """Read so many inputs of a target, from number `first` on. Failing inputs are kept in the folder `kept`."""
-    report, number = Report(target), first
+def fuzz(
+    target: str, inputs: int, seed: int = 0, kept: Path | None = None, first: int = 0, report: Report | None = None
+) -> Report:
+    """Read so many inputs of a target, from number `first` on. Failing inputs are kept in the folder `kept`. `report`:
+    one to be filled, of which something is left if this is interrupted."""
+    report, number = report or Report(target), first
     with tempfile.TemporaryDirectory(prefix="ctc_ocr-fuzz-") as folder:
         while number < first + inputs:
             number = _one_process(report, target, seed, number, first + inputs, Path(folder), kept)

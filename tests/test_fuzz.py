@@ -93,3 +93,15 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit):
         main(["nonsense"])
     assert "no target nonsense; there are: image, symbol" in capsys.readouterr().err
+
+
+def test_ctrl_c_prints_what_was_found(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(target: str, inputs: int, seed: int, kept: Path, first: int, report: supervision.Report) -> None:
+        report.counts[next(iter(GOOD))] += 3
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fuzz.__main__.fuzz", interrupted)
+    assert main(["csv", "image"]) == 130
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("csv: 3 inputs: 3 ")
+    assert lines[1:] == ["interrupted"]
