@@ -43,7 +43,7 @@ class Look:
     processes: int
 
 
-NAMES = {"memory": "memory (PSS), MiB", "files": "open files", "threads": "threads", "processes": "processes"}
+NAMES = {"memory": "PSS, MiB", "files": "open files", "threads": "threads", "processes": "processes"}
 
 
 def look(pid: int, minutes: float) -> Look:

@@ -40,7 +40,7 @@ def test_a_look_sees_memory_files_and_threads_of_a_process() -> None:
 
 def test_the_first_quarter_is_compared_with_the_last_one() -> None:
     looks = [soak.Look(n, 999.0 if n < 4 else 100.0 + 10 * (n // 9), 5, 3, 1) for n in range(24)]
-    assert "| memory (PSS), MiB | 100 | 120 | 120 |" in soak.compared(looks)
+    assert "| PSS, MiB | 100 | 120 | 120 |" in soak.compared(looks)
     assert "| open files | 5 | 5 | 5 |" in soak.compared(looks)
 
 
