@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 import ctc_ocr
-from ctc_ocr.checkpoint.run_files import existing_files
+from ctc_ocr.checkpoint.run_files import epochs, existing_files
 from ctc_ocr.cli.train import main as command
 from ctc_ocr.runtime.run_lock import locked_prefix
 from ctc_ocr.training.events import BatchEnd, EpochEnd
@@ -165,6 +166,22 @@ def test_a_name_that_is_not_registered_lists_those_that_are(capsys: pytest.Captu
     assert "no module 'nothing_of_this_name'" in capsys.readouterr().err
     assert command(["--import=missing.py"]) == 2
     assert "missing.py: no such file" in capsys.readouterr().err
+
+
+def test_a_run_that_was_killed_after_its_last_epoch_is_pruned_when_it_is_resumed(
+    tmp_path: Path, ubuntu_font: str
+) -> None:
+    prefix, captchas = str(tmp_path / "m"), ctc_ocr.Captchas(ubuntu_font)
+    settings = small(num_epoch=3, keep=1)
+    result = ctc_ocr.train(settings, captchas, prefix, cpu=1, num_proc=1)
+    kept = sorted({result.best_epoch, 3})
+    assert epochs(prefix) == kept
+    killed = min({1, 2} - {result.best_epoch})
+    for ending in ("params", "state.npz"):
+        shutil.copy(f"{prefix}-0003.{ending}", f"{prefix}-{killed:04}.{ending}")
+    assert epochs(prefix) == sorted({killed, *kept})
+    ctc_ocr.train(settings, captchas, prefix, resume=True, cpu=1, num_proc=1)
+    assert epochs(prefix) == kept
 
 
 def test_a_run_that_fails_leaves_no_folder(tmp_path: Path) -> None:
