@@ -44,7 +44,7 @@ def test_the_first_quarter_is_compared_with_the_last_one() -> None:
     assert "| open files | 5 | 5 | 5 |" in soak.compared(looks)
 
 
-def test_a_process_that_ends_is_watched_until_then(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_process_that_ends_is_watched_until_then(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         looks = soak.watch(process.pid, 1.0, 0.01, iter([True, True, False]).__next__)
         assert [each.processes for each in looks] == [1, 1]

@@ -1,6 +1,6 @@
-"""MXNet is imported in less than half of its time: what most programs never use is made when it is first used.
+"""MXNet is imported in a fifth of its time: what most programs never use is made when it is first used.
 
-Its import writes, compiles and runs Python code for each of some 3,000 operators, and imports modules for tests, Gluon
+Its import writes, compiles and runs Python code for each of its operators, and imports modules for tests, Gluon
 and ONNX with all that these import. Here an operator's function is made by its first call, and such a module is loaded
 by the first look at its attributes. Both are what MXNet itself would have made.
 """
