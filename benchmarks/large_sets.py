@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.common import FONT, figure, seconds, table
+from benchmarks.processes import pss
 
 CTC_OCR = [sys.executable, "-m", "ctc_ocr"]
 NETWORK = ["--preset", "crnn", "--cpu", "1", "--num_proc", "1", "--num_epoch", "1000", "--overwrite"]
@@ -81,18 +82,9 @@ def _memory(pid: int, now: float) -> list[Memory]:
     """Of a process and its children; nothing if it has ended."""
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-        return [Memory(now, _pss(pid), sum(_pss(int(each)) for each in children if _fills_batches(int(each))))]
+        return [Memory(now, pss(pid), sum(pss(int(each)) for each in children if _fills_batches(int(each))))]
     except OSError:
         return []
-
-
-def _pss(pid: int) -> int:
-    """Bytes; 0 of a process that has ended."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0
-    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
 def _fills_batches(pid: int) -> bool:

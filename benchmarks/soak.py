@@ -1,8 +1,8 @@
 """Do memory, open files and threads stay as they are? `python -m benchmarks.soak train|serve|watch DIR [--minutes 30]`.
 
 `train`: a `crnn` on captchas, with one image process. `serve`: a server under a load of eight connections, with the
-model of `--model`. `watch`: the process `--pid`, which runs already. A process and all that it has started are looked at every
-few seconds, by /proc, so that this runs on Linux only. Written to DIR: NAME.csv with all values and NAME.png. Printed:
+model of `--model`. `watch`: the process `--pid`, which runs already. A process and all that it has
+started are looked at every few seconds, by /proc, so that this runs on Linux only. Written to DIR: NAME.csv with all values and NAME.png. Printed:
 the medians of the first quarter after the warm-up (the first sixth of the time) and of the last quarter.
 """
 
@@ -22,6 +22,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from benchmarks.common import FONT, table
+from benchmarks.processes import children, pss
 from benchmarks.serving.load import load
 from benchmarks.serving.servers import ours
 from ctc_ocr.checkpoint.starter import starter_path
@@ -48,26 +49,15 @@ NAMES = {"memory": "PSS, MiB", "files": "open files", "threads": "threads", "pro
 
 def look(pid: int, minutes: float) -> Look:
     """Processes that end meanwhile do not count."""
-    tree = _tree(pid)
-    values = [value for value in map(_values, tree) if value is not None]
+    values = [value for value in map(_values, [pid, *children(pid)]) if value is not None]
     memory, files, threads = map(sum, zip(*values, strict=True)) if values else (0.0, 0, 0)
     return Look(minutes, memory, int(files), int(threads), len(values))
-
-
-def _tree(pid: int) -> list[int]:
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    except OSError:
-        return []
-    return [pid, *(each for child in children for each in _tree(int(child)))]
 
 
 def _values(pid: int) -> tuple[float, int, int] | None:
     folder = Path(f"/proc/{pid}")
     try:
-        lines = (folder / "smaps_rollup").read_text(encoding="ascii").splitlines()
-        memory = sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / MIB
-        return memory, len(list((folder / "fd").iterdir())), len(list((folder / "task").iterdir()))
+        return pss(pid) / MIB, len(list((folder / "fd").iterdir())), len(list((folder / "task").iterdir()))
     except OSError:
         return None
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.chaos.library import compiled
+from benchmarks.processes import children
 from ctc_ocr.checkpoint import history, run_files
 from ctc_ocr.checkpoint.params_file import params_content, read_params
 
@@ -58,19 +59,6 @@ def run_undisturbed(folder: Path, workers: int) -> float:
     started = time.monotonic()
     subprocess.run(command(folder, workers, resume=False), check=True, capture_output=True)
     return time.monotonic() - started
-
-
-def children(pid: int) -> dict[int, str]:
-    """{process id: command line} of all processes below one."""
-    found: dict[int, str] = {}
-    left = [pid]
-    while left:
-        parent = left.pop()
-        for task in Path(f"/proc/{parent}/task").glob("*/children"):
-            with contextlib.suppress(OSError):
-                left += (new := [int(each) for each in task.read_text().split()])
-                found |= {each: Path(f"/proc/{each}/cmdline").read_text().replace("\0", " ") for each in new}
-    return found
 
 
 def is_alive(pid: int) -> bool:
