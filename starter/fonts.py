@@ -1,7 +1,8 @@
-"""Download the free fonts of fonts.csv: python -m starter.fonts FOLDER
+"""Download the free fonts of a table: python -m starter.fonts FOLDER
 
 They come from the npm registry, in the packages of the Expo project, and are checked against the table's checksums.
-What is there already is kept. Fonts of common captcha generators are held out: a starter model is tested with those.
+What is there already is kept. In fonts.csv, which is for the starter model, fonts of common captcha generators are held
+out: the model is tested with those.
 """
 
 import argparse
@@ -26,7 +27,7 @@ REGISTRY = "https://registry.npmjs.org"
 HELD_OUT = "held out"  # the kind of families that are not used
 LICENCES = frozenset({"OFL-1.1", "Apache-2.0", "UFL-1.0"})
 MAX_PACKAGE = 64 * 2**20  # bytes
-MAX_FONT = 8 * 2**20
+MAX_FONT = 16 * 2**20
 SECONDS = 60
 
 Download = Callable[[str], bytes]
@@ -137,9 +138,13 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m starter.fonts", description=__doc__)
     parser.add_argument("folder", type=Path, help="where to put the fonts; created if missing")
     parser.add_argument("--registry", default=REGISTRY, help=f"npm registry or a mirror (default: {REGISTRY})")
+    parser.add_argument("--table", type=Path, default=TABLE, help="of families (default: that of the starter model)")
+    parser.add_argument("--kind", help="families of this kind of the table only (default: all that are not held out)")
     arguments = parser.parse_args(argv)
-    families = read_table()
     try:
+        families = [each for each in read_table(arguments.table) if arguments.kind in (None, each.kind)]
+        if not families:
+            raise InputError(f"no family of kind {arguments.kind!r}", str(arguments.table))
         with shown_progress() as progress:
             count = fetch(arguments.folder, families, from_registry(arguments.registry), progress)
     except UserError as error:

@@ -46,6 +46,18 @@ def test_the_table() -> None:
         assert each.styles
 
 
+def test_another_table() -> None:
+    table = Path(__file__).parent.parent / "benchmarks" / "japanese_fonts.csv"
+    families = fonts.read_table(table)
+    assert {each.kind for each in families} == {"train", "test"}
+    assert all(re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", each.integrity) for each in families)
+
+
+def test_a_kind_that_the_table_lacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fonts.main([str(tmp_path), "--kind", "gothick"]) == 2
+    assert "no family of kind 'gothick'" in capsys.readouterr().err
+
+
 def test_no_font_of_common_captcha_generators_is_used() -> None:
     names = [name.replace(" ", "").lower() for name in fonts.held_out()]
     assert {"comicsans", "arial", "verdana", "georgia", "dejavu"} <= set(names)
