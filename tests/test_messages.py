@@ -16,7 +16,7 @@ from docs_tools.message_sites import Sites
 from docs_tools.message_templates import Matcher, pieces, shape
 
 ROOT = Path(__file__).resolve().parent.parent
-MAX_UNTESTED = 121  # rows without a test: to be lowered, never raised
+MAX_UNTESTED = 69  # rows without a test: to be lowered, never raised
 OF_PIP = {"--upgrade", "--force-reinstall"}
 
 

@@ -13,6 +13,7 @@ from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.onnx_models.file import OnnxModel
 
 ERRORS_ALONE = 3  # of ONNX Runtime's log
+MAX_REASON = 500  # characters
 
 
 class OnnxReader:
@@ -46,10 +47,15 @@ class OnnxReader:
         try:
             found: NDArray[np.float32] = self._session.run(["log_probs"], feed)[0]
         except Exception as error:  # its own exceptions have no common class
-            raise RunError(f"ONNX Runtime cannot run this model: {str(error).splitlines()[0]}", self.prefix) from None
+            raise RunError(f"ONNX Runtime cannot run this model: {_reason(error)}", self.prefix) from None
         if found.ndim != 3 or found.shape[1:] != (len(images), self.alphabet.num_classes):
             raise RunError(f"its output has the shape {found.shape}, which does not fit its alphabet", self.prefix)
         return found
+
+
+def _reason(error: Exception) -> str:
+    """In one line: what was got and expected is in further ones."""
+    return " ".join(str(error).split())[:MAX_REASON] or type(error).__name__
 
 
 def _session(content: bytes, path: str | Path, threads: int | None) -> onnxruntime.InferenceSession:
@@ -62,4 +68,4 @@ def _session(content: bytes, path: str | Path, threads: int | None) -> onnxrunti
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its own exceptions have no common class
-        raise InputError(f"ONNX Runtime cannot load this model: {str(error).splitlines()[0]}", path) from None
+        raise InputError(f"ONNX Runtime cannot load this model: {_reason(error)}", path) from None

@@ -26,10 +26,10 @@ class PendingBytes:
         self.count, self._maximum = 0, maximum
         metrics.pending_bytes.set_function(lambda: self.count)
 
-    def add(self, count: int) -> None:
-        """Raises Refusal if it is too many."""
+    def add(self, count: int, own: int) -> None:
+        """Of a request that has `own` pending already. Raises Refusal if it is too many."""
         if self.count + count > self._maximum:
-            raise busy(f"{self.count} bytes of other requests are waiting; the maximum is {self._maximum}")
+            raise busy(f"{self.count - own} bytes of other requests are waiting; the maximum is {self._maximum}")
         self.count += count
 
     def remove(self, count: int) -> None:
@@ -89,7 +89,7 @@ class Body:
                 async for part in self.request.stream():
                     if self.size + len(part) > self.limits.max_request_bytes:
                         raise self._too_large(self.size + len(part))
-                    self.pending.add(len(part))
+                    self.pending.add(len(part), self.size)
                     self.size += len(part)
                     take(part)
         except TimeoutError:
