@@ -1,7 +1,7 @@
 """Do memory, open files and threads stay as they are? `python -m benchmarks.soak train|serve|watch DIR [--minutes 30]`.
 
-`train`: a `crnn` on captchas, with one image process. `serve`: a server under a load of eight connections, with the
-model of `--model`. `watch`: the process `--pid`, which runs already. A process and all that it has started are looked
+`train`: a `crnn` on captchas, with one image process. `serve`: a server under loads of 8, 64 and one connection in
+turns, so that its batches have all sizes, with the model of `--model`. `watch`: the process `--pid`, which runs already. A process and all that it has started are looked
 at every few seconds, by /proc, so that this runs on Linux only. Written to DIR: NAME.csv with all values and
 NAME.png. Printed: the medians of the first quarter after the warm-up (the first sixth of the time) and of the last
 quarter.
@@ -9,6 +9,7 @@ quarter.
 
 import argparse
 import csv
+import itertools
 import signal
 import statistics
 import subprocess
@@ -31,7 +32,7 @@ from ctc_ocr.checkpoint.starter import starter_path
 CTC_OCR = [sys.executable, "-m", "ctc_ocr"]
 MIB = 2**20
 WARM_UP = 1 / 6  # of the time
-CONNECTIONS, REQUESTS = 8, 2_000  # of a turn of the load
+CONNECTIONS, REQUESTS = (8, 64, 1), 1_000  # of the turns of the load
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,10 @@ def serve(folder: Path, minutes: float, every: float, model: Path) -> list[Look]
     over, turns = threading.Event(), list[int]()
 
     def ask(port: int) -> None:
-        while not over.is_set():
-            turns.append(sum(load(port, images, CONNECTIONS, REQUESTS).statuses.values()))
+        for connections in itertools.cycle(CONNECTIONS):
+            if over.is_set():
+                return
+            turns.append(sum(load(port, images, connections, REQUESTS).statuses.values()))
 
     with ours(model) as server:
         asking = threading.Thread(target=ask, args=(server.port,))
