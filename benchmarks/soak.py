@@ -1,10 +1,10 @@
 """Do memory, open files and threads stay as they are? `python -m benchmarks.soak train|serve|watch DIR [--minutes 30]`.
 
 `train`: a `crnn` on captchas, with one image process. `serve`: a server under loads of 8, 64 and one connection in
-turns, so that its batches have all sizes, with the model of `--model`. `watch`: the process `--pid`, which runs already. A process and all that it has started are looked
-at every few seconds, by /proc, so that this runs on Linux only. Written to DIR: NAME.csv with all values and
-NAME.png. Printed: the medians of the first quarter after the warm-up (the first sixth of the time) and of the last
-quarter.
+turns, so that its batches have all sizes, with the model of `--model`. `watch`: the process `--pid`, which runs
+already. A process and all that it has started are looked at every few seconds, by /proc, so that this runs on Linux
+only. Written to DIR: NAME.csv with all values and NAME.png. Printed: the medians of the first quarter after the warm-up
+(the first sixth of the time) and of the last quarter.
 """
 
 import argparse

@@ -70,6 +70,14 @@ def test_minutes_bound_a_run_and_its_schedule_follows() -> None:
     assert ended(replace(WSD, max_minutes=0.1), lambda n: 0.5**n, seconds=10.0)[0] == 1
 
 
+def test_what_fits_into_the_minutes_is_foreseen_within_the_first_epoch() -> None:
+    budget = Budget()
+    budget.start(replace(WSD, max_minutes=2.0), 0)
+    for seconds, end, decay_from in ((10.0, 12, 9), (500.0, 1, 0), (0.01, WSD.num_epoch, budget.decay_from)):
+        budget.foresee(replace(WSD, max_minutes=2.0), seconds)
+        assert (budget.end, budget.decay_from) == (end, decay_from)
+
+
 def test_other_schedules_make_all_epochs() -> None:
     for schedule in ("cosine", "constant", "plateau", "one_cycle"):
         assert ended(replace(WSD, schedule=schedule, num_epoch=30), lambda n: 1.0)[0] == 30

@@ -175,3 +175,13 @@ def test_a_run_stops_that_stands_still_and_stays_stopped(
 def test_a_run_that_gets_better_does_not_stop(source: GeneratedSource, tmp_path: Path) -> None:
     _, events = run(training(num_epoch=3, stop_patience=1), source, tmp_path / "ocr")
     assert [end.best_epoch for end in ends(events)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "wsd"])
+def test_the_rate_falls_within_the_minutes_even_in_a_long_first_epoch(
+    schedule: str, ubuntu_font: str, tmp_path: Path
+) -> None:
+    settings = training(schedule=schedule, num_epoch=1000, samples_per_epoch=320, max_minutes=1e-4)
+    _, events = run(settings, make_source(ubuntu_font), tmp_path / "ocr")
+    (end,) = (event for event in events if isinstance(event, EpochEnd))
+    assert end.learning_rate <= 1e-3 * settings.training.learning_rate

@@ -38,7 +38,7 @@ class Budget:
 
     With the schedule `wsd`, the rate falls from the end of the epoch `decay_from`. `seconds` were used so far,
     validation included. `stopped`: validation stood still. `start` sets them for a run, or for one that continues with
-    a larger number of epochs or minutes; `after_epoch` after each epoch.
+    a larger number of epochs or minutes; `foresee` within the first epoch, `after_epoch` after each.
     """
 
     limit: int = 0
@@ -59,6 +59,11 @@ class Budget:
         self.stopped, self.standing.epochs = False, 0
         self._fit_into_minutes(training, epochs_done)
         self._decay_last(training, epochs_done)
+
+    def foresee(self, training: Training, epoch_seconds: float) -> None:
+        """In the first epoch: what fits into the minutes if each epoch takes so long. At least one does."""
+        self.end = min(self.limit, max(1, int(60 * training.max_minutes / epoch_seconds)))
+        self._decay_last(training, 0)
 
     def after_epoch(self, training: Training, epochs_done: int, seconds: float, cer: float, loss: float) -> None:
         """Take an epoch into account: how long it took with its validation, and its CER and loss."""

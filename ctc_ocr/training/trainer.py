@@ -37,6 +37,7 @@ from ctc_ocr.training.workers import ALONE, NO_WISHES, OneWorker, Wishes
 
 # Hyperparameters that, changed, give a run that has ended more to do, or less.
 MORE_TRAINING = ("num_epoch", "max_minutes", "stop_patience", "schedule", "decay_fraction")
+FORESEEN_FROM = 16  # updates: the first ones are slower
 PROGRESS_EVERY = 50  # batches, as in MXNet's example
 
 Pending = tuple[list[MXArray], DataBatch] | None  # outputs of a batch whose metrics are to be computed
@@ -197,7 +198,7 @@ class Trainer:
         cer, loss = validated.tally.cer, validated.mean_loss
         self.best.add(self.epochs_done, cer, loss)
         self.budget.after_epoch(self._settings, self.epochs_done, seconds, cer, loss)
-        self._schedule.num_updates, self._schedule.decay_from = self._num_updates, self._updates_before_decay
+        self._follow_budget()
         since, patience = self.best.epochs_since, self._settings.plateau_patience
         if self._settings.schedule == "plateau" and since > 0 and since % patience == 0:
             self._schedule.reductions += 1
@@ -221,6 +222,7 @@ class Trainer:
             if done.give_up:
                 raise self._diverged(wrong or "the loss of another worker is not finite, or has exploded")
             self._emit(BatchEnd(self.epochs_done, self.batches_done, self._num_batches, size))
+            self._foresee(epoch_clock)
             if self.batches_done % PROGRESS_EVERY == 0:
                 self._emit_progress(part, clock)
                 part, clock = Sums(), Clock(waited)
@@ -235,6 +237,18 @@ class Trainer:
         if self.batches_done == self._num_batches:
             data.reset()
         return self._of_all(whole)
+
+    def _foresee(self, clock: Clock) -> None:
+        """After 16, 32, 64 ... updates of the first epoch, which may be a long one: what fits into --max_minutes, so
+        that the learning rate falls within them."""
+        done = self.batches_done
+        if self._settings.max_minutes and self.epochs_done == 0 and done >= FORESEEN_FROM and done & (done - 1) == 0:
+            seconds = self._workers.of_first(clock.read()[0])
+            self.budget.foresee(self._settings, seconds * self._num_batches / done)
+            self._follow_budget()
+
+    def _follow_budget(self) -> None:
+        self._schedule.num_updates, self._schedule.decay_from = self._num_updates, self._updates_before_decay
 
     def _is_due(self) -> bool:
         """Whether the state within the epoch is to be saved: the first worker's clock decides."""
