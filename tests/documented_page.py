@@ -21,7 +21,7 @@ COMMANDS = {
 }
 # The same trainings, made short.
 SHORT_RUN = ["--samples_per_epoch=32", "--batch_size=16"]
-ALL_ROWS = ["--top_edge=0", "--bottom_edge=1"]  # else the starter looks for the rows of the text, for seconds each time
+ALL_ROWS = ["--top_edge=0", "--bottom_edge=1", "--grey=luminance"]  # else the starter looks for them, for seconds
 LONG_PYTHON = '"num_epoch": 2'
 SHORT_PYTHON = '"num_epoch": 1, "samples_per_epoch": 32, "batch_size": 16, "validation_samples": 16'
 

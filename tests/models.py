@@ -1,6 +1,7 @@
 """Small models with random parameters, and the same networks in plain NumPy."""
 
 import json
+from dataclasses import fields
 
 import numpy as np
 
@@ -145,26 +146,27 @@ def _example_logits(num_steps, hidden, classes):
     return mx.sym.FullyConnected(mx.sym.Concat(*outputs, dim=0), num_hidden=classes, name="pred_fc")
 
 
-def save_line_model(
-    prefix, alphabet="abcd", seed=0, channels=1, ink="dark", normalise="fixed", writing="horizontal", binarise="none",
-    **network,
-):  # fmt: skip
+def save_line_model(prefix, seed=0, **given):
     """A checkpoint of a small CRNN for images 12 high and up to 60 wide that keep their ratio; its parameters are
-    random, the moving averages of its batch norm too. `network` is more of its shape. Returns its hyperparameters."""
+    random, the moving averages of its batch norm too. `given`: more of its data and network. Returns its
+    hyperparameters."""
+    data = {name: given.pop(name) for name in [field.name for field in fields(Data)] if name in given}
     hyperparameters = Hyperparameters(
         data=Data(
-            alphabet=alphabet, min_length=1, max_length=2, width=60, height=12, keep_ratio=True,
-            channels=channels, ink=ink, normalise=normalise, writing=writing, binarise=binarise,
+            **{
+                "alphabet": "abcd", "min_length": 1, "max_length": 2, "width": 60, "height": 12, "keep_ratio": True,
+                **data,
+            }
         ),
         network=Network(
             **{
                 "architecture": "crnn", "features": (4, 6), "kernels": (3, 3), "strides": (1, 1),
                 "pool_heights": (2, 2), "pool_widths": (2, 2), "num_layers": 1, "num_hidden": 5, "input_mean": 225.0,
-                "input_scale": 40.0, **network,
+                "input_scale": 40.0, **given,
             }
         ),
     )  # fmt: skip
-    _save_random(prefix, hyperparameters, alphabet, seed)
+    _save_random(prefix, hyperparameters, hyperparameters.data.alphabet, seed)
     return hyperparameters
 
 

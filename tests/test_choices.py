@@ -182,9 +182,9 @@ def test_what_flags_presets_and_files_say_is_not_chosen(tmp_path: Path) -> None:
     (tmp_path / "ink.json").write_text('{"data": {"ink": "auto"}}')
     (tmp_path / "training.json").write_text('{"training": {"num_epoch": 2}}')
     assert names() == {*CHOSEN}
-    assert names("--width=200", "--crop=none") == {"top_edge", "bottom_edge", "ink", "height"}
-    assert names("--preset=word") == names("--preset=lstm") == {"crop", "top_edge", "bottom_edge", "ink"}
-    assert names(f"--config={tmp_path / 'ink.json'}") == {"crop", "top_edge", "bottom_edge", "height", "width"}
+    assert names("--width=200", "--crop=none") == {"top_edge", "bottom_edge", "grey", "ink", "height"}
+    assert names("--preset=word") == names("--preset=lstm") == {"crop", "top_edge", "bottom_edge", "grey", "ink"}
+    assert names(f"--config={tmp_path / 'ink.json'}") == {"crop", "top_edge", "bottom_edge", "grey", "height", "width"}
     assert names(f"--config={tmp_path / 'training.json'}") == {*CHOSEN}
 
 
@@ -201,7 +201,7 @@ def test_in_python_all_is_chosen_unless_hyperparameters_are_given(pictures: Path
     assert chosen(WORD, replace(data, choose=["ink"])) == ("ink",)
     assert chosen(None, replace(data, choose=())) == ()
     with pytest.raises(
-        ctc_ocr.InputError, match="'colour' is not one of crop, top_edge, bottom_edge, ink, height, width"
+        ctc_ocr.InputError, match="'colour' is not one of crop, top_edge, bottom_edge, grey, ink, height, width"
     ):
         LabelledImages(pictures, choose=["colour"])
 

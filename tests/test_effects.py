@@ -54,6 +54,7 @@ FED_IMAGES = {
     "channels": ("", "--channels=3"),
     "ink": ("", "--ink=light"),
     "binarise": ("", "--binarise=otsu"),
+    "grey": ("", "--grey=min"),
     "writing": ("--max_invalid=1", "--writing=vertical"),
     "normalise": ("", "--normalise=fixed"),
     "input_mean": ("", "--input_mean=200"),  # what images are padded with

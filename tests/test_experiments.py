@@ -223,7 +223,7 @@ def test_a_model_names_its_start_and_folds_begin_with_the_first_that_has_not_see
 
 def test_an_audit_by_a_model_that_cannot_read_says_so(folder: Path, tmp_path: Path) -> None:
     """One with random weights, that was trained on another image."""
-    save_line_model(str(tmp_path / "random"), "abc")
+    save_line_model(str(tmp_path / "random"), alphabet="abc")
     save_known_images(tmp_path / "random", KnownImages.of([bytes(16)], []))
     done = audited(folder, str(tmp_path / "random"), "one")
     assert done.returncode == 0, done.stderr

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -102,18 +103,24 @@ def test_a_model_in_colour_and_rows(reader: Path, tmp_path: Path) -> None:
     assert texts(reader, tmp_path / "m.onnx", [path]) == [ctc_ocr.Predictor(tmp_path / "m").read(path).text]
 
 
-def test_vertical_text_is_transposed_and_black_and_white_is_refused(reader: Path, tmp_path: Path) -> None:
+def test_images_are_prepared_in_the_same_way_and_black_and_white_is_refused(reader: Path, tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
+    colours = np.where(generator.random((80, 30, 3)) < 0.3, 20, 240)
+    colours[:20] = np.where(generator.random((20, 30, 1)) < 0.9, 20, 240)
     path = tmp_path / "a.png"
-    Image.fromarray(np.where(generator.random((80, 30, 3)) < 0.3, 20, 240).astype(np.uint8)).save(path)
-    for name, data in (("vertical", {"writing": "vertical"}), ("binary", {"binarise": "otsu"})):
+    Image.fromarray(colours.astype(np.uint8)).save(path)
+    greys = {each: {"grey": each} for each in ("max", "min", "unsaturated")}
+    upper = {"top_edge": 0.0, "bottom_edge": 0.25, "ink": "auto"}  # dark paper, and light below
+    prepared: dict[str, dict[str, Any]] = {"vertical": {"writing": "vertical"}, "upper": upper, **greys}
+    for name, data in {**prepared, "binary": {"binarise": "otsu"}}.items():
         save_line_model(tmp_path / name, **data)
         ctc_ocr.export_onnx(tmp_path / name, tmp_path / f"{name}.onnx", images=[path])
     (reader / "prepared.mjs").write_text(PREPARED)
-    command = ["node", "prepared.mjs", str(tmp_path / "vertical.onnx"), str(path)]
-    done = subprocess.run(command, cwd=reader, capture_output=True, text=True, check=False)
-    found, expected = json.loads(done.stdout), ctc_ocr.Predictor(tmp_path / "vertical").prepare(path)
-    np.testing.assert_array_equal(np.array(found["levels"]).reshape(found["height"], found["width"]), expected)
+    for name in prepared:
+        command = ["node", "prepared.mjs", str(tmp_path / f"{name}.onnx"), str(path)]
+        done = subprocess.run(command, cwd=reader, capture_output=True, text=True, check=False)
+        found, expected = json.loads(done.stdout), ctc_ocr.Predictor(tmp_path / name).prepare(path)
+        np.testing.assert_array_equal(np.array(found["levels"]).reshape(found["height"], found["width"]), expected)
     command = ["node", "reader.mjs", str(tmp_path / "binary.onnx"), str(path)]
     done = subprocess.run(command, cwd=reader, capture_output=True, text=True, check=False)
     assert done.returncode != 0

@@ -1,5 +1,8 @@
 """The rows of images that are read: cut out, added, and chosen by what the starter model makes of the labels."""
 
+from collections.abc import Collection
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -12,12 +15,14 @@ from ctc_ocr.cli.train import main as train
 from ctc_ocr.config.presets import preset
 from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.checking import CheckResult, check_source
-from ctc_ocr.datasets.choices import CHOSEN, choose
+from ctc_ocr.datasets.choices import CHOSEN, OF_REGION, choose
 from ctc_ocr.images.preparation import prepare
 from ctc_ocr.images.region import WHOLE, Region
 from ctc_ocr.inference.likely_region import FEWEST, likely_region
 from ctc_ocr.rendering.wild import WildRenderer
 from tests.commands import run_here
+
+Colour = tuple[int, int, int]
 
 ROWS = np.repeat(np.arange(10, dtype=np.uint8)[:, np.newaxis], 3, axis=1)
 
@@ -104,6 +109,40 @@ def test_all_rows_are_kept_where_others_are_not_clearly_better(tmp_path: Path) -
     assert likely_region("starter", check_source(tmp_path).samples) == WHOLE
 
 
+def coloured_lines(folder: Path, text: Colour, line: Colour, count: int = 16) -> CheckResult:
+    """Numbers of four digits under lines in other colours: `text` and `line` are levels of red, green and blue."""
+    generator = np.random.default_rng(0)
+    for number in range(count):
+        label = f"{1000 + 7919 * number % 9000}"
+        image = np.full((44, 110, 3), 240, np.uint8)
+        cv2.putText(image, label, (5, 33), cv2.FONT_HERSHEY_DUPLEX, 1.2, text, 2)
+        for _ in range(30):
+            ends = (generator.random((2, 2)) * (110, 44)).astype(int)
+            cv2.line(image, ends[0].tolist(), ends[1].tolist(), line, 3)
+        Image.fromarray(image).save(folder / f"{label}.png")
+    return check_source(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "greys"),
+    [
+        ((20, 20, 20), (20, 20, 230), {"max", "unsaturated"}),
+        ((230, 210, 20), (150, 150, 150), {"min"}),
+        ((20, 20, 20), (20, 20, 20), {"luminance"}),
+    ],
+)
+def test_the_grey_in_which_the_text_stands_out_is_found(
+    text: Colour, line: Colour, greys: set[str], tmp_path: Path
+) -> None:
+    samples = coloured_lines(tmp_path, text, line)
+    assert likely_region("starter", samples.samples).grey in greys
+    settings, checked = choose(preset("word"), samples, ["grey"], partial(likely_region, "starter"))
+    assert settings.data.grey in greys
+    assert [each.size for each in checked.samples] == [each.size for each in samples.samples]
+    colour, _ = choose(preset("word", data={"channels": 3}), samples, ["grey"], partial(likely_region, "starter"))
+    assert colour.data.grey == "luminance"
+
+
 def test_units_that_the_starter_does_not_know_are_left_out(tmp_path: Path) -> None:
     for number in range(12):
         image = np.full((40, 100), 10 * number, np.uint8)
@@ -114,16 +153,16 @@ def test_units_that_the_starter_does_not_know_are_left_out(tmp_path: Path) -> No
 def test_both_ends_are_chosen_or_none(low_text: CheckResult) -> None:
     asked = []
 
-    def find(samples: object, crop: str, seed: int) -> Region:
-        asked.append((crop, seed))
-        return Region(crop, 0.25, 0.5)
+    def find(samples: object, region: Region, seed: int, names: Collection[str]) -> Region:
+        asked.append({*names} & {*OF_REGION})
+        return replace(region, top=0.25, bottom=0.5) if "top_edge" in names else region
 
     settings, cut = choose(preset("word"), low_text, {*CHOSEN} - {"crop"}, find)
     assert (settings.data.top_edge, settings.data.bottom_edge) == (0.25, 0.5)
     assert [each.size[1] for each in cut.samples] == [each.size[1] // 4 for each in low_text.samples]
     kept, _ = choose(preset("word", data={"top_edge": 0.1}), low_text, {*CHOSEN} - {"top_edge"}, find)
     assert (kept.data.top_edge, kept.data.bottom_edge) == (0.1, 1.0)
-    assert len(asked) == 1
+    assert asked == [{*OF_REGION}, {"grey"}]
 
 
 def test_a_run_from_the_starter_reads_the_rows_of_the_text(low_text: CheckResult, tmp_path: Path) -> None:

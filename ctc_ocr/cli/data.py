@@ -51,7 +51,7 @@ COMMANDS = {
 }
 PREPARATION = (
     "width", "height", "keep_ratio", "letterbox", "channels", "ink", "writing", "crop", "top_edge", "bottom_edge",
-    "binarise", "normalise",
+    "binarise", "grey", "normalise",
 )  # fmt: skip
 
 Body = Callable[[argparse.Namespace], int]

@@ -61,6 +61,11 @@ class Data:
         "none", "make labelled or wild images black and white before they are resized: by one threshold (otsu), by one "
         "for each pixel (sauvola), or not", choices=("none", "otsu", "sauvola"),
     )  # fmt: skip
+    grey: str = option(
+        "luminance", "how labelled or wild images become grey: by luminance, by the largest or smallest of red, green "
+        "and blue (max, min), or with colours as light as paper (unsaturated)",
+        choices=("luminance", "max", "min", "unsaturated"),
+    )  # fmt: skip
     normalise: str = option(
         "fixed", "normalise pixels by input_mean and input_scale alone, or (image) stretch each image's contrast first",
         choices=("fixed", "image"),

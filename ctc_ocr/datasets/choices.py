@@ -24,7 +24,9 @@ from ctc_ocr.images.region import Region
 from ctc_ocr.images.text_region import find_text
 from ctc_ocr.runtime.threads import available_cores
 
-CHOSEN = ("crop", "top_edge", "bottom_edge", "ink", "height", "width")  # in this order: each depends on those before it
+ROWS = ("top_edge", "bottom_edge")
+OF_REGION = (*ROWS, "grey")  # which a model chooses
+CHOSEN = ("crop", *OF_REGION, "ink", "height", "width")  # in this order: each depends on those before it
 NUM_READ = 100  # images in which text is looked for
 TEXT_ROWS = 12  # pixels: least height of text that is read well
 SMALL_TEXT = TEXT_ROWS / 40  # fraction of the image's height: lower text has fewer rows at the height of the presets
@@ -34,7 +36,8 @@ STEPS_PER_UNIT = 1.5  # at least, for most labels: with one step for each unit, 
 MAX_HEIGHT, MAX_WIDTH = 96, 1200  # pixels: what is larger costs more time than it is worth
 MULTIPLE = 8  # pixels: sizes are rounded up to a multiple
 
-FindRegion = Callable[[Sequence[CheckedSample], str, int], Region]  # of samples, the crop and a seed
+# Of samples, a region, a seed and the names of what is to be chosen: the region with that.
+FindRegion = Callable[[Sequence[CheckedSample], Region, int, Collection[str]], Region]
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +49,7 @@ def choose(
     then are: with their sizes after cropping. What was chosen is logged. Equal samples give equal choices.
 
     `checked` has the samples as `settings` cut them. find_region: what chooses top_edge and bottom_edge, if both are to
-    be chosen; without it they stay.
+    be chosen, and grey; without it they stay.
     """
     if settings.geometry.is_one_step:  # the size of an image says nothing about its one time step
         names = {*names} - {"height", "width"}
@@ -59,10 +62,9 @@ def choose(
     if "crop" in names:
         crop = "text" if median(text_heights) < SMALL_TEXT and _agree(text_heights) else "none"
         settings, checked = _cut(settings, checked, replace(region, crop=crop))
-    if find_region is None or not {"top_edge", "bottom_edge"} <= {*names}:
-        names = {*names} - {"top_edge", "bottom_edge"}
-    else:
-        region = find_region(checked.samples, settings.data.crop, settings.training.seed)
+    names = _found_by_model(names, settings, find_region is not None)
+    if find_region is not None and {*OF_REGION} & {*names}:
+        region = find_region(checked.samples, Region.of(settings.data), settings.training.seed, names)
         settings, checked = _cut(settings, checked, region)
     if "ink" in names:
         settings = _with(settings, ink=_ink(checked.samples))
@@ -75,6 +77,14 @@ def choose(
     return settings, checked
 
 
+def _found_by_model(names: Collection[str], settings: Hyperparameters, is_there: bool) -> set[str]:
+    """The names without what no model can choose: anything without a model, one edge alone, the grey of colours."""
+    left = {*names}
+    if not is_there or not {*ROWS} <= left:
+        left -= {*ROWS}
+    return left - {"grey"} if not is_there or settings.data.channels != 1 else left
+
+
 def description(settings: Hyperparameters) -> str:
     """What a network is given, in a few words."""
     data = settings.data
@@ -83,6 +93,8 @@ def description(settings: Hyperparameters) -> str:
     part = "the line of text cut out" if data.crop == "text" else "the whole image"
     if (data.top_edge, data.bottom_edge) != (0.0, 1.0):
         part += f", its rows from {data.top_edge:.0%} to {data.bottom_edge:.0%}"
+    if data.grey != "luminance":
+        part += f", {data.grey} grey"
     if data.writing == "vertical":
         part += ", transposed"
     return f"{size}, {ink}, {part}"
@@ -92,7 +104,7 @@ def _cut(settings: Hyperparameters, checked: CheckResult, region: Region) -> tup
     """With this part of the images."""
     if region != Region.of(settings.data):
         checked = checked.cropped(region)
-    return _with(settings, crop=region.crop, top_edge=region.top, bottom_edge=region.bottom), checked
+    return _with(settings, crop=region.crop, top_edge=region.top, bottom_edge=region.bottom, grey=region.grey), checked
 
 
 def _with(settings: Hyperparameters, **values: Any) -> Hyperparameters:

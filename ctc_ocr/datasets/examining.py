@@ -69,4 +69,4 @@ def examine(sample: Sample, steps_of: StepsOf | None, region: Region) -> Checked
     height, width = seen.shape[:2]
     if reason := steps_reason(sample.units, (width, height), steps_of):
         return Problem(sample.where, reason)
-    return CheckedSample(sample, (width, height), pixel_digest(image), has_light_ink(grey(seen)), stamp)
+    return CheckedSample(sample, (width, height), pixel_digest(image), has_light_ink(grey(seen, region.grey)), stamp)

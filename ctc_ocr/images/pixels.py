@@ -14,9 +14,22 @@ MIN_STRETCHED = 18  # levels: less contrast between ink and paper is stretched a
 MIN_CONTRAST = 16  # below this, an image counts as one level
 
 
-def grey(image: Pixels) -> Pixels:
-    """(H, W) or (H, W, 3) RGB -> (H, W), weighted as in ITU-R BT.601: the same levels as read_image gives."""
-    return image if image.ndim == 2 else np.array(Image.fromarray(image).convert("L"))
+def grey(image: Pixels, kind: str = "luminance") -> Pixels:
+    """(H, W) or (H, W, 3) RGB -> (H, W), by a choice of the hyperparameter `grey`; a grey image stays as it is.
+
+    luminance: weighted as in ITU-R BT.601, the same levels as read_image gives. max, min: the largest or smallest of a
+    pixel's values. unsaturated: their maximum and their range, added up: colours are as light as white paper, and only
+    greys are dark.
+    """
+    if image.ndim == 2:
+        return image
+    if kind == "luminance":
+        return np.array(Image.fromarray(image).convert("L"))
+    red, green, blue = cv2.split(image)
+    most, least = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
+    if kind == "unsaturated":
+        most = cv2.add(most, cv2.subtract(most, least))  # at most 255
+    return np.asarray(least if kind == "min" else most, np.uint8)
 
 
 def resize(image: Pixels, width: int, height: int) -> Pixels:

@@ -28,13 +28,14 @@ def crop_placed(image: Pixels, data: Data) -> tuple[Pixels, int]:
     """That part, and its first column in the image: its first row, of vertical text."""
     part, left = Region.of(data).cut_placed(image)
     if data.channels == 1:
-        return grey(part), left
+        return grey(part, data.grey), left
     return part if part.ndim == 3 else np.repeat(part[:, :, np.newaxis], 3, axis=2), left
 
 
 def channels_to_read(data: Data) -> int:
-    """In how many channels an image is read: text is looked for in its colours, also for a network of grey images."""
-    return 3 if data.crop == "text" else data.channels
+    """In how many channels an image is read: text is looked for in its colours, also for a network of grey images,
+    and so may grey be made of them."""
+    return 3 if data.crop == "text" or data.grey != "luminance" else data.channels
 
 
 def prepare_cropped(image: Pixels, hyperparameters: Hyperparameters) -> Pixels:

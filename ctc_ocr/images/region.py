@@ -1,4 +1,4 @@
-"""The part of an image that a network is given."""
+"""The part of an image that a network is given, and how its colours become grey."""
 
 from dataclasses import dataclass
 
@@ -14,17 +14,19 @@ from ctc_ocr.images.text_region import cut_text
 class Region:
     """`vertical`: the image is transposed first, so that vertical text runs from left to right. `crop`: "text", the
     line of text wherever it is, or "none". `top` and `bottom`: of that, the rows that are kept, as fractions of its
-    height; below 0 and above 1, the first and the last row are repeated."""
+    height; below 0 and above 1, the first and the last row are repeated. `grey`: how its colours become
+    grey, as in the hyperparameters."""
 
     crop: str = "none"
     top: float = 0.0
     bottom: float = 1.0
     vertical: bool = False
+    grey: str = "luminance"
 
     @classmethod
     def of(cls, data: Data) -> "Region":
         """That of some hyperparameters."""
-        return cls(data.crop, data.top_edge, data.bottom_edge, data.writing == "vertical")
+        return cls(data.crop, data.top_edge, data.bottom_edge, data.writing == "vertical", data.grey)
 
     def cut(self, image: Pixels) -> Pixels:
         """The part of an image, (H, W) or (H, W, 3) uint8; at least one row."""

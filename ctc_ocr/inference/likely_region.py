@@ -1,16 +1,20 @@
-"""The part of labelled images in which a model finds their labels: the rows that are the likeliest, of a few."""
+"""The part of labelled images in which a model finds their labels, and the grey in which it does: the rows and the
+grey that make the labels likeliest, of a few.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.datasets.checking import CheckedSample
+from ctc_ocr.datasets.choices import OF_REGION, ROWS
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import read_image
-from ctc_ocr.images.pixels import Pixels
-from ctc_ocr.images.region import Region
+from ctc_ocr.images.pixels import Pixels, grey
+from ctc_ocr.images.region import WHOLE, Region
 from ctc_ocr.inference.predictor import Predictor
 
 NUM_READ = 32  # images
@@ -19,29 +23,51 @@ HEIGHTS = (1.15, 0.8, 0.65, 0.5, 0.4, 0.33, 0.25)  # of the rows, as fractions o
 MIDDLES = (0.5, 0.42, 0.58)  # of the rows
 LEAST = -10.0  # nats per unit: an image that cannot be read at all does not count more
 MIN_GAIN = 0.1  # nats per unit: for less, the region stays as it is
+GREYS = ("max", "min", "unsaturated")  # besides luminance
+MIN_GREY_GAIN = 0.2  # nats per unit: of three greys of images that can hardly be read, one is likelier by chance
 
 
-def likely_region(model: str | Path, samples: Sequence[CheckedSample], crop: str = "none", seed: int = 0) -> Region:
-    """The rows that make the labels likeliest to the model; all of them, unless others are clearly better.
+def likely_region(
+    model: str | Path,
+    samples: Sequence[CheckedSample],
+    start: Region = WHOLE,
+    seed: int = 0,
+    names: Collection[str] = OF_REGION,
+) -> Region:
+    """`start` with the rows and the grey that make the labels likeliest to the model, if they are among the `names` of
+    hyperparameters, and clearly better than those of `start`.
 
-    Rows of several heights are tried in the middle of the images, then others of about the best height. The measure is
-    the mean log probability of a label, per unit, over a random part of the samples. Those with units that the model
-    does not know in either case are left out.
+    Rows of several heights are tried in the middle of the images, then others of about the best height, then other
+    greys of the best rows. The measure is the mean log probability of a label, per unit, over a random part of the
+    samples. Those with units that the model does not know in either case are left out.
     """
-    whole = Region(crop)
     likelihood = _Likelihood(Predictor(model), samples, seed)
     if likelihood.num_images < FEWEST:
-        return whole
-    scores = {whole: likelihood.of(whole)}
-    for height in HEIGHTS:
-        _add(scores, likelihood, crop, MIDDLES[0], height)
-    best = max(scores, key=scores.__getitem__)
+        return start
+    found = start
+    if {*ROWS} <= {*names}:
+        found = likelihood.better(found, _likely_rows(start, likelihood), MIN_GAIN)
+    if "grey" in names and likelihood.has_colours:
+        others = [replace(found, grey=each) for each in GREYS]
+        found = likelihood.better(found, max(others, key=likelihood.of), MIN_GREY_GAIN)
+    return found
+
+
+def _likely_rows(start: Region, likelihood: "_Likelihood") -> Region:
+    """The likeliest rows of those that are tried."""
+    tried = [start, *(_rows(start, MIDDLES[0], height) for height in HEIGHTS)]
+    best = max(tried, key=likelihood.of)
     height = best.bottom - best.top
-    for middle in MIDDLES[1:]:
-        for factor in (0.8, 1.0, 1.25):
-            _add(scores, likelihood, crop, middle, factor * height)
-    best = max(scores, key=scores.__getitem__)
-    return best if scores[best] > scores[whole] + MIN_GAIN else whole
+    others = (_rows(start, middle, factor * height) for middle in MIDDLES[1:] for factor in (0.8, 1.0, 1.25))
+    return max([*tried, *filter(_is_within, others)], key=likelihood.of)
+
+
+def _rows(start: Region, middle: float, height: float) -> Region:
+    return replace(start, top=round(middle - height / 2, 3), bottom=round(middle + height / 2, 3))
+
+
+def _is_within(region: Region) -> bool:
+    return region.top >= 0 and region.bottom <= 1
 
 
 class _Likelihood:
@@ -49,6 +75,7 @@ class _Likelihood:
 
     def __init__(self, predictor: Predictor, samples: Sequence[CheckedSample], seed: int) -> None:
         self._predictor = predictor
+        self._found = dict[Region, float]()
         self._images, self._labels = list[Pixels](), list[list[int]]()
         for index in np.random.default_rng(seed).permutation(len(samples)):
             codes = _codes(samples[index].units, predictor.alphabet)
@@ -65,21 +92,22 @@ class _Likelihood:
     def num_images(self) -> int:
         return len(self._images)
 
+    @property
+    def has_colours(self) -> bool:
+        """Whether any image is more than grey."""
+        return any(np.ptp(each.astype(np.int16), axis=2).any() for each in self._images)
+
+    def better(self, region: Region, other: Region, gain: float) -> Region:
+        """The other region if it is better by more than the gain."""
+        return other if self.of(other) > self.of(region) + gain else region
+
     def of(self, region: Region) -> float:
         """Mean log probability of a label per unit, in nats."""
-        prepared = [self._predictor.prepare(region.cut(each)) for each in self._images]
-        found = self._predictor.label_log_probabilities(prepared, self._labels)
-        return float(np.maximum(found / [len(each) for each in self._labels], LEAST).mean())
-
-
-def _add(scores: dict[Region, float], likelihood: _Likelihood, crop: str, middle: float, height: float) -> None:
-    """Rows within the image, or, in its middle, beyond it."""
-    top, bottom = round(middle - height / 2, 3), round(middle + height / 2, 3)
-    if middle != MIDDLES[0] and (top < 0 or bottom > 1):
-        return
-    region = Region(crop, top, bottom)
-    if region not in scores:
-        scores[region] = likelihood.of(region)
+        if region not in self._found:
+            prepared = [self._predictor.prepare(grey(region.cut(each), region.grey)) for each in self._images]
+            found = self._predictor.label_log_probabilities(prepared, self._labels)
+            self._found[region] = float(np.maximum(found / [len(each) for each in self._labels], LEAST).mean())
+        return self._found[region]
 
 
 def _codes(units: Sequence[str], alphabet: Alphabet) -> list[int] | None:

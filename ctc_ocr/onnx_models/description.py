@@ -55,6 +55,7 @@ class Description:
                 **({"writing": data.writing} if data.writing != "horizontal" else {}),
                 **({"letterbox": True} if data.letterbox else {}),
                 **({"binarise": data.binarise} if data.binarise != "none" else {}),
+                **({"grey": data.grey} if data.grey != "luminance" else {}),
             },
             "source": self.source,
             "epoch": self.epoch,

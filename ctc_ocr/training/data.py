@@ -172,6 +172,7 @@ def _of_labelled_images(settings: Hyperparameters) -> list[str]:
         f"top_edge {data.top_edge}": data.top_edge != 0.0,
         f"bottom_edge {data.bottom_edge}": data.bottom_edge != 1.0,
         f"binarise {data.binarise}": data.binarise != "none",
+        f"grey {data.grey}": data.grey != "luminance",
         f"normalise {data.normalise}": data.normalise != "fixed",
         "augment": settings.augmentation.augment,
     }

@@ -6,7 +6,7 @@ import logging
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -365,11 +365,11 @@ def usable_prefix(prefix: str) -> Iterator[None]:
         raise
 
 
-def _region_by_starter(samples: Sequence[CheckedSample], crop: str, seed: int) -> Region:
+def _region_by_starter(samples: Sequence[CheckedSample], region: Region, seed: int, names: Collection[str]) -> Region:
     """Imports MXNet."""
     from ctc_ocr.inference.likely_region import likely_region
 
-    return likely_region(STARTER, samples, crop, seed)
+    return likely_region(STARTER, samples, region, seed, names)
 
 
 def _with_choices(data: LabelledImages, options: RunOptions, is_default: bool) -> LabelledImages:

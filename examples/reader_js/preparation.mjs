@@ -11,14 +11,17 @@ export function prepare(rgba, images) {
   if (images.letterbox) {
     throw new Error("letterbox is not implemented here");
   }
-  let plane = images.channels === 3 ? rgbOf(rgba) : greyOf(rgbOf(rgba));
+  let plane = rgbOf(rgba);
   if (images.writing === "vertical") {
     plane = transposed(plane);
+  }
+  plane = rows(plane, images.top_edge, images.bottom_edge);
+  if (images.channels === 1) {
+    plane = greyOf(plane, images.grey);
   }
   if (images.ink === "light" || (images.ink === "auto" && hasLightInk(greyOf(plane)))) {
     plane = { ...plane, data: plane.data.map((level) => 255 - level) };
   }
-  plane = rows(plane, images.top_edge, images.bottom_edge);
   let width = images.width;
   if (images.keep_ratio) {
     width = Math.min(Math.max(1, roundHalfEven((plane.width * images.height) / plane.height)), images.width);
@@ -38,14 +41,23 @@ function rgbOf({ width, height, data }) {
   return { width, height, channels: 3, data: found };
 }
 
-function greyOf(plane) {
+const GREYS = {
+  luminance: (red, green, blue) => (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16,
+  max: Math.max,
+  min: Math.min,
+  unsaturated: (...levels) => Math.min(255, 2 * Math.max(...levels) - Math.min(...levels)),
+};
+
+function greyOf(plane, kind = "luminance") {
   if (plane.channels === 1) {
     return plane;
   }
+  if (!Object.hasOwn(GREYS, kind)) {
+    throw new Error(`grey ${kind} is not implemented here`);
+  }
   const found = new Uint8Array(plane.width * plane.height);
   for (let pixel = 0; pixel < found.length; pixel++) {
-    const [red, green, blue] = plane.data.subarray(3 * pixel, 3 * pixel + 3);
-    found[pixel] = (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16;
+    found[pixel] = GREYS[kind](...plane.data.subarray(3 * pixel, 3 * pixel + 3));
   }
   return { ...plane, channels: 1, data: found };
 }
@@ -95,11 +107,13 @@ function averagedOver(plane, width, height) {
   return made(plane, width, height, (at, row, column) => {
     let sum = 0;
     for (const [y, weight] of down[row]) {
+      let line = 0; // in float32, operation by operation, as OpenCV does it
       for (const [x, share] of across[column]) {
-        sum += weight * share * at(y, x);
+        line = Math.fround(line + Math.fround(Math.fround(share) * at(y, x)));
       }
+      sum = Math.fround(sum + Math.fround(Math.fround(weight) * line));
     }
-    return roundHalfEven(Math.fround(sum));
+    return roundHalfEven(sum);
   });
 }
 

@@ -1,0 +1,47 @@
+"""How the colours of an image become grey."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import ctc_ocr
+from ctc_ocr.images.pixels import grey
+from tests.models import save_line_model
+
+COLOURS = np.random.default_rng(0).integers(0, 256, (30, 80, 3)).astype(np.uint8)
+
+
+def expected(kind: str) -> np.ndarray:
+    levels = COLOURS.astype(int)
+    most, least = levels.max(axis=2), levels.min(axis=2)
+    return {"max": most, "min": least, "unsaturated": np.minimum(255, 2 * most - least)}[kind]
+
+
+@pytest.mark.parametrize("kind", ["max", "min", "unsaturated"])
+def test_each_kind_is_what_its_name_says(kind: str) -> None:
+    np.testing.assert_array_equal(grey(COLOURS, kind), expected(kind))
+    plain = COLOURS[:, :, 0]
+    assert grey(plain, kind) is plain
+    np.testing.assert_array_equal(grey(np.stack([plain] * 3, axis=2), kind), plain)
+
+
+@pytest.mark.parametrize("kind", ["max", "unsaturated"])
+def test_a_model_reads_files_arrays_and_onnx_in_the_same_way(kind: str, tmp_path: Path) -> None:
+    save_line_model(tmp_path / "m", grey=kind)
+    Image.fromarray(COLOURS).save(tmp_path / "a.png")
+    ctc_ocr.export_onnx(tmp_path / "m", tmp_path / "m.onnx", images=[tmp_path / "a.png"])
+    assert f'"grey": "{kind}"'.encode() in (tmp_path / "m.onnx").read_bytes()
+    of_mxnet, exported = ctc_ocr.Predictor(tmp_path / "m"), ctc_ocr.Predictor(tmp_path / "m.onnx")
+    prepared = of_mxnet.prepare(tmp_path / "a.png")
+    for each in (of_mxnet.prepare(COLOURS), exported.prepare(COLOURS), exported.prepare(tmp_path / "a.png")):
+        np.testing.assert_array_equal(each, prepared)
+
+
+def test_other_greys_are_for_grey_networks_and_labelled_images(ubuntu_font: str, tmp_path: Path) -> None:
+    with pytest.raises(ctc_ocr.InputError, match=r"data\.grey: needs channels 1"):
+        ctc_ocr.preset("word", data={"grey": "max", "channels": 3})
+    settings = ctc_ocr.preset("crnn", data={"grey": "max"})
+    with pytest.raises(ctc_ocr.InputError, match="grey max"):
+        ctc_ocr.train(settings, ctc_ocr.Captchas(ubuntu_font), tmp_path / "ocr")
