@@ -360,7 +360,7 @@ def test_a_line_that_is_wider_than_a_png_file_can_be(tmp_path: Path, capfd: pyte
     (tmp_path / "b" / "b_coordinate.csv").write_text("\n".join([HEADER, *rows]), encoding="utf-8")
     samples, problems = read_source(tmp_path, SourceOptions(scope="page"))
     assert (len(samples), problems) == (1, [])
-    with pytest.raises(RunError, match="^OpenCV cannot write this PNG file$"):
+    with pytest.raises(InputError, match=": OpenCV cannot write this PNG file$"):
         samples[0].read_bytes()
     (half,), _ = read_source(tmp_path, SourceOptions(scope="page", cut_size="0.5"))
     assert read_image(half.read_bytes()).shape == (1, 10_000)  # the most that is cut

@@ -32,7 +32,6 @@ from ctc_ocr.cli.main import main
 from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.datasets import iterator
 from ctc_ocr.datasets.generated import GeneratedSource
-from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.datasets.sources import read_source
 from ctc_ocr.datasets.sources.registered import SOURCES
 from ctc_ocr.distributed import server
@@ -441,7 +440,7 @@ def test_a_scheduler_without_mxnets_library(tmp_path: Path, monkeypatch: pytest.
 def test_what_mxnets_library_says_of_its_store_is_passed_on() -> None:
     library = server._library()
     status = library.MXKVStoreCreate(b"nccl", ctypes.byref(ctypes.c_void_p()))
-    with pytest.raises(RunError, match="^MXNet's key-value store failed: .*(USE_NCCL|kvstore)"):
+    with pytest.raises(RunError, match="^MXNet's key-value store failed: .*USE_NCCL"):
         server._check(library, status)
 
 
@@ -575,11 +574,9 @@ import ctc_ocr
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.datasets.sources import read_source
 
-@ctc_ocr.register_source("own_wrong")
+@ctc_ocr.register_source("{name}")
 def rows(argument, options):
     return [{row}]
-
-print(read_source("own_wrong:"))
 """
 
 
@@ -587,7 +584,7 @@ print(read_source("own_wrong:"))
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("'1.png'", "a source must give Sample and Problem objects, got str"),
+        ("'1.png'", "own_wrong_7:: a source must give Sample and Problem objects, got str"),
         (
             "Sample('1.png', '12', 'row 1')",
             "row 1: the units of a sample must be a tuple of str, got '12'",
@@ -597,18 +594,13 @@ print(read_source("own_wrong:"))
 def test_a_source_that_gives_something_else(
     row: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its module tries it when it is imported."""
-    path = tmp_path / "own_source_that_is_wrong.py"
-    path.write_text(OWN_SOURCE.format(row=row), encoding="utf-8")
-    assert main(["data", "check", f"--import={path}", "own_wrong:"]) == 2
-    said = capsys.readouterr()
-    assert f"error: --import {path}: TypeError: {reason} (registered.py, line " in said.err
-    assert said.out == ""
-    with pytest.raises(TypeError) as error:
-        read_source("own_wrong:")
+    path = tmp_path / f"own_source_{len(row)}.py"
+    path.write_text(OWN_SOURCE.format(name=f"own_wrong_{len(row)}", row=row), encoding="utf-8")
+    assert main(["data", "check", f"--import={path}", f"own_wrong_{len(row)}:"]) == 2
+    assert f"error: {reason}\n" in capsys.readouterr().err
+    with pytest.raises(InputError) as error:
+        read_source(f"own_wrong_{len(row)}:")
     assert str(error.value) == reason
-    SOURCES.add("own_wrong", lambda argument, options: [Sample("1.png", ("1", "2"), "row 1")])
-    assert read_source("own_wrong:")[0][0].label == "12"
 
 
 def masked(images: Any, hyperparameters: Any, num_classes: int, steps: Any = None) -> Any:

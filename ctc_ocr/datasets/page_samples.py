@@ -49,9 +49,9 @@ class PageSample(Sample):
         return self.image, self.rectangle, self.own, self.masked
 
     def read_bytes(self) -> bytes:
-        """A PNG file. Raises InputError with `where` for a page that cannot be read or does not have the boxes."""
+        """A PNG file. Raises InputError with `where` for a page that cannot be read or does not have the boxes, or
+        boxes that no file can have."""
         try:
-            part = cut(PAGES.read(self.image), self.rectangle, self.own, self.masked)
+            return encode(cut(PAGES.read(self.image), self.rectangle, self.own, self.masked), self.size)
         except InputError as error:
             raise InputError(str(error), self.where) from None
-        return encode(part, self.size)

@@ -16,6 +16,7 @@ from typing import Any
 from ctc_ocr.distributed.cluster import CHECK_SECONDS, CHECKS, LOST_SECONDS, Cluster, cluster_of
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.runtime.cuda_libraries import preload_cuda_libraries
+from ctc_ocr.runtime.mxnet_errors import reason_of
 from ctc_ocr.runtime.threads import set_threads
 
 SCHEDULER, SERVERS, WORKERS = 1, 2, 4  # groups of processes, which are added up (ps-lite, base.h)
@@ -76,7 +77,7 @@ def _library() -> Any:
 def _check(library: Any, status: int) -> None:
     if status:
         message = (library.MXGetLastError() or b"").decode("utf-8", "replace").strip()
-        raise RunError(f"MXNet's key-value store failed: {message.splitlines()[-1] if message else status}")
+        raise RunError(f"MXNet's key-value store failed: {reason_of(message) if message else status}")
 
 
 def _refuse(command: int, body: bytes, _: object) -> None:

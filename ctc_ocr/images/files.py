@@ -92,6 +92,7 @@ def _ignore_metadata_warnings() -> None:
     filters: Iterable[tuple[Any, ...]] = warnings.filters
     if not any(METADATA_MODULES in each for each in filters):
         warnings.filterwarnings("ignore", category=UserWarning, module=METADATA_MODULES.pattern)
+        warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # the size is checked here
 
 
 def _open(encoded: bytes) -> Image.Image:

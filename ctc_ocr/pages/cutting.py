@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import read_image
 from ctc_ocr.images.pixels import PAPER_PERCENTILE, Pixels, level_at, resize
 from ctc_ocr.pages.boxes import Rectangle
@@ -96,13 +96,13 @@ def _distances(part: Pixels, rectangle: Rectangle, boxes: Sequence[Rectangle]) -
 
 
 def encode(image: Pixels, size: CutSize) -> bytes:
-    """An image (H, W, 3) uint8 RGB as a PNG file, in a size."""
+    """An image (H, W, 3) uint8 RGB as a PNG file, in a size. Raises InputError if it is too wide or high for one."""
     height, width = image.shape[:2]
     if size != CutSize():
         image = resize(image, *size.of(width, height))
     done, file = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))  # OpenCV has BGR
     if not done:
-        raise RunError("OpenCV cannot write this PNG file")
+        raise InputError("OpenCV cannot write this PNG file")
     return bytes(file)
 
 

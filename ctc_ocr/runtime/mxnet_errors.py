@@ -3,8 +3,8 @@
 import re
 
 
-def reason_of(error: Exception) -> str:
-    """The message of an MXNetError, without its stack trace and source line."""
+def reason_of(error: Exception | str) -> str:
+    """The message of an MXNetError, or of MXNet's last error, without its stack trace and source line."""
     lines = str(error).splitlines()
     message = next((line for line in lines if "Error:" in line), lines[0])
     return re.sub(r"^\S*Error: |\[[\d:]+\] \S+: ", "", message).strip()

@@ -43,9 +43,9 @@ def open_registered(name: str, argument: str, options: SourceOptions) -> Rows:
     except UserError as error:
         raise error.within(source) from None
     if isinstance(rows, Rows):
-        return replace(rows, read=lambda: map(_checked, rows))
+        return replace(rows, read=lambda: (_checked(row, source) for row in rows))
     found: Sequence[Sample | Problem] = rows if isinstance(rows, Sequence) else list(_iterate(rows, source))
-    return Rows(f"the source {source}", len(found), lambda: map(_checked, found))
+    return Rows(f"the source {source}", len(found), lambda: (_checked(row, source) for row in found))
 
 
 def _iterate(rows: Iterable[Sample | Problem], source: str) -> Iterator[Sample | Problem]:
@@ -55,9 +55,9 @@ def _iterate(rows: Iterable[Sample | Problem], source: str) -> Iterator[Sample |
         raise error.within(source) from None
 
 
-def _checked(row: object) -> Sample | Problem:
+def _checked(row: object, source: str) -> Sample | Problem:
     if not isinstance(row, Sample | Problem):
-        raise TypeError(f"a source must give Sample and Problem objects, got {type(row).__name__}")
+        raise InputError(f"a source must give Sample and Problem objects, got {type(row).__name__}", source)
     if isinstance(row, Sample) and not isinstance(row.units, tuple):
-        raise TypeError(f"{row.where}: the units of a sample must be a tuple of str, got {row.units!r}")
+        raise InputError(f"the units of a sample must be a tuple of str, got {row.units!r}", row.where)
     return row
