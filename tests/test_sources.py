@@ -462,7 +462,7 @@ def test_names_of_sources(registered: Path, monkeypatch: pytest.MonkeyPatch) -> 
         register_source("c")
     texts: Any = ["a.png"]
     register_source("wrong")(lambda argument, options: texts)
-    with pytest.raises(TypeError, match="must give Sample and Problem objects, got str"):
+    with pytest.raises(InputError, match="must give Sample and Problem objects, got str"):
         read_source("wrong:")
 
 
