@@ -15,7 +15,7 @@ import tarfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
 
 from ctc_ocr.errors import InputError, RunError, UserError
@@ -57,10 +57,16 @@ class Family:
 
 
 def read_table(path: Path = TABLE) -> list[Family]:
-    """The families that are used. Raises InputError for another licence than LICENCES."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["kind"] != HELD_OUT]
-    families = [Family(**{**row, "styles": tuple(row["styles"].split())}) for row in rows]  # type: ignore[arg-type]
+    """The families that are used. Raises InputError for another licence than LICENCES, and for no such table."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["kind"] != HELD_OUT]
+        families = [Family(**{**row, "styles": tuple(row["styles"].split())}) for row in rows]  # type: ignore[arg-type]
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path) from None
+    except (UnicodeDecodeError, csv.Error, KeyError, TypeError, AttributeError):
+        columns = ", ".join(field.name for field in fields(Family))
+        raise InputError(f"not a table of families; expected a CSV file with the columns {columns}", path) from None
     for each in families:
         if each.licence not in LICENCES:
             raise InputError(f"licence {each.licence!r}; accepted: {', '.join(sorted(LICENCES))}", each.family)

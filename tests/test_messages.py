@@ -61,7 +61,7 @@ def test_flags_and_commands_in_the_table_exist(rows: list[messages.Row]) -> None
             assert f"ctc-ocr {command}" in programs, row
 
 
-def test_each_named_test_exists_and_few_messages_have_none(rows: list[messages.Row]) -> None:
+def test_each_named_test_exists_and_each_message_has_one(rows: list[messages.Row]) -> None:
     assert [row.test for row in rows if row.test and not messages.exists(row.test)] == []
     assert [row.template for row in rows if not row.test] == []
 
@@ -132,7 +132,7 @@ def test_tests_are_filled_in_and_stay() -> None:
     here = "tests/test_messages.py::"
     kept, wide, narrow = (here + name for name in (
         "test_a_message_is_found_by_its_text",
-        "test_each_named_test_exists_and_few_messages_have_none",
+        "test_each_named_test_exists_and_each_message_has_one",
         "test_tests_are_filled_in_and_stay",
     ))  # fmt: skip
     rows = [messages.Row("g", name, "", "", test) for name, test in (("a", kept), ("b", here + "gone"), ("c", ""))]

@@ -53,6 +53,13 @@ def test_another_table() -> None:
     assert all(re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", each.integrity) for each in families)
 
 
+def test_what_is_no_table_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "t.csv").write_text("kind,family\nsans,Plain\n", encoding="utf-8")
+    for name, reason in (("t.csv", "not a table of families; expected a CSV file with"), ("none.csv", "No such file")):
+        assert fonts.main([str(tmp_path / "fonts"), "--table", str(tmp_path / name)]) == 2
+        assert reason in capsys.readouterr().err
+
+
 def test_a_kind_that_the_table_lacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert fonts.main([str(tmp_path), "--kind", "gothick"]) == 2
     assert "no family of kind 'gothick'" in capsys.readouterr().err
