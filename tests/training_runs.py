@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+import ctc_ocr
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.config.hyperparameters import Hyperparameters
@@ -33,6 +34,12 @@ CRNN = Network(
 
 def training(**changes: Any) -> Hyperparameters:
     return replace(SMALL, training=replace(SMALL.training, **changes))
+
+
+def begin(prefix: str, font: str, **options: Any) -> None:
+    """A run that is to fail before it does anything."""
+    options = {"num_proc": 1, "cpu": 1, **options}
+    ctc_ocr.TrainingSession(SMALL, ctc_ocr.Captchas(font), ctc_ocr.RunOptions(prefix, **options)).run()
 
 
 def make_source(font: str) -> GeneratedSource:

@@ -226,6 +226,12 @@ def prune(prefix: str | Path, kept: Collection[int]) -> None:
         path.unlink(missing_ok=True)
 
 
+def keep_newest(prefix: str | Path, keep: int, best_epoch: int) -> None:
+    """Remove all epochs but the `keep` newest ones and the best one; none if `keep` is 0."""
+    if keep:
+        prune(prefix, {*epochs(prefix)[-keep:], best_epoch})
+
+
 def _files(prefix: str | Path, ending: str) -> Iterator[tuple[Path, re.Match[str]]]:
     """The files named PREFIX + ending (a pattern). Raises InputError for a folder that cannot be read."""
     folder, stem = Path(f"{prefix}-").parent, Path(f"{prefix}-").name[:-1]

@@ -89,10 +89,4 @@ class Pruning:
 
     def __call__(self, event: Any) -> None:
         if isinstance(event, EpochEnd):
-            prune(self._prefix, self._keep, event.best_epoch)
-
-
-def prune(prefix: str, keep: int, best_epoch: int) -> None:
-    """Remove all checkpoints but the `keep` newest ones and the best one; none if `keep` is 0."""
-    if keep:
-        run_files.prune(prefix, {*run_files.epochs(prefix)[-keep:], best_epoch})
+            run_files.keep_newest(self._prefix, self._keep, event.best_epoch)

@@ -256,11 +256,9 @@ class TrainingSession:
             else:
                 ended = self._train_alone(data, begin)
             if ended.idle:
-                from ctc_ocr.training.file_callbacks import prune
-
                 result = _result(prefix, finished=True)
                 # What was killed between its last epoch and its end has left older ones.
-                prune(prefix, data.hyperparameters.training.keep, result.best_epoch)
+                run_files.keep_newest(prefix, data.hyperparameters.training.keep, result.best_epoch)
                 return result
             verdict[0].log(is_bounded=ended.bounded, is_finished=ended.finished)
         result = replace(_result(prefix, ended.finished), signal=ended.signal)
