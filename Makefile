@@ -1,4 +1,5 @@
-# make train: a model that reads captchas, from nothing.   make test: ruff, mypy and the whole suite.
+# make train: a model that reads captchas, from nothing.   make test: ruff, mypy and the suite.
+# make test-slow: the tests that take seconds each.
 # make docs: the documentation as a site.                  make bench: the benchmarks.
 # make fuzz: damaged files of every kind, for hours.       make fuzz INPUTS=1000: for less.
 # make chaos: a small run under 100 kills (KILLS=...).
@@ -13,7 +14,7 @@ SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12)
 refuse_other_pythons = @$(1) -c '$(SUPPORTED)' || { \
 	echo "$$($(1) --version) is not supported: use Python 3.10, 3.11 or 3.12 ($(2)make PYTHON=python3.12 ...)" >&2; exit 2; }
 
-.PHONY: train test docs bench fuzz chaos clean
+.PHONY: train test test-slow docs bench fuzz chaos clean
 .DELETE_ON_ERROR:
 
 .venv/bin/python:
@@ -45,6 +46,9 @@ test: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-slow: .venv/test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'slow and not long'
 
 docs: .venv/docs
 	$(BIN)/mkdocs build --strict --site-dir build/docs

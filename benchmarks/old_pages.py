@@ -11,7 +11,7 @@ pages        kana one by one, split by page, in five folds
 sequences    three kana in a column, by example: from nothing, from the convolutions of the character model, and from a
              model of rendered columns
 all          all characters one by one, by how often training has seen them
-lines        lines, split by page, in five folds
+lines        lines, split by page, in five folds; training has the lines and pieces of them
 copies       kana one by one, of which rare ones are copied and frequent ones dropped until all are equally many, and
              only then divided into training and dev part: what this flatters, beside `characters`
 """
@@ -41,6 +41,7 @@ TEST_BOOK = "hnsd00000"
 DEV_SHARE = 0.1  # of all samples
 FOLDS = 5
 COPIES = 30  # images of each kana
+PIECES = 4  # ways to cut each line into pieces
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MXNET_OMP_MAX_THREADS": "1"}
 RENDERED = "".join(ORIGINS) + "がぎぐげござじずぜぞだぢづでどばびぶべぼぱぴぷぺぽハミバツ"
 FIELDS = (
@@ -59,8 +60,8 @@ class Bench:
     folder: Path
     common: tuple[str, ...]
 
-    def samples(self, scope: str, charset: str) -> Samples:
-        options = ctc_ocr.SourceOptions(scope=scope, charset=charset, margin=0.05)
+    def samples(self, scope: str, charset: str, **others: Any) -> Samples:
+        options = ctc_ocr.SourceOptions(scope=scope, charset=charset, margin=0.05, **others)
         return [each for each in ctc_ocr.open_source(self.pages, options) if isinstance(each, ctc_ocr.Sample)]
 
     def done(self) -> list[dict[str, str]]:
@@ -226,9 +227,16 @@ def all_characters(bench: Bench, seeds: int) -> None:
 
 
 def lines(bench: Bench, seeds: int) -> None:
+    """Two hundred lines are few: training has their pieces, too, cut in several ways."""
+    pieces = [each for seed in range(PIECES) for each in bench.samples("seq", "all", seq_length=(1, 6), seq_seed=seed)]
     for fold, train, dev in by_page(bench.samples("line", "all")):
         columns = bench.rendered("rendered_columns", *SEQUENCE, "--min_length=2", "--max_length=5")
-        bench.measured("lines", str(fold), train, dev, [], *SEQUENCE, "--width=1600", f"--init_from={columns}")
+        held_out = {_page(each) for each in dev}
+        own = [each for each in pieces if _page(each) not in held_out]
+        bench.measured(
+            "lines", str(fold), train + own, dev, [], *SEQUENCE, "--width=1600", "--samples_per_epoch=5000",
+            f"--init_from={columns}",
+        )  # fmt: skip
 
 
 def copies(bench: Bench, seeds: int) -> None:

@@ -14,8 +14,11 @@ import ctc_ocr
 from ctc_ocr.checkpoint import history
 from ctc_ocr.checkpoint.params_file import parse_params
 from ctc_ocr.config.sections import Data
+from ctc_ocr.evaluation.metrics import Tally
 from ctc_ocr.rendering.wild import WildRenderer
 from ctc_ocr.training.averaging import NEAR, SHARES, average, best_share
+from ctc_ocr.training.sums import Sums
+from ctc_ocr.training.weight_averages import WeightAverages
 
 
 def test_the_average_is_between_start_and_trained() -> None:
@@ -107,3 +110,39 @@ def test_a_run_from_nothing_is_not_averaged(captchas: Path, tmp_path: Path, capl
     with caplog.at_level(logging.INFO, "ctc_ocr"):
         train(captchas, tmp_path / "m", init_from="none")
     assert "Weights averaged" not in caplog.text
+
+
+class Given:
+    """A network of one weight."""
+
+    def __init__(self, weight: float) -> None:
+        self.weight = np.float32(weight)
+
+    def values(self) -> dict[str, Any]:
+        return {"w": np.array([self.weight])}
+
+    def set_values(self, values: dict[str, Any]) -> None:
+        self.weight = values["w"][0]
+
+
+@pytest.mark.parametrize(
+    ("errors", "kept"),
+    [
+        ({1.0: 4, 0.7: 4, 0.5: 3, 0.3: 5}, 0.5),
+        ({1.0: 4, 0.7: 5, 0.85: 3}, 0.85),
+        ({1.0: 4, 0.7: 5, 0.85: 5}, 1.0),
+    ],
+)
+def test_an_average_that_reads_worse_is_not_kept_for_its_loss(errors: dict[float, int], kept: float) -> None:
+    """The start, whose weight is 0, always has the lower loss."""
+    network = Given(1.0)
+    averages = WeightAverages(network, 0.0)  # type: ignore[arg-type]
+    averages.start = {"w": np.zeros(1, np.float32)}
+
+    def validate() -> tuple[Sums, float]:
+        share = round(float(network.weight), 2)
+        return Sums(Tally(10, 0, 0.0, errors[share], 10), 10 * share), share
+
+    validated, share = averages.with_start(validate, *validate())
+    assert (share, network.weight) == (kept, np.float32(kept))
+    assert validated.tally.edits == errors[kept]

@@ -204,6 +204,7 @@ def test_only_listed_words_are_read_even_where_the_image_shows_none_of_them():
     assert (nothing.codes, nothing.log_probability) == ([], -math.inf)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("length", "repeats", "count", "steps"), [(12, 1, 30_000, 20), (70, 1, 300, 80), (6, 2, 3_000, 20)]
 )

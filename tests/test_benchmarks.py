@@ -70,6 +70,7 @@ def test_rendering_in_a_process_of_its_own() -> None:
         assert row.ratio > 1
 
 
+@pytest.mark.slow
 def test_images_of_all_renderers_are_counted(half_a_second: None) -> None:
     assert figures(rendering.measure(3, 40, 2)) == [
         ("captcha images on one core", "images/s", 80, 4, 20, 40),
@@ -83,6 +84,7 @@ def test_samples_of_both_iterators_are_counted(half_a_second: None) -> None:
     assert figures(feeding.measure(1, 2, 1, batch_size=8)) == [expected]
 
 
+@pytest.mark.slow
 def test_training_and_its_efficiency(half_a_second: None) -> None:
     found = training.measure(2, 2, 1, batch_size=8, matrix=64)
     assert found["baseline"] == [2 * 8] * 2
@@ -115,6 +117,7 @@ def test_efficiency_is_a_fraction_of_the_peak() -> None:
     )
 
 
+@pytest.mark.slow
 def test_both_readers_are_given_the_same_images(half_a_second: None, monkeypatch: pytest.MonkeyPatch) -> None:
     ours, baseline = list[list[bytes]](), list[bytes]()
     predict, read = Predictor.predict, unrolled.Reader.read
@@ -140,6 +143,7 @@ def test_both_readers_are_given_the_same_images(half_a_second: None, monkeypatch
     assert baseline == [*images[:2], *images[:2], *images[:3]]
 
 
+@pytest.mark.slow
 def test_both_readers_find_the_same_texts() -> None:
     predictor, reader = reading.models(3200)
     images = reading.captchas(6)
@@ -148,6 +152,7 @@ def test_both_readers_find_the_same_texts() -> None:
     assert any(predictions)
 
 
+@pytest.mark.slow
 def test_threads_read_what_one_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "THREADS", (1, 8))
     measured = threads.measure(40, 1, 64)
@@ -179,6 +184,7 @@ def test_baseline_counts_correct_predictions() -> None:
     assert unrolled.accuracy(labels, probabilities.reshape(-1, common.CLASSES)) == 0.5
 
 
+@pytest.mark.slow
 def test_the_real_command_is_timed_and_read() -> None:
     tiny = ("--renderer", "captcha", "--samples_per_epoch", "32", "--validation_samples", "32", "--num_epoch", "2")
     reported: list[str] = []
@@ -216,6 +222,7 @@ def test_a_summary_has_medians_and_counts_what_missed() -> None:
     assert learning_speed.summary(rows).splitlines()[-1] == "| crnn | 3 | 6,000 | 20 | 40,000 | 100 | 0.999 | 1 |"
 
 
+@pytest.mark.slow
 def test_baseline_training_and_the_row_it_is_read_into(tmp_path: Path) -> None:
     file = tmp_path / "sgd.json"
     found = baseline_training.measure(200, file, every=128, held_out=64)
@@ -258,6 +265,7 @@ def test_the_table() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_beam_search_is_measured_against_one_in_python() -> None:
     """It compares the predictions of both before it compares their times."""
     command = [sys.executable, "-m", "benchmarks.decoding", "--images=2", "--rounds=1", "--words=300"]
@@ -294,6 +302,7 @@ def test_a_set_in_shards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert len(list(tmp_path.glob("captchas-*-of-0002.rec"))) == 2
 
 
+@pytest.mark.slow
 def test_two_training_workers_beside_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert workers.main([str(tmp_path), "--rounds=1", "--presets", "lstm", "--samples=64", "--batch_size=8"]) == 0
     row = capsys.readouterr().out.splitlines()[-1]

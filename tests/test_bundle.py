@@ -142,6 +142,7 @@ def test_commands_take_a_bundle_wherever_they_take_a_model(prefix, tmp_path, cap
     assert "this is epoch 2, and epoch 1 was asked for: a bundle has only one" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_training_starts_from_a_bundle(prefix, tmp_path, ubuntu_font, caplog):
     bundle_model(prefix, tmp_path / "a.zip")
     caplog.set_level("INFO", logger="ctc_ocr")

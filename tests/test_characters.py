@@ -230,6 +230,7 @@ def test_characters_are_learned_and_read_in_every_way(digits: Path, tmp_path: Pa
     assert ctc_ocr.Predictor(tmp_path / "m.onnx").read(image).text == prediction.text
 
 
+@pytest.mark.slow
 def test_label_smoothing_makes_the_network_less_sure(digits: Path, tmp_path: Path) -> None:
     images = sorted(digits.glob("*.png"))[:50]
     sure = []

@@ -206,6 +206,7 @@ def test_in_python_all_is_chosen_unless_hyperparameters_are_given(pictures: Path
         LabelledImages(pictures, choose=["colour"])
 
 
+@pytest.mark.slow
 def test_a_run_keeps_what_was_chosen(pictures: Path, tmp_path: Path) -> None:
     """Training, resuming, starting from it, and reading: all prepare the images in the same way."""
     network = ("--features=8,8", "--kernels=3,3", "--strides=1,1", "--pool_heights=4,4", "--pool_widths=2,2")

@@ -94,6 +94,7 @@ def weights(prefix: Path) -> dict[str, np.ndarray]:
     return {name: array.asnumpy() for name, array in load(str(prefix), 1).arg_params.items()}
 
 
+@pytest.mark.slow
 def test_a_cluster_trains_as_workers_of_one_machine_do(tmp_path: Path) -> None:
     with Started(2, tmp_path, *SMALL) as started:
         ended = started.ends()
@@ -128,6 +129,7 @@ def test_a_lost_process_ends_the_cluster(lost: str, tmp_path: Path) -> None:
     assert any("Lost the scheduler" in text and "--resume" in text for _, text in others)
 
 
+@pytest.mark.slow
 def test_workers_with_other_settings_are_refused(tmp_path: Path) -> None:
     with Started(2, tmp_path, *SMALL, seeds=True) as started:
         deadline = time.monotonic() + 60
@@ -181,6 +183,7 @@ class Bomb:
         return open, (self._path, "w")
 
 
+@pytest.mark.slow
 @needs_root
 def test_machines_with_a_delay_between_them(tmp_path: Path) -> None:
     """Scheduler and server on one, a worker on each of two others, 50 ms from one to another and back."""

@@ -104,6 +104,7 @@ def test_a_machine_that_is_told_to_end_saves_the_run(environment: dict[str, str]
     assert sum("Interrupted. The run is saved" in each for each in logged) == 2
 
 
+@pytest.mark.slow
 def test_a_first_machine_that_fails_leaves_nothing(environment: dict[str, str], tmp_path: Path) -> None:
     process = start(environment, MACHINE, "0", "2", "127.0.0.1", "--data", tmp_path / "nothing", "--batch_size=1")
     logged = output(process)
@@ -184,6 +185,7 @@ def test_mpi(mpi: dict[str, str], tmp_path: Path) -> None:
     check_training(tmp_path, logged)
 
 
+@pytest.mark.slow
 def test_ctrl_c_of_mpirun_saves_the_run(mpi: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "hosts").write_text("127.0.0.1\n127.0.0.1\n")
     process = start(mpi, SCRIPTS / "mpi.sh", tmp_path / "hosts", *LONG, "--prefix", tmp_path / "m")

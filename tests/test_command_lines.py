@@ -216,6 +216,7 @@ def test_old_and_new_form_of_evaluate_are_parsed_alike() -> None:
     assert _parse(["images"]).model is None
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_ends_the_count_of_imports_quietly() -> None:
     """It cannot write: the reader has gone before it starts."""
     read, write = os.pipe()

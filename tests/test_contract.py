@@ -59,6 +59,7 @@ def register() -> Any:
         ARCHITECTURES._parts.pop(name, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("build", "columns", "complaint"),
     [

@@ -110,6 +110,7 @@ def test_a_run_that_cannot_but_diverge_ends_after_some_restarts(tmp_path: Path, 
     assert [each.epochs_done for each in restarts] == [0] * 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_run_goes_back_to_the_last_epoch_with_half_the_rate(tmp_path: Path, ubuntu_font: str, workers: int) -> None:
     """A rate that is too high is put into the second epoch, by a state that was trained with a good one."""
@@ -141,6 +142,7 @@ def rows_of(prefix: Path) -> list[Row]:
     return [replace(row, seconds=0.0) for row in read_history(prefix)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
 @pytest.mark.parametrize("update", [9, 17])
 def test_a_state_within_an_epoch_goes_on_to_the_bit(
@@ -173,6 +175,7 @@ def test_a_state_within_an_epoch_goes_on_to_the_bit(
     assert params_content(one) == params_content(other)
 
 
+@pytest.mark.slow
 def test_a_state_within_the_first_epoch_has_the_layers_that_are_frozen(tmp_path: Path, ubuntu_font: str) -> None:
     """They came from another model, and no checkpoint has them yet."""
     options: dict[str, Any] = {"num_proc": 1, "cpu": 1, "progress": False}

@@ -83,6 +83,7 @@ def test_links_within_the_site_lead_somewhere(site: Path, pages: dict[Path, Html
                 assert unquote(parts.fragment) in pages[target].ids, f"{path.relative_to(site)}: {link}"
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("site")
 def test_every_flag_that_help_shows_is_on_the_page_of_the_command_line(site: Path) -> None:
     page = (site / "reference" / "cli.html").read_text(encoding="utf-8")

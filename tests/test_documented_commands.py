@@ -58,7 +58,9 @@ LONG = ("how_many_labels", "find_wrong_labels", "many_images", "few_images", "se
 
 
 def page_to_run(page: Path) -> Any:
-    return pytest.param(page, marks=pytest.mark.long) if page.stem in LONG else page
+    if page.stem in LONG:
+        return pytest.param(page, marks=pytest.mark.long)
+    return page if page.parent in (ROOT, ROOT / "docs") else pytest.param(page, marks=pytest.mark.slow)
 
 
 @pytest.mark.parametrize("page", [page_to_run(page) for page in RUN], ids=name_of)

@@ -162,6 +162,7 @@ def test_own_renderer(tmp_path: Path) -> None:
     assert "Z" in json.loads((tmp_path / "models" / "plates.json").read_text())["alphabet"]
 
 
+@pytest.mark.slow
 def test_own_callback(tmp_path: Path) -> None:
     assert re.search(r"^epoch 1: \d+ mistakes, \d+ captchas/s\n$", run_example("own_callback.py", tmp_path))
     with (tmp_path / "mistakes.csv").open(encoding="utf-8", newline="") as file:
@@ -170,6 +171,7 @@ def test_own_callback(tmp_path: Path) -> None:
     assert set(rows[0]) == {"epoch", "label", "prediction", "edits"}
 
 
+@pytest.mark.slow
 def test_own_source(tmp_path: Path) -> None:
     assert "of the validation images are read correctly" in run_example("own_source.py", tmp_path)
 
@@ -187,6 +189,7 @@ def test_examples_that_use_the_model_of_train_captchas(trained: tuple[Path, str]
     assert re.search(expected, run_example(name, trained[0]))
 
 
+@pytest.mark.slow
 def test_an_architecture_of_the_user_in_python_and_on_the_command_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +222,7 @@ def test_an_architecture_of_the_user_in_python_and_on_the_command_line(
         assert "--import" in printed.err
 
 
+@pytest.mark.slow
 def test_an_architecture_that_ignores_steps_is_refused_where_it_needs_them(tmp_path: Path) -> None:
     """Before it is trained, and not when it is to read."""
     small_copy("own_architecture.py", tmp_path)
@@ -233,6 +237,7 @@ def test_an_architecture_that_ignores_steps_is_refused_where_it_needs_them(tmp_p
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_source_and_a_callback_of_the_user_on_the_command_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,6 +261,7 @@ def test_a_source_and_a_callback_of_the_user_on_the_command_line(
     assert "nor a registered source 'jsonl'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_renderer_of_the_user_is_needed_for_training_and_not_for_reading(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,6 +289,7 @@ def test_a_file_that_has_the_name_of_another_module(
     assert re.search(r"captcha\.py: another module has the name 'captcha' .*: rename the file", capsys.readouterr().err)
 
 
+@pytest.mark.slow
 def test_log_lines_are_printed_once(tmp_path: Path) -> None:
     """By the user's own logger, or by none."""
     for configured, number in (("logging.basicConfig(level=logging.INFO)", 1), ("pass", 0)):
@@ -292,6 +299,7 @@ def test_log_lines_are_printed_once(tmp_path: Path) -> None:
         assert done.stderr.count("Epoch 1: ") == number, done.stderr
 
 
+@pytest.mark.slow
 def test_what_a_callback_and_a_renderer_raise(tmp_path: Path) -> None:
     """A callback's exception is unchanged, a renderer's comes with its traceback; no files or processes are left."""
 
@@ -373,6 +381,7 @@ def test_the_notebook_as_it_is_stored() -> None:
     assert not paths
 
 
+@pytest.mark.slow
 def test_the_notebook_runs_in_a_kernel(tmp_path: Path) -> None:
     shutil.copy(EXAMPLES / "train_in_a_notebook.ipynb", tmp_path / "notebook.ipynb")
     done = python(tmp_path, "-c", RUN_NOTEBOOK)
@@ -381,6 +390,7 @@ def test_the_notebook_runs_in_a_kernel(tmp_path: Path) -> None:
     assert (tmp_path / "meter-0002.params").is_file()
 
 
+@pytest.mark.slow
 def test_an_interrupted_cell_saves_the_run_and_the_kernel_goes_on(tmp_path: Path) -> None:
     (tmp_path / "cell.txt").write_text(f"{RENDERER}\n{TRAIN_LONG}")
     done = python(tmp_path, "-c", INTERRUPT)

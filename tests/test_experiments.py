@@ -103,6 +103,7 @@ def test_flags_without_effect_on_folds_are_refused(folder: Path, arguments: tupl
     assert reason in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_an_image_is_read_by_a_network_that_has_not_seen_it(
     folder: Path, temporary: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -125,6 +126,7 @@ def test_an_image_is_read_by_a_network_that_has_not_seen_it(
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_start_that_has_seen_the_images_is_told(
     folder: Path, caplog: pytest.LogCaptureFixture, temporary: Path
 ) -> None:
@@ -155,6 +157,7 @@ def test_a_model_of_other_images_reads_them_itself(folder: Path, tmp_path: Path)
     assert audited(folder, "model", "one", f"--out={out}").returncode == 2
 
 
+@pytest.mark.slow
 def test_a_model_that_has_seen_some_images_only_says_how_to_train(folder: Path, tmp_path: Path) -> None:
     """It knows the images of `other`: folds are trained, of its own kind of network."""
     rows = [f"{each.sample.image},{each.sample.label}" for each in check_source(folder / "one").samples]
@@ -175,6 +178,7 @@ def test_an_audit_trains_as_the_model_was_trained(folder: Path) -> None:
     assert settings == json.loads((folder / "model.json").read_text())["hyperparameters"]
 
 
+@pytest.mark.slow
 def test_a_model_of_generated_images_is_the_start_of_each_fold(folder: Path, tmp_path: Path) -> None:
     """Its run tells of no labelled images."""
     for path in folder.glob("model*"):
@@ -196,6 +200,7 @@ def test_a_model_of_generated_images_is_the_start_of_each_fold(folder: Path, tmp
     assert "networks of 2 folds" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_model_names_its_start_and_folds_begin_with_the_first_that_has_not_seen_the_images(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -240,6 +245,7 @@ def test_labels_outside_the_alphabet_are_impossible(folder: Path, tmp_path: Path
     assert found.margin == float("inf")
 
 
+@pytest.mark.slow
 def test_the_curve_says_what_more_labels_give(folder: Path, tmp_path: Path, temporary: Path) -> None:
     report = tmp_path / "curve.json"
     done = run_here(data.main, folder, "curve", "one", "--folds=2", *SMALL, *QUICK, f"--init_from={folder / 'model'}",

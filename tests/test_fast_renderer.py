@@ -212,6 +212,7 @@ def _pixels(atlas: Atlas, index: int) -> np.ndarray:
     return atlas.pixels[glyph["start"] : glyph["start"] + shape[0] * shape[1]].reshape(shape).copy()
 
 
+@pytest.mark.slow
 def test_a_character_is_rotated_and_resized_as_pillow_does_it() -> None:
     font = ImageFont.truetype(FONT, 50)
     atlas = Atlas([font])

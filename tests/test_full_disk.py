@@ -69,6 +69,7 @@ for name, attempt in attempts.items():
 """
 
 
+@pytest.mark.slow
 def test_every_file_of_a_run_says_that_it_cannot_be_written_and_stays_as_it_was(tmp_path: Path) -> None:
     """MXNet's own writer says nothing when the last bytes cannot be written, and TensorBoard's thread lets one wait."""
     done = subprocess.run(
@@ -101,6 +102,7 @@ def fill_the_disk(event):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limit", "flags", "said"),
     [

@@ -72,6 +72,7 @@ PLANTED = Target(
 KINDS = {1: "exception: KeyError", 2: "memory", 3: "ended by signal 6", 4: "hang"}
 
 
+@pytest.mark.slow
 def test_every_kind_of_failure_is_seen_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In real processes, which are replaced when they end."""
     name, codes = "tests.test_fuzz:PLANTED", list[int]()

@@ -140,6 +140,7 @@ class Bars(ctc_ocr.Renderer):
 """
 
 
+@pytest.mark.slow
 def test_renderers_by_name_write_the_same_files_by_any_number_of_processes(tmp_path: Path, ubuntu_font: str) -> None:
     """In processes of their own: what is registered stays registered."""
     (tmp_path / "bars_of_mine.py").write_text(REGISTERED)

@@ -126,6 +126,7 @@ def test_sources_that_a_run_gets(fonts_folder: Path) -> None:
     assert isinstance(own.train, PreparedSource)
 
 
+@pytest.mark.slow
 def test_a_model_is_trained_on_wild_images(tmp_path: Path, fonts_folder: Path) -> None:
     small = ["--alphabet=01", "--min_length=1", "--max_length=2", "--features=4,4,4,4,4", "--num_hidden=8"]
     short = ["--num_epoch=1", "--samples_per_epoch=64", "--validation_samples=16", "--cpu=1", "--num_proc=1"]

@@ -117,6 +117,7 @@ def digests(source: Path) -> list[bytes]:
     return list(check_source(source).digests)
 
 
+@pytest.mark.slow
 def test_a_corrected_set_is_added_and_nothing_held_out_is_trained_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -171,6 +172,7 @@ def test_models_of_generated_captchas_know_no_images(tmp_path: Path) -> None:
     assert (result.num_trained_on, result.num_validated_with) == (None, None)
 
 
+@pytest.mark.slow
 def test_a_run_that_replaces_another_replaces_its_images(tmp_path: Path) -> None:
     old, new = captchas(tmp_path / "old", 20, 1), captchas(tmp_path / "new", 20, 2)
     ctc_ocr.train(settings(), old, tmp_path / "ocr", num_proc=1)

@@ -176,6 +176,7 @@ def test_without_matplotlib_the_extra_is_named_before_anything_is_done(tmp_path,
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 
 
+@pytest.mark.slow
 def test_it_starts_from_a_model(tmp_path, ubuntu_font):
     """The first loss, before any update, is that model's, whose network and size of images are taken."""
     short = ["--num_epoch=2", "--samples_per_epoch=160", "--validation_samples=16", "--learning_rate=0.02"]

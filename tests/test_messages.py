@@ -141,6 +141,7 @@ def test_tests_are_filled_in_and_stay() -> None:
     assert [row.test for row in messages.with_tests(rows, [])] == [kept, "", ""]
 
 
+@pytest.mark.slow
 def test_a_run_with_the_recorder_tells_which_test_provokes_a_message(tmp_path: Path) -> None:
     """The message of an InputError, and one of the values that another function gives it."""
     file, test = tmp_path / "found.jsonl", "tests/test_lengths.py::test_parse_refuses"

@@ -43,6 +43,7 @@ def test_only_kinds_that_occur_are_completed() -> None:
     assert likely_missing(Counter(), KNOWN) == ()
 
 
+@pytest.mark.slow
 def test_a_run_has_them_and_is_resumed_with_them(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="ctc_ocr")
     writer = ctc_ocr.CaptchaWriter.create(ctc_ocr.Data(alphabet="012345678"), seed=1)

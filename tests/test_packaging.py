@@ -134,6 +134,7 @@ def clean_environment() -> dict[str, str]:
     return {**{name: value for name, value in os.environ.items() if name not in unwanted}, "OMP_NUM_THREADS": "1"}
 
 
+@pytest.mark.slow
 def test_scripts_work_without_the_package(python_without_the_package: Path, tmp_path: Path, ubuntu_font: str) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -132,6 +132,7 @@ def test_a_batch_that_kills_its_process_again_and_again_ends_the_run() -> None:
     assert wait_until_gone(pids) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("waiting", [False, True])
 def test_a_process_that_is_stopped_is_named_and_replaced(caplog: pytest.LogCaptureFixture, waiting: bool) -> None:
     """With work that it has begun, or while it waits for some."""

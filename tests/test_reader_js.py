@@ -56,6 +56,7 @@ def texts(reader: Path, model: Path, images: list[Path]) -> list[str]:
     return [line.partition(" ")[2] for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_it_reads_the_same_texts(reader: Path, tmp_path: Path, ubuntu_font: str) -> None:
     """Twenty images in colour, of sizes that are enlarged and reduced, some of them with light ink or transparent."""
     drawn = WildRenderer((ubuntu_font,), Data(alphabet="0123456789", channels=3, ink="auto"))
@@ -94,6 +95,7 @@ def test_images_are_prepared_to_the_bit(reader: Path, tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.array(found["levels"]).reshape(found["height"], found["width"]), expected)
 
 
+@pytest.mark.slow
 def test_a_model_in_colour_and_rows(reader: Path, tmp_path: Path) -> None:
     save_line_model(tmp_path / "m", channels=3, ink="light")
     generator = np.random.default_rng(0)
@@ -103,6 +105,7 @@ def test_a_model_in_colour_and_rows(reader: Path, tmp_path: Path) -> None:
     assert texts(reader, tmp_path / "m.onnx", [path]) == [ctc_ocr.Predictor(tmp_path / "m").read(path).text]
 
 
+@pytest.mark.slow
 def test_images_are_prepared_in_the_same_way_and_black_and_white_is_refused(reader: Path, tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     colours = np.where(generator.random((80, 30, 3)) < 0.3, 20, 240)

@@ -189,6 +189,7 @@ def test_evaluate(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (figures["trained_on"], figures["validated_with"], figures["inverted"]) == (5, 3, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "said"),
     [(signal.SIGKILL, "was killed by signal 9"), (signal.SIGSTOP, "did nothing for 2.5 s")],
@@ -210,6 +211,7 @@ def test_a_process_that_dies_or_is_stopped_is_replaced(
     assert not any(map(alive, pids))
 
 
+@pytest.mark.slow
 def test_processes_that_die_again_and_again_end_the_reading(folder: Path) -> None:
     with ReaderPool("m.onnx", 1, batch_size=BATCH_SIZE) as pool:
         results = pool.predict(itertools.repeat(paths_of(folder)[0]))
@@ -262,6 +264,7 @@ def children_of(pid: int) -> list[int]:
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_all(folder: Path) -> None:
     """All of the terminal's processes get it."""
     (folder / "many.csv").write_text("images/00.png\n" * 200_000)

@@ -41,6 +41,7 @@ def test_a_sum_takes_a_round_trip_and_four_times_the_vector() -> None:
     assert round_trip.bytes_of(notes) / (2 * 2 * 4 * SIZE) == pytest.approx(1, rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bound", [None, 1000])
 def test_a_vector_below_the_bound_goes_to_one_server(bound: int | None) -> None:
     """Two servers, each on a machine of its own."""

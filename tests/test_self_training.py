@@ -36,6 +36,7 @@ def captchas(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_sure_readings_are_trained_on_and_validation_stays_apart(
     captchas: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

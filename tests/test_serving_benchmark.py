@@ -16,6 +16,7 @@ def images(tmp_path: Path) -> str:
     return f"--images={tmp_path / 'images'}"
 
 
+@pytest.mark.slow
 def test_rates_and_parts(images: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmark, "CONNECTIONS", (1, 4))
     assert benchmark.main([str(STARTER), images, "--requests=8", "--rounds=1"]) == 0
@@ -29,6 +30,7 @@ def test_rates_and_parts(images: str, capsys: pytest.CaptureFixture[str], monkey
         assert all(each > 0 for each in parts[:5])
 
 
+@pytest.mark.slow
 def test_answers_are_checked(images: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert benchmark.main([str(STARTER), images, "--checked=60"]) == 0
     said = capsys.readouterr().out

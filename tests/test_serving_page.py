@@ -236,6 +236,7 @@ def test_boxes_are_placed_as_near_as_can_be(page: Browser) -> None:
     assert found == [[10, 50, 90], [30, 50, 70], [10, 30, 90], [30, 90], []]
 
 
+@pytest.mark.slow
 def test_the_pictures_of_the_page_are_small(tmp_path: Path) -> None:
     page_pictures.main(tmp_path)
     assert sorted(each.name for each in tmp_path.glob("*.png")) == [

@@ -116,6 +116,7 @@ def test_rows_open_sort_and_go_on_by_enter(page: Browser, tmp_path: Path) -> Non
     page.wait("Array.from(document.images).every((each) => each.complete) && urls.size === 0")
 
 
+@pytest.mark.slow
 def test_thousands_of_images_are_shown_by_the_hundred_and_can_be_stopped(page: Browser) -> None:
     page.run(DROP_MANY % 3000)
     page.wait("document.querySelectorAll('.name').length === 100")

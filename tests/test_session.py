@@ -83,6 +83,7 @@ def test_labelled_images_from_python(tmp_path: Path, ubuntu_font: str) -> None:
     assert (tmp_path / "python-0001.params").read_bytes() == (tmp_path / "command-0001.params").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["file", "-c", "stdin"])
 def test_a_script_without_a_main_guard_and_with_its_own_renderer(tmp_path: Path, how: str) -> None:
     """Image processes do not run the script again, and get its classes by value."""

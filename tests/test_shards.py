@@ -183,6 +183,7 @@ def test_a_folder_of_images_may_have_shards_beside_them(folder: Path, tmp_path: 
     assert len(read_source(tmp_path, SourceOptions())[0]) == 3
 
 
+@pytest.mark.slow
 def test_captchas_are_drawn_into_shards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = ["--count", "11", "--seed", "3", "--renderer", "fast", "--alphabet", "ab7"]
     assert generate([*flags, "--output_dir", str(tmp_path / "files")]) == 0
@@ -202,6 +203,7 @@ def test_captchas_are_drawn_into_shards(tmp_path: Path, capsys: pytest.CaptureFi
     assert generate([*flags, "--pack", str(tmp_path / "four"), "--shards", "12"]) == 2
 
 
+@pytest.mark.slow
 def test_images_of_any_size_are_packed_by_processes(tmp_path: Path) -> None:
     writer = CaptchaWriter.create(ctc_ocr.Data(), seed=1, renderer="wild")
     for num_proc in (1, 2):
@@ -234,6 +236,7 @@ class FailsAt:
         return np.full((8, 8), 255, np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_proc", [1, 2])
 def test_a_failure_while_drawing_leaves_nothing(tmp_path: Path, num_proc: int) -> None:
     texts = [CaptchaWriter(FailsAt(""), ctc_ocr.Data(), 1).encoded(".png", index=index)[0] for index in range(5)]

@@ -54,6 +54,7 @@ def test_a_process_that_ends_is_watched_until_then(tmp_path: Path) -> None:
     assert (tmp_path / "watch.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_images_of_two_environments_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
     assert same_images.main([sys.executable, sys.executable, "--count", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()

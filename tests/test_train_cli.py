@@ -66,6 +66,7 @@ def test_a_run_and_its_log(tmp_path: Path, ubuntu_font: str) -> None:
     assert stored["hyperparameters"]["network"]["num_hidden"] == 16
 
 
+@pytest.mark.slow
 def test_a_prefix_in_use_is_refused_overwritten_or_resumed(tmp_path: Path, ubuntu_font: str) -> None:
     nothing = run(tmp_path, ubuntu_font, "--resume")
     assert (nothing.returncode, "nothing to resume" in nothing.stderr) == (2, True)
@@ -114,6 +115,7 @@ def started(tmp_path: Path, font: str, *flags: str) -> "tuple[subprocess.Popen[s
     raise AssertionError("the run ended before its first epoch")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "to_all", "workers"), [(signal.SIGINT, False, 1), (signal.SIGTERM, True, 1), (signal.SIGTERM, True, 2)]
 )
@@ -137,6 +139,7 @@ def test_a_signal_saves_the_run_which_can_be_resumed(
     assert f"Epoch {epochs + 1}: " in again.stderr
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_its_checkpoints_and_nothing_else(tmp_path: Path, ubuntu_font: str) -> None:
     process, below = started(tmp_path, ubuntu_font)
     process.send_signal(signal.SIGKILL)
@@ -145,6 +148,7 @@ def test_a_killed_run_leaves_its_checkpoints_and_nothing_else(tmp_path: Path, ub
     assert (tmp_path / "ocr-0001.params").exists()
 
 
+@pytest.mark.slow
 def test_an_image_process_that_dies_is_replaced_and_ctrl_c_works_while_all_are_stopped(
     tmp_path: Path, ubuntu_font: str
 ) -> None:
@@ -167,6 +171,7 @@ def test_an_image_process_that_dies_is_replaced_and_ctrl_c_works_while_all_are_s
     assert wait_until_gone(below) == []
 
 
+@pytest.mark.slow
 def test_overfit_batch_saves_nothing(tmp_path: Path, ubuntu_font: str) -> None:
     done = run(tmp_path, ubuntu_font, "--overfit_batch", "--num_epoch=100", "--learning_rate=0.01")
     assert done.returncode == 0, done.stderr
@@ -210,6 +215,7 @@ def test_bad_arguments(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_progress_bar_on_a_terminal(tmp_path: Path, ubuntu_font: str) -> None:
     """Without a terminal: see test_a_run_and_its_log."""
     leader, follower = os.openpty()
@@ -232,6 +238,7 @@ def test_progress_bar_on_a_terminal(tmp_path: Path, ubuntu_font: str) -> None:
     assert b"Epoch 1:" in said
 
 
+@pytest.mark.slow
 def test_warpctc_trains_and_its_model_is_read_without_the_library(tmp_path: Path, ubuntu_font: str) -> None:
     warpctc_library._load.cache_clear()  # which library is used is logged once per process
     done = run(tmp_path, ubuntu_font, "--loss=warpctc", "--num_epoch=1")

@@ -39,6 +39,7 @@ def run(folder: Path, *arguments: str) -> Done:
     return run_here(train, folder, *SMALL, *arguments)
 
 
+@pytest.mark.slow
 def test_a_model_learns_labelled_images_and_says_what_they_are(tmp_path: Path, photos: Path) -> None:
     done = run(tmp_path, f"--data={photos}", f"--validation={photos}", "--num_epoch=4", "--learning_rate=0.01",
                "--augment=false", "--keep=2", "--tensorboard")  # fmt: skip
@@ -108,6 +109,7 @@ def test_samples_outside_the_alphabet_are_skipped(tmp_path: Path, photos: Path) 
     assert run(tmp_path, f"--data={photos}", "--only_alphabet").returncode == 2
 
 
+@pytest.mark.slow
 def test_init_from_another_alphabet_and_resume(tmp_path: Path, photos: Path) -> None:
     first = run(tmp_path, f"--data={photos}", "--num_epoch=1", "--prefix=first")
     assert first.returncode == 0, first.stderr
@@ -137,6 +139,7 @@ def test_init_from_another_alphabet_and_resume(tmp_path: Path, photos: Path) -> 
     assert has_been_chosen(tmp_path / "first", 2)
 
 
+@pytest.mark.slow
 def test_every_sources_form_gives_the_same_training_data(tmp_path: Path, photos: Path) -> None:
     """labels.csv, names and a pack of the same images: the same batches, and so the same weights."""
     labels = list(csv.reader((photos / "labels.csv").read_text().splitlines()))[1:]
@@ -155,6 +158,7 @@ def test_every_sources_form_gives_the_same_training_data(tmp_path: Path, photos:
     assert weights[0] == weights[1] == weights[2]
 
 
+@pytest.mark.slow
 def test_number_of_processes_changes_nothing(tmp_path: Path, photos: Path) -> None:
     for count in (1, 3):
         done = run(tmp_path, f"--data={photos}", "--num_epoch=2", f"--num_proc={count}", f"--prefix=run{count}")
@@ -210,6 +214,7 @@ def test_a_folder_of_fonts_may_have_a_picture_in_it(tmp_path: Path, fonts_folder
     assert train([str(tmp_path), "--print_network", "--cpu=1", "--num_proc=1"]) == 0
 
 
+@pytest.mark.slow
 def test_resume_takes_the_settings_of_the_run(tmp_path: Path, photos: Path) -> None:
     first = run(tmp_path, f"--data={photos}", "--num_epoch=1", "--learning_rate=0.0123", "--keep=7", "--prefix=r")
     assert first.returncode == 0, first.stderr
@@ -221,6 +226,7 @@ def test_resume_takes_the_settings_of_the_run(tmp_path: Path, photos: Path) -> N
     assert (stored["learning_rate"], stored["keep"], stored["num_epoch"]) == (0.0123, 7, 2)
 
 
+@pytest.mark.slow
 def test_two_runs_under_one_prefix_are_refused(tmp_path: Path, photos: Path) -> None:
     with locked_prefix(str(tmp_path / "." / "r")):
         refused = run(tmp_path, f"--data={photos}", "--num_epoch=1", "--prefix=r")
@@ -231,6 +237,7 @@ def test_two_runs_under_one_prefix_are_refused(tmp_path: Path, photos: Path) -> 
     assert run(tmp_path, f"--data={photos}", "--num_epoch=1", "--prefix=r").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_warning_about_ink_before_training(tmp_path: Path, photos: Path) -> None:
     flags = (f"--data={photos}", "--num_epoch=1", "--max_invalid=1")
     light = run(tmp_path, *flags, "--ink=light")

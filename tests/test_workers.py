@@ -109,6 +109,7 @@ def ctrl_c(update: int) -> Any:
     return callback
 
 
+@pytest.mark.slow
 def test_moving_averages_are_the_mean_of_those_of_the_workers(tmp_path: Path) -> None:
     settings = replace(training(samples_per_epoch=8, num_epoch=1), network=CRNN)
     both = trained(tmp_path / "both", settings, 2)
@@ -207,6 +208,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["worker 1", *(pytest.param(each, marks=pytest.mark.long) for each in ("worker 0", "server", "scheduler"))],
@@ -254,6 +256,7 @@ def listening_addresses(pid: int) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_the_processes_listen_on_the_loopback_interface_only(tmp_path: Path, watched: type[Watched]) -> None:
     addresses: dict[str, set[str]] = {}
 
@@ -265,6 +268,7 @@ def test_the_processes_listen_on_the_loopback_interface_only(tmp_path: Path, wat
     assert all(each == {"0100007F"} for each in addresses.values())
 
 
+@pytest.mark.slow
 def test_nothing_is_left_of_a_run(tmp_path: Path) -> None:
     before = descendants(os.getpid())
     ctc_ocr.train(with_number(SMALL, 2), prefix=tmp_path / "m", progress=False)
@@ -275,6 +279,7 @@ def test_nothing_is_left_of_a_run(tmp_path: Path) -> None:
     assert not any(map(is_alive, left))
 
 
+@pytest.mark.slow
 def test_callbacks_are_called_in_this_process_and_their_errors_end_the_run(tmp_path: Path) -> None:
     ids, samples = set(), 0
 
@@ -292,12 +297,14 @@ def test_callbacks_are_called_in_this_process_and_their_errors_end_the_run(tmp_p
     assert samples == 2 * SMALL.training.samples_per_epoch
 
 
+@pytest.mark.slow
 def test_a_worker_that_fails_says_why(tmp_path: Path) -> None:
     settings = training(learning_rate=1e38, optimizer="sgd", clip_gradient=0.0, num_epoch=9, warmup_updates=0)
     with pytest.raises(RunError, match="not finite after"):
         ctc_ocr.train(with_number(settings, 2), prefix=tmp_path / "m", progress=False)
 
 
+@pytest.mark.slow
 def test_what_the_first_worker_logs_is_logged_here(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="ctc_ocr"):
         ctc_ocr.train(with_number(SMALL, 2), prefix=tmp_path / "m", progress=False)

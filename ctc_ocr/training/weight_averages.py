@@ -2,6 +2,7 @@
 the model that it started from."""
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -78,15 +79,17 @@ class WeightAverages:
     def with_start(
         self, validate: Callable[[], tuple[Sums, Predictions]], validated: Sums, predictions: Predictions
     ) -> tuple[Sums, Predictions]:
-        """Replace the weights by their average with those of the start, if validation is better with it. Returns the
-        validation of the weights that are left."""
+        """Replace the weights by their average with those of the start, if validation is better with it: its loss, and
+        its CER is no worse. Returns the validation of the weights that are left."""
         trained = self._network.values()
         results = {1.0: (validated, predictions)}
 
         def loss_at(share: float) -> float:
             self._network.set_values(average(self.start, trained, share))
             results[share] = validate()
-            return results[share][0].mean_loss
+            of_all = results[share][0]
+            # What is surely wrong costs much loss: a start that is unsure of everything lowers it and reads worse.
+            return of_all.mean_loss if of_all.tally.cer <= validated.tally.cer else math.inf
 
         share = best_share(loss_at, validated.mean_loss)
         self._network.set_values(trained if share == 1.0 else average(self.start, trained, share))

@@ -17,6 +17,7 @@ from tests.reading_commands import (
 pytestmark = pytest.mark.xdist_group("beam_search")  # one process compiles the search, and not two at the same time
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flag", PAIRS)
 def test_each_decoding_flag_changes_the_predictions(prefix, folder, tmp_path, capsys, flag):
     words = tmp_path / "words.txt"
