@@ -1,6 +1,5 @@
 """A cluster: workers, server and scheduler that another program starts, as on several machines."""
 
-import os
 import pickle
 import signal
 import socket
@@ -17,10 +16,11 @@ import pytest
 import ctc_ocr
 from benchmarks.networks import Networks, can_make_networks
 from ctc_ocr.checkpoint.model_files import load
-from ctc_ocr.distributed.cluster import Cluster, cluster_of
+from ctc_ocr.distributed.cluster import Cluster, cluster_of, free_port
 from ctc_ocr.errors import InputError
 from ctc_ocr.training.number_of_workers import with_workers
 from ctc_ocr.training.settings import Captchas, RunOptions
+from tests.clusters import Started, command, environment
 
 SECONDS_TO_STOP = 30.0
 SMALL = [
@@ -46,48 +46,10 @@ GOOD = {
 needs_root = pytest.mark.skipif(not can_make_networks(), reason="network namespaces need root and /dev/net/tun")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def environment(cluster: Cluster, role: str) -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1", **cluster.environment(role)}
-
-
-def command(*flags: str) -> list[str]:
-    return [sys.executable, "-m", "ctc_ocr", "train", "--kv_store=dist_sync", "--cpu=1", "--num_proc=1", *flags]
-
-
-class Started:
-    """Processes of a cluster on this machine; all are killed at the end of the block."""
-
-    def __init__(self, num_workers: int, folder: Path, *flags: str, seeds: bool = False) -> None:
-        """`seeds`: each process has another seed."""
-        cluster = Cluster("127.0.0.1", free_port(), num_workers, node_host="127.0.0.1")
-        roles = ["scheduler", "server", *["worker"] * num_workers]
-        self.processes = []
-        for number, role in enumerate(roles):
-            arguments = command("--prefix", str(folder / "m"), *flags, f"--seed={number if seeds else 0}")
-            given = environment(cluster, role)
-            self.processes.append(subprocess.Popen(arguments, env=given, text=True, stderr=subprocess.PIPE))
-
-    def __enter__(self) -> "Started":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for process in self.processes:
-            process.kill()
-            process.wait()
-            if process.stderr is not None:
-                process.stderr.close()
-
-    def ends(self, seconds: float = 60.0) -> list[tuple[int, str]]:
-        """(exit status, what was logged) of each."""
-        deadline = time.monotonic() + seconds
-        logged = [each.communicate(timeout=max(0.1, deadline - time.monotonic()))[1] for each in self.processes]
-        return [(each.returncode, text) for each, text in zip(self.processes, logged, strict=True)]
+def started(num_workers: int, folder: Path, *flags: str, seeds: bool = False) -> Started:
+    """`seeds`: each worker has another seed."""
+    own = [*flags, "--prefix", str(folder / "m")]
+    return Started([command(*own, f"--seed={number if seeds else 0}") for number in range(num_workers)], folder)
 
 
 def weights(prefix: Path) -> dict[str, np.ndarray]:
@@ -96,8 +58,8 @@ def weights(prefix: Path) -> dict[str, np.ndarray]:
 
 @pytest.mark.slow
 def test_a_cluster_trains_as_workers_of_one_machine_do(tmp_path: Path) -> None:
-    with Started(2, tmp_path, *SMALL) as started:
-        ended = started.ends()
+    with started(2, tmp_path, *SMALL) as cluster:
+        ended = cluster.ends()
     assert [status for status, _ in ended] == [0, 0, 0, 0], ended
     workers = [text for _, text in ended[2:]]
     assert sorted("Best epoch: 1" in text for text in workers) == [False, True]
@@ -117,28 +79,28 @@ def test_a_cluster_trains_as_workers_of_one_machine_do(tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("lost", ["scheduler", "server", "worker"])
 def test_a_lost_process_ends_the_cluster(lost: str, tmp_path: Path) -> None:
-    with Started(2, tmp_path, *SMALL, "--num_epoch=100000") as started:
+    with started(2, tmp_path, *SMALL, "--num_epoch=100000") as cluster:
         deadline = time.monotonic() + 60
         while not (tmp_path / "m-0001.params").exists() and time.monotonic() < deadline:
             time.sleep(0.1)
-        victim = started.processes[("scheduler", "server", "worker").index(lost)]
+        victim = cluster.processes[("scheduler", "server", "worker").index(lost)]
         victim.send_signal(signal.SIGKILL)
-        ended = started.ends(SECONDS_TO_STOP)
-    others = [each for each, process in zip(ended, started.processes, strict=True) if process is not victim]
+        ended = cluster.ends(SECONDS_TO_STOP)
+    others = [each for each, process in zip(ended, cluster.processes, strict=True) if process is not victim]
     assert all(status not in (0, None) for status, _ in others)
     assert any("Lost the scheduler" in text and "--resume" in text for _, text in others)
 
 
 @pytest.mark.slow
 def test_workers_with_other_settings_are_refused(tmp_path: Path) -> None:
-    with Started(2, tmp_path, *SMALL, seeds=True) as started:
+    with started(2, tmp_path, *SMALL, seeds=True) as cluster:
         deadline = time.monotonic() + 60
-        refused: list[subprocess.Popen[str]] = []
+        refused: list[int] = []
         while not refused and time.monotonic() < deadline:
             time.sleep(0.1)
-            refused = [each for each in started.processes[2:] if each.poll() is not None]
-        assert refused[0].returncode == 2
-        assert "hyperparameters: other ones than those of the first worker" in refused[0].communicate()[1]
+            refused = [number for number in (2, 3) if cluster.processes[number].poll() is not None]
+        assert cluster.processes[refused[0]].returncode == 2
+        assert "hyperparameters: other ones than those of the first worker" in cluster.logged(refused[0])
 
 
 def test_a_server_refuses_to_unpickle(tmp_path: Path) -> None:
@@ -156,20 +118,10 @@ def test_a_server_refuses_to_unpickle(tmp_path: Path) -> None:
         assert vector.asnumpy().tolist() == [1, 1, 1]
         store.close()
     """
-    cluster = Cluster("127.0.0.1", free_port(), 1, node_host="127.0.0.1")
-    processes = [
-        subprocess.Popen(arguments, env=environment(cluster, role), stderr=subprocess.PIPE, text=True)
-        for role, arguments in (
-            ("scheduler", command()), ("server", command()), ("worker", [sys.executable, "-c", textwrap.dedent(code)]),
-        )
-    ]  # fmt: skip
-    try:
-        ended = [(process.communicate(timeout=60)[1], process.returncode) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert [status for _, status in ended] == [0, 0, 0], ended
-    assert "A worker sent the command 0, which is refused" in ended[1][0]
+    with Started([[sys.executable, "-c", textwrap.dedent(code)]], tmp_path) as cluster:
+        ended = cluster.ends()
+    assert [status for status, _ in ended] == [0, 0, 0], ended
+    assert "A worker sent the command 0, which is refused" in ended[1][1]
     assert not victim.exists()
 
 
@@ -247,3 +199,13 @@ def test_what_is_missing_is_said_by_the_command() -> None:
     done = subprocess.run(command(), capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "DMLC_ROLE: not set" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/sys/net/ipv4").is_dir(), reason="the range of ports is Linux's")
+def test_the_port_of_a_scheduler_is_none_that_connections_get() -> None:
+    least, greatest = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split())
+    found = {free_port() for _ in range(20)}
+    assert len(found) > 1
+    assert not any(least <= port <= greatest for port in found)
+    with socket.create_server(("127.0.0.1", found.pop())):
+        pass

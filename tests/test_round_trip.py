@@ -9,7 +9,7 @@ import pytest
 from benchmarks import round_trip
 from benchmarks.networks import Networks, can_make_networks
 from ctc_ocr.distributed.cluster import Cluster
-from tests.test_cluster import command, environment
+from tests.clusters import command, environment
 
 pytestmark = pytest.mark.skipif(not can_make_networks(), reason="network namespaces need root and /dev/net/tun")
 SIZE = 100_000

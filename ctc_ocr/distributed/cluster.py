@@ -5,6 +5,8 @@ scheduler knows the addresses of all. It reads the variables when a key-value st
 """
 
 import os
+import secrets
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +21,7 @@ CHECKS = 2  # in a row: in the moment in which a process has come, ps-lite may t
 ROLE, HOST, PORT = "DMLC_ROLE", "DMLC_PS_ROOT_URI", "DMLC_PS_ROOT_PORT"
 NUM_WORKERS, NUM_SERVERS, NODE_HOST = "DMLC_NUM_WORKER", "DMLC_NUM_SERVER", "DMLC_NODE_HOST"
 MAX_PROCESSES = 10_000
+PORTS = range(10_000, 32_768)  # below those that systems give to connections
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,19 @@ class Cluster:
 def on_this_machine(port: int, num_workers: int) -> Cluster:
     """All processes on one machine. They listen on the loopback interface, which other machines do not reach."""
     return Cluster(LOOPBACK, port, num_workers, node_host=LOOPBACK)
+
+
+def free_port() -> int:
+    """A port of the loopback interface for a scheduler, which binds it a second later. Until then, one that the system
+    chooses could be given to any connection, a server's or a worker's among them."""
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            return port
 
 
 def cluster_of(environment: Mapping[str, str] = os.environ) -> tuple[str, Cluster]:

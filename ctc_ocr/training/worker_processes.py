@@ -7,7 +7,6 @@ for the sum of all would wait for ever.
 import contextlib
 import logging
 import signal
-import socket
 from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
@@ -15,7 +14,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from ctc_ocr.config.registries import ARCHITECTURES
-from ctc_ocr.distributed.cluster import LOOPBACK, on_this_machine
+from ctc_ocr.distributed.cluster import free_port, on_this_machine
 from ctc_ocr.distributed.serving_process import serve_quietly
 from ctc_ocr.errors import RunError
 from ctc_ocr.runtime.child import StartFailure
@@ -39,7 +38,7 @@ class WorkerProcesses:
     ends them. Raises NotSendableError, an InputError, for what cannot be pickled."""
 
     def __init__(self, job: Job, count: int, threads: int) -> None:
-        cluster = on_this_machine(_free_port(), count)
+        cluster = on_this_machine(free_port(), count)
         given = pickled((job, ARCHITECTURES.own_parts()))
         level = logging.getLogger("ctc_ocr").getEffectiveLevel()
         calls = {role: pack(serve_quietly, cluster, role) for role in ("scheduler", "server")}
@@ -152,9 +151,3 @@ def _ended(result: Result) -> Ended:
         raise result.error
     assert result.ended is not None
     return result.ended
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
