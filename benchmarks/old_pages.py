@@ -234,7 +234,7 @@ def lines(bench: Bench, seeds: int) -> None:
         held_out = {_page(each) for each in dev}
         own = [each for each in pieces if _page(each) not in held_out]
         bench.measured(
-            "lines", str(fold), train + own, dev, [], *SEQUENCE, "--width=1600", "--samples_per_epoch=5000",
+            "lines", str(fold), train + own, dev, [], *SEQUENCE, "--width=1600", "--samples_per_epoch=3000",
             f"--init_from={columns}",
         )  # fmt: skip
 
