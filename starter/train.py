@@ -21,7 +21,7 @@ SETTINGS = ctc_ocr.preset(
     "word",
     data={
         "renderer": "wild", "alphabet": string.digits + string.ascii_uppercase + string.ascii_lowercase,
-        "min_length": 1, "max_length": 8, "ink": "auto",
+        "min_length": 1, "max_length": 8, "ink": "auto", "views": 5,
     },
     network={"dropout": 0.0},
     training={

@@ -19,6 +19,7 @@ PAIRS = {
     "lm_weight": (MODEL, (*MODEL, "--lm_weight", "3")),
     "lm_order": (MODEL, (*MODEL, "--lm_order", "1")),
     "words": (SEARCH, LISTED),
+    "views": ((), ("--views", "3")),
     "separators": ((*LISTED, "--separators", ""), (*LISTED, "--separators", "7")),
 }
 

@@ -361,3 +361,15 @@ def test_a_history_has_only_the_row_of_the_epoch():
     content = history._content(rows)
     assert history.row_of_epoch(content, Path("h.csv"), 2) == history._content(rows[1:])
     assert history.row_of_epoch(content, Path("h.csv"), 3) is None
+
+
+def test_names_of_members_without_end_do_not_fill_the_error(tmp_path):
+    """zipfile tells both names of a member if they differ."""
+    name = 30_000 * "a"
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(name, "")
+    content = (tmp_path / "a.zip").read_bytes().replace(b"a", b"b", 1)
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(InputError) as error:
+        Archive(tmp_path / "a.zip", {}, others=100).read(name)
+    assert len(str(error.value)) < 500

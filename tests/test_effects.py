@@ -26,6 +26,7 @@ from tests import (
     test_schedules,
     test_text_region,
     test_training,
+    test_views,
     test_workers,
 )
 
@@ -123,6 +124,7 @@ ELSEWHERE = {
     test_freezing.test_frozen_layers_do_not_change_to_the_bit: {"freeze"},
     test_training.test_target_accuracy_ends_the_run: {"target_accuracy"},
     test_text_region.test_cropped_images_are_of_the_networks_channels: {"crop"},
+    test_views.test_a_model_says_how_many_views_are_read: {"views"},
 }  # fmt: skip
 
 

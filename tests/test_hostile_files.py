@@ -18,6 +18,7 @@ from ctc_ocr.datasets.csv_files.text import find_encoding
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import read_image
 from ctc_ocr.images.font_characters import font_characters
+from ctc_ocr.rendering.captcha_library import CaptchaLibraryRenderer
 from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
 from ctc_ocr.rendering.wild_glyphs import GlyphCache
 from ctc_ocr.runtime.input_files import read_bytes
@@ -207,6 +208,16 @@ def test_a_damaged_glyph_is_named_before_anything_is_drawn(tmp_path: Path, ubunt
         check_glyphs([bad], "0123456789")
     with pytest.raises(InputError, match=r"bad\.ttf: cannot draw '7' \("):
         GlyphCache([bad]).find(0, "7", "plain")
+
+
+def test_characters_that_are_far_above_the_text(tmp_path: Path, ubuntu_font: str) -> None:
+    """The captcha library makes images that end where they do, before they have begun."""
+    with TTFont(ubuntu_font) as font:
+        font["hhea"].ascent = font["OS/2"].sTypoAscender = -14_000
+        font.save(tmp_path / "bad.ttf")
+    renderer = CaptchaLibraryRenderer((str(tmp_path / "bad.ttf"),))
+    with pytest.raises(InputError, match=r"bad\.ttf: cannot draw '5071' \(Width and height must be >= 0\)"):
+        renderer.render("5071", np.random.default_rng(0))
 
 
 def test_glyphs_that_are_far_too_large(tmp_path: Path, ubuntu_font: str) -> None:

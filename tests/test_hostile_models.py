@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ctc_ocr.alphabet import Alphabet, read_lookups
-from ctc_ocr.checkpoint import model_files, training_state
+from ctc_ocr.checkpoint import model_files, run_files, training_state
 from ctc_ocr.checkpoint.example_symbol import example_steps
 from ctc_ocr.checkpoint.params_file import params_content, parse_params
 from ctc_ocr.cli.infer import main as infer
@@ -272,6 +272,17 @@ def test_states_are_not_trusted(tmp_path: Path) -> None:
             archive.writestr(name, content)
         with pytest.raises(InputError, match=r"ocr-0001\.state\.npz: broken training state: "):
             training_state.load_training_state(tmp_path / "ocr", 1)
+
+
+def test_a_text_of_numbers_that_are_no_characters(tmp_path: Path) -> None:
+    content = np.array("{}  ").tobytes()
+    for point in (0x110000, 0xFFFFFFFF):
+        changed = np.frombuffer(content, "<u4").copy()
+        changed[2] = point
+        values = np.frombuffer(changed.tobytes(), "<U4").reshape(())
+        np.savez(run_files.state_path(tmp_path / "m", 1), **{training_state.VALUES_NAME: values})
+        with pytest.raises(InputError, match="is not an array \\(a character that is none\\)"):
+            training_state.load_training_state(tmp_path / "m", 1)
 
 
 def test_a_state_that_unfolds(tmp_path: Path) -> None:

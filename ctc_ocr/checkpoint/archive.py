@@ -20,6 +20,7 @@ MAX_DIRECTORY = 2**16  # bytes
 ENCRYPTED = 1  # bit of the flags
 # Deflate makes zeros a thousand times smaller, and the symbol of an unrolled LSTM fifteen times.
 MAX_RATIO, ALWAYS_ACCEPTED = 50, 2**16
+MAX_REASON = 200  # characters: zipfile's errors have whole names of members
 BROKEN = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError
 )  # fmt: skip
@@ -77,7 +78,7 @@ class Archive:
         except OSError as error:
             raise InputError(error.strerror or str(error), self.path) from None
         except BROKEN as error:
-            raise InputError(f"a broken zip archive: {error}", self.path) from None
+            raise InputError(f"a broken zip archive: {str(error)[:MAX_REASON]}", self.path) from None
 
     def _check_members(self, members: list[zipfile.ZipInfo], size: int) -> None:
         counts = Counter(each.filename for each in members)

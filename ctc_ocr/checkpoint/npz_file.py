@@ -7,6 +7,7 @@ numbers, unfolds what is compressed without bound, and raises a dozen kinds of e
 import math
 import re
 import struct
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -58,5 +59,7 @@ def _array(content: bytes) -> NDArray[Any]:
     values = content[start + length :]
     if math.prod(shape) * dtype.itemsize != len(values) or not dtype.itemsize:
         raise ValueError("its size is another than its header says")
+    if dtype.kind == "U" and values and np.frombuffer(values, "<u4").max() > sys.maxunicode:
+        raise ValueError("a character that is none")  # NumPy would make a text of it, on which Python's own code fails
     order: Any = "F" if header["fortran"] == "True" else "C"
     return np.frombuffer(values, dtype).reshape(shape, order=order).copy()

@@ -8,7 +8,7 @@ from typing import Any
 
 from ctc_ocr.cli.arguments import integer
 from ctc_ocr.decoding.beam_search import MAX_WIDTH
-from ctc_ocr.decoding.decoder import DEFAULT_BEAM_WIDTH, BoundDecoder, Decoder
+from ctc_ocr.decoding.decoder import DEFAULT_BEAM_WIDTH, MAX_VIEWS, BoundDecoder, Decoder
 from ctc_ocr.decoding.language_model import MAX_ORDER
 from ctc_ocr.errors import InputError
 from ctc_ocr.lengths import Lengths
@@ -53,6 +53,13 @@ def add_decoding(parser: argparse.ArgumentParser) -> None:
         help="units that texts have: a number, a range, or any (default: what the labels that the model was trained on "
         "have, and another number only where an image shows it clearly)",
     )  # fmt: skip
+    group.add_argument(
+        "--views",
+        type=integer(1, MAX_VIEWS),
+        metavar="N",
+        help="read N views of each image, which takes N times as long: beside it slightly moved ones, and the text is "
+        "that which is likeliest in all (default: as the model says)",
+    )
 
 
 def lengths(text: str) -> Lengths:

@@ -70,6 +70,10 @@ class Data:
         "fixed", "normalise pixels by input_mean and input_scale alone, or (image) stretch each image's contrast first",
         choices=("fixed", "image"),
     )  # fmt: skip
+    views: int = option(
+        1, "views of each image that are read: beside it slightly moved ones, and the text is that which is likeliest "
+        "in all; training has no part in it", minimum=1, maximum=9,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

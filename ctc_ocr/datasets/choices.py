@@ -26,13 +26,14 @@ from ctc_ocr.runtime.threads import available_cores
 
 ROWS = ("top_edge", "bottom_edge")
 OF_REGION = (*ROWS, "grey")  # which a model chooses
-CHOSEN = ("crop", *OF_REGION, "ink", "height", "width")  # in this order: each depends on those before it
+CHOSEN = ("crop", *OF_REGION, "ink", "height", "width", "views")  # in this order: each depends on those before it
 NUM_READ = 100  # images in which text is looked for
 TEXT_ROWS = 12  # pixels: least height of text that is read well
 SMALL_TEXT = TEXT_ROWS / 40  # fraction of the image's height: lower text has fewer rows at the height of the presets
 AGREE = 0.7  # of the images, so many must have text of about one height: else what was found is something else
 RARE = 0.05  # a smaller fraction of images with another ink is taken for an error of has_light_ink
 STEPS_PER_UNIT = 1.5  # at least, for most labels: with one step for each unit, all would have to be in their places
+FEW, VIEWS_OF_FEW = 2000, 5  # a network that has learned from few images reads more of them in several views
 MAX_HEIGHT, MAX_WIDTH = 96, 1200  # pixels: what is larger costs more time than it is worth
 MULTIPLE = 8  # pixels: sizes are rounded up to a multiple
 
@@ -72,17 +73,21 @@ def choose(
         settings = _with(settings, height=_height(settings, checked.samples, median(text_heights)))
     if "width" in names:
         settings = _with(settings, width=_width(settings, checked.samples))
+    if "views" in names:
+        settings = _with(settings, views=VIEWS_OF_FEW if len(checked.samples) < FEW else 1)
     flags = ", ".join(f"--{name}" for name in CHOSEN if name in names)
     log.info("Input, chosen from the images: %s; %s would change it", description(settings), flags)
     return settings, checked
 
 
 def _found_by_model(names: Collection[str], settings: Hyperparameters, is_there: bool) -> set[str]:
-    """The names without what no model can choose: anything without a model, one edge alone, the grey of colours."""
+    """The names without what no model can choose: anything without a model, one edge alone, the grey of colours.
+    Several views are for a network that starts from a model."""
     left = {*names}
     if not is_there or not {*ROWS} <= left:
         left -= {*ROWS}
-    return left - {"grey"} if not is_there or settings.data.channels != 1 else left
+    left -= {"grey"} if not is_there or settings.data.channels != 1 else set()
+    return left if is_there else left - {"views"}
 
 
 def description(settings: Hyperparameters) -> str:
@@ -97,6 +102,8 @@ def description(settings: Hyperparameters) -> str:
         part += f", {data.grey} grey"
     if data.writing == "vertical":
         part += ", transposed"
+    if data.views != 1:
+        part += f", read in {data.views} views"
     return f"{size}, {ink}, {part}"
 
 

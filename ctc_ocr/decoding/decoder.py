@@ -19,10 +19,13 @@ from ctc_ocr.decoding.likelihood import Steps, label_log_probability
 from ctc_ocr.decoding.mask import allowed_classes, restrict
 from ctc_ocr.decoding.unit_alternatives import with_alternatives
 from ctc_ocr.decoding.word_list import DEFAULT_SEPARATORS, WordList
+from ctc_ocr.errors import InputError
 from ctc_ocr.lengths import Lengths
 
 DEFAULT_BEAM_WIDTH = 10
 LENGTHS_BEAM_WIDTH = 100  # for the few texts of another length than expected, whose best prefixes are the wrong ones
+
+MAX_VIEWS = 9  # as images.views has
 
 PathName = str | PathLike[str]
 
@@ -45,6 +48,8 @@ class Decoder:
     allowed: the only units to output, as a text or a sequence of units; None for all.
     lengths: how many units texts have; None for what the model's labels had. Greedy decoding is followed by a beam
         search of width 100 for the images whose text has another length.
+    views: views of each image that are read, 1 to 9: slightly moved ones beside the image itself, and the text is that
+        which is likeliest in all. Reading takes as many times as long. None: as many as the model says.
 
     Raises InputError for numbers out of range.
     """
@@ -59,24 +64,29 @@ class Decoder:
     separators: str = DEFAULT_SEPARATORS
     allowed: Collection[str] | None = None
     lengths: Lengths | None = None
+    views: int | None = None
 
     def __post_init__(self) -> None:
         self._search()
+        if self.views is not None and not 1 <= self.views <= MAX_VIEWS:
+            raise InputError(f"expected 1 to {MAX_VIEWS}, got {self.views}", "views")
 
-    def bind(self, alphabet: Alphabet, lengths: Lengths | None = None) -> "BoundDecoder":
+    def bind(self, alphabet: Alphabet, lengths: Lengths | None = None, views: int = 1) -> "BoundDecoder":
         """The decoder for networks with this alphabet. Reads the files. lengths: of the model's labels, if known.
+        views: what the model says.
 
         Raises InputError for files that cannot be read, and for units that are not in the alphabet.
         """
         mask = None if self.allowed is None else allowed_classes(alphabet, self.allowed)
         search, lengths = self._search(), self.lengths or lengths
         if search is None:
-            return BoundDecoder(None, mask, lengths)
+            return BoundDecoder(None, mask, lengths, self.views or views)
         words = self._words(alphabet)
         if words is not None and mask is not None:
             words = words.restricted(mask)
         model = self._language_model(alphabet)
-        return BoundDecoder(replace(search, language_model=model, words=words, lengths=lengths), mask)
+        search = replace(search, language_model=model, words=words, lengths=lengths)
+        return BoundDecoder(search, mask, views=self.views or views)
 
     def _search(self) -> BeamSearch | None:
         """The search without what needs an alphabet; None for greedy decoding."""
@@ -103,12 +113,14 @@ class Decoder:
 class BoundDecoder:
     """A decoder for one alphabet: greedy if `search` is None, of the classes in `mask` (C,) bool (None: all).
 
-    lengths: only for greedy decoding; a text that has another length is searched for.
+    lengths: only for greedy decoding; a text that has another length is searched for. views: of each image that are
+    to be read; `decode` is for one of them, decode_views for all.
     """
 
     search: BeamSearch | None = None
     mask: NDArray[np.bool_] | None = None
     lengths: Lengths | None = None
+    views: int = 1
 
     def decode(
         self, log_probs: NDArray[np.floating[Any]], steps: Steps | None = None, with_probability: bool = True

@@ -21,12 +21,14 @@ from ctc_ocr.config.schema import MAX_SIZE
 from ctc_ocr.config.sections import Data
 from ctc_ocr.decoding.decoder import BoundDecoder, Decoder
 from ctc_ocr.decoding.likelihood import label_log_probability
+from ctc_ocr.decoding.views import decode_views
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.images import preparation
 from ctc_ocr.images.files import Encoded, read_image
 from ctc_ocr.images.letterbox import letterbox_of
 from ctc_ocr.images.pixels import Pixels, stretch_contrast
+from ctc_ocr.images.views import view_of
 from ctc_ocr.inference.batch_rows import BATCH_SIZE, rows_of_width
 from ctc_ocr.inference.ink import InkCheck
 from ctc_ocr.inference.places import Origin, placed
@@ -51,7 +53,8 @@ class Predictor:
     batch_size: maximum number of images in a batch, 1 to 10,000.
     context: the MXNet device; None for the CPU, the only one of an ONNX model.
     decoder: how texts are found; None for the best path. Another one later: `predictor.decoder =
-        Decoder(...).bind(predictor.alphabet, predictor.lengths)`.
+        Decoder(...).bind(predictor.alphabet, predictor.lengths)`, which reads one view of each image unless it says
+        otherwise.
     ink: "dark", "light" or "auto" in place of the model's own.
 
     Images are prepared in the calling thread, and confidences are calibrated if the model's run calibrated this epoch.
@@ -77,7 +80,7 @@ class Predictor:
         self.calibration: Calibration | None = self._reader.calibration
         self.alphabet: Alphabet = self._reader.alphabet
         self.lengths: Lengths | None = self._reader.lengths
-        self.decoder = (decoder or Decoder()).bind(self.alphabet, self.lengths)
+        self.decoder = (decoder or Decoder()).bind(self.alphabet, self.lengths, self._reader.hyperparameters.data.views)
         self.hyperparameters = _with_ink(self._reader.hyperparameters, ink)
         self._preparation = _with_ink(self._reader.preparation, ink)
 
@@ -150,8 +153,12 @@ class Predictor:
         decoder = decoder or self.decoder
         found: dict[int, Prediction] = {}
         columns = self.hyperparameters.geometry.columns_per_step
-        for indices, log_probs, steps in self._outputs(images):
-            for index, hypotheses in zip(indices, decoder.decode(log_probs, steps, confidence), strict=True):
+        for width, indices in self._batches(images):
+            chosen = [images[index] for index in indices]
+            views = [[view_of(each, number) for each in chosen] for number in range(decoder.views)]
+            log_probs = [self._output(width, each) for each in views]
+            steps = self._own_steps(chosen)
+            for index, hypotheses in zip(indices, decode_views(decoder, log_probs, steps, confidence), strict=True):
                 prediction = prediction_of(hypotheses, self.alphabet, self.calibration, confidence)
                 units = hypotheses[0].units
                 if origins is not None and prediction.characters and units is not None:
@@ -181,14 +188,19 @@ class Predictor:
         """Image indices, log probabilities (T, N, C) and time steps (N,) of each batch."""
         for width, indices in self._batches(images):
             chosen = [images[index] for index in indices]
-            height, _, *colours = chosen[0].shape
-            batch = np.empty((len(chosen), height, width, *colours), np.uint8)
-            preparation.paste(chosen, batch, self.hyperparameters.network.input_mean)
-            if self.hyperparameters.data.keep_ratio:
-                widths = np.array([each.shape[1] for each in chosen])
-                yield indices, self.log_probabilities(batch, widths), self.steps(chosen)
-            else:
-                yield indices, self.log_probabilities(batch), None
+            yield indices, self._output(width, chosen), self._own_steps(chosen)
+
+    def _output(self, width: int, images: Sequence[Pixels]) -> NDArray[np.float32]:
+        """Log probabilities (T, N, C) of one batch, `width` columns wide."""
+        height, _, *colours = images[0].shape
+        batch = np.empty((len(images), height, width, *colours), np.uint8)
+        preparation.paste(list(images), batch, self.hyperparameters.network.input_mean)
+        keeps_ratio = self.hyperparameters.data.keep_ratio
+        return self.log_probabilities(batch, np.array([each.shape[1] for each in images]) if keeps_ratio else None)
+
+    def _own_steps(self, images: Sequence[Pixels]) -> NDArray[np.intp] | None:
+        """The images' time steps (N,); None if all have the same."""
+        return self.steps(images) if self.hyperparameters.data.keep_ratio else None
 
     def steps(self, images: Sequence[Pixels]) -> NDArray[np.intp]:
         """Time steps (N,) of N images that `prepare` returned."""

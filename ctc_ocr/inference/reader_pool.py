@@ -99,7 +99,7 @@ class ReaderPool:
             self.prefix, self.epoch, self.batch_size = loaded.prefix, loaded.epoch, batch_size
             self.alphabet, self.lengths, self.hyperparameters = loaded.alphabet, loaded.lengths, loaded.hyperparameters
             # Bound here, so that its files are read once, and may be pipes.
-            self.decoder = (decoder or Decoder()).bind(self.alphabet, self.lengths)
+            self.decoder = (decoder or Decoder()).bind(self.alphabet, self.lengths, self.hyperparameters.data.views)
         except BaseException:
             self.close()
             raise

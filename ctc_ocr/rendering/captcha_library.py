@@ -63,6 +63,9 @@ class _Library:
         )
         self._fonts = renderer.fonts
         self._unchecked = renderer.captcha_class is not ImageCaptcha
+        # What a damaged font leads to: a ValueError by characters that end above the text; one of another class may be
+        # its own.
+        self._of_fonts = OSError if self._unchecked else (OSError, ValueError)
         self._name = renderer.captcha_class.__qualname__
 
     def draw(self, text: str, generator: np.random.Generator) -> Image:
@@ -75,7 +78,7 @@ class _Library:
         self._sources.reseed(generator)
         try:
             image: Image = self._captcha.generate_image(text)
-        except OSError as error:  # a damaged glyph
+        except self._of_fonts as error:
             raise InputError(f"cannot draw {text!r} ({error})", ", ".join(self._fonts)) from None
         return image if image.mode == "RGB" else image.convert("RGB")
 

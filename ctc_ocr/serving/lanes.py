@@ -60,4 +60,5 @@ class Lane:
         predictor = self.model.predictor
         if alternatives == 1:
             return predictor.decoder
-        return Decoder(top_k=alternatives).bind(predictor.alphabet, predictor.lengths)
+        views = predictor.decoder.views
+        return Decoder(top_k=alternatives, views=views).bind(predictor.alphabet, predictor.lengths)

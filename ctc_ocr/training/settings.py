@@ -41,7 +41,8 @@ class LabelledImages:
     more than about 1,000), chosen by their pixels; see `ctc_ocr.datasets.held_out`.
     `training_only`: sources that are only trained on; an image that is also among the others is left out.
     `choose`: names of the hyperparameters that are chosen from the images, of `ctc_ocr.datasets.choices.CHOSEN` (crop,
-    top_edge, bottom_edge, grey, ink, height, width); None: all if the run is given no hyperparameters, or else none.
+    top_edge, bottom_edge, grey, ink, height, width, views); None: all if the run is given no hyperparameters, or else
+    none.
     `alphabet` None: the units of all labels. `max_units`: longest label, 0 for any. Training fails if a larger fraction
     of the samples than `max_invalid` is invalid. `only_alphabet`: skip samples with other units than the alphabet's, in
     place of counting them as invalid. Raises InputError for fractions that are out of range, for no source, and for

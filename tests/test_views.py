@@ -1,0 +1,179 @@
+"""Several views of each image: how they are moved, and the text that is likeliest in all of them."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import ctc_ocr
+from ctc_ocr.cli.evaluate import main as evaluate
+from ctc_ocr.config.sections import Data
+from ctc_ocr.datasets import choices
+from ctc_ocr.datasets.checking import check_source
+from ctc_ocr.decoding import decoder as decoding
+from ctc_ocr.decoding.decoder import BoundDecoder, Decoder
+from ctc_ocr.decoding.likelihood import log_softmax
+from ctc_ocr.decoding.views import LEAST, decode_views
+from ctc_ocr.images.region import Region
+from ctc_ocr.images.views import MAX_VIEWS, view_of
+from ctc_ocr.rendering.wild import WildRenderer
+from tests.reference_ctc import ctc_loss
+
+
+def centre(image: NDArray[np.uint8]) -> tuple[float, float]:
+    """(x, y) of the mean of the light in an image."""
+    rows, columns = np.indices(image.shape)
+    return float((columns * image).sum() / image.sum()), float((rows * image).sum() / image.sum())
+
+
+def test_views_are_moved_a_little_and_no_two_are_the_same() -> None:
+    image = np.zeros((40, 100), np.uint8)
+    cv2.circle(image, (30, 15), 4, 255, -1)
+    views = [view_of(image, number) for number in range(MAX_VIEWS)]
+    assert views[0] is image
+    places = [centre(view) for view in views]
+    assert len({(round(x, 1), round(y, 1)) for x, y in places}) == MAX_VIEWS
+    for view, (x, y) in zip(views, places, strict=True):
+        assert (view.shape, view.dtype) == (image.shape, image.dtype)
+        assert abs(x - places[0][0]) < 3
+        assert abs(y - places[0][1]) < 3
+    left, right = places[1], places[2]
+    assert left[0] < places[0][0] < right[0]
+
+
+def test_the_edges_of_a_view_are_those_of_the_image() -> None:
+    image = np.full((20, 50, 3), (10, 20, 30), np.uint8)
+    for number in range(MAX_VIEWS):
+        np.testing.assert_array_equal(view_of(image, number), image)
+
+
+def test_all_say_how_many_there_are() -> None:
+    assert decoding.MAX_VIEWS == MAX_VIEWS
+    for too_many in (0, MAX_VIEWS + 1):
+        with pytest.raises(ctc_ocr.InputError, match=f"^views: expected 1 to {MAX_VIEWS}, got {too_many}$"):
+            Decoder(views=too_many)
+    assert ctc_ocr.preset("word", data={"views": MAX_VIEWS}).data.views == MAX_VIEWS
+    with pytest.raises(ctc_ocr.InputError, match="views"):
+        ctc_ocr.preset("word", data={"views": MAX_VIEWS + 1})
+
+
+def test_the_text_is_that_with_the_largest_mean_over_the_views() -> None:
+    """Compared with the sum over all paths, for all candidates: the texts of the views."""
+    generator = np.random.default_rng(3)
+    logits = generator.normal(0, 2.5, (3, 5, 40, 3))  # (views, T, N, C)
+    views = [log_softmax(each) for each in logits]
+    found = decode_views(BoundDecoder(), views, None, with_probability=True)
+    alone = [BoundDecoder().decode(each) for each in views]
+    changed = 0
+    for image, (best,) in enumerate(found):
+        texts = {tuple(each[image][0].codes) for each in alone}
+        means = {
+            text: np.mean([max(-ctc_loss(each[:, image], text), LEAST) for each in logits])
+            for text in texts
+        }  # fmt: skip
+        assert tuple(best.codes) == max(means, key=lambda text: means[text])
+        assert best.log_probability == pytest.approx(means[tuple(best.codes)], abs=1e-5)
+        assert best.score == best.log_probability
+        assert best.units is not None
+        assert len(best.units) == len(best.codes)
+        changed += best.codes != alone[0][image][0].codes
+    assert changed > 5
+
+
+def test_a_search_gives_alternatives_and_keeps_what_is_added_to_the_score() -> None:
+    generator = np.random.default_rng(4)
+    views = [log_softmax(generator.normal(0, 2.5, (6, 8, 3))) for _ in range(3)]
+    decoder = Decoder(top_k=2, length_bonus=1.5).bind(ctc_ocr.Alphabet(("a", "b")))
+    for hypotheses in decode_views(decoder, views, [6, 5, 4, 3, 2, 6, 6, 6], with_probability=True):
+        assert len(hypotheses) == 2
+        assert hypotheses[0].score >= hypotheses[1].score
+        for each in hypotheses:
+            assert each.score == pytest.approx(each.log_probability + 1.5 * len(each.codes))
+
+
+def test_one_view_is_what_is_read_without_any() -> None:
+    log_probs = log_softmax(np.random.default_rng(5).normal(0, 2, (5, 6, 4)))
+    assert decode_views(BoundDecoder(), [log_probs], None, True) == BoundDecoder().decode(log_probs)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory, ubuntu_font: str) -> Path:
+    """Forty drawn captchas of many looks, with their labels."""
+    folder = tmp_path_factory.mktemp("wild")
+    drawn, generator = WildRenderer((ubuntu_font,), Data(alphabet="0123456789", channels=3)), np.random.default_rng(0)
+    rows = ["image,label"]
+    for number in range(40):
+        text = f"{(6177 * number) % 10000:04}"
+        cv2.imwrite(str(folder / f"{number}.png"), drawn.render(text, generator))
+        rows.append(f"{number}.png,{text}")
+    (folder / "labels.csv").write_text("\n".join(rows), encoding="utf-8")
+    return folder
+
+
+def texts(images: Path, views: int | None, model: str = "starter") -> list[ctc_ocr.Prediction]:
+    predictor = ctc_ocr.Predictor(model, decoder=Decoder(views=views))
+    return predictor.predict([images / f"{number}.png" for number in range(40)])
+
+
+def test_a_predictor_reads_the_views(images: Path) -> None:
+    """The likeliest text of three views, each read and scored by itself."""
+    one = ctc_ocr.Predictor("starter", decoder=Decoder(views=1))
+    prepared = [one.prepare(images / f"{number}.png") for number in range(40)]
+    seen = [[view_of(each, number) for each in prepared] for number in range(3)]
+    read = [one.predict_prepared(each) for each in seen]
+    several = texts(images, 3)
+    for image in range(40):
+        found = {each[image].text: each[image].codes for each in read}
+        means = {
+            text: np.mean([max(one.label_log_probabilities([view[image]], [codes])[0], LEAST) for view in seen])
+            for text, codes in found.items()
+        }
+        assert several[image].text == max(means, key=lambda text: means[text])
+        assert several[image].log_probability == pytest.approx(means[several[image].text], abs=1e-3)
+    assert [each.text for each in several] != [each.text for each in read[0]]
+
+
+def test_confidences_do_not_change_what_is_read(images: Path) -> None:
+    predictor = ctc_ocr.Predictor("starter", decoder=Decoder(views=5))
+    paths = [images / f"{number}.png" for number in range(10)]
+    with_them, without = predictor.predict(paths), predictor.predict(paths, confidence=False)
+    assert [each.text for each in with_them] == [each.text for each in without]
+    assert all(each.characters for each in with_them if each.text)
+
+
+def test_the_command_reads_them_by_any_number_of_processes(images: Path, tmp_path: Path) -> None:
+    read = []
+    for number, flags in enumerate((["--views=1"], ["--views=5"], ["--views=5", "--num_proc=2"])):
+        out = tmp_path / f"{number}.csv"
+        assert evaluate(["--model=starter", str(images), "--out", str(out), *flags]) in (0, 1)
+        read.append(out.read_text(encoding="utf-8"))
+    assert read[0] != read[1]
+    assert read[1] == read[2]
+
+
+def test_few_images_that_start_from_a_model_are_read_in_several(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = check_source(images)
+
+    def as_it_is(samples: object, region: Region, seed: int, names: object) -> Region:
+        return region
+
+    for names, start, few, expected in (
+        (("views",), as_it_is, 2000, 5), (("views",), as_it_is, 40, 1), (("views",), None, 2000, 1),
+        (("ink",), as_it_is, 2000, 1),
+    ):  # fmt: skip
+        monkeypatch.setattr(choices, "FEW", few)
+        settings, _ = choices.choose(ctc_ocr.preset("word"), checked, names, start)
+        assert settings.data.views == expected
+
+
+def test_a_model_says_how_many_views_are_read(images: Path, tmp_path: Path) -> None:
+    """A run on few images of its own, which starts from the starter model."""
+    settings = {"num_epoch": 1, "samples_per_epoch": 16, "batch_size": 8}
+    data = ctc_ocr.LabelledImages(images, choose=("views",))
+    ctc_ocr.train(ctc_ocr.preset("word", training=settings), data, tmp_path / "m", num_proc=1, cpu=1, progress=False)
+    predictor = ctc_ocr.Predictor(tmp_path / "m")
+    assert predictor.hyperparameters.data.views == predictor.decoder.views == 5
+    own, asked = texts(images, None, str(tmp_path / "m")), texts(images, 5, str(tmp_path / "m"))
+    assert [each.text for each in own] == [each.text for each in asked]
