@@ -1,6 +1,7 @@
 """Several views of each image: how they are moved, and the text that is likeliest in all of them."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,8 +15,8 @@ from ctc_ocr.datasets import choices
 from ctc_ocr.datasets.checking import check_source
 from ctc_ocr.decoding import decoder as decoding
 from ctc_ocr.decoding.decoder import BoundDecoder, Decoder
-from ctc_ocr.decoding.likelihood import log_softmax
-from ctc_ocr.decoding.views import LEAST, decode_views
+from ctc_ocr.decoding.likelihood import label_log_probability, log_softmax
+from ctc_ocr.decoding.views import FURTHEST, decode_views
 from ctc_ocr.images.region import Region
 from ctc_ocr.images.views import MAX_VIEWS, view_of
 from ctc_ocr.rendering.wild import WildRenderer
@@ -59,6 +60,15 @@ def test_all_say_how_many_there_are() -> None:
         ctc_ocr.preset("word", data={"views": MAX_VIEWS + 1})
 
 
+def means_of(values: dict[Any, list[float]]) -> dict[Any, float]:
+    """Mean over the views of each text's log probability, which counts as no less than 50 below the view's largest."""
+    largest = [max(each) for each in zip(*values.values(), strict=True)]
+    return {
+        text: float(np.mean([max(one, most - FURTHEST) for one, most in zip(each, largest, strict=True)]))
+        for text, each in values.items()
+    }
+
+
 def test_the_text_is_that_with_the_largest_mean_over_the_views() -> None:
     """Compared with the sum over all paths, for all candidates: the texts of the views."""
     generator = np.random.default_rng(3)
@@ -69,10 +79,7 @@ def test_the_text_is_that_with_the_largest_mean_over_the_views() -> None:
     changed = 0
     for image, (best,) in enumerate(found):
         texts = {tuple(each[image][0].codes) for each in alone}
-        means = {
-            text: np.mean([max(-ctc_loss(each[:, image], text), LEAST) for each in logits])
-            for text in texts
-        }  # fmt: skip
+        means = means_of({text: [-ctc_loss(each[:, image], text) for each in logits] for text in texts})
         assert tuple(best.codes) == max(means, key=lambda text: means[text])
         assert best.log_probability == pytest.approx(means[tuple(best.codes)], abs=1e-5)
         assert best.score == best.log_probability
@@ -80,6 +87,24 @@ def test_the_text_is_that_with_the_largest_mean_over_the_views() -> None:
         assert len(best.units) == len(best.codes)
         changed += best.codes != alone[0][image][0].codes
     assert changed > 5
+
+
+def test_long_texts_are_unlikely_in_all_views() -> None:
+    generator = np.random.default_rng(6)
+    text = generator.normal(0, 1, (120, 10, 20))
+    views = [log_softmax(text + generator.normal(0, 0.1, text.shape)) for _ in range(3)]
+    found = decode_views(BoundDecoder(), views, None, with_probability=False)
+    read = [BoundDecoder().decode(each) for each in views]
+    kept = []
+    for image, (best,) in enumerate(found):
+        texts = [tuple(each[image][0].codes) for each in read]
+        means = means_of(
+            {text: [label_log_probability(each[:, [image]], [text])[0] for each in views] for text in texts}
+        )
+        assert max(means.values()) < -2 * FURTHEST
+        assert tuple(best.codes) == max(means, key=lambda text: means[text])
+        kept.append(texts.index(tuple(best.codes)))
+    assert set(kept) == {0, 1, 2}
 
 
 def test_a_search_gives_alternatives_and_keeps_what_is_added_to_the_score() -> None:
@@ -126,10 +151,12 @@ def test_a_predictor_reads_the_views(images: Path) -> None:
     several = texts(images, 3)
     for image in range(40):
         found = {each[image].text: each[image].codes for each in read}
-        means = {
-            text: np.mean([max(one.label_log_probabilities([view[image]], [codes])[0], LEAST) for view in seen])
-            for text, codes in found.items()
-        }
+        means = means_of(
+            {
+                text: [one.label_log_probabilities([view[image]], [codes])[0] for view in seen]
+                for text, codes in found.items()
+            }
+        )
         assert several[image].text == max(means, key=lambda text: means[text])
         assert several[image].log_probability == pytest.approx(means[several[image].text], abs=1e-3)
     assert [each.text for each in several] != [each.text for each in read[0]]

@@ -13,7 +13,7 @@ from ctc_ocr.decoding.hypothesis import Hypothesis
 from ctc_ocr.decoding.likelihood import Steps, label_log_probability
 from ctc_ocr.decoding.unit_alternatives import with_alternatives
 
-LEAST = -50.0  # nats: a text that is impossible in one view may still be the best one
+FURTHEST = 50.0  # nats below the likeliest candidate of a view: a text that is impossible in one may still be the best
 
 Outputs = NDArray[np.floating[Any]]
 
@@ -50,9 +50,10 @@ def _ordered(
     images = [image for image, texts in enumerate(candidates) for _ in texts]
     texts = [list(text) for each in candidates for text in each]
     of_each = None if steps is None else np.asarray(steps)[images]
-    log_probabilities = np.mean(
-        [np.maximum(label_log_probability(each[:, images], texts, of_each), LEAST) for each in views], axis=0
-    )
+    in_views = np.array([label_log_probability(each[:, images], texts, of_each) for each in views])
+    best = np.full((len(candidates), len(views)), -np.inf)
+    np.maximum.at(best, images, in_views.T)
+    log_probabilities = np.maximum(in_views, best[images].T - FURTHEST).mean(axis=0)
     found: list[list[Hypothesis]] = [[] for _ in candidates]
     for image, text, value in zip(images, texts, log_probabilities.tolist(), strict=True):
         found[image].append(Hypothesis(text, value, value + candidates[image][tuple(text)]))
