@@ -22,8 +22,11 @@ class Started:
     """A scheduler, a server and workers, one for each of these commands; all are killed at the end of the block. What
     they write to stderr goes to files in `logs`, and `folder` is where they run."""
 
-    def __init__(self, workers: Sequence[Sequence[str]], logs: Path, folder: Path | None = None) -> None:
-        cluster = Cluster(LOOPBACK, free_port(), len(workers), node_host=LOOPBACK)
+    def __init__(
+        self, workers: Sequence[Sequence[str]], logs: Path, folder: Path | None = None, expected: int | None = None
+    ) -> None:
+        """`expected`: workers that the cluster waits for (default: those that are started)."""
+        cluster = Cluster(LOOPBACK, free_port(), expected or len(workers), node_host=LOOPBACK)
         commands = [("scheduler", command()), ("server", command()), *(("worker", each) for each in workers)]
         self._logs = [logs / f"{number}.log" for number in range(len(commands))]
         self.processes = []

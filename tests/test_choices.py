@@ -182,9 +182,10 @@ def test_what_flags_presets_and_files_say_is_not_chosen(tmp_path: Path) -> None:
     (tmp_path / "ink.json").write_text('{"data": {"ink": "auto"}}')
     (tmp_path / "training.json").write_text('{"training": {"num_epoch": 2}}')
     assert names() == {*CHOSEN}
-    assert names("--width=200", "--crop=none") == {"top_edge", "bottom_edge", "grey", "ink", "height"}
-    assert names("--preset=word") == names("--preset=lstm") == {"crop", "top_edge", "bottom_edge", "grey", "ink"}
-    assert names(f"--config={tmp_path / 'ink.json'}") == {"crop", "top_edge", "bottom_edge", "grey", "height", "width"}
+    assert names("--width=200", "--crop=none") == {"top_edge", "bottom_edge", "grey", "ink", "height", "views"}
+    named = {"crop", "top_edge", "bottom_edge", "grey", "ink", "views"}
+    assert names("--preset=word") == names("--preset=lstm") == named
+    assert names(f"--config={tmp_path / 'ink.json'}") == {*CHOSEN} - {"ink"}
     assert names(f"--config={tmp_path / 'training.json'}") == {*CHOSEN}
 
 

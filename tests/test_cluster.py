@@ -46,10 +46,21 @@ GOOD = {
 needs_root = pytest.mark.skipif(not can_make_networks(), reason="network namespaces need root and /dev/net/tun")
 
 
-def started(num_workers: int, folder: Path, *flags: str, seeds: bool = False) -> Started:
-    """`seeds`: each worker has another seed."""
+def started(num_workers: int, folder: Path, *flags: str, seeds: bool = False, expected: int | None = None) -> Started:
+    """`seeds`: each worker has another seed. `expected`: workers that the cluster waits for."""
     own = [*flags, "--prefix", str(folder / "m")]
-    return Started([command(*own, f"--seed={number if seeds else 0}") for number in range(num_workers)], folder)
+    workers = [command(*own, f"--seed={number if seeds else 0}") for number in range(num_workers)]
+    return Started(workers, folder, expected=expected)
+
+
+def waits_in_library(pid: int) -> bool:
+    """Whether a process has connections of ps-lite, and leaves SIGTERM to the system."""
+    try:
+        caught = int(Path(f"/proc/{pid}/status").read_text(encoding="ascii").partition("SigCgt:")[2].split()[0], 16)
+        sockets = [each for each in Path(f"/proc/{pid}/fd").iterdir() if each.readlink().name.startswith("socket:")]
+    except OSError:
+        return False
+    return len(sockets) > 0 and not caught >> (signal.SIGTERM - 1) & 1
 
 
 def weights(prefix: Path) -> dict[str, np.ndarray]:
@@ -74,6 +85,18 @@ def test_a_cluster_trains_as_workers_of_one_machine_do(tmp_path: Path) -> None:
     ctc_ocr.train(settings, prefix=tmp_path / "here", progress=False)
     for name, expected in weights(tmp_path / "here").items():
         assert (weights(tmp_path / "m")[name] == expected).all()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, {-15, 143}), (signal.SIGINT, {-2, 130})])
+def test_a_worker_that_waits_for_others_can_be_ended(number: int, status: set[int], tmp_path: Path) -> None:
+    """It waits for a second one, in MXNet's library, where Python's handlers of signals do not run."""
+    with started(1, tmp_path, *SMALL, expected=2) as cluster:
+        worker = cluster.processes[2]
+        deadline = time.monotonic() + 60
+        while not waits_in_library(worker.pid) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        worker.send_signal(number)
+        assert worker.wait(SECONDS_TO_STOP) in status
 
 
 @pytest.mark.long

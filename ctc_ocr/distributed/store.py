@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ctc_ocr.distributed.cluster import CHECK_SECONDS, CHECKS, LOST_SECONDS, Cluster
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.mxnet_internals import leave_alone, scheduler_is_lost
+from ctc_ocr.runtime.signals import ended_by_signals
 from ctc_ocr.runtime.types import MXArray
 
 
@@ -22,7 +23,8 @@ class KeyValueStore:
 
     def __init__(self, cluster: Cluster, lost: Callable[[], None] | None = None) -> None:
         os.environ.update(cluster.environment("worker"))
-        self._store = mx.kv.create("dist_sync")
+        with ended_by_signals():
+            self._store = mx.kv.create("dist_sync")
         self.rank, self.num_workers = int(self._store.rank), int(self._store.num_workers)
         self._names: set[str] = set()
         self._closed = threading.Event()

@@ -32,6 +32,23 @@ def sigterm_raises() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """SIGTERM and Ctrl-C end the process at once within this, where it waits in a library's code: Python's handlers
+    would not run before that returns. A signal that the process ignores stays ignored. Does nothing outside the main
+    thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [number for number in (signal.SIGINT, signal.SIGTERM) if not is_ignored(number)]
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
 def is_ignored(number: int) -> bool:
     """Whether the process ignores a signal."""
     return signal.getsignal(number) is signal.SIG_IGN

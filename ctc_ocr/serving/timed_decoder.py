@@ -19,7 +19,7 @@ class TimedDecoder(BoundDecoder):
 
     @staticmethod
     def of(decoder: BoundDecoder) -> "TimedDecoder":
-        return TimedDecoder(decoder.search, decoder.mask, decoder.lengths)
+        return TimedDecoder(decoder.search, decoder.mask, decoder.lengths, decoder.views)
 
     @property
     def seconds(self) -> float:
