@@ -153,7 +153,8 @@ def test_alternatives_are_those_of_a_beam_search(server: RunningServer, models: 
         paths = [f"/read?alternatives={count}" for count in (1, 3, 20, 3)]
         answers = list(threads.map(lambda path: server.read([("a.png", content)], path), paths))
     assert [len(each.readings[0].get("alternatives", [])) for each in answers] == [0, 3, 20, 3]
-    search = ctc_ocr.Decoder(top_k=3).bind(models["starter"].alphabet, models["starter"].lengths)
+    starter = models["starter"]
+        search = ctc_ocr.Decoder(top_k=3).bind(starter.alphabet, starter.lengths, starter.decoder.views)
     pixels, origin = models["starter"].prepare_placed(content)
     (expected,) = models["starter"].predict_prepared([pixels], origins=[origin], decoder=search)
     shown = as_json(expected, alternatives=True)["alternatives"]
