@@ -154,7 +154,7 @@ def test_alternatives_are_those_of_a_beam_search(server: RunningServer, models: 
         answers = list(threads.map(lambda path: server.read([("a.png", content)], path), paths))
     assert [len(each.readings[0].get("alternatives", [])) for each in answers] == [0, 3, 20, 3]
     starter = models["starter"]
-        search = ctc_ocr.Decoder(top_k=3).bind(starter.alphabet, starter.lengths, starter.decoder.views)
+    search = ctc_ocr.Decoder(top_k=3).bind(starter.alphabet, starter.lengths, starter.decoder.views)
     pixels, origin = models["starter"].prepare_placed(content)
     (expected,) = models["starter"].predict_prepared([pixels], origins=[origin], decoder=search)
     shown = as_json(expected, alternatives=True)["alternatives"]
