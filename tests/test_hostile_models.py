@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import ctc_ocr
 from ctc_ocr.alphabet import Alphabet, read_lookups
 from ctc_ocr.checkpoint import model_files, run_files, training_state
 from ctc_ocr.checkpoint.example_symbol import example_steps
@@ -186,6 +187,21 @@ def test_arrays_that_are_no_parameters(tmp_path: Path, array: Any) -> None:
     (tmp_path / "ocr-0001.params").write_bytes(params_content({"arg:l0_i2h_bias": array}))
     with pytest.raises(InputError, match=r"ocr-0001\.params: l0_i2h_bias is .* of the shape"):
         model_files.load(tmp_path / "ocr")
+
+
+def test_parameters_of_other_precisions_become_float32(tmp_path: Path) -> None:
+    """MXNet concatenates some of them, and refuses those of two types."""
+    save_own_model(tmp_path / "ocr")
+    path = tmp_path / "ocr-0001.params"
+    stored = dict(parse_params(path.read_bytes(), path))
+    name = next(name for name in stored if name.endswith("h2h_bias"))
+    image = np.full((12, 30), 200, np.uint8)
+    expected = ctc_ocr.Predictor(tmp_path / "ocr").read(image)
+    path.write_bytes(params_content({**stored, name: stored[name].astype(np.float64)}))
+    assert ctc_ocr.Predictor(tmp_path / "ocr").read(image) == expected
+    path.write_bytes(params_content({**stored, name: np.full(stored[name].shape, 1e300)}))
+    with pytest.raises(InputError, match=f"{name.partition(':')[2]} has values that are not finite"):
+        ctc_ocr.Predictor(tmp_path / "ocr")
 
 
 # --- descriptions -----------------------------------------------------------------------------------------------------

@@ -109,7 +109,9 @@ def _load_params(content: bytes, path: Path) -> tuple[dict[str, MXArray], dict[s
         if not array.size or array.ndim > MAX_AXES or array.dtype.kind != "f":
             shape = "x".join(map(str, array.shape[:MAX_AXES]))
             raise InputError(f"{name} is {array.dtype} of the shape ({shape}); expected numbers with a fraction", path)
-        if not np.isfinite(array).all():
+        with np.errstate(over="ignore"):
+            values = array.astype(np.float32)  # networks compute with nothing else
+        if not np.isfinite(values).all():
             raise InputError(f"{name} has values that are not finite numbers", path)
-        found[kind][name] = mx.nd.array(array, dtype=array.dtype)
+        found[kind][name] = mx.nd.array(values, dtype=np.float32)
     return found["arg"], found["aux"]
