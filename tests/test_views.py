@@ -118,6 +118,21 @@ def test_a_search_gives_alternatives_and_keeps_what_is_added_to_the_score() -> N
             assert each.score == pytest.approx(each.log_probability + 1.5 * len(each.codes))
 
 
+def test_what_is_not_allowed_is_in_no_view() -> None:
+    """Probabilities are those among the allowed units, and no other one is an alternative."""
+    generator = np.random.default_rng(7)
+    logits = generator.normal(0, 2, (3, 6, 10, 4))
+    decoder = Decoder(allowed="ac").bind(ctc_ocr.Alphabet(("a", "b", "c")))
+    allowed = [0, 1, 3]
+    kept = [log_softmax(each[..., allowed]) for each in logits]
+    found = decode_views(decoder, [log_softmax(each) for each in logits], None, with_probability=True)
+    expected = decode_views(BoundDecoder(), kept, None, with_probability=True)
+    for (best,), (other,) in zip(found, expected, strict=True):
+        assert best.codes == [allowed[code] for code in other.codes]
+        assert best.log_probability == pytest.approx(other.log_probability, abs=1e-5)
+        assert 2 not in {code for unit in best.units or () for code, _ in unit.alternatives}
+
+
 def test_one_view_is_what_is_read_without_any() -> None:
     log_probs = log_softmax(np.random.default_rng(5).normal(0, 2, (5, 6, 4)))
     assert decode_views(BoundDecoder(), [log_probs], None, True) == BoundDecoder().decode(log_probs)

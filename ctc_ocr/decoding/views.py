@@ -11,6 +11,7 @@ from ctc_ocr.decoding.alignment import align
 from ctc_ocr.decoding.decoder import BoundDecoder
 from ctc_ocr.decoding.hypothesis import Hypothesis
 from ctc_ocr.decoding.likelihood import Steps, label_log_probability
+from ctc_ocr.decoding.mask import restrict
 from ctc_ocr.decoding.unit_alternatives import with_alternatives
 
 FURTHEST = 50.0  # nats below the likeliest candidate of a view: a text that is impossible in one may still be the best
@@ -29,6 +30,8 @@ def decode_views(
     """
     if len(views) == 1:
         return decoder.decode(views[0], steps, with_probability)
+    if decoder.mask is not None:
+        views = [restrict(each, decoder.mask) for each in views]
     candidates: list[dict[tuple[int, ...], float]] = [{} for _ in range(views[0].shape[1])]
     for log_probs in views:
         for known, found in zip(candidates, decoder.decode(log_probs, steps), strict=True):
