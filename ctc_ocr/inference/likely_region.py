@@ -11,6 +11,7 @@ import numpy as np
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.datasets.checking import CheckedSample
 from ctc_ocr.datasets.choices import OF_REGION, ROWS
+from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import read_image
 from ctc_ocr.images.pixels import Pixels, grey
@@ -41,7 +42,7 @@ def likely_region(
     greys of the best rows. The measure is the mean log probability of a label, per unit, over a random part of the
     samples. Those with units that the model does not know in either case are left out.
     """
-    likelihood = _Likelihood(Predictor(model), samples, seed)
+    likelihood = _Likelihood(Predictor(model, decoder=Decoder(views=1)), samples, seed)
     if likelihood.num_images < FEWEST:
         return start
     found = start

@@ -153,12 +153,8 @@ class Predictor:
         decoder = decoder or self.decoder
         found: dict[int, Prediction] = {}
         columns = self.hyperparameters.geometry.columns_per_step
-        for width, indices in self._batches(images):
-            chosen = [images[index] for index in indices]
-            views = [[view_of(each, number) for each in chosen] for number in range(decoder.views)]
-            log_probs = [self._output(width, each) for each in views]
-            steps = self._own_steps(chosen)
-            for index, hypotheses in zip(indices, decode_views(decoder, log_probs, steps, confidence), strict=True):
+        for indices, views, steps in self._outputs(images, decoder.views):
+            for index, hypotheses in zip(indices, decode_views(decoder, views, steps, confidence), strict=True):
                 prediction = prediction_of(hypotheses, self.alphabet, self.calibration, confidence)
                 units = hypotheses[0].units
                 if origins is not None and prediction.characters and units is not None:
@@ -175,20 +171,22 @@ class Predictor:
         return stretch_contrast(image) if is_left else image
 
     def label_log_probabilities(self, images: Sequence[Pixels], labels: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-        """log p(label | image) (N,) float64, in nats, of N images that `prepare` returned and their labels as codes;
-        -inf for a label that does not fit its time steps."""
+        """log p(label | image) (N,) float64, in nats, of N images that `prepare` returned and their labels as codes:
+        the mean of those in all views that the decoder reads; -inf for a label that does not fit its time steps."""
         found = np.empty(len(images))
-        for indices, log_probs, steps in self._outputs(images):
-            found[indices] = label_log_probability(log_probs, [labels[index] for index in indices], steps)
+        for indices, views, steps in self._outputs(images, self.decoder.views):
+            chosen = [labels[index] for index in indices]
+            found[indices] = np.mean([label_log_probability(each, chosen, steps) for each in views], axis=0)
         return found
 
     def _outputs(
-        self, images: Sequence[Pixels]
-    ) -> Iterator[tuple[list[int], NDArray[np.float32], NDArray[np.intp] | None]]:
-        """Image indices, log probabilities (T, N, C) and time steps (N,) of each batch."""
+        self, images: Sequence[Pixels], num_views: int
+    ) -> Iterator[tuple[list[int], list[NDArray[np.float32]], NDArray[np.intp] | None]]:
+        """Image indices, log probabilities (T, N, C) of each view, and time steps (N,) of each batch."""
         for width, indices in self._batches(images):
             chosen = [images[index] for index in indices]
-            yield indices, self._output(width, chosen), self._own_steps(chosen)
+            views = [[view_of(each, number) for each in chosen] for number in range(num_views)]
+            yield indices, [self._output(width, each) for each in views], self._own_steps(chosen)
 
     def _output(self, width: int, images: Sequence[Pixels]) -> NDArray[np.float32]:
         """Log probabilities (T, N, C) of one batch, `width` columns wide."""
