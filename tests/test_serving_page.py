@@ -49,7 +49,7 @@ def page(running: tuple[RunningServer, Browser]) -> Iterator[Browser]:
 
 
 def test_a_chosen_image_is_shown_with_its_text_and_confidence(page: Browser) -> None:
-    confidence = ctc_ocr.Predictor("starter").read(SAMPLE).confidence
+    confidence = ctc_ocr.Predictor("starter").read(SAMPLE).confidence or 0.0
     page.choose_files("#files", SAMPLE)
     wait_until_read(page, SAID)
     assert texts(page, ".text") == ["0089"]
