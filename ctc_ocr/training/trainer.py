@@ -139,49 +139,60 @@ class Trainer:
         checkpoint of the epoch under way. Raises Diverged if weights or loss are no longer finite, or the loss
         explodes.
         """
-        target = self._settings.target_accuracy
         with interrupts or Interrupts() as interrupts:
             while not self.has_ended:
-                before, started = self._seconds, time.perf_counter()
-                clock = Clock(waited, before)
+                clock, began = Clock(waited, self._seconds), time.perf_counter() - self._seconds
                 sums = self._train_epoch(data, interrupts, waited, prefix)
                 if self.batches_done < self._num_batches:
                     self._seconds, _ = clock.read()
                     self.save(prefix, self.epochs_done + 1)
                     return False
-                seconds, waiting = clock.read()
-                self._seconds = 0.0
-                self.epochs_done, self.batches_done = self.epochs_done + 1, 0
-                rate = self._schedule(self.updates_done)
-                self.averages.use()
-                self._saving.check()
-                validated, predictions = self._validate(validation)
-                if not np.isfinite(validated.mean_loss):
-                    raise self._diverged("the validation loss is not finite")
-                best_before = replace(self.best)
-                self._record(validated, before + self._workers.of_first(time.perf_counter() - started))
-                if self.averages.start and (self.has_ended or (target and validated.tally.accuracy >= target)):
-                    validated, predictions = self.averages.with_start(
-                        lambda: self._validate(validation), validated, predictions
-                    )
-                    self.best = best_before
-                    self.best.add(self.epochs_done, validated.tally.cer, validated.mean_loss)
-                left = self.budget.seconds_left(self._settings, self.epochs_done)
-                end = epoch_end(
-                    sums, validated, predictions, epoch=self.epochs_done - 1, update=self.updates_done,
-                    samples=self.epochs_done * self._samples_per_epoch, seconds=seconds, waiting=waiting,
-                    learning_rate=rate, best_epoch=self.best.epoch, seconds_left=left,
-                )  # fmt: skip
-                self.history.append(end.row)
-                self.save(prefix, self.epochs_done)
-                self.epochs_saved = self.epochs_done
-                self._emit(end)
-                if target and validated.tally.accuracy >= target:
+                if self._end_epoch(sums, validation, prefix, clock, began):
                     return True
                 if not self.has_ended and self._workers.any(interrupts.requested):
                     return False
             self._log_why_it_ended()
         return True
+
+    def _end_epoch(self, sums: Sums, validation: BatchIter, prefix: str, clock: Clock, began: float) -> bool:
+        """Validate, and write the epoch's checkpoint: whether the target accuracy is reached."""
+        seconds, waiting = clock.read()
+        self._seconds = 0.0
+        self.epochs_done, self.batches_done = self.epochs_done + 1, 0
+        rate = self._schedule(self.updates_done)
+        validated, predictions = self._validate_epoch(validation, began)
+        end = epoch_end(
+            sums, validated, predictions, epoch=self.epochs_done - 1, update=self.updates_done,
+            samples=self.epochs_done * self._samples_per_epoch, seconds=seconds, waiting=waiting,
+            learning_rate=rate, best_epoch=self.best.epoch,
+            seconds_left=self.budget.seconds_left(self._settings, self.epochs_done),
+        )  # fmt: skip
+        self.history.append(end.row)
+        self.save(prefix, self.epochs_done)
+        self.epochs_saved = self.epochs_done
+        self._emit(end)
+        return self._has_reached_target(validated)
+
+    def _validate_epoch(self, validation: BatchIter, began: float) -> tuple[Sums, tuple[ValidationPrediction, ...]]:
+        """Validate the epoch that has ended, and decide what follows from it: the last one may keep other weights."""
+        self.averages.use()
+        self._saving.check()
+        validated, predictions = self._validate(validation)
+        if not np.isfinite(validated.mean_loss):
+            raise self._diverged("the validation loss is not finite")
+        best_before = replace(self.best)
+        self._record(validated, self._workers.of_first(time.perf_counter() - began))
+        if self.averages.start and (self.has_ended or self._has_reached_target(validated)):
+            validated, predictions = self.averages.with_start(
+                lambda: self._validate(validation), validated, predictions
+            )
+            self.best = best_before
+            self.best.add(self.epochs_done, validated.tally.cer, validated.mean_loss)
+        return validated, predictions
+
+    def _has_reached_target(self, validated: Sums) -> bool:
+        target = self._settings.target_accuracy
+        return bool(target) and validated.tally.accuracy >= target
 
     def _stalled(self) -> bool:
         patience = self._settings.stop_patience
