@@ -3,7 +3,8 @@
 Samples per second of the training command, generation or reading of the images and metrics included, without
 validation; the first epoch is not counted. Each training is a run of its own, and both sides take turns. A figure is
 the median of the rounds. `word` trains on labelled captchas, `line` on longer texts, which are made in DIR.
-With `--example`, the pipeline of MXNet's example is a third side for its network, `lstm`.
+With `--example`, the pipeline of MXNet's example is another side for its network, `lstm`. With `--apart`, so are two
+trainings at once that do not wait for each other, each with half of a batch: workers cannot be faster on this machine.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -50,7 +52,13 @@ LINES = ctc_ocr.Data("abcdefghijklmnopqrst", min_length=10, max_length=18, draw_
 
 
 def measure(
-    folder: Path, presets: Sequence[str], rounds: int, samples: int, batch_size: int | None, example: bool
+    folder: Path,
+    presets: Sequence[str],
+    rounds: int,
+    samples: int,
+    batch_size: int | None,
+    example: bool = False,
+    apart: bool = False,
 ) -> list[Row]:
     """Rows of samples/s, two workers beside one."""
     rows = []
@@ -58,12 +66,17 @@ def measure(
         size = batch_size or ctc_ocr.preset(name).training.batch_size
         images = _images(folder, name)
         jobs = [partial(_train, name, images, workers, samples, size) for workers in (2, 1)]
-        if example and name == "lstm":
+        with_example = example and name == "lstm"
+        if with_example:
             jobs.append(partial(_output, [sys.executable, "-c", EXAMPLE]))
+        if apart:
+            jobs.append(partial(_train_apart, name, images, samples, size // 2))
         two, one, *others = in_turns(rounds, *jobs)
         rows.append(row(f"{name}, {size} samples per batch, 2 workers beside 1", "samples/s", two, one, TARGET))
-        for other in others:
-            rows.append(row("beside the example's pipeline", "samples/s", two, other, TARGET_OF_EXAMPLE))
+        if with_example:
+            rows.append(row("beside the example's pipeline", "samples/s", two, others[0], TARGET_OF_EXAMPLE))
+        if apart:
+            rows.append(row("two trainings apart, beside 1", "samples/s", others[-1], one, TARGET))
     return rows
 
 
@@ -84,6 +97,12 @@ def _train(name: str, images: str, workers: int, samples: int, batch_size: int) 
         return _output([sys.executable, "-c", TRAIN, *map(str, given)])
 
 
+def _train_apart(name: str, images: str, samples: int, batch_size: int) -> float:
+    """The sum of two trainings at once."""
+    with ThreadPoolExecutor(2) as pool:
+        return sum(pool.map(lambda _: _train(name, images, 1, samples, batch_size), range(2)))
+
+
 def _output(command: Sequence[str]) -> float:
     """The median of the numbers that a command prints."""
     done = subprocess.run(command, env=ENVIRONMENT, check=True, capture_output=True, text=True)
@@ -98,12 +117,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--samples", type=int, default=3200, help="of an epoch (default: 3200)")
     parser.add_argument("--batch_size", type=int, help="samples per batch (default: the preset's)")
     parser.add_argument("--example", action="store_true", help="also the pipeline of MXNet's example")
+    parser.add_argument("--apart", action="store_true", help="also two trainings at once, without the sum")
     options = parser.parse_args(argv)
     options.folder.mkdir(parents=True, exist_ok=True)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     print(f"Load of the machine before: {load:.1f}\n")
-    given = (options.presets, options.rounds, options.samples, options.batch_size, options.example)
-    print(comparison(measure(options.folder, *given)))
+    given = (options.presets, options.rounds, options.samples, options.batch_size)
+    print(comparison(measure(options.folder, *given, options.example, options.apart)))
     return 0
 
 
