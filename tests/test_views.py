@@ -16,7 +16,7 @@ from ctc_ocr.datasets.checking import check_source
 from ctc_ocr.decoding import decoder as decoding
 from ctc_ocr.decoding.decoder import BoundDecoder, Decoder
 from ctc_ocr.decoding.likelihood import label_log_probability, log_softmax
-from ctc_ocr.decoding.views import FURTHEST, decode_views
+from ctc_ocr.decoding.views import FURTHEST
 from ctc_ocr.images.region import Region
 from ctc_ocr.images.views import MAX_VIEWS, view_of
 from ctc_ocr.rendering.wild import WildRenderer
@@ -74,7 +74,7 @@ def test_the_text_is_that_with_the_largest_mean_over_the_views() -> None:
     generator = np.random.default_rng(3)
     logits = generator.normal(0, 2.5, (3, 5, 40, 3))  # (views, T, N, C)
     views = [log_softmax(each) for each in logits]
-    found = decode_views(BoundDecoder(), views, None, with_probability=True)
+    found = BoundDecoder().decode_views(views, None, with_probability=True)
     alone = [BoundDecoder().decode(each) for each in views]
     changed = 0
     for image, (best,) in enumerate(found):
@@ -93,7 +93,7 @@ def test_long_texts_are_unlikely_in_all_views() -> None:
     generator = np.random.default_rng(6)
     text = generator.normal(0, 1, (120, 10, 20))
     views = [log_softmax(text + generator.normal(0, 0.1, text.shape)) for _ in range(3)]
-    found = decode_views(BoundDecoder(), views, None, with_probability=False)
+    found = BoundDecoder().decode_views(views, None, with_probability=False)
     read = [BoundDecoder().decode(each) for each in views]
     kept = []
     for image, (best,) in enumerate(found):
@@ -111,7 +111,7 @@ def test_a_search_gives_alternatives_and_keeps_what_is_added_to_the_score() -> N
     generator = np.random.default_rng(4)
     views = [log_softmax(generator.normal(0, 2.5, (6, 8, 3))) for _ in range(3)]
     decoder = Decoder(top_k=2, length_bonus=1.5).bind(ctc_ocr.Alphabet(("a", "b")))
-    for hypotheses in decode_views(decoder, views, [6, 5, 4, 3, 2, 6, 6, 6], with_probability=True):
+    for hypotheses in decoder.decode_views(views, [6, 5, 4, 3, 2, 6, 6, 6], with_probability=True):
         assert len(hypotheses) == 2
         assert hypotheses[0].score >= hypotheses[1].score
         for each in hypotheses:
@@ -125,8 +125,8 @@ def test_what_is_not_allowed_is_in_no_view() -> None:
     decoder = Decoder(allowed="ac").bind(ctc_ocr.Alphabet(("a", "b", "c")))
     allowed = [0, 1, 3]
     kept = [log_softmax(each[..., allowed]) for each in logits]
-    found = decode_views(decoder, [log_softmax(each) for each in logits], None, with_probability=True)
-    expected = decode_views(BoundDecoder(), kept, None, with_probability=True)
+    found = decoder.decode_views([log_softmax(each) for each in logits], None, with_probability=True)
+    expected = BoundDecoder().decode_views(kept, None, with_probability=True)
     for (best,), (other,) in zip(found, expected, strict=True):
         assert best.codes == [allowed[code] for code in other.codes]
         assert best.log_probability == pytest.approx(other.log_probability, abs=1e-5)
@@ -135,7 +135,7 @@ def test_what_is_not_allowed_is_in_no_view() -> None:
 
 def test_one_view_is_what_is_read_without_any() -> None:
     log_probs = log_softmax(np.random.default_rng(5).normal(0, 2, (5, 6, 4)))
-    assert decode_views(BoundDecoder(), [log_probs], None, True) == BoundDecoder().decode(log_probs)
+    assert BoundDecoder().decode_views([log_probs], None, True) == BoundDecoder().decode(log_probs)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """From a network's output to texts, by greedy decoding or by a prefix beam search."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -18,6 +18,7 @@ from ctc_ocr.decoding.language_model import LanguageModel
 from ctc_ocr.decoding.likelihood import Steps, label_log_probability
 from ctc_ocr.decoding.mask import allowed_classes, restrict
 from ctc_ocr.decoding.unit_alternatives import with_alternatives
+from ctc_ocr.decoding.views import best_of_views
 from ctc_ocr.decoding.word_list import DEFAULT_SEPARATORS, WordList
 from ctc_ocr.errors import InputError
 from ctc_ocr.lengths import Lengths
@@ -148,6 +149,28 @@ class BoundDecoder:
                 aligned[image] = units
         texts = [best.codes for best, *_ in found]
         return _with_units(found, with_alternatives(log_probs, texts, aligned))
+
+    def decode_views(
+        self, views: Sequence[NDArray[np.floating[Any]]], steps: Steps | None = None, with_probability: bool = True
+    ) -> list[list[Hypothesis]]:
+        """As `decode`, of the log probabilities of each view; the first is the image as it is, in which the units are.
+
+        What is found in any view is a candidate, and the best is that with the highest mean log probability.
+        """
+        if len(views) == 1:
+            return self.decode(views[0], steps, with_probability)
+        if self.mask is not None:
+            views = [restrict(each, self.mask) for each in views]
+        of_views = [self._hypotheses(each, steps, with_probability=True) for each in views]
+        for log_probs, found in zip(views, of_views, strict=True):
+            if self.search is None:
+                self._search_unexpected(log_probs, steps, found)
+        top_k = self.search.top_k if self.search is not None else 1
+        best = [hypotheses[:top_k] for hypotheses in best_of_views(views, of_views, steps)]
+        if not with_probability:
+            return best
+        texts = [first.codes for first, *_ in best]
+        return _with_units(best, with_alternatives(views[0], texts, align(views[0], texts, steps)))
 
     def _hypotheses(
         self, log_probs: NDArray[np.floating[Any]], steps: Steps | None, with_probability: bool

@@ -21,7 +21,6 @@ from ctc_ocr.config.schema import MAX_SIZE
 from ctc_ocr.config.sections import Data
 from ctc_ocr.decoding.decoder import BoundDecoder, Decoder
 from ctc_ocr.decoding.likelihood import label_log_probability
-from ctc_ocr.decoding.views import decode_views
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.images import preparation
@@ -154,7 +153,7 @@ class Predictor:
         found: dict[int, Prediction] = {}
         columns = self.hyperparameters.geometry.columns_per_step
         for indices, views, steps in self._outputs(images, decoder.views):
-            for index, hypotheses in zip(indices, decode_views(decoder, views, steps, confidence), strict=True):
+            for index, hypotheses in zip(indices, decoder.decode_views(views, steps, confidence), strict=True):
                 prediction = prediction_of(hypotheses, self.alphabet, self.calibration, confidence)
                 units = hypotheses[0].units
                 if origins is not None and prediction.characters and units is not None:

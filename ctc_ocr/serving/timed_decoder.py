@@ -1,6 +1,7 @@
 """A decoder that says how long it took."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,14 +24,14 @@ class TimedDecoder(BoundDecoder):
 
     @property
     def seconds(self) -> float:
-        """Of all calls of `decode`."""
+        """Of all calls of `decode_views`."""
         return sum(self.times)
 
-    def decode(
-        self, log_probs: NDArray[Any], steps: Steps | None = None, with_probability: bool = True
+    def decode_views(
+        self, views: Sequence[NDArray[Any]], steps: Steps | None = None, with_probability: bool = True
     ) -> list[list[Hypothesis]]:
-        """As BoundDecoder.decode."""
+        """As BoundDecoder.decode_views."""
         start = time.perf_counter()
-        found = super().decode(log_probs, steps, with_probability)
+        found = super().decode_views(views, steps, with_probability)
         self.times.append(time.perf_counter() - start)
         return found
