@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.foreign import audit, curve, make, measure, results, runs, unlabelled
-from benchmarks.foreign.environments import Driver
+from benchmarks.foreign.environments import TO_INSTALL, Driver
 from benchmarks.foreign.generators import DEVELOPMENT, GENERATORS, HELD_OUT, Generator, chosen
 from benchmarks.foreign.images import read_rows, write_images, write_rows
 from benchmarks.foreign.planting import plant
@@ -361,3 +361,16 @@ def test_bad_numbers_of_labels_are_refused(made, main, arguments, reason):
 
 def test_readings_without_labels_are_compared_exactly_and_in_any_case() -> None:
     assert accuracies(["aB1", "AB1", "x"], ["aB1", "ab1", "y"]) == (1 / 3, 2 / 3)
+
+
+def test_debian_packages_are_fetched_in_their_new_version() -> None:
+    simulated = (
+        "Reading package lists...\n"
+        "Inst perl-base [5.36.0-7+deb12u2] (5.36.0-7+deb12u4 Debian-Security:12/oldstable-security [amd64]) []\n"
+        "Inst libgd-perl (2.76-4+deb12u1 Debian:12.12/oldstable [amd64])\n"
+        "Conf libgd-perl (2.76-4+deb12u1 Debian:12.12/oldstable [amd64])\n"
+    )
+    assert TO_INSTALL.findall(simulated) == [
+        ("perl-base", "5.36.0-7+deb12u4"),
+        ("libgd-perl", "2.76-4+deb12u1"),
+    ]

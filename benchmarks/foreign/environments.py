@@ -1,6 +1,7 @@
 """Where a generator is installed, and how its driver is started there: a folder of its own for each."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -69,11 +70,14 @@ def _npm(generator: Generator, folder: Path) -> Driver:
     return _driver(generator, folder, ("node", str(DRIVERS / "npm.js")), modules)
 
 
+# A package and its new version; the installed one, if any, stands in brackets before it.
+TO_INSTALL = re.compile(r"^Inst (\S+) (?:\[\S+\] )?\((\S+) ", re.MULTILINE)
+
+
 def _install_debian(packages: tuple[str, ...], folder: Path) -> None:
     """Unpack the packages, and what they need and the system lacks: nothing is installed into it, nor by root."""
     simulated = _run(folder, "apt-get", "install", "--simulate", "--no-install-recommends", *packages)
-    lines = [line.split() for line in simulated.splitlines() if line.startswith("Inst ")]
-    missing = [f"{words[1]}={words[2].strip('()[]')}" for words in lines]
+    missing = ["=".join(each) for each in TO_INSTALL.findall(simulated)]
     named = {each.partition("=")[0] for each in missing}
     _unpack((*missing, *(each for each in packages if each.partition("=")[0] not in named)), folder)
 
