@@ -15,6 +15,7 @@ from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.captcha_files import CaptchaWriter
 from ctc_ocr.datasets.sources import read_source
 from ctc_ocr.errors import InputError
+from ctc_ocr.images.pixels import stretch_contrast
 from ctc_ocr.inference import activation_map
 from ctc_ocr.inference.activation_map import ActivationMaps
 from ctc_ocr.inference.evaluate import evaluate
@@ -80,8 +81,10 @@ def test_the_weights_of_feature_maps_are_their_gradients(predictor: Predictor) -
     width = predictor.hyperparameters.geometry.batch_width(image.shape[1])
     batch = np.full((1, image.shape[0], width), 255, np.uint8)
     batch[0, :, : image.shape[1]] = image
+    stretched = batch.copy()
+    stretched[0, :, : image.shape[1]] = stretch_contrast(image)  # as the network sees it
     inputs = {
-        "data": mx.nd.array(batch, dtype=np.uint8),
+        "data": mx.nd.array(stretched, dtype=np.uint8),
         "steps": mx.nd.array([predictor.hyperparameters.geometry.steps_of(image.shape[1], image.shape[0])]),
     }
     features = activation_map._executor(maps._below, {**maps._parameters, **inputs}).forward()[0]

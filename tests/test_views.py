@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 import ctc_ocr
+from ctc_ocr.checkpoint.starter import starter_onnx_path
 from ctc_ocr.cli.evaluate import main as evaluate
 from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets import choices
@@ -175,6 +176,17 @@ def test_a_predictor_reads_the_views(images: Path) -> None:
         assert several[image].text == max(means, key=lambda text: means[text])
         assert several[image].log_probability == pytest.approx(means[several[image].text], abs=1e-3)
     assert [each.text for each in several] != [each.text for each in read[0]]
+
+
+def test_views_are_made_of_the_images_own_levels_with_mxnet_and_onnx_runtime(images: Path) -> None:
+    """Where a network reads images with their contrast stretched, it is stretched in each view, and of the image's own
+    columns only."""
+    faint = [cv2.imread(str(images / f"{number}.png")) // 10 + 100 for number in range(40)]
+    predictors = [ctc_ocr.Predictor(model, decoder=Decoder(views=5)) for model in ("starter", starter_onnx_path())]
+    read, other = ([(each.text, each.log_probability) for each in one.predict(faint)] for one in predictors)
+    assert [text for text, _ in read] == [text for text, _ in other]
+    np.testing.assert_allclose([value for _, value in read], [value for _, value in other], atol=1e-3)
+    assert len({text for text, _ in read}) > 10
 
 
 def test_confidences_do_not_change_what_is_read(images: Path) -> None:

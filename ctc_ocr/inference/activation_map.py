@@ -19,7 +19,7 @@ from ctc_ocr.checkpoint.model_files import Checkpoint
 from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.errors import InputError
 from ctc_ocr.images import preparation
-from ctc_ocr.images.pixels import Pixels
+from ctc_ocr.images.pixels import Pixels, stretch_contrast
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import MXArray, Symbol
 from ctc_ocr.symbols.dividing import divided
@@ -55,6 +55,8 @@ class ActivationMaps:
     def map_of(self, image: Pixels) -> NDArray[np.float32]:
         """(H, W) float32, 0 to 1, of an image (H, W) or (H, W, 3) uint8 that `Predictor.prepare` returned: 1 where the
         characters of its best path rest most; all 0 if they rest on nothing, or if there are none."""
+        if self.hyperparameters.data.normalise == "image":
+            image = stretch_contrast(image)
         height, width = image.shape[:2]
         geometry = self.hyperparameters.geometry
         full = geometry.batch_width(width) if self.hyperparameters.data.keep_ratio else width

@@ -46,6 +46,7 @@ def calibrate_unless_interrupted(
 
 
 def _choose(predictor: Predictor, batches: Iterable[DataBatch]) -> CalibrationChoice:
+    predictor.take_stretched_images()
     predictor.calibration = None  # fitted to the confidences of the network itself
     confidences, correct = list[float](), list[bool]()
     for batch in batches:

@@ -1,5 +1,7 @@
 """Log probabilities by MXNet: what the Predictor needs of a model of this package or of MXNet's example/ctc."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,7 @@ from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.model_files import load_stored
 from ctc_ocr.checkpoint.stored_model import StoredModel, stored_calibration
 from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.images.pixels import stretch_contrast
 from ctc_ocr.inference.batch_rows import rows_of_width
 from ctc_ocr.inference.constant_folding import fold_constants
 from ctc_ocr.inference.graph import inference_graph, needed_parameters
@@ -29,17 +32,21 @@ class MXNetReader:
         self.alphabet: Alphabet = graph.alphabet
         self.lengths = checkpoint.model.lengths if checkpoint.model else None
         self.hyperparameters: Hyperparameters = graph.hyperparameters
+        self.stretches = self.hyperparameters.data.normalise == "image"  # or what is read is stretched already
         self._batch_size = batch_size
         full_rows = rows_of_width(self.hyperparameters, batch_size, self.hyperparameters.geometry.full_width)
         self.network = Network(graph, symbol, arguments, auxiliary, full_rows, context or mx.cpu())
 
     @property
     def preparation(self) -> Hyperparameters:
-        """How images are prepared for it."""
-        return self.hyperparameters
+        """How images are prepared for it: contrast is stretched here, as in the graph of an ONNX model, so that views
+        of an image are made of its own levels."""
+        return replace(self.hyperparameters, data=replace(self.hyperparameters.data, normalise="fixed"))
 
     def log_probabilities(self, images: NDArray[np.uint8], widths: NDArray[np.intp] | None) -> NDArray[np.float32]:
         """Log probabilities (T, N, C) of images (N, H, W) or (N, H, W, 3), whose own columns are `widths` (N,)."""
+        if self.stretches:
+            images = _stretched(images, widths)
         steps = None
         if widths is not None:
             columns = self.hyperparameters.geometry.columns_per_step
@@ -60,3 +67,12 @@ class MXNetReader:
         while 1 < count <= rows // 4:
             rows //= 4
         return rows
+
+
+def _stretched(images: NDArray[np.uint8], widths: NDArray[np.intp] | None) -> NDArray[np.uint8]:
+    """A copy in which the contrast of each image's own columns is stretched."""
+    found = images.copy()
+    for number, image in enumerate(images):
+        own = slice(None) if widths is None else slice(int(widths[number]))
+        found[number, :, own] = stretch_contrast(image[:, own])
+    return found

@@ -123,6 +123,11 @@ class Predictor:
             origins.append(origin)
         return self.predict_prepared(prepared, confidence, origins)
 
+    def take_stretched_images(self) -> None:
+        """From now on, prepared images are as training has them: with their contrast stretched already, if the model
+        wants that. Not for an ONNX model."""
+        self._reader.stretches = False
+
     def prepare(self, image: Source, name: str | None = None, ink: InkCheck | None = None) -> Pixels:
         """An image as the network reads it, (H, W) or (H, W, 3) uint8. `ink`, if given, counts it if it looks inverted.
         Raises InputError with `name` as its place."""

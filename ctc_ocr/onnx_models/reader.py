@@ -30,6 +30,7 @@ class OnnxReader:
         self.alphabet, self.lengths = description.model.alphabet, description.model.lengths
         self.calibration = description.calibration
         self.hyperparameters: Hyperparameters = description.model.hyperparameters
+        self.stretches = False  # its graph does
         self._session = _session(model.content(), path, threads)
 
     @property
