@@ -297,9 +297,14 @@ def test_unlabelled_images_that_are_not_read_surely(
     for name, seed in (("labelled", 1), ("others", 2)):
         writer = ctc_ocr.CaptchaWriter.create(SMALL.data, seed, ubuntu_font)
         writer.write_folder(tmp_path / name, 12)
+    broken = tmp_path / "others" / "broken.png"
+    broken.write_bytes(b"none")
     settings = training(num_epoch=1, samples_per_epoch=16)
     options = ctc_ocr.RunOptions(str(tmp_path / "ocr"), init_from="none", num_proc=1, cpu=1, progress=False)
     data = ctc_ocr.LabelledImages(tmp_path / "labelled", max_invalid=1.0, choose=())
     assert train_with_unlabelled(data, tmp_path / "others", settings, options, rounds=1).finished
-    said = "No unlabelled image was read with enough confidence: the next training has labels alone"
-    assert [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING].count(said) == 1
+    said = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
+    assert said.count("No unlabelled image was read with enough confidence: the next training has labels alone") == 1
+    unreadable = [each for each in said if each.startswith("Unlabelled images that cannot be read: 1 of 13; ")]
+    assert len(unreadable) == 1
+    assert f"{broken}: not an image" in unreadable[0]

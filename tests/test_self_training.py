@@ -1,7 +1,11 @@
 """Training with images that have no labels."""
 
 import csv
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,7 @@ from ctc_ocr.datasets.checking import check_source
 from ctc_ocr.experiments import self_training
 from ctc_ocr.experiments.self_training import UNCHECKED, Reading, least_confidence, train_with_unlabelled
 
+ROOT = Path(__file__).resolve().parent.parent
 SHORT = {"num_epoch": 1, "samples_per_epoch": 64, "batch_size": 16, "warmup_updates": 0, "learning_rate": 1e-4}
 
 
@@ -48,10 +53,20 @@ def test_sure_readings_are_trained_on_and_validation_stays_apart(
     shutil.copytree(captchas / "unlabelled", unlabelled)
     for each in labels:  # all of the labelled images are among the unlabelled ones too, those for validation included
         shutil.copy(captchas / "labelled" / each["image"], unlabelled / f"again-{each['image']}")
-    settings = ctc_ocr.preset("word", training=SHORT)
-    options = ctc_ocr.RunOptions(prefix=str(tmp_path / "ocr"), num_proc=1)
-    result = train_with_unlabelled(captchas / "labelled", unlabelled, settings, options, rounds=1)
+    # Labels in a form of their own, which is not that of what was read, and a choice that the last training keeps.
+    own = tmp_path / "unlabelled" / "own.csv"
+    rows = [f"{captchas / 'labelled' / each['image']};{each['label']}" for each in labels]
+    own.write_text("\n".join(["file;text", *rows]), encoding="utf-8")
+    described = ctc_ocr.SourceOptions(label_column="text", image_column="file", delimiter=";")
+    data = ctc_ocr.LabelledImages(own, options=described, choose=("ink",))
+    settings = ctc_ocr.preset("word", data={"ink": "light"}, training=SHORT)
+    options = ctc_ocr.RunOptions(prefix=str(tmp_path / "ocr"), num_proc=1, init_from="none")
+    result = train_with_unlabelled(data, unlabelled, settings, options, rounds=1)
     assert result.finished
+    chosen = [message for message in caplog.messages if "chosen from the images" in message]
+    assert len(chosen) == 1
+    assert ctc_ocr.Predictor(tmp_path / "ocr").hyperparameters.data.ink == "dark"
+    assert not [message for message in caplog.messages if "round0" in message]
     assert "Training 2 of 2" in caplog.text
     assert "Unlabelled images read with a confidence of 0.00 or more" in caplog.text
     known = ctc_ocr.Predictor(tmp_path / "ocr").known_images()
@@ -65,6 +80,38 @@ def test_sure_readings_are_trained_on_and_validation_stays_apart(
     unlabelled_alone = len(list((captchas / "unlabelled").glob("*.png")))
     assert numbers[0] == 30 - held_out < numbers[1] <= 30 - held_out + unlabelled_alone
     assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith("ocr")) == ["unlabelled"]
+
+
+def test_a_run_that_is_there_is_refused_before_the_first_training(
+    captchas: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="ctc_ocr")
+    (tmp_path / "ocr-0001.params").write_bytes(b"")
+    options = ctc_ocr.RunOptions(prefix=str(tmp_path / "ocr"))
+    with pytest.raises(ctc_ocr.InputError, match="there is a run under the prefix"):
+        train_with_unlabelled(captchas / "labelled", captchas / "unlabelled", options=options)
+    assert "Training 1" not in caplog.text
+    assert [each.name for each in tmp_path.iterdir()] == ["ocr-0001.params"]
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_an_earlier_training_says_that_nothing_is_kept(captchas: Path, tmp_path: Path) -> None:
+    flags = ["--init_from=none", "--preset=word", "--num_epoch=100000", "--samples_per_epoch=32", "--num_proc=1"]
+    sources = ["--data", str(captchas / "labelled"), "--unlabelled", str(captchas / "unlabelled")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ctc_ocr", "train", *sources, "--prefix=models/ocr", "--workers=1", *flags],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert process.stderr is not None
+    assert any("Epoch 1: " in line for line in process.stderr)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 128 + signal.SIGINT, said
+    assert "nothing is kept" in said
+    assert "The run is saved" not in said
+    assert "ctc-ocr infer" not in said
+    assert "Traceback" not in said
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_bad_arguments(captchas: Path, tmp_path: Path) -> None:

@@ -134,6 +134,16 @@ def test_what_is_not_allowed_is_in_no_view() -> None:
         assert 2 not in {code for unit in best.units or () for code, _ in unit.alternatives}
 
 
+def test_where_no_word_fits_nothing_is_read() -> None:
+    """Neither is the text that is then left, which is empty, taken for a likely one."""
+    views = [log_softmax(each) for each in np.random.default_rng(8).normal(0, 2, (3, 4, 2, 3))]
+    decoder = Decoder(words=["abababab", "ab"], separators="").bind(ctc_ocr.Alphabet(("a", "b")))
+    too_long, possible = decoder.decode_views(views, [1, 4])
+    assert (too_long[0].codes, too_long[0].log_probability, too_long[0].score) == ([], -np.inf, -np.inf)
+    assert possible[0].codes == [1, 2]
+    assert np.isfinite(possible[0].log_probability)
+
+
 def test_one_view_is_what_is_read_without_any() -> None:
     log_probs = log_softmax(np.random.default_rng(5).normal(0, 2, (5, 6, 4)))
     assert BoundDecoder().decode_views([log_probs], None, True) == BoundDecoder().decode(log_probs)
@@ -183,7 +193,7 @@ def test_views_are_made_of_the_images_own_levels_with_mxnet_and_onnx_runtime(ima
     columns only."""
     faint = [cv2.imread(str(images / f"{number}.png")) // 10 + 100 for number in range(40)]
     predictors = [ctc_ocr.Predictor(model, decoder=Decoder(views=5)) for model in ("starter", starter_onnx_path())]
-    read, other = ([(each.text, each.log_probability) for each in one.predict(faint)] for one in predictors)
+    read, other = ([(each.text, each.log_probability or 0.0) for each in one.predict(faint)] for one in predictors)
     assert [text for text, _ in read] == [text for text, _ in other]
     np.testing.assert_allclose([value for _, value in read], [value for _, value in other], atol=1e-3)
     assert len({text for text, _ in read}) > 10

@@ -64,6 +64,8 @@ def choose(
         crop = "text" if median(text_heights) < SMALL_TEXT and _agree(text_heights) else "none"
         settings, checked = _cut(settings, checked, replace(region, crop=crop))
     names = _found_by_model(names, settings, find_region is not None)
+    if not names:
+        return settings, checked
     if find_region is not None and {*OF_REGION} & {*names}:
         region = find_region(checked.samples, Region.of(settings.data), settings.training.seed, names)
         settings, checked = _cut(settings, checked, region)

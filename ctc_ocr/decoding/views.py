@@ -18,7 +18,7 @@ def best_of_views(
     views: Sequence[Outputs], found: Sequence[Sequence[Sequence[Hypothesis]]], steps: Steps | None
 ) -> list[list[Hypothesis]]:
     """For each image its candidates, best first: what was `found` for it [view][image] in the (T, N, C) log
-    probabilities of any view.
+    probabilities of any view. Where that is impossible in all of them, it is what was found in the first.
 
     A candidate's log probability is the mean of those in all views. The views' outputs themselves are not averaged:
     in each, a unit may be at another time step.
@@ -26,8 +26,14 @@ def best_of_views(
     candidates: list[dict[tuple[int, ...], float]] = [{} for _ in range(views[0].shape[1])]
     for of_view in found:
         for known, hypotheses in zip(candidates, of_view, strict=True):
-            known.update({tuple(each.codes): each.score - each.log_probability for each in hypotheses})
-    return _ordered(views, steps, candidates)
+            known.update({tuple(each.codes): each.score - each.log_probability for each in hypotheses if _fits(each)})
+    ordered = _ordered(views, steps, candidates)
+    return [texts or list(found[0][image]) for image, texts in enumerate(ordered)]
+
+
+def _fits(hypothesis: Hypothesis) -> bool:
+    """Whether it is a text that may be in the image: not what a search gives where no word of its list fits."""
+    return hypothesis.log_probability > -np.inf
 
 
 def _ordered(

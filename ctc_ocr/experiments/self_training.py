@@ -5,16 +5,19 @@ round takes more images, the surest first, and trains from the start again: Casc
 labeling: revisiting pseudo-labeling for semi-supervised learning", 2021.
 """
 
-import csv
 import logging
+import math
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.errors import InputError
+from ctc_ocr.experiments.part_source import part_source
+from ctc_ocr.experiments.trial import without_advice
 from ctc_ocr.images.folders import find_images
 from ctc_ocr.inference.image_list import ListedImage
 from ctc_ocr.training.events import Callback
@@ -55,7 +58,8 @@ def train_with_unlabelled(
     in a temporary folder. Validation has none of these images, and stays the same in all rounds.
 
     The other arguments are those of `ctc_ocr.train`; `callbacks` get the events of the last training. Raises InputError
-    also for resume, and for unlabelled images that are not there.
+    also for resume, and for unlabelled images that are not there; KeyboardInterrupt if Ctrl-C or SIGTERM ended a
+    training before the last one, of which nothing is kept.
     """
     options = options or RunOptions()
     if options.resume:
@@ -64,6 +68,7 @@ def train_with_unlabelled(
         raise InputError(f"expected 1 or more, got {rounds}", "rounds")
     labelled = data if isinstance(data, LabelledImages) else LabelledImages(data)
     paths = find_images([unlabelled] if isinstance(unlabelled, (str, Path)) else unlabelled)
+    TrainingSession(hyperparameters, labelled, options, callbacks).check_prefix()  # not only before the last training
     with tempfile.TemporaryDirectory(prefix="ctc_ocr-") as folder:
         return _rounds(labelled, paths, hyperparameters, options, rounds, callbacks, Path(folder))
 
@@ -77,31 +82,41 @@ def _rounds(
     callbacks: Sequence[Callback],
     folder: Path,
 ) -> TrainingResult:
-    for number in range(rounds + 1):
-        last = number == rounds
-        log.info("Training %d of %d, %s", number + 1, rounds + 1, "with labelled images alone" if not number else
-                 "with what the one before read in unlabelled images")  # fmt: skip
-        prefix = options.prefix if last else str(folder / f"round{number}" / "ocr")
-        own = options if last else replace(options, prefix=prefix, overwrite=False, tensorboard=False)
-        session = TrainingSession(hyperparameters, data, own, callbacks if last else ())
-        result = session.run()
-        if last or not result.finished:
-            return result
-        hyperparameters = session.hyperparameters  # also where they were chosen from the images
-        pseudo = folder / f"round{number}.csv"
+    pseudo: list[Sample] = []
+    for number in range(rounds):
+        _log_begin(number, rounds)
+        prefix = str(folder / f"round{number}" / "ocr")
+        own = replace(options, prefix=prefix, overwrite=False, tensorboard=False)
+        with ExitStack() as stack:
+            stack.enter_context(without_advice())
+            session = TrainingSession(hyperparameters, _with(data, pseudo, stack), own)
+            if not session.run().finished:
+                log.info("Interrupted in an earlier training than the last: nothing is kept")
+                raise KeyboardInterrupt
+        # What was chosen from the images stays.
+        hyperparameters, data = session.run_hyperparameters(), replace(data, choose=())
         share = FIRST_SHARE + (LAST_SHARE - FIRST_SHARE) * number / max(1, rounds - 1)
-        if not _write_pseudo_labels(prefix, session.held_out_samples(), paths, share, pseudo):
+        pseudo = _pseudo_labelled(prefix, session.held_out_samples(), paths, share)
+        if not pseudo:
             log.warning("No unlabelled image was read with enough confidence: the next training has labels alone")
-        else:
-            data = replace(data, training_only=(pseudo,))
-    raise AssertionError("the last round returns")
+    _log_begin(rounds, rounds)
+    with ExitStack() as stack:
+        return TrainingSession(hyperparameters, _with(data, pseudo, stack), options, callbacks).run()
 
 
-def _write_pseudo_labels(
-    prefix: str, held_out: Sequence[Sample], paths: Sequence[Path], share: float, out: Path
-) -> int:
-    """Read the unlabelled images, and write those with enough confidence as a source, the surest first, but no more
-    than a share of all. Returns their number."""
+def _log_begin(number: int, rounds: int) -> None:
+    log.info("Training %d of %d, %s", number + 1, rounds + 1, "with labelled images alone" if not number else
+             "with what the one before read in unlabelled images")  # fmt: skip
+
+
+def _with(data: LabelledImages, pseudo: Sequence[Sample], stack: ExitStack) -> LabelledImages:
+    """The labelled images, and those whose labels were read, until the stack is closed. The options of the user's
+    sources are not for the latter."""
+    return replace(data, training_only=(stack.enter_context(part_source(pseudo)),)) if pseudo else data
+
+
+def _pseudo_labelled(prefix: str, held_out: Sequence[Sample], paths: Sequence[Path], share: float) -> list[Sample]:
+    """Read the unlabelled images: those with enough confidence, the surest first, but no more than a share of all."""
     from ctc_ocr.inference.batch import predict_each, predict_files
     from ctc_ocr.inference.predictor import Predictor
 
@@ -112,20 +127,21 @@ def _write_pseudo_labels(
         if not isinstance(each, InputError)
     ]
     least = least_confidence([reading for reading, _ in known], [label for _, label in known])
-    listed = [ListedImage(str(path), path) for path in paths]
-    read = [
-        (each.confidence or 0.0, str(image.path.resolve()), each.text)
-        for image, each in predict_files(predictor, listed)
-        if not isinstance(each, InputError) and each.text.strip() and (each.confidence or 0.0) >= least
-    ]
-    rows = [row for _, *row in sorted(read, key=lambda row: -row[0])][: int(share * len(paths))]
+    read, unreadable = list[tuple[float, Sample]](), list[InputError]()
+    for image, each in predict_files(predictor, [ListedImage(str(path), path) for path in paths]):
+        if isinstance(each, InputError):
+            unreadable.append(each)
+        elif each.text.strip() and (each.confidence or 0.0) >= least:
+            path, units = str(image.path.resolve()), tuple(predictor.alphabet.units[code - 1] for code in each.codes)
+            read.append((each.confidence or 0.0, Sample(path, units, path)))
+    if unreadable:
+        log.warning("Unlabelled images that cannot be read: %d of %d; %s", len(unreadable), len(paths), unreadable[0])
+    surest = sorted(read, key=lambda pair: -pair[0])[: math.ceil(share * len(paths))]
     log.info(
         "Unlabelled images read with a confidence of %.2f or more: %d of %d; %d take part",
-        least, len(read), len(paths), len(rows),
+        least, len(read), len(paths), len(surest),
     )  # fmt: skip
-    with out.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        csv.writer(file).writerows([("image", "label"), *rows])
-    return len(rows)
+    return [sample for _, sample in surest]
 
 
 def least_confidence(readings: Sequence[Reading], labels: Sequence[str]) -> float:

@@ -89,7 +89,7 @@ class Experiment:
         with (
             tempfile.TemporaryDirectory(prefix="ctc_ocr-trial-") as folder,
             part_source(self.samples(train)) as source,
-            _without_advice(),
+            without_advice(),
         ):
             prefix = str(Path(folder) / "ocr")
             options = replace(self.options, prefix=prefix, resume=False, overwrite=False, tensorboard=False)
@@ -104,7 +104,7 @@ class Experiment:
 
 
 @contextmanager
-def _without_advice() -> Iterator[None]:
+def without_advice() -> Iterator[None]:
     """The log does not say how to use a model that will be removed."""
     logger = logging.getLogger("ctc_ocr.training.session")
 

@@ -126,6 +126,7 @@ class TrainingSession:
         self.callbacks = tuple(callbacks)
         self._start = Start(self.options)
         self._held_out: Sequence[Sample] = ()
+        self._of_run: Hyperparameters | None = None
         self._num_proc = self.options.num_proc or max(1, available_cores() // 2)
         batch_size, gpus = self.hyperparameters.training.batch_size, len(self.options.gpus)
         if gpus and batch_size % gpus:
@@ -158,6 +159,16 @@ class TrainingSession:
         return chosen_images(
             self.hyperparameters, self.data, self.options.progress, self._start.uses_starter, _region_by_starter
         )
+
+    def check_prefix(self) -> None:
+        """Raises InputError or RunError if the run could not be written: another one is there or at work, or its
+        folder cannot be written to."""
+        with usable_prefix(self.options.prefix), locked_prefix(self.options.prefix):
+            self._existing_files()
+
+    def run_hyperparameters(self) -> Hyperparameters:
+        """Those of the run, with what was chosen from the images; before it has run, those that it was given."""
+        return self._of_run or self.hyperparameters
 
     def held_out_samples(self) -> Sequence[Sample]:
         """The labelled images that the run validated with; () before it has run, and for captchas."""
@@ -236,7 +247,7 @@ class TrainingSession:
         if self.options.gpus:
             self._devices()
         data = self._training_data()
-        self._held_out = data.held_out
+        self._held_out, self._of_run = data.held_out, data.hyperparameters
         workers = data.hyperparameters.training.workers
         if workers > 1 and cluster is None:
             log.info("%d training workers, each with a part of every batch; --workers 1 trains in one process", workers)
@@ -338,7 +349,7 @@ class TrainingSession:
 
 @contextmanager
 def usable_prefix(prefix: str) -> Iterator[None]:
-    """Makes the folder of the run's files; it goes again if the block fails and nothing was written. Raises InputError
+    """Makes the folder of the run's files; it goes again if nothing was written. Raises InputError
     for what cannot be the beginning of file names, or a folder that cannot be written to.
     """
     if not prefix or prefix.endswith("/") or Path(prefix).is_dir():
@@ -356,11 +367,10 @@ def usable_prefix(prefix: str) -> Iterator[None]:
         raise InputError(f"{folder} cannot be written to: {error.strerror}", f"prefix {prefix}") from None
     try:
         yield
-    except BaseException:
+    finally:
         for each in made:
             with suppress(OSError):  # not empty: something was written
                 each.rmdir()
-        raise
 
 
 def _region_by_starter(samples: Sequence[CheckedSample], region: Region, seed: int, names: Collection[str]) -> Region:
