@@ -168,6 +168,7 @@ def test_a_model_that_has_seen_some_images_only_says_how_to_train(folder: Path, 
     assert done.returncode == 0, done.stderr
     assert "72 images read by networks of 2 folds" in done.stdout
     assert done.stderr.count("Epoch 4: ") == 2
+    assert "starter model" not in done.stderr  # from nothing, as the model: the starter is not looked at
     with out.open(newline="") as file:
         first = [row["image"] for row in csv.DictReader(file)][:6]
     assert len(planted(first)) >= 2

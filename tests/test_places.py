@@ -118,6 +118,14 @@ def test_places_lie_in_the_image_and_do_not_overlap() -> None:
     assert places(np.zeros((3, 3), np.uint8), [(0, 0), (0, 0)]) == [(0, 0)] * 2
 
 
+def test_no_place_is_outside_of_a_letterboxed_image() -> None:
+    """In its frame, it has columns 20 to 28 of 48."""
+    origin = Origin(-20 / 4, 1 / 4, inner=(20, 28))
+    image = np.full((48, 48), 120, np.uint8)  # nothing says where the character is
+    (found,) = placed([Character("a", 1.0)], [AlignedUnit(0, 12, 1.0)], image, origin, 4)
+    assert (found.left, found.right) == (0, 2)
+
+
 def test_places_are_told_in_the_image_that_the_line_was_cut_from() -> None:
     line = drawn("Ab3", 20, 2, 10)
     picture = np.full((400, 700), 230, np.uint8)

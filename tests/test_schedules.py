@@ -170,6 +170,10 @@ def test_a_run_stops_that_stands_still_and_stays_stopped(
     assert "Target accuracy 1.0 not reached" in caplog.text
     _, later = run(settings, source, tmp_path / "ocr", first=3)
     assert later == []
+    # More training was asked for: patience begins anew.
+    more = replace(settings, training=replace(settings.training, num_epoch=12))
+    _, later = run(more, source, tmp_path / "ocr", first=3)
+    assert [end.epoch for end in ends(later)] == [3, 4]
 
 
 def test_a_run_that_gets_better_does_not_stop(source: GeneratedSource, tmp_path: Path) -> None:

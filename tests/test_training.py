@@ -72,10 +72,14 @@ def test_each_epoch_leaves_a_checkpoint_that_holds_its_weights(source: Generated
 
 
 def test_target_accuracy_ends_the_run(source: GeneratedSource, tmp_path: Path) -> None:
-    _, events = run(training(num_epoch=40, target_accuracy=0.05, learning_rate=0.02), source, tmp_path / "ocr")
+    settings = training(num_epoch=40, target_accuracy=0.05, learning_rate=0.02)
+    _, events = run(settings, source, tmp_path / "ocr")
     ends = [event for event in events if isinstance(event, EpochEnd)]
     assert len(ends) < 40
     assert [end.validation_accuracy >= 0.05 for end in ends] == [False] * (len(ends) - 1) + [True]
+    resumed, later = run(settings, source, tmp_path / "ocr", first=4 * len(ends))
+    assert resumed.has_reached_target
+    assert later == []
 
 
 def test_resume_refuses_epochs_of_another_size_and_another_network(source: GeneratedSource, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from ctc_ocr.checkpoint.bundle import find_model
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.provenance import path_of, start_of
+from ctc_ocr.checkpoint.starter import NO_MODEL
 from ctc_ocr.checkpoint.stored_model import DESCRIPTION, StoredModel, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.presets import preset
@@ -91,7 +92,7 @@ def audit_labels(
         return _audited(_read_by(model, experiment), experiment, 0)
     start = options.init_from or unseen_start(stored, experiment.checked.digests)
     log.info("Each of %d folds is read by a network that is trained on the others, from %s", folds, start or "nothing")
-    experiment = replace(experiment, options=replace(options, init_from=start))
+    experiment = replace(experiment, options=replace(options, init_from=start or NO_MODEL))
     return _audited(cross_validated(experiment, folds).readings, experiment, folds)
 
 

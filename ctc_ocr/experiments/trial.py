@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.bundle import find_model
+from ctc_ocr.checkpoint.starter import NO_MODEL
 from ctc_ocr.checkpoint.stored_model import stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.checking import CheckResult, check_sources
@@ -67,7 +68,7 @@ class Experiment:
 
     def warn_of_seen_images(self) -> None:
         """Log if the model that each training starts from has seen some of the images: it has learned what it reads."""
-        if self.options.init_from is None:
+        if self.options.init_from in (None, NO_MODEL):
             return
         known = stored_known_images(find_model(self.options.init_from))
         count = 0 if known is None else sum(known.part(digest) is not None for digest in self.checked.digests)

@@ -27,11 +27,19 @@ WIDTH_OF_ONE = 0.6  # of the height: how wide a character without neighbours may
 @dataclass(frozen=True)
 class Origin:
     """Where a prepared image lies in the image that it was made of: its column x is at `left` + `scale` x there. With
-    `vertical`, that is a row there: the image was transposed."""
+    `vertical`, that is a row there: the image was transposed. `inner`: which columns are of that image, first and one
+    after the last; None: all."""
 
     left: float
     scale: float
     vertical: bool = False
+    inner: Place | None = None
+
+    def of_original(self, column: int) -> float:
+        """Where a column of the prepared image is in the original; one outside of it is at its edge."""
+        if self.inner is not None:
+            column = min(max(column, self.inner[0]), self.inner[1])
+        return self.left + self.scale * column
 
 
 def placed(
@@ -39,7 +47,7 @@ def placed(
 ) -> list[Character]:
     """The characters of a prepared image, (H, W) or (H, W, 3) uint8, with their places in its original."""
     spans = [(unit.start * columns_per_step, unit.stop * columns_per_step) for unit in units]
-    ends = [[origin.left + origin.scale * column for column in place] for place in places(image, spans)]
+    ends = [[origin.of_original(column) for column in place] for place in places(image, spans)]
     if origin.vertical:
         return [replace(each, top=top, bottom=bottom) for each, (top, bottom) in zip(characters, ends, strict=True)]
     return [replace(each, left=left, right=right) for each, (left, right) in zip(characters, ends, strict=True)]

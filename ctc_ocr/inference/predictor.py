@@ -270,7 +270,7 @@ def _origin(cropped: Pixels, prepared: Pixels, left: int, data: Data) -> Origin:
         place = letterbox_of(columns, rows, data.width, data.height)
         inner, first = place.width, place.left
     scale = columns / inner
-    return Origin(left - scale * first, scale, data.writing == "vertical")
+    return Origin(left - scale * first, scale, data.writing == "vertical", (first, first + inner))
 
 
 def _pixels(image: Source, name: str | None, channels: int) -> Pixels:

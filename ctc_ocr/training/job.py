@@ -217,8 +217,10 @@ def _resume_point(options: RunOptions) -> "ResumePoint | None":
 
 def _is_complete(trainer: "Trainer", prefix: str) -> bool:
     """Whether nothing is left to do for a run that has ended; says how it goes on."""
+    training = trainer.model.hyperparameters.training
+    name = "target_accuracy" if trainer.has_reached_target else "num_epoch"
     log.info(
-        "The run ended after %d epochs; a larger --num_epoch (it is %d) continues it",
-        trainer.epochs_done, trainer.model.hyperparameters.training.num_epoch,
+        "The run ended after %d epochs; a larger --%s (it is %s) continues it",
+        trainer.epochs_done, name, getattr(training, name),
     )  # fmt: skip
     return all(has_been_chosen(prefix, epoch) for epoch in epochs_to_calibrate(prefix))

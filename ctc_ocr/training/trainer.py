@@ -106,8 +106,15 @@ class Trainer:
 
     @property
     def has_ended(self) -> bool:
-        """Whether there is nothing left to do: the budget is used up, or early stopping ended the run."""
-        return self.epochs_done >= self.budget.end or self._stalled()
+        """Whether there is nothing left to do: the target is reached, or the budget is used up, or early stopping ended
+        the run."""
+        return self.has_reached_target or self.epochs_done >= self.budget.end or self._stalled()
+
+    @property
+    def has_reached_target(self) -> bool:
+        """Whether the last epoch has the accuracy that ends the run."""
+        target = self._settings.target_accuracy
+        return bool(target and self.history) and self.history[-1].validation_accuracy >= target
 
     @property
     def stands_still(self) -> bool:
@@ -171,7 +178,7 @@ class Trainer:
         self.save(prefix, self.epochs_done)
         self.epochs_saved = self.epochs_done
         self._emit(end)
-        return self._has_reached_target(validated)
+        return self.has_reached_target
 
     def _validate_epoch(self, validation: BatchIter, began: float) -> tuple[Sums, tuple[ValidationPrediction, ...]]:
         """Validate the epoch that has ended, and decide what follows from it: the last one may keep other weights."""
@@ -182,17 +189,15 @@ class Trainer:
             raise self._diverged("the validation loss is not finite")
         best_before = replace(self.best)
         self._record(validated, self._workers.of_first(time.perf_counter() - began))
-        if self.averages.start and (self.has_ended or self._has_reached_target(validated)):
+        target, stalled_for = self._settings.target_accuracy, self.best.epochs_since
+        if self.averages.start and (self.has_ended or (target and validated.tally.accuracy >= target)):
             validated, predictions = self.averages.with_start(
                 lambda: self._validate(validation), validated, predictions
             )
             self.best = best_before
             self.best.add(self.epochs_done, validated.tally.cer, validated.mean_loss)
+            self.best.epochs_since = max(self.best.epochs_since, stalled_for)  # a better average ends the run as well
         return validated, predictions
-
-    def _has_reached_target(self, validated: Sums) -> bool:
-        target = self._settings.target_accuracy
-        return bool(target) and validated.tally.accuracy >= target
 
     def _stalled(self) -> bool:
         patience = self._settings.stop_patience
@@ -392,6 +397,8 @@ class Trainer:
         before = point.model.hyperparameters.training
         if any(getattr(before, name) != getattr(self._settings, name) for name in MORE_TRAINING):
             self.budget.start(self._settings, self.epochs_done)
+            if self._stalled():
+                self.best.epochs_since = 0
         if point.model.init_from is not None:
             self._saving.start = path_from(point.model.init_from, point.prefix)
         self._restarts = max(self._restarts, point.restarts)
