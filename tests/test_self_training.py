@@ -118,6 +118,8 @@ def test_bad_arguments(captchas: Path, tmp_path: Path) -> None:
     options = ctc_ocr.RunOptions(prefix=str(tmp_path / "ocr"))
     with pytest.raises(ctc_ocr.InputError, match="no image files in this folder"):
         train_with_unlabelled(captchas / "labelled", tmp_path, options=options)
+    with pytest.raises(ctc_ocr.InputError, match=r"labels.csv: not an image"):
+        train_with_unlabelled(captchas / "labelled", captchas / "labelled" / "labels.csv", options=options)
     with pytest.raises(ctc_ocr.InputError, match="rounds: expected 1 or more"):
         train_with_unlabelled(captchas / "labelled", captchas / "unlabelled", options=options, rounds=0)
     with pytest.raises(ctc_ocr.InputError, match="unlabelled: cannot be continued by resume"):

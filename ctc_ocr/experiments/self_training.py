@@ -18,6 +18,7 @@ from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.errors import InputError
 from ctc_ocr.experiments.part_source import part_source
 from ctc_ocr.experiments.trial import without_advice
+from ctc_ocr.images.files import read_image
 from ctc_ocr.images.folders import find_images
 from ctc_ocr.inference.image_list import ListedImage
 from ctc_ocr.training.events import Callback
@@ -58,7 +59,7 @@ def train_with_unlabelled(
     in a temporary folder. Validation has none of these images, and stays the same in all rounds.
 
     The other arguments are those of `ctc_ocr.train`; `callbacks` get the events of the last training. Raises InputError
-    also for resume, and for unlabelled images that are not there; KeyboardInterrupt if Ctrl-C or SIGTERM ended a
+    also for resume, and for an unlabelled file that is not an image; KeyboardInterrupt if Ctrl-C or SIGTERM ended a
     training before the last one, of which nothing is kept.
     """
     options = options or RunOptions()
@@ -67,7 +68,11 @@ def train_with_unlabelled(
     if rounds < 1:
         raise InputError(f"expected 1 or more, got {rounds}", "rounds")
     labelled = data if isinstance(data, LabelledImages) else LabelledImages(data)
-    paths = find_images([unlabelled] if isinstance(unlabelled, (str, Path)) else unlabelled)
+    named = [unlabelled] if isinstance(unlabelled, (str, Path)) else unlabelled
+    paths = find_images(named)
+    for path in map(Path, named):
+        if not path.is_dir():
+            read_image(path)  # what is named must be an image; in a folder, some may be broken
     TrainingSession(hyperparameters, labelled, options, callbacks).check_prefix()  # not only before the last training
     with tempfile.TemporaryDirectory(prefix="ctc_ocr-") as folder:
         return _rounds(labelled, paths, hyperparameters, options, rounds, callbacks, Path(folder))
