@@ -301,6 +301,36 @@ def test_figures_that_cannot_be_written_are_shown(tmp_path, model, table, capsys
     assert "No space left" in notices
 
 
+def test_figures_replace_no_other_file(tmp_path, model, table, capsys):
+    """Neither a model nor labels, whatever their names are."""
+    for content in (b"onnx", b'{"0.png": "AB"}', b"[1]"):
+        other = tmp_path / "other.json"
+        other.write_bytes(content)
+        assert main([str(model), str(table), "--report", str(other)]) == 2
+        said = f"{other}: is there, and is not a report of this command: use another name"
+        assert said in capsys.readouterr().err
+        assert other.read_bytes() == content
+    description = model / "ocr.json"
+    before = description.read_bytes()
+    assert main([str(model), str(table), "--report", str(description)]) == 2
+    assert main([str(model), str(table), "--out", str(description), "--overwrite"]) == 2
+    assert f"would replace --model {description}" in capsys.readouterr().err
+    assert description.read_bytes() == before
+
+
+def test_files_are_written_also_where_nobody_reads_what_is_printed(tmp_path, model, table):
+    report = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "ctc_ocr", "evaluate", "--model", str(model), str(table), "--report", str(report)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.close()
+    process.wait(timeout=60)
+    assert json.loads(report.read_text())["samples"] == 60
+
+
 def test_the_file_of_figures_is_replaced_as_a_whole(tmp_path, model, table):
     """In a folder that is made for it; a link stays one."""
     link = tmp_path / "new" / "folder" / "link.json"

@@ -11,6 +11,7 @@ from ctc_ocr.cli.infer import main
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.images.pixels import invert
+from ctc_ocr.images.preparation import prepare
 from ctc_ocr.inference.predictor import Predictor
 from tests.models import chosen, save_line_model, save_own_model
 from tests.mxnet_network import network_of
@@ -132,10 +133,14 @@ def test_levels_by_the_images_own_contrast(tmp_path):
     save_line_model(tmp_path / "m", normalise="image")
     image = lines([40])[0]
     faint = (150 + image.astype(int) // 4).astype(np.uint8)
-    same, other = (Predictor(tmp_path / "m").prepare(each).astype(int) for each in (image, faint))
+    predictor = Predictor(tmp_path / "m")
+    same, other = (prepare(each, predictor.hyperparameters).astype(int) for each in (image, faint))
     assert abs(same - other).max() <= 3  # what rounding to a quarter of the levels leaves
     assert np.percentile(same, 90) == 225
     assert np.percentile(same, 2) == pytest.approx(45, abs=2)
+    # The predictor prepares images in their own levels, and stretches them when it reads them.
+    np.testing.assert_array_equal(predictor.prepare(faint), faint)
+    assert predictor.read(faint).text == predictor.read(image).text
     save_line_model(tmp_path / "fixed")
     np.testing.assert_array_equal(Predictor(tmp_path / "fixed").prepare(faint), faint)
 

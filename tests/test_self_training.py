@@ -31,6 +31,12 @@ def test_the_least_confidence_keeps_the_precision_of_validation() -> None:
     assert least_confidence(readings[:9], labels[:9]) == UNCHECKED
 
 
+def test_equal_confidences_are_enough_together_or_not_at_all() -> None:
+    readings = [Reading("right", 1.0)] * 30
+    assert least_confidence(readings, ["right"] * 19 + ["other"] * 11) > 1
+    assert least_confidence(readings, ["right"] * 29 + ["other"]) == 1.0
+
+
 @pytest.fixture(scope="module")
 def captchas(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders `labelled` and `unlabelled` of 30 captchas each."""

@@ -111,6 +111,18 @@ def send_for(raw: socket.socket, seconds: float) -> None:
         time.sleep(0.05)
 
 
+def test_as_many_connections_as_are_accepted(server: RunningServer) -> None:
+    held = [server.socket() for _ in range(MAX_CONNECTIONS)]
+    try:
+        for each in held:
+            each.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert [all_of(each)[:12] for each in held] == [b"HTTP/1.1 200"] * MAX_CONNECTIONS
+    finally:
+        for each in held:
+            each.close()
+    assert eventually_works(server)
+
+
 def test_more_connections_than_are_accepted(server: RunningServer) -> None:
     held = [server.socket() for _ in range(MAX_CONNECTIONS)]
     try:

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,12 @@ import pytest
 from PIL import Image
 
 from ctc_ocr.cli import data
-from ctc_ocr.datasets.samples import Sample
-from ctc_ocr.datasets.sources import read_source
+from ctc_ocr.datasets.samples import Sample, SourceOptions
+from ctc_ocr.datasets.sources import open_source, read_source
 from ctc_ocr.errors import InputError
 from ctc_ocr.experiments.audit import Suspect, find_suspects
 from ctc_ocr.experiments.label_readings import LabelReading
+from ctc_ocr.experiments.part_source import part_source
 from ctc_ocr.experiments.suspects_file import correct_labels, write_suspects
 from ctc_ocr.experiments.suspects_sheet import suspects_sheet
 from tests.commands import run_here
@@ -99,6 +101,7 @@ def test_nothing_accepted_changes_nothing(tmp_path: Path, labels: Path) -> None:
         (["yes", "", ""], ("1xy", ""), "s.csv, row 2: suggestion: an empty label cannot be accepted"),
         (["", "yes", ""], ("images/2.png", "images/9.png"), "s.csv, row 3: the image is not in"),
         (["", "yes", ""], ("2x,", "8x,"), "s.csv, row 3: the label was '8x', and"),
+        (["yes", "yes", ""], ("images/2.png,2x,2xy", "images/1.png,1x,1xz"), "s.csv, row 3: suggestion: '1xz', and"),
         (["yes", "", ""], ("accept", "answer"), "s.csv: no column 'accept'"),
     ],
 )
@@ -113,6 +116,28 @@ def test_a_bad_row_is_named_and_nothing_is_written(
         correct_labels(labels, path, tmp_path / "c.csv")
     assert complaint in str(caught.value)
     assert not (tmp_path / "c.csv").exists()
+
+
+def test_an_image_that_is_there_twice_is_corrected_twice(tmp_path: Path, labels: Path) -> None:
+    with labels.open("a", encoding="utf-8") as file:
+        file.write("1.png,1x\n")
+    write_suspects(tmp_path / "s.csv", suspects_of(labels))
+    accepted(tmp_path / "s.csv", ["yes", "", ""])
+    assert correct_labels(labels, tmp_path / "s.csv", tmp_path / "c.csv").num_changed == 2
+    assert [each.label for each in read_source(tmp_path / "c.csv")[0]] == ["0x", "1xy", "2x", "3x", "4x", "1xy"]
+
+
+def test_paths_that_are_not_utf_8_are_written_as_they_are(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    write_suspects(tmp_path / "s.csv", [Suspect(Sample(str(tmp_path / name), ("a",), "row 1"), "b", 1.0, 0.9)])
+    assert (tmp_path / "s.csv").read_bytes().splitlines()[1] == b"caf\xe9.png,a,b,1.0000,"
+
+
+def test_a_part_of_the_images_is_not_chosen_from_again() -> None:
+    """Units that are frequent among all of them may be rare in it."""
+    samples = [Sample("a.png", ("a", "é"), "row 1"), Sample("b.png", ("b",), "row 2")]
+    with part_source(samples) as name:
+        assert list(open_source(name, SourceOptions(min_frequency=4, strip_accents=True))) == samples
 
 
 def test_files_that_are_read_are_not_replaced(tmp_path: Path, labels: Path) -> None:

@@ -57,12 +57,15 @@ def run_audit(arguments: argparse.Namespace) -> int:
     options = replace(session.options, init_from=arguments.init_from)  # audit knows what else is a start
     found = audit_labels(arguments.model, session.data, arguments.folds, settings, options)
     print_invalid(found.invalid, f"{PROG} audit")
-    print(_summary(found))
     shown = found.suspects[: arguments.top]
-    if shown:
-        print(table(shown))
+    try:  # the file first: the program that reads what is printed may end before
+        if arguments.out:
+            write_suspects(arguments.out, found.suspects)
+    finally:
+        print(_summary(found))
+        if shown:
+            print(table(shown))
     if arguments.out:
-        write_suspects(arguments.out, found.suspects)
         print(f"Wrote {len(found.suspects)} suspects to {arguments.out}")
     if arguments.sheet and shown:
         with replacing(arguments.sheet) as temporary:

@@ -40,13 +40,15 @@ def curve(arguments: argparse.Namespace) -> int:
     assert isinstance(session.data, LabelledImages)
     found = learning_curve(session.data, session.hyperparameters, session.options, arguments.folds)
     print_invalid(found.invalid, PROG)
-    print(table(found))
     more = arguments.more or [found.num_labels, 3 * found.num_labels]
-    print("\n".join(sentences(found, more)))
-    if arguments.report:
-        text = json.dumps(found.to_dict(more), indent=2, allow_nan=False)
-        with replacing(arguments.report) as temporary:
-            temporary.write_text(f"{text}\n", encoding="utf-8")
+    try:  # the file first: the program that reads what is printed may end before
+        if arguments.report:
+            text = json.dumps(found.to_dict(more), indent=2, allow_nan=False)
+            with replacing(arguments.report) as temporary:
+                temporary.write_text(f"{text}\n", encoding="utf-8")
+    finally:
+        print(table(found))
+        print("\n".join(sentences(found, more)))
     return 0
 
 

@@ -4,9 +4,12 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ctc_ocr.checkpoint.bundle import find_model as stored_model
+from ctc_ocr.checkpoint.run_files import existing_files
 from ctc_ocr.cli.arguments import Parser, add_device_options, add_import, add_version, fraction
 from ctc_ocr.cli.data_options import add_source, refuse_existing, source_options
 from ctc_ocr.cli.decoding_options import add_decoding, decoder, warn_of_skipped_words
@@ -18,6 +21,7 @@ from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.inference.readings_csv import Reading, write_readings
 from ctc_ocr.runtime.atomic_files import is_device, replacing
 from ctc_ocr.runtime.progress import shown_progress
+from ctc_ocr.runtime.text_files import read_json
 from ctc_ocr.runtime.threads import set_threads
 
 if TYPE_CHECKING:
@@ -63,9 +67,9 @@ def parser() -> argparse.ArgumentParser:
 
 def _evaluate(argv: list[str]) -> int:
     arguments = _parse(argv)
+    _check_out(arguments)
     if arguments.report:
         _check_report(arguments)
-    _check_out(arguments)
     how = decoder(arguments)
     set_threads(arguments.cpu)
     readings: list[Reading] = []
@@ -79,11 +83,13 @@ def _evaluate(argv: list[str]) -> int:
         raise RunError(f"none of its {evaluation.num_invalid} samples is valid", evaluation.source)
     _warn_of_known(evaluation)
     text = json.dumps(evaluation.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-    print(text if arguments.json else table(evaluation.result))
-    if arguments.report:
-        _write(arguments.report, f"{text}\n")
-    if arguments.out:
-        write_readings(arguments.out, readings)
+    try:  # files first: the program that reads what is printed may end before
+        if arguments.report:
+            _write(arguments.report, f"{text}\n")
+        if arguments.out:
+            write_readings(arguments.out, readings)
+    finally:
+        print(text if arguments.json else table(evaluation.result))
     return 1 if evaluation.num_invalid else 0
 
 
@@ -111,8 +117,28 @@ def _warn_of_known(evaluation: "Evaluation") -> None:
 
 def _check_report(arguments: argparse.Namespace) -> None:
     refuse_inputs("--report", arguments.report, {f"SOURCE {each}": each for each in arguments.source})
-    if not is_device(arguments.report):
-        refuse_existing([arguments.report], overwrite=True)
+    if is_device(arguments.report):
+        return
+    refuse_existing([arguments.report], overwrite=True)
+    if arguments.report.is_file() and not _is_report(arguments.report):
+        raise InputError("is there, and is not a report of this command: use another name", arguments.report)
+
+
+def _model_files(model: str) -> list[str | Path]:
+    with suppress(InputError):  # an ONNX model, or none, which is said later
+        return [model, *existing_files(stored_model(model).prefix)]
+    return [model]
+
+
+def _is_report(path: Path) -> bool:
+    """Whether an earlier command has written a file, which a new report may replace: not a model, nor labels."""
+    if not path.stat().st_size:
+        return True
+    try:
+        found = read_json(path)
+    except InputError:
+        return False
+    return isinstance(found, dict) and {"model", "epoch", "samples", "invalid"} <= found.keys()
 
 
 def _check_out(arguments: argparse.Namespace) -> None:
@@ -122,7 +148,8 @@ def _check_out(arguments: argparse.Namespace) -> None:
             raise InputError("has no effect without --out", "--overwrite")
         return
     inputs = {f"SOURCE {each}": each for each in arguments.source}
-    refuse_inputs("--out", arguments.out, {**inputs, "--report": arguments.report})
+    files = {f"--model {each}": each for each in _model_files(str(arguments.model))}
+    refuse_inputs("--out", arguments.out, {**inputs, **files, "--report": arguments.report})
     if not is_device(arguments.out):
         refuse_existing([arguments.out], arguments.overwrite)
 

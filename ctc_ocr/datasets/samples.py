@@ -119,12 +119,14 @@ class Rows:
 
     `form` describes where the labels come from. `total` is about how many rows there are: it counts empty rows and a
     header, but not text files without an image. `notes` are about the source as a whole, or about names in it.
+    `is_final`: no option of SourceOptions changes the samples any more.
     """
 
     form: str
     total: int
     read: Callable[[], Iterator[Sample | Problem]]
     notes: tuple[Problem, ...] = ()
+    is_final: bool = False
 
     def __iter__(self) -> Iterator[Sample | Problem]:
         return self.read()

@@ -28,4 +28,4 @@ def part_source(samples: Iterable[Sample]) -> Iterator[str]:
 def _open(argument: str, options: SourceOptions) -> Rows:
     """The options were used when the samples were found."""
     samples = _parts[argument]
-    return Rows("a part of the images", len(samples), lambda: iter(samples))
+    return Rows("a part of the images", len(samples), lambda: iter(samples), is_final=True)

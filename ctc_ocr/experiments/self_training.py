@@ -158,6 +158,7 @@ def least_confidence(readings: Sequence[Reading], labels: Sequence[str]) -> floa
     correct, least = 0, 1.01
     for count, (reading, label) in enumerate(order, start=1):
         correct += reading.text == label
-        if correct >= PRECISION * count:
+        is_last = count == len(order) or order[count][0].confidence < reading.confidence  # of those with the same one
+        if is_last and correct >= PRECISION * count:
             least = reading.confidence
     return least

@@ -46,7 +46,10 @@ def write_suspects(path: str | Path, suspects: Sequence[Suspect]) -> None:
     """Write the suspects, best first, with an empty column `accept`. Paths are relative to the file's folder; an image
     in a pack has its place instead. Raises RunError if the file cannot be written."""
     path = Path(path)
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for each in suspects:
@@ -75,23 +78,26 @@ def correct_labels(
     if not samples or not all(each.is_file for each in samples):
         raise InputError("its images are not files that a CSV file can name; correct what it was made of", source)
     splitter = UnitSplitter(Alphabet.from_labels(each.units for each in samples))
-    rows, changed = [], 0
+    rows, changed, used = [], 0, set[str]()
     for sample in samples:
-        row = accepted.pop(os.path.realpath(sample.image), None)
+        image = os.path.realpath(sample.image)
+        used.add(image)
+        row = accepted.get(image)  # an image may be there more than once
         if row is not None and row.label != sample.label:
             raise InputError(f"the label was {row.label!r}, and {sample.where} has {sample.label!r} now", row.where)
         units = sample.units if row is None else tuple(splitter.pieces(row.suggestion))
         changed += units != sample.units
         rows.append((relative_path(sample.image, out), units))
-    for row in accepted.values():
-        raise InputError(f"the image is not in {source}", row.where)
+    for image, row in accepted.items():
+        if image not in used:
+            raise InputError(f"the image is not in {source}", row.where)
     write_delimited(out, rows)
     return Corrections(len(rows), changed, tuple(problems))
 
 
 def _accepted(path: Path) -> dict[str, _Accepted]:
     """{real path of the image: row} of those that were accepted."""
-    found = {}
+    found: dict[str, _Accepted] = {}
     for where, fields in _rows(path):
         answer = fields["accept"].strip().lower()
         if answer not in (*YES, *NO):
@@ -104,7 +110,9 @@ def _accepted(path: Path) -> dict[str, _Accepted]:
             image = os.path.realpath(locate(path.parent, fields["image"]))
         except ValueError as error:
             raise InputError(str(error), where) from None
-        found[image] = _Accepted(fields["label"], fields["suggestion"], where)
+        row = _Accepted(fields["label"], fields["suggestion"], where)
+        if (other := found.setdefault(image, row)).suggestion != row.suggestion:
+            raise InputError(f"suggestion: {row.suggestion!r}, and {other.where} has {other.suggestion!r}", where)
     return found
 
 

@@ -129,8 +129,8 @@ class Predictor:
         self._reader.stretches = False
 
     def prepare(self, image: Source, name: str | None = None, ink: InkCheck | None = None) -> Pixels:
-        """An image as the network reads it, (H, W) or (H, W, 3) uint8. `ink`, if given, counts it if it looks inverted.
-        Raises InputError with `name` as its place."""
+        """An image in the network's size, (H, W) or (H, W, 3) uint8; its contrast is stretched when it is read. `ink`,
+        if given, counts it if it looks inverted. Raises InputError with `name` as its place."""
         return self.prepare_placed(image, name, ink)[0]
 
     def prepare_placed(

@@ -15,21 +15,21 @@ REFUSED = (
 
 
 class LimitedConnection(H11Protocol):
-    """One connection. With `limit_concurrency` of uvicorn's Config, each one beyond it is answered with 503 and closed
-    before anything is read from it.
+    """One connection. Each one beyond `max_connections` is answered with 503 and closed before anything is read from
+    it. (By limit_concurrency, uvicorn would answer those that are as many with a text of its own.)
 
     head_seconds: in which the head of a request must arrive, and what is left of a body that was refused; then the
     connection ends. It ends as well if the other side takes longer to receive an answer.
     """
 
     head_seconds = 30.0
+    max_connections: int | None = None
     _head_timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        maximum = self.config.limit_concurrency
-        if maximum is not None and len(self.connections) > maximum:
+        if self.max_connections is not None and len(self.connections) > self.max_connections:
             self.connections.discard(self)
             transport.write(REFUSED)
             transport.close()

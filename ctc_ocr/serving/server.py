@@ -26,11 +26,12 @@ def run_server(app: Gate, limits: Limits, host: str, port: int, on_start: Callab
     port: 0 for a free one. on_start is called with the server's address, as in http://127.0.0.1:8000, when it takes
     requests. Raises InputError for a host that is not known, RunError if it cannot listen there.
     """
+    attributes = {"head_seconds": limits.body_seconds, "max_connections": limits.max_connections}
     with _listen(host, port) as listener:
         config = uvicorn.Config(
             app,
             loop="asyncio",
-            http=type("Connection", (LimitedConnection,), {"head_seconds": limits.body_seconds}),
+            http=type("Connection", (LimitedConnection,), attributes),
             ws="none",
             lifespan="on",
             log_config=None,
@@ -38,7 +39,6 @@ def run_server(app: Gate, limits: Limits, host: str, port: int, on_start: Callab
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            limit_concurrency=limits.max_connections,
             timeout_graceful_shutdown=int(limits.body_seconds + limits.answer_seconds + GRACE_SECONDS),
         )
         _Server(config, app, lambda: on_start(_address_of(listener))).run([listener])

@@ -37,6 +37,8 @@ def open_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> R
     of labels, and where file names would be taken for labels that may be elsewhere.
     """
     rows = _open(path, options)
+    if rows.is_final:
+        return rows
     if options.strip_accents:
         changed = rows
         rows = replace(rows, form=f"{rows.form}; accents removed", read=lambda: _without_accents(changed))
