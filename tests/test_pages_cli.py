@@ -68,6 +68,17 @@ def test_cutting_again_needs_overwrite_and_removes_the_earlier_images(
     assert (cut / "notes.txt").read_text() == "mine"
 
 
+def test_an_earlier_cut_stays_where_there_is_nothing_to_cut(
+    books: Path, cut: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(cut.rglob("*"))
+    assert main(["data", "cut", str(cut), str(tmp_path / "of a cut")]) == 2
+    assert main(["data", "cut", str(tmp_path / "cut"), str(cut), "--overwrite"]) == 2
+    assert main(["data", "cut", str(books), str(cut), "--overwrite", "--charset", "=ヱ"]) == 2
+    assert "not pages with boxes" in capsys.readouterr().err
+    assert sorted(cut.rglob("*")) == before
+
+
 def test_a_folder_of_something_else_is_not_overwritten(
     books: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -146,6 +146,15 @@ def test_no_old_shard_stays(folder: Path, tmp_path: Path) -> None:
     assert content(out) == content(folder)
 
 
+def test_a_pack_does_not_take_the_name_of_labels_in_json(folder: Path, tmp_path: Path) -> None:
+    """They could be those that it is made of."""
+    other = tmp_path / "labels.json"
+    other.write_text('{"a.png": "AB"}')
+    with pytest.raises(InputError, match=r"labels\.json: exists, and is not of a pack: use another name"):
+        pack_source(folder, tmp_path / "labels", overwrite=True)
+    assert other.read_text() == '{"a.png": "AB"}'
+
+
 def test_numbers_and_names_that_are_refused(folder: Path, tmp_path: Path) -> None:
     for shards, reason in ((0, "expected 1 to 9999, got 0"), (10_000, "got 10000"), (COUNT + 1, "than the 10 samples")):
         with pytest.raises(InputError, match=reason):

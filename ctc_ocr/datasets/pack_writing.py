@@ -31,12 +31,16 @@ def prefix_of(out: str | Path) -> Path:
 
 def refuse_pack(out: str | Path, shards: int, overwrite: bool) -> None:
     """Make the folder of a pack. Raises InputError for a pack that exists, in however many shards, unless `overwrite`;
-    for a number of shards that is not accepted; and for a name that would be read as something else."""
+    for a number of shards that is not accepted; and for a name that would be read as something else, or is that of a
+    JSON file which is not of a pack."""
     if not 1 <= shards <= MAX_SHARDS:
         raise InputError(f"expected 1 to {MAX_SHARDS}, got {shards}", "shards")
     path, prefix = Path(out), prefix_of(out)
     if shards > 1 and path.suffix != REC and path.exists():
         raise InputError("exists, so that the shards could not be read by this name: use another name", path)
+    described = Path(f"{prefix}.json")
+    if described.exists() and not Path(f"{prefix}{REC}").exists() and not files_of_shards(prefix):
+        raise InputError("exists, and is not of a pack: use another name", described)
     refuse_existing([*(Path(f"{prefix}{suffix}") for suffix in PARTS), *files_of_shards(prefix)], overwrite)
 
 

@@ -50,6 +50,7 @@ def cut_pages(
     """
     folder = Path(folder)
     rows = open_source(source, options)
+    _require_one(rows, source)
     _prepare(folder, overwrite)
     problems, written = list[Problem](), list[tuple[str, PageSample]]()
     for row in _reported(_cut(rows, source, folder), rows, progress):
@@ -58,14 +59,27 @@ def cut_pages(
         else:
             written.append(row)
     if not written:
-        first = f"; the first: {problems[0]}" if problems else ""
-        raise RunError(f"none of its {len(problems)} samples can be cut{first}", source)
+        raise _none_of(problems, source)
     labels = folder / LABELS_FILE
     with replacing(labels) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(_row(name, sample) for name, sample in written)
     return Cut(labels, len(written), tuple(problems))
+
+
+def _require_one(rows: Rows, source: str | Path) -> None:
+    """Raises InputError or RunError if there is nothing to cut: before what was cut earlier is removed."""
+    problems = list[Problem]()
+    for _, row in _named(not_empty(rows, source), source):
+        if not isinstance(row, Problem):
+            return
+        problems.append(row)
+    raise _none_of(problems, source)
+
+
+def _none_of(problems: list[Problem], source: str | Path) -> RunError:
+    return RunError(f"none of its {len(problems)} samples can be cut; the first: {problems[0]}", source)
 
 
 def _cut(rows: Rows, source: str | Path, folder: Path) -> Iterator[tuple[str, PageSample] | Problem]:
