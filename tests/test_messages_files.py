@@ -348,7 +348,7 @@ def test_images_with_labels_are_no_pages(images: Path, tmp_path: Path) -> None:
     for write in (cut_pages, write_page_pictures):
         with pytest.raises(InputError, match="images: not pages with boxes: expected a folder with BOOK/images and "):
             write(images, tmp_path / "out")
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_line_that_is_wider_than_a_png_file_can_be(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
