@@ -307,7 +307,7 @@ def test_figures_replace_no_other_file(tmp_path, model, table, capsys):
         other = tmp_path / "other.json"
         other.write_bytes(content)
         assert main([str(model), str(table), "--report", str(other)]) == 2
-        said = f"{other}: is there, and is not a report of this command: use another name"
+        said = f"{other}: exists, and is not an earlier report: use another name"
         assert said in capsys.readouterr().err
         assert other.read_bytes() == content
     description = model / "ocr.json"

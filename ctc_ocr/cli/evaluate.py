@@ -121,7 +121,7 @@ def _check_report(arguments: argparse.Namespace) -> None:
         return
     refuse_existing([arguments.report], overwrite=True)
     if arguments.report.is_file() and not _is_report(arguments.report):
-        raise InputError("is there, and is not a report of this command: use another name", arguments.report)
+        raise InputError("exists, and is not an earlier report: use another name", arguments.report)
 
 
 def _model_files(model: str) -> list[str | Path]:
