@@ -96,7 +96,7 @@ def _rounds(
             stack.enter_context(without_advice())
             session = TrainingSession(hyperparameters, _with(data, pseudo, stack), own)
             if not session.run().finished:
-                log.info("Interrupted in an earlier training than the last: nothing is kept")
+                log.info("Interrupted in training %d of %d: nothing is kept", number + 1, rounds + 1)
                 raise KeyboardInterrupt
         # What was chosen from the images stays.
         hyperparameters, data = session.run_hyperparameters(), replace(data, choose=())
