@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import ctc_ocr
-from ctc_ocr.checkpoint import history
+from ctc_ocr.checkpoint import history, run_files
 from ctc_ocr.checkpoint.params_file import parse_params
 from ctc_ocr.config.sections import Data
 from ctc_ocr.evaluation.metrics import Tally
@@ -104,6 +104,20 @@ def test_a_run_ends_with_the_average_and_also_if_it_was_resumed(
     whole, resumed = (weights(tmp_path / name, 2) for name in ("whole", "stopped"))
     for name, values in whole.items():
         np.testing.assert_array_equal(resumed[name], values, err_msg=name)
+
+
+def test_early_stopping_ends_a_run_that_its_average_made_better(
+    captchas: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The weights get worse, and their average with the start's is the best of the run."""
+    values = settings().to_dict()
+    values["training"] |= {"num_epoch": 5, "stop_patience": 1}
+    hyperparameters = ctc_ocr.Hyperparameters.from_dict(values)
+    with caplog.at_level(logging.INFO, "ctc_ocr"):
+        ctc_ocr.train(hyperparameters, str(captchas), tmp_path / "m", num_proc=1, cpu=1, progress=False)
+    assert caplog.text.count("Weights averaged") == 1
+    rows = history.read(tmp_path / "m")
+    assert run_files.best_epoch(tmp_path / "m") == len(rows) < 5
 
 
 def test_a_run_from_nothing_is_not_averaged(captchas: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

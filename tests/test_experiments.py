@@ -4,6 +4,8 @@ import csv
 import json
 import os
 import re
+import subprocess
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -155,6 +157,30 @@ def test_a_model_of_other_images_reads_them_itself(folder: Path, tmp_path: Path)
     assert sheet.stat().st_size > 1000
     assert re.search(r"^1 +one/0000\d\d.png +[abc]+ +[abc]+ +\d+\.\d$", done.stdout, re.MULTILINE)
     assert audited(folder, "model", "one", f"--out={out}").returncode == 2
+
+
+def unread(folder: Path, *arguments: str) -> int:
+    """The exit status of a command whose output nobody reads, as after `| head`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        command = [sys.executable, "-m", "ctc_ocr", *arguments, "--cpu=1", "--num_proc=1"]
+        return subprocess.run(command, cwd=folder, stdout=writer, stderr=subprocess.DEVNULL, timeout=240).returncode
+    finally:
+        os.close(writer)
+
+
+def test_suspects_are_written_before_they_are_printed(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "suspects.csv"
+    unread(folder, "data", "audit", "model", "one", f"--out={out}")
+    assert len(out.read_text().splitlines()) > len(WRONG)
+
+
+@pytest.mark.slow
+def test_a_report_of_a_curve_is_written_before_it_is_printed(folder: Path, tmp_path: Path) -> None:
+    report = tmp_path / "curve.json"
+    unread(folder, "data", "curve", "one", "--folds=2", *SMALL, *QUICK, f"--report={report}")
+    assert json.loads(report.read_text())["expected"]
 
 
 @pytest.mark.slow
