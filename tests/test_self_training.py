@@ -101,7 +101,10 @@ def test_a_run_that_is_there_is_refused_before_the_first_training(
 
 
 @pytest.mark.slow
-def test_ctrl_c_in_an_earlier_training_says_that_nothing_is_kept(captchas: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_an_earlier_training_says_that_nothing_is_kept(
+    captchas: Path, tmp_path: Path, number: signal.Signals
+) -> None:
     flags = ["--init_from=none", "--preset=word", "--num_epoch=100000", "--samples_per_epoch=32", "--num_proc=1"]
     sources = ["--data", str(captchas / "labelled"), "--unlabelled", str(captchas / "unlabelled")]
     process = subprocess.Popen(
@@ -110,9 +113,9 @@ def test_ctrl_c_in_an_earlier_training_says_that_nothing_is_kept(captchas: Path,
     )  # fmt: skip
     assert process.stderr is not None
     assert any("Epoch 1: " in line for line in process.stderr)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     said = process.communicate(timeout=60)[1]
-    assert process.returncode == 128 + signal.SIGINT, said
+    assert process.returncode == 128 + number, said
     assert "nothing is kept" in said
     assert "The run is saved" not in said
     assert "ctc-ocr infer" not in said

@@ -21,6 +21,7 @@ from ctc_ocr.experiments.trial import without_advice
 from ctc_ocr.images.files import read_image
 from ctc_ocr.images.folders import find_images
 from ctc_ocr.inference.image_list import ListedImage
+from ctc_ocr.runtime.signals import interruption
 from ctc_ocr.training.events import Callback
 from ctc_ocr.training.session import TrainingResult, TrainingSession
 from ctc_ocr.training.settings import LabelledImages, RunOptions
@@ -95,9 +96,10 @@ def _rounds(
         with ExitStack() as stack:
             stack.enter_context(without_advice())
             session = TrainingSession(hyperparameters, _with(data, pseudo, stack), own)
-            if not session.run().finished:
+            result = session.run()
+            if not result.finished:
                 log.info("Interrupted in training %d of %d: nothing is kept", number + 1, rounds + 1)
-                raise KeyboardInterrupt
+                raise interruption(result.signal)
         # What was chosen from the images stays.
         hyperparameters, data = session.run_hyperparameters(), replace(data, choose=())
         share = FIRST_SHARE + (LAST_SHARE - FIRST_SHARE) * number / max(1, rounds - 1)

@@ -16,6 +16,7 @@ from ctc_ocr.datasets.checking import CheckResult, check_sources
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.experiments.label_readings import LabelReading, read_labelled
 from ctc_ocr.experiments.part_source import part_source
+from ctc_ocr.runtime.signals import interruption
 from ctc_ocr.training.session import TrainingSession
 from ctc_ocr.training.settings import LabelledImages, RunOptions
 
@@ -81,7 +82,7 @@ class Experiment:
         """Train on some of the images, a part of which is held out for validation as always, and read others with the
         best epoch. Nothing is left of the training.
 
-        seed: of the training; None: that of the hyperparameters. Raises KeyboardInterrupt if Ctrl-C ended the training.
+        seed: of the training; None: that of the hyperparameters. Raises KeyboardInterrupt if a signal ended it.
         """
         training = self.hyperparameters.training
         settings = replace(
@@ -96,7 +97,7 @@ class Experiment:
             options = replace(self.options, prefix=prefix, resume=False, overwrite=False, tensorboard=False)
             result = TrainingSession(settings, replace(self.data, source=source), options).run()
             if not result.finished:
-                raise KeyboardInterrupt
+                raise interruption(result.signal)
             from ctc_ocr.inference.predictor import Predictor
             from ctc_ocr.runtime.devices import contexts
 

@@ -11,6 +11,11 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM came."""
 
 
+def interruption(number: int) -> KeyboardInterrupt:
+    """What to raise for a signal that ended something."""
+    return Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+
+
 @contextlib.contextmanager
 def sigterm_raises() -> Iterator[None]:
     """SIGTERM raises Terminated within this.

@@ -6,7 +6,6 @@ for the sum of all would wait for ever.
 
 import contextlib
 import logging
-import signal
 from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
@@ -20,7 +19,7 @@ from ctc_ocr.errors import RunError
 from ctc_ocr.runtime.child import StartFailure
 from ctc_ocr.runtime.parent import interrupts_withheld
 from ctc_ocr.runtime.processes import how_it_ended, pack, pickled, start_process
-from ctc_ocr.runtime.signals import Terminated
+from ctc_ocr.runtime.signals import interruption
 from ctc_ocr.training.events import Callback
 from ctc_ocr.training.interrupts import Interrupts
 from ctc_ocr.training.job import Begun, Ended, Job
@@ -85,7 +84,7 @@ class WorkerProcesses:
                 if interrupts.requested and not told:
                     told = True
                     if call is None:
-                        raise Terminated if interrupts.number == signal.SIGTERM else KeyboardInterrupt
+                        raise interruption(interrupts.number)
                     self._tell_workers()
                 for connection, message in self._messages():
                     if isinstance(message, logging.LogRecord):
