@@ -66,12 +66,22 @@ def test_the_hardest_images_and_the_confused_units_are_those_of_a_plain_list(
     assert 0 < found.num_correct < 40
     counts = {(each.label, each.predicted): each.count for each in result.confusions}
     for pair in found.confused:
-        assert 1 <= pair.count <= counts[pair.label, pair.predicted]  # evaluate counts a pair twice in one image
+        assert pair.count == counts[pair.label, pair.predicted]
         assert 1 <= len(pair.examples) <= 2
         for example in pair.examples:
             assert example.reading != example.sample.label
             assert pair.label is None or pair.label in example.sample.label
     assert [each.count for each in found.confused] == sorted((each.count for each in found.confused), reverse=True)
+
+
+def test_labels_outside_the_alphabet_have_no_mean_loss(images: Path, predictor: Predictor, tmp_path: Path) -> None:
+    image = next(each for each in sorted(images.glob("*.png")) if "broken" not in each.name)
+    (tmp_path / "labels.csv").write_text(f"image,label\n{image},~~\n")
+    found = interpret(predictor, tmp_path / "labels.csv", examples=2)
+    assert math.isnan(found.mean_loss)
+    assert found.to_dict()["mean_loss"] is None
+    assert [each.sample.label for each in found.top_losses] == ["~~"]
+    assert {len(each.examples) for each in found.confused} == {1}  # an image twice in a pair is one example
 
 
 def test_the_weights_of_feature_maps_are_their_gradients(predictor: Predictor) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,7 +99,9 @@ def _table(found: "Interpretation") -> str:
     accuracy = found.num_correct / found.num_samples
     rows = [["label", "predicted", "count"]]
     rows += [[_unit(each.label), _unit(each.predicted), str(each.count)] for each in found.confused]
-    summary = f"accuracy {accuracy:.4f} of {found.num_samples} images, mean loss {found.mean_loss:.3f} nats"
+    summary = f"accuracy {accuracy:.4f} of {found.num_samples} images"
+    if math.isfinite(found.mean_loss):
+        summary += f", mean loss {found.mean_loss:.3f} nats"
     invalid = f"; {found.num_invalid} could not be read" if found.num_invalid else ""
     return f"{summary}{invalid}\n\n{aligned(rows, '<<>')}"
 

@@ -53,7 +53,7 @@ class ConfusedPair:
 @dataclass(frozen=True)
 class Interpretation:
     """num_samples: images that were read; num_invalid: those that could not be. mean_loss: of all finite losses, in
-    nats. top_losses: highest first. confused: most frequent first."""
+    nats; NaN if there is none. top_losses: highest first. confused: most frequent first, each time counted."""
 
     model: str
     epoch: int
@@ -69,6 +69,7 @@ class Interpretation:
         """{name: value}, ready for JSON; images by their places."""
         return {
             **{name: value for name, value in asdict(self).items() if name not in ("top_losses", "confused")},
+            "mean_loss": _finite(self.mean_loss),
             "top_losses": [_example_dict(each) for each in self.top_losses],
             "confused": [
                 {
@@ -117,7 +118,7 @@ def interpret(
         num_samples=found.num_samples,
         num_correct=found.num_correct,
         num_invalid=found.num_invalid,
-        mean_loss=found.sum_of_losses / max(1, found.num_finite),
+        mean_loss=found.sum_of_losses / found.num_finite if found.num_finite else math.nan,
         top_losses=tuple(chosen[number] for _, number in sorted(found.hardest, key=lambda each: (-each[0], each[1]))),
         confused=tuple(
             ConfusedPair(*pair, count, tuple(chosen[number] for number in found.first[pair])) for pair, count in best
@@ -165,9 +166,11 @@ class _Found:
         if example.correct:
             return
         pieces = self._splitter.pieces
-        for pair in dict.fromkeys(confusions(pieces(example.reading), pieces(example.sample.label))):
+        for pair in confusions(pieces(example.reading), pieces(example.sample.label)):
             self.pairs[pair] += 1  # type: ignore[index]
             known = self.first.get(pair, ())  # type: ignore[arg-type]
+            if number in known[-1:]:
+                continue
             if len(known) < self._examples:
                 self.first[pair] = (*known, number)  # type: ignore[index]
 
@@ -206,7 +209,12 @@ def _read_again(
 
 
 def _example_dict(example: Example) -> dict[str, Any]:
-    loss = example.loss if math.isfinite(example.loss) else None
     return {
-        "image": example.sample.place, "label": example.sample.label, "reading": example.reading, "loss": loss,
+        "image": example.sample.place, "label": example.sample.label, "reading": example.reading,
+        "loss": _finite(example.loss),
     }  # fmt: skip
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no numbers for the others."""
+    return value if math.isfinite(value) else None
