@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import ctc_ocr
-from ctc_ocr.checkpoint.run_files import epochs
+from ctc_ocr.checkpoint.run_files import can_be_resumed, epochs
 from ctc_ocr.checkpoint.starter import starter_path
 from ctc_ocr.errors import UserError
 
@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def trained(settings: ctc_ocr.Hyperparameters, fonts: str, prefix: str, init_from: str | None = None) -> bool:
     """Train, or go on; returns whether it was finished."""
-    resume = bool(epochs(prefix))
+    resume = can_be_resumed(prefix)
     result = ctc_ocr.train(
         settings, ctc_ocr.Captchas(fonts), prefix,
         resume=resume, init_from=None if resume else init_from, num_proc=1, cpu=1,

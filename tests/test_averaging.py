@@ -147,16 +147,20 @@ class Given:
         ({1.0: 4, 0.7: 5, 0.85: 5}, 1.0),
     ],
 )
-def test_an_average_that_reads_worse_is_not_kept_for_its_loss(errors: dict[float, int], kept: float) -> None:
-    """The start, whose weight is 0, always has the lower loss."""
+@pytest.mark.parametrize("in_images", [False, True])
+def test_an_average_that_reads_worse_is_not_kept_for_its_loss(
+    errors: dict[float, int], kept: float, in_images: bool
+) -> None:
+    """The start, whose weight is 0, always has the lower loss. More errors, or as many in more images, are worse."""
     network = Given(1.0)
     averages = WeightAverages(network, 0.0)  # type: ignore[arg-type]
     averages.start = {"w": np.zeros(1, np.float32)}
 
     def validate() -> tuple[Sums, float]:
         share = round(float(network.weight), 2)
-        return Sums(Tally(10, 0, 0.0, errors[share], 10), 10 * share), share
+        correct, edits = (10 - errors[share], 4) if in_images else (0, errors[share])
+        return Sums(Tally(10, correct, 0.0, edits, 10), 10 * share), share
 
     validated, share = averages.with_start(validate, *validate())
     assert (share, network.weight) == (kept, np.float32(kept))
-    assert validated.tally.edits == errors[kept]
+    assert (10 - validated.tally.correct if in_images else validated.tally.edits) == errors[kept]

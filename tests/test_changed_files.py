@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from ctc_ocr.config.presets import preset
 from ctc_ocr.datasets import recordio
 from ctc_ocr.datasets.checking import check_source
 from ctc_ocr.datasets.image_columns import ImageColumns
-from ctc_ocr.datasets.labelled import LabelledBatches
+from ctc_ocr.datasets.labelled import ImageCache, LabelledBatches
 from ctc_ocr.datasets.packing import pack_source
 from ctc_ocr.errors import InputError
 from tests.training_runs import filled
@@ -65,7 +66,7 @@ def rewritten_with_the_same_size(path: Path) -> None:
 def test_an_image_that_changes_is_named(folder: Path, change: Callable[[Path], None], reason: str) -> None:
     batches = batches_of(folder)
     list(filled(batches, [0]))
-    batches._cache.clear()
+    batches = replace(batches, _cache=ImageCache(0))
     victim = folder / "3_3.png"
     change(victim)
     with pytest.raises(InputError, match=reason) as error:
@@ -84,7 +85,7 @@ def test_a_pack_that_changes_is_named(folder: Path, tmp_path: Path, change: Call
     pack_source(folder, tmp_path / "set")
     batches = batches_of(tmp_path / "set.rec")
     list(filled(batches, [0]))
-    batches._cache.clear()
+    batches = replace(batches, _cache=ImageCache(0))
     change(tmp_path / "set.rec")
     with pytest.raises(InputError, match=r"set\.rec, record \d+"):
         list(filled(batches, [0]))

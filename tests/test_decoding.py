@@ -238,6 +238,9 @@ def test_a_decoder_is_bound_to_files_texts_and_ready_parts(tmp_path):
     assert raised.value.where == str(tmp_path / "missing.txt")
     with pytest.raises(InputError, match="^separators: not in the alphabet: '#'"):
         Decoder(words=["ab"], separators="#").bind(LETTERS)
+    for where, made in {"language_model": Decoder(language_model=model), "words": Decoder(words=words)}.items():
+        with pytest.raises(InputError, match=f"^{where}: was made for another alphabet than the model's"):
+            made.bind(Alphabet(tuple("abcd")))
 
 
 def test_a_decoder_gives_only_what_is_allowed():

@@ -16,6 +16,7 @@ from PIL import Image
 from ctc_ocr.cli import evaluate
 from ctc_ocr.cli.data import main as data
 from ctc_ocr.cli.evaluate import main
+from ctc_ocr.cli.infer import main as infer_command
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.datasets.sources import open_source
 from ctc_ocr.errors import RunError
@@ -314,7 +315,7 @@ def test_figures_replace_no_other_file(tmp_path, model, table, capsys):
     before = description.read_bytes()
     assert main([str(model), str(table), "--report", str(description)]) == 2
     assert main([str(model), str(table), "--out", str(description), "--overwrite"]) == 2
-    assert f"would replace --model {description}" in capsys.readouterr().err
+    assert f"would replace the model's {description}" in capsys.readouterr().err
     assert description.read_bytes() == before
 
 
@@ -438,6 +439,21 @@ def test_the_readings_are_a_source_of_the_labels(tmp_path, model, table, monkeyp
     capsys.readouterr()
     assert data(["check", str(out)]) == 0
     assert "labels in column 2 'label'" in capsys.readouterr().out
+
+
+def test_readings_do_not_replace_the_model_that_is_read_with_by_default(
+    tmp_path, model, table, capsys, monkeypatch: pytest.MonkeyPatch
+):
+    """`ocr` of this folder, without --model."""
+    monkeypatch.chdir(model)
+    victim = model / "ocr.json"
+    before = victim.read_bytes()
+    assert main([str(table), "--out", "ocr.json", "--overwrite"]) == 2
+    assert "ocr.json: would replace the model's ocr.json" in capsys.readouterr().err
+    picture = next(table.parent.rglob("*.png"))
+    assert infer_command([str(picture), "--out", "ocr.json", "--overwrite"]) == 2
+    assert "ocr.json: would replace the model's ocr.json" in capsys.readouterr().err
+    assert victim.read_bytes() == before
 
 
 def test_readings_replace_nothing_unasked(tmp_path, model, table, capsys):

@@ -202,7 +202,7 @@ def test_labels_with_commas_and_quotes_are_quoted(tmp_path: Path) -> None:
     assert all(set(label) <= set(',"') and len(label) in (3, 4) for _, label in _rows(tmp_path))
 
 
-@pytest.mark.parametrize("present", ["labels.csv", "photo.JPG", "000007.png"])
+@pytest.mark.parametrize("present", ["labels.csv", "photo.JPG", "482913.png", "000007.png"])
 def test_a_folder_with_images_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], present: str) -> None:
     (tmp_path / present).write_text("old")
     (tmp_path / "notes.txt").write_text("kept")
@@ -210,7 +210,7 @@ def test_a_folder_with_images_is_refused(tmp_path: Path, capsys: pytest.CaptureF
     assert "--overwrite" in _error(capsys, *flags)
     assert (tmp_path / present).read_text() == "old"
     assert main([*map(str, flags), "--overwrite"]) == 0
-    mine = {"photo.JPG"} & {present}  # not the name of a generated image: not removed
+    mine = {"photo.JPG", "482913.png"} & {present}  # not the name of a generated image: not removed
     assert {path.name for path in tmp_path.iterdir()} == {"000000.png", "000001.png", "labels.csv", "notes.txt", *mine}
 
 

@@ -85,6 +85,8 @@ def test_the_file_of_known_images(tmp_path: Path) -> None:
         ("digest\n", "row 1"),
         ("digest,part\n0123456789abcdef,training\n0123,training\n", "row 3"),
         ("digest,part\n0123456789abcdeg,training\n", "row 2"),
+        ("digest,part\n-123456789abcdef,training\n", "row 2"),
+        ("digest,part\n0x23456789abcdef,training\n", "row 2"),
         ("digest,part\n0123456789abcdef,test\n", "row 2"),
         ("digest,part\n0123456789abcdef\n", "row 2"),
     ],

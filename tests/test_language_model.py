@@ -61,6 +61,11 @@ def test_characters_outside_the_alphabet_split_lines(tmp_path: Path):
     assert (found.table.log_probs == same.table.log_probs).all()
 
 
+def test_a_unit_that_is_not_in_the_alphabet_is_named():
+    with pytest.raises(InputError, match="not in the alphabet: 'c'"):
+        LanguageModel.from_lines(["abc"], Alphabet(("a", "b")))
+
+
 def test_units_of_several_characters():
     units = ("s", "sch", "c", "h", "[[", ".")
     splitter = UnitSplitter(Alphabet(units))

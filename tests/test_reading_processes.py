@@ -25,6 +25,7 @@ from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.images.pixels import invert
+from ctc_ocr.inference import readers
 from ctc_ocr.inference.batch import predict_files
 from ctc_ocr.inference.image_list import ListedImage
 from ctc_ocr.inference.ink import InkCheck
@@ -374,12 +375,17 @@ def test_what_cannot_be_sent_is_read_in_one_process(
         pass
 
 
-def test_the_number_of_processes() -> None:
+def test_the_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     cores = available_cores()
     for model, least in (("m", LEAST_IMAGES), ("m.onnx", LEAST_IMAGES_ONNX)):
         assert fastest_num_proc(model, 0) == fastest_num_proc(model, 2 * least - 1) == 1
         assert fastest_num_proc(model, 2 * least) == min(2, cores)
         assert fastest_num_proc(model, 10**9) == cores
+        with monkeypatch.context() as patch:  # as on Windows
+            patch.setattr(readers, "CAN_START_PROCESSES", False)
+            assert fastest_num_proc(model, 10**9) == 1
+            with pytest.raises(InputError, match="num_proc: this system can read with one process only"):
+                open_reader(model, 10**9, 2).__enter__()
         assert fastest_num_proc(model, 10**9, threads=cores) == fastest_num_proc(model, 10**9, threads=cores + 1) == 1
 
 

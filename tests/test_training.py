@@ -2,6 +2,7 @@
 
 import logging
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.iterator import BatchIter
 from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.generation.pool import Arrays, WaitInterrupted
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.runtime.mxnet import mx
+from ctc_ocr.runtime.signals import Terminated
 from ctc_ocr.training.callbacks import LogLines, epoch_line
 from ctc_ocr.training.events import BatchEnd, EpochEnd, Progress, Saved, ValidationPrediction
 from ctc_ocr.training.file_callbacks import History
@@ -117,6 +120,27 @@ def test_a_run_interrupted_at_any_batch_and_resumed_gives_the_same_bits(
     resumed, _ = run(settings, source, tmp_path / "part", first=batch)
     for name, array in weights(whole).items():
         np.testing.assert_array_equal(weights(resumed)[name], array, err_msg=name)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_first_update_saves_nothing(
+    source: GeneratedSource, tmp_path: Path, number: signal.Signals
+) -> None:
+    """There is no optimizer state yet, and an older run under the same prefix stays."""
+
+    def interrupted() -> Iterator[Arrays]:
+        signal.raise_signal(number)
+        raise WaitInterrupted
+        yield {}
+
+    settings = training()
+    iterator = BatchIter(source, settings.training.samples_per_epoch, interrupted)
+    trainer = Trainer(Model(settings, Alphabet(tuple("01"))), iterator, [mx.cpu()], [])
+    validation = cached(replace(source, stream=1), settings.training.validation_samples)
+    with pytest.raises(KeyboardInterrupt) as raised:
+        trainer.fit(iterator, validation, str(tmp_path / "ocr"), lambda: 0.0)
+    assert isinstance(raised.value, Terminated) == (number == signal.SIGTERM)
+    assert list(tmp_path.iterdir()) == []
 
 
 def run_interrupted(settings: Hyperparameters, source: GeneratedSource, prefix: Path, interrupt: Any) -> bool:

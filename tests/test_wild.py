@@ -21,7 +21,7 @@ from ctc_ocr.rendering.wild_colours import choose_colours, level
 from ctc_ocr.rendering.wild_dice import Dice
 from ctc_ocr.rendering.wild_fields import HEIGHT, WIDTH, piece
 from ctc_ocr.rendering.wild_glyphs import STYLES, GlyphCache
-from ctc_ocr.rendering.wild_kernels import draw_glyphs
+from ctc_ocr.rendering.wild_kernels import MAX_WIDTH, draw_glyphs
 from ctc_ocr.rendering.wild_layout import random_layout
 from tests.fonts import font_with
 
@@ -134,6 +134,16 @@ def test_the_cache_can_be_cleared_between_images(fonts_folder: Path) -> None:
     cache.clear()
     assert not cache.full()
     assert len(drawn(made, 10)) == len(before)
+
+
+@pytest.mark.parametrize("length", [30, 300, 3000])
+def test_long_texts_are_within_their_images(fonts_folder: Path, length: int) -> None:
+    cache = GlyphCache(find_fonts(fonts_folder))
+    for seed in range(5):
+        layout = random_layout(Dice(seed), "m" * length, cache, calm=seed % 2 == 0, margin=0.3)
+        assert layout.width <= MAX_WIDTH
+        assert layout.boxes[:, 0].min() >= 0
+        assert layout.boxes[:, 2].max() <= layout.width + 1e-6
 
 
 def test_glyphs_are_where_the_layout_says(fonts_folder: Path) -> None:

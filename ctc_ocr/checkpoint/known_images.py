@@ -5,6 +5,7 @@ An image is known by the first half of the digest of its pixels (`ctc_ocr.images
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,7 @@ def parse_known_images(content: bytes, where: str) -> KnownImages:
                     raise InputError(f"expected the columns {', '.join(COLUMNS)}", f"{where}, row 1")
                 continue
             digest, part = row
-            if len(digest) != HEX_DIGITS:
+            if not re.fullmatch(f"[0-9a-f]{{{HEX_DIGITS}}}", digest):
                 raise ValueError
             found[part].append(int(digest, 16))
     except (ValueError, KeyError, csv.Error):

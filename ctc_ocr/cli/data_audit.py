@@ -54,8 +54,11 @@ def run_audit(arguments: argparse.Namespace) -> int:
         settings = hyperparameters(arguments, start)
     else:
         settings = session.hyperparameters
+    data = session.data
+    if "training" in start:  # as MODEL was trained: nothing is chosen from the images again
+        data = replace(data, choose=())
     options = replace(session.options, init_from=arguments.init_from)  # audit knows what else is a start
-    found = audit_labels(arguments.model, session.data, arguments.folds, settings, options)
+    found = audit_labels(arguments.model, data, arguments.folds, settings, options)
     print_invalid(found.invalid, f"{PROG} audit")
     shown = found.suspects[: arguments.top]
     try:  # the file first: the program that reads what is printed may end before

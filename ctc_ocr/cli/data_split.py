@@ -103,7 +103,7 @@ def _print(split: Split) -> None:
     for across in split.near_duplicates_across or ():
         print(f"near duplicates in {across.first} and {across.second}: {len(across.pairs)} images of {across.second}")
         for one, other in across.pairs:
-            print(f"  {one.image} ~ {other.image}", file=sys.stderr)
+            print(printable(f"  {one.image} ~ {other.image}"), file=sys.stderr)
     for across in split.duplicates_across:
         print(f"duplicates in {across.first} and {across.second}: {len(across.pairs)} images of {across.second}")
         for one, other in across.pairs:

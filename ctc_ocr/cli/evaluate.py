@@ -4,17 +4,14 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ctc_ocr.checkpoint.bundle import find_model as stored_model
-from ctc_ocr.checkpoint.run_files import existing_files
 from ctc_ocr.cli.arguments import Parser, add_device_options, add_import, add_version, fraction
 from ctc_ocr.cli.data_options import add_source, refuse_existing, source_options
 from ctc_ocr.cli.decoding_options import add_decoding, decoder, warn_of_skipped_words
 from ctc_ocr.cli.evaluation_table import table
-from ctc_ocr.cli.model_options import add_ink, add_model, find_model, reader, warn_of_inverted
+from ctc_ocr.cli.model_options import add_ink, add_model, files_of_model, find_model, reader, warn_of_inverted
 from ctc_ocr.cli.running import refuse_inputs, run
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import InputError, RunError
@@ -124,12 +121,6 @@ def _check_report(arguments: argparse.Namespace) -> None:
         raise InputError("exists, and is not an earlier report: use another name", arguments.report)
 
 
-def _model_files(model: str) -> list[str | Path]:
-    with suppress(InputError):  # an ONNX model, or none, which is said later
-        return [model, *existing_files(stored_model(model).prefix)]
-    return [model]
-
-
 def _is_report(path: Path) -> bool:
     """Whether an earlier command has written a file, which a new report may replace: not a model, nor labels."""
     if not path.stat().st_size:
@@ -148,7 +139,7 @@ def _check_out(arguments: argparse.Namespace) -> None:
             raise InputError("has no effect without --out", "--overwrite")
         return
     inputs = {f"SOURCE {each}": each for each in arguments.source}
-    files = {f"--model {each}": each for each in _model_files(str(arguments.model))}
+    files = {f"the model's {each}": each for each in files_of_model(arguments.model)}
     refuse_inputs("--out", arguments.out, {**inputs, **files, "--report": arguments.report})
     if not is_device(arguments.out):
         refuse_existing([arguments.out], arguments.overwrite)

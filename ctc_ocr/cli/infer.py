@@ -19,7 +19,7 @@ from ctc_ocr.cli.data_options import (
 )
 from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder, warn_of_skipped_words
 from ctc_ocr.cli.infer_outputs import Results, print_single, printer, writer
-from ctc_ocr.cli.model_options import add_ink, add_model, find_model, reader, warn_of_inverted
+from ctc_ocr.cli.model_options import add_ink, add_model, files_of_model, find_model, reader, warn_of_inverted
 from ctc_ocr.cli.running import refuse_inputs, run
 from ctc_ocr.cli.shown_predictions import REJECTED_TEXT, is_rejected
 from ctc_ocr.datasets.image_labels import ImageLabels, read_image_labels
@@ -140,7 +140,8 @@ def _images(arguments: argparse.Namespace) -> list[ListedImage]:
     if arguments.sort and arguments.txt and not arguments.out:
         raise InputError("has no effect with --txt alone, whose files have no order", "--sort")
     if arguments.out:
-        refuse_inputs("--out", arguments.out, {"--csv": arguments.csv, "--labels": arguments.labels})
+        files = {f"the model's {each}": each for each in files_of_model(arguments.model)}
+        refuse_inputs("--out", arguments.out, {"--csv": arguments.csv, "--labels": arguments.labels, **files})
         if not is_device(arguments.out):
             refuse_existing([arguments.out], arguments.overwrite)
     elif arguments.overwrite and not arguments.txt:

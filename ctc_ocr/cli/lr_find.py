@@ -20,8 +20,12 @@ from ctc_ocr.training.settings import RunOptions
 PROG = "ctc-ocr lr-find"
 DEFAULT_PLOT = Path("lr-find.png")
 # Those of the training that have an effect on a few hundred updates without validation.
-OF_UPDATES = ("loss", "batch_size", "optimizer", "momentum", "weight_decay", "clip_gradient", "seed")
-HYPERPARAMETERS = (*(field.name for section in (Data, Network, Augmentation) for field in fields(section)), *OF_UPDATES)
+OF_UPDATES = (
+    "loss", "batch_size", "optimizer", "momentum", "weight_decay", "clip_gradient", "label_smoothing", "balance",
+    "freeze", "seed",
+)  # fmt: skip
+OF_SECTIONS = tuple(field.name for section in (Data, Network, Augmentation) for field in fields(section))
+HYPERPARAMETERS = (*(name for name in OF_SECTIONS if name != "views"), *OF_UPDATES)  # views are for reading
 
 
 def main(argv: list[str] | None = None) -> int:

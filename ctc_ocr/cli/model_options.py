@@ -3,7 +3,8 @@
 import argparse
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ctc_ocr.checkpoint import bundle
@@ -63,6 +64,14 @@ def find_model(arguments: argparse.Namespace, prog: str) -> tuple[str, Epoch | N
     except InputError as error:
         raise error.within("--model") from None
     return stored.prefix, stored.epoch
+
+
+def files_of_model(model: str | None) -> list[str | Path]:
+    """The files of the model of --model, or of the default one, which no output may replace."""
+    name = DEFAULT_MODEL if model is None else model
+    with suppress(InputError):  # an ONNX model, or none, which is said later
+        return [name, *existing_files(bundle.find_model(name).prefix)]
+    return [name]
 
 
 def default_model(prog: str) -> str:

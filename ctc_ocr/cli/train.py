@@ -82,6 +82,10 @@ def parser() -> argparse.ArgumentParser:
         help="call a registered callback during training; may be repeated",
     )  # fmt: skip
     _add_trainings(made.add_argument_group("several trainings on labelled images"))
+    made.add_argument(
+        "--kv_store", choices=(DIST_SYNC,),
+        help="be a worker, a server or the scheduler of a cluster, as the environment variables DMLC_* say",
+    )  # fmt: skip
     add_set_up(made, options())
     return made
 
@@ -117,10 +121,6 @@ def add_set_up(made: argparse.ArgumentParser, names: Iterable[str]) -> None:
         "none: from nothing (default: for labelled images that it fits, the starter model)",
     )
     _add_labelled(made.add_argument_group("labelled images"))
-    made.add_argument(
-        "--kv_store", choices=(DIST_SYNC,),
-        help="be a worker, a server or the scheduler of a cluster, as the environment variables DMLC_* say",
-    )  # fmt: skip
     num_proc = max(1, available_cores() // 2)
     made.add_argument(
         "--num_proc", type=integer(1, MAX_PROCESSES), default=num_proc,

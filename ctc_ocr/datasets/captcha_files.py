@@ -26,6 +26,7 @@ from ctc_ocr.rendering.text import random_text
 from ctc_ocr.runtime.progress import Progress
 
 FORMATS = ("png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp", "pgm")
+LARGEST_GAP = 1024  # numbers that a call may lack which was interrupted: its processes write batches
 MAX_FILES_PER_BATCH = 64  # few enough to stop soon, many enough to hide the cost of a job
 
 
@@ -188,7 +189,12 @@ def _prepare(folder: Path, overwrite: bool) -> None:
         if found and not overwrite:
             raise InputError(f"contains images or {LABELS_FILE}: use another folder, or --overwrite", folder)
         for path in found:
-            if path.name == LABELS_FILE or re.fullmatch(r"\d{6,}\.\w+", path.name):
+            if path.name == LABELS_FILE or _is_numbered(path, len(found) + LARGEST_GAP):
                 path.unlink()
     except OSError as error:
         raise InputError(f"not a folder that can be written to ({error.strerror})", folder) from None
+
+
+def _is_numbered(path: Path, end: int) -> bool:
+    """Whether it has a name that this module gives, with a number below `end`: not a captcha named after its text."""
+    return re.fullmatch(r"\d{6,}\.\w+", path.name) is not None and int(path.stem) < end

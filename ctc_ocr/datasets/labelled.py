@@ -45,7 +45,7 @@ class LabelledBatches:
     max_length: int
     shuffle: bool
     rows: Rows = ALL_ROWS
-    _cache: dict[int, Pixels] = field(default_factory=dict, compare=False, repr=False)
+    _cache: "ImageCache" = field(default_factory=lambda: ImageCache(MAX_CACHE), compare=False, repr=False)
     _passes: dict[int, NDArray[np.uint32]] = field(default_factory=dict, compare=False, repr=False)  # balanced ones
 
     def __post_init__(self) -> None:
@@ -154,8 +154,8 @@ class LabelledBatches:
             image = load(encoded, sample.place, self.hyperparameters)
             # Of a set that is many times larger, what is kept would hardly be used again.
             fits = len(self.images) * image.nbytes < CACHED_SETS * MAX_CACHE
-            if fits and (len(self._cache) + 1) * image.nbytes < MAX_CACHE:
-                self._cache[index] = image
+            if fits:
+                self._cache.add(index, image)
         return image
 
     def _widths(self, indices: Sequence[int]) -> NDArray[np.intp]:
@@ -174,7 +174,27 @@ class LabelledBatches:
     def __getstate__(self) -> dict[str, Any]:
         # Found here once: an image process does not know the architectures that a user has registered.
         _ = self.hyperparameters.geometry.columns_per_step
-        return {**self.__dict__, "_cache": {}, "_passes": {}}
+        return {**self.__dict__, "_cache": ImageCache(MAX_CACHE), "_passes": {}}
+
+
+class ImageCache:
+    """Prepared images by their indices, up to so many bytes in all."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._left = max_bytes
+        self._images: dict[int, Pixels] = {}
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def get(self, index: int) -> Pixels | None:
+        return self._images.get(index)
+
+    def add(self, index: int, image: Pixels) -> None:
+        """Keep an image if there is room for it."""
+        if image.nbytes < self._left:
+            self._left -= image.nbytes
+            self._images[index] = image
 
 
 def _by_width(widths: NDArray[np.intp]) -> NDArray[np.intp]:

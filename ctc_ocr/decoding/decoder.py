@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ LENGTHS_BEAM_WIDTH = 100  # for the few texts of another length than expected, w
 MAX_VIEWS = 9  # as images.views has
 
 PathName = str | PathLike[str]
+OfAlphabet = TypeVar("OfAlphabet", LanguageModel, WordList)
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ class Decoder:
         """The decoder for networks with this alphabet. Reads the files. lengths: of the model's labels, if known.
         views: what the model says.
 
-        Raises InputError for files that cannot be read, and for units that are not in the alphabet.
+        Raises InputError for files that cannot be read, for units that are not in the alphabet, and for a language
+        model or words of another alphabet.
         """
         mask = None if self.allowed is None else allowed_classes(alphabet, self.allowed)
         search, lengths = self._search(), self.lengths or lengths
@@ -98,16 +100,27 @@ class Decoder:
         return BeamSearch(width, self.top_k, lm_weight=self.lm_weight, length_bonus=self.length_bonus)
 
     def _language_model(self, alphabet: Alphabet) -> LanguageModel | None:
-        if self.language_model is None or isinstance(self.language_model, LanguageModel):
-            return self.language_model
+        if self.language_model is None:
+            return None
+        if isinstance(self.language_model, LanguageModel):
+            return _of_alphabet(self.language_model, alphabet, "language_model")
         return LanguageModel.from_file(Path(self.language_model), alphabet, self.lm_order)
 
     def _words(self, alphabet: Alphabet) -> WordList | None:
-        if self.words is None or isinstance(self.words, WordList):
-            return self.words
+        if self.words is None:
+            return None
+        if isinstance(self.words, WordList):
+            return _of_alphabet(self.words, alphabet, "words")
         if isinstance(self.words, str | PathLike):
             return WordList.from_file(Path(self.words), alphabet, self.separators)
         return WordList.from_words(self.words, alphabet, self.separators)
+
+
+def _of_alphabet(made: OfAlphabet, alphabet: Alphabet, where: str) -> OfAlphabet:
+    """What was made for this alphabet: its codes are those of the network's classes."""
+    if made.alphabet != alphabet:
+        raise InputError("was made for another alphabet than the model's", where)
+    return made
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ class LanguageModel:
 
     table: NgramTable
     start: int
+    alphabet: Alphabet
 
     @classmethod
     def from_file(cls, path: str | Path, alphabet: Alphabet, order: int = 5) -> "LanguageModel":
@@ -67,7 +68,8 @@ class LanguageModel:
         """Trained on lines, each a sequence of units. The order is the n of the longest n-grams.
 
         Interpolated as nltk.lm does it, with one occurrence of every unit added, so that none is impossible. Raises
-        InputError for an order that is not 1 to 20, and if nltk is not installed.
+        InputError for an order that is not 1 to 20, for a unit that is not in the alphabet, and if nltk is not
+        installed.
         """
         if not 1 <= order <= MAX_ORDER:
             raise InputError(f"expected 1 to {MAX_ORDER}, got {order}", "order of the language model")
@@ -81,7 +83,8 @@ class LanguageModel:
                 units = units[1:]
             return states[units]
 
-        return cls(_tabulate(counter, alphabet, contexts, state_after), state_after((LINE_END,) * (order - 1)))
+        start = state_after((LINE_END,) * (order - 1))
+        return cls(_tabulate(counter, alphabet, contexts, state_after), start, alphabet)
 
     def step(self, state: int, code: int) -> tuple[float, int]:
         """(natural log of the probability of a code in a state, state after it)."""
@@ -108,6 +111,7 @@ def _count(lines: Iterable[Units], alphabet: Alphabet, order: int) -> Any:
         raise InputError("a language model needs nltk: pip install 'ctc_ocr[lm]'") from None
     counter = NgramCounter([[(unit,) for unit in (LINE_END, *alphabet.units)]])
     for line in lines:
+        alphabet.encode(line)
         padded = [LINE_END] * (order - 1) + [*line, LINE_END]
         try:
             counter.update([ngrams(padded[order - n :], n) for n in range(1, order + 1)])

@@ -43,14 +43,15 @@ ANY_WORDS = WordTable(np.zeros(1, np.int64), NO_CODES, NO_CODES, np.zeros(0, np.
 class WordList:
     """Texts of at least one of some words, with separators before, between and after them.
 
-    `codes` are those of each word, `separators` the separators' codes, `skipped` the words that the alphabet cannot
-    spell.
+    `codes` are those of each word in the alphabet, `separators` the separators' codes, `skipped` the words that the
+    alphabet cannot spell.
     """
 
     table: WordTable
     codes: tuple[tuple[int, ...], ...]
     separators: tuple[int, ...]
     skipped: tuple[str, ...]
+    alphabet: Alphabet
 
     @property
     def count(self) -> int:
@@ -84,7 +85,7 @@ class WordList:
                 skipped.append(word)
         if not codes:
             raise InputError("expected words that the alphabet can spell, found none", where)
-        return cls(_word_table(codes, separator_codes), tuple(codes), separator_codes, tuple(skipped))
+        return cls(_word_table(codes, separator_codes), tuple(codes), separator_codes, tuple(skipped), alphabet)
 
     def restricted(self, mask: NDArray[np.bool_]) -> "WordList":
         """The words and separators made only of the classes in the mask (C,). Raises InputError if there is no word."""

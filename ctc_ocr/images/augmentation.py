@@ -95,10 +95,6 @@ def _generator(seed: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=seed))
 
 
-def _channels(image: Pixels) -> int:
-    return 1 if image.ndim == 2 else image.shape[2]
-
-
 def _ink_box(image: Pixels, paper: tuple[int, ...]) -> tuple[int, int, int, int]:
     """Left, top, right and bottom edge of the ink, with a margin of one pixel where the frame has it."""
     height, width = image.shape[:2]

@@ -13,6 +13,7 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.inference.batch_rows import BATCH_SIZE
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.inference.reader_pool import ReaderPool
+from ctc_ocr.runtime.parent import CAN_START_PROCESSES
 from ctc_ocr.runtime.processes import NotSendableError
 from ctc_ocr.runtime.threads import available_cores
 from ctc_ocr.runtime.types import Context
@@ -29,6 +30,8 @@ def fastest_num_proc(model: str | Path, num_images: int, threads: int = 1) -> in
     images."""
     by_onnx = is_onnx(model) or (str(model) == STARTER and not importlib.util.find_spec("mxnet"))
     least = LEAST_IMAGES_ONNX if by_onnx else LEAST_IMAGES
+    if not CAN_START_PROCESSES:
+        return 1
     return max(1, min(available_cores() // threads, num_images // least))
 
 
@@ -50,10 +53,13 @@ def open_reader(
     num_proc: reading processes; None: those of `fastest_num_proc`, but one for a GPU, and, with a warning in the log,
         for an architecture of your own that cannot be given to other processes.
     The others are as of Predictor and ReaderPool. `threads` are those of a ReaderPool's processes: this one's are fixed
-    when MXNet is imported. Raises InputError as these do, and for several processes with a GPU.
+    when MXNet is imported. Raises InputError as these do, and for several processes with a GPU
+    or on a system (Windows) where they cannot be started.
     """
     if context is not None and (num_proc or 1) > 1:
         raise InputError("one process reads with a GPU", "num_proc")
+    if (num_proc or 1) > 1 and not CAN_START_PROCESSES:
+        raise InputError("this system can read with one process only", "num_proc")
     count = num_proc or (1 if context is not None else fastest_num_proc(model, num_images, threads))
     pool = None
     if count > 1:

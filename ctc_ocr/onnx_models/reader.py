@@ -59,11 +59,17 @@ def _reason(error: Exception) -> str:
     return " ".join(str(error).split())[:MAX_REASON] or type(error).__name__
 
 
+def _threads_of_openmp() -> int:
+    """The first number of OMP_NUM_THREADS, which may be a list, of nested levels; 0 for none."""
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(first) if first.isdecimal() else 0
+
+
 def _session(content: bytes, path: str | Path, threads: int | None) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ERRORS_ALONE
     options.inter_op_num_threads = 1
-    wanted = threads or int(os.environ.get("OMP_NUM_THREADS") or 0)
+    wanted = threads or _threads_of_openmp()
     if wanted:
         options.intra_op_num_threads = wanted
     try:

@@ -1,6 +1,7 @@
 """Fetching pages with boxes from where they are published: old Japanese books, and a sample of them."""
 
 import hashlib
+import http.client
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,7 +117,7 @@ def unpack(archive: Path, folder: Path, pattern: re.Pattern[str], progress: Prog
                     shutil.copyfileobj(source, file)
                 if progress is not None:
                     progress(number, len(found))
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise RunError(f"a damaged ZIP file: {error}", archive.name) from None
 
 
@@ -123,7 +125,7 @@ def _download(address: str, path: Path, timeout: float) -> None:
     try:
         with urllib.request.urlopen(address, timeout=timeout) as answer, path.open("wb") as file:
             shutil.copyfileobj(answer, file)
-    except (urllib.error.URLError, OSError, ValueError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise RunError(
             f"cannot be reached ({reason}). Where a browser reaches it, download the ZIP file of each book there and "

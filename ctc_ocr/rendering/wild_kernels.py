@@ -9,7 +9,7 @@ from ctc_ocr.runtime.compiled import compiled, compiled_helper
 
 MIN_SIZE = 19  # of the font, in pixels
 MAX_HEIGHT = 128  # of an image, in pixels
-MAX_RATIO = 30  # of an image's width to its height
+MAX_WIDTH = 16_000  # of an image, in pixels; OpenCV's distortions take no more than 32,767
 MIN_SPACE = 0.2  # width of a space, in font sizes
 GLYPH = np.dtype(
     [
@@ -107,7 +107,9 @@ def lay_out(seed, glyphs, looks, height, em, margin, bitmaps, maps, boxes):  # t
     tall = bottom - top + look.above + look.below
     rows = max(height, min(int(math.ceil(MIN_SIZE * tall)), MAX_HEIGHT))
     size = rows / tall
-    columns = max(8, min(int(math.ceil((right - left + look.before + look.after) * size)), MAX_RATIO * rows))
+    wide = right - left + look.before + look.after
+    size = min(size, MAX_WIDTH / wide)
+    columns = max(8, min(int(math.ceil(wide * size)), MAX_WIDTH))
     for n in range(len(glyphs)):
         glyph = glyphs[n]
         x, y = (places[n, 0] - left + look.before) * size, (places[n, 1] - top + look.above) * size

@@ -10,6 +10,9 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
+# Windows has no signal masks, without which no process is started here.
+CAN_START_PROCESSES = hasattr(signal, "pthread_sigmask")
+
 
 def watch_parent() -> None:
     """In a process that was started: end it as soon as its parent is gone, even killed, and ignore Ctrl-C (SIGINT) and

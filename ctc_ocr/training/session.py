@@ -98,7 +98,8 @@ def train(
     cpu, gpu, tensorboard, progress.
 
     What happens is logged by the logger `ctc_ocr`. Ctrl-C or SIGTERM ends the run after the current update and saves
-    it. Raises InputError for arguments and files that cannot be used, RunError for a run that fails.
+    it; before the first update it raises KeyboardInterrupt. Raises InputError for arguments and files that cannot be
+    used, RunError for a run that fails.
     """
     return TrainingSession(hyperparameters, data, RunOptions(os.fspath(prefix), **options), callbacks).run()
 
@@ -179,7 +180,7 @@ class TrainingSession:
         self._fix_threads()
         from ctc_ocr.symbols.summary import describe_network
 
-        data = training_data(self.hyperparameters, self.data, self.options.progress)
+        data = self._training_data()
         settings = data.hyperparameters
         return describe_network(settings, data.alphabet.num_classes, settings.training.batch_size)
 

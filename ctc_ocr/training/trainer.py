@@ -18,6 +18,7 @@ from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.iterator import BatchIter
 from ctc_ocr.errors import InputError
 from ctc_ocr.generation.pool import WaitInterrupted
+from ctc_ocr.runtime.signals import interruption
 from ctc_ocr.runtime.types import Context, DataBatch, MXArray
 from ctc_ocr.training.best import Best
 from ctc_ocr.training.budget import Budget
@@ -143,7 +144,8 @@ class Trainer:
 
         `data` continues after updates_done; `waited` returns the seconds spent waiting for it so far. Returns False if
         Ctrl-C, or what `interrupts` takes for it, ended the run before: its state at that moment is saved as the
-        checkpoint of the epoch under way. Raises Diverged if weights or loss are no longer finite, or the loss
+        checkpoint of the epoch under way. Before the first update there is nothing to save: that raises
+        KeyboardInterrupt. Raises Diverged if weights or loss are no longer finite, or the loss
         explodes.
         """
         with interrupts or Interrupts() as interrupts:
@@ -151,6 +153,8 @@ class Trainer:
                 clock, began = Clock(waited, self._seconds), time.perf_counter() - self._seconds
                 sums = self._train_epoch(data, interrupts, waited, prefix)
                 if self.batches_done < self._num_batches:
+                    if not self.updates_done:
+                        raise interruption(interrupts.number)
                     self._seconds, _ = clock.read()
                     self.save(prefix, self.epochs_done + 1)
                     return False

@@ -80,7 +80,7 @@ class WeightAverages:
         self, validate: Callable[[], tuple[Sums, Predictions]], validated: Sums, predictions: Predictions
     ) -> tuple[Sums, Predictions]:
         """Replace the weights by their average with those of the start, if validation is better with it: its loss, and
-        its CER is no worse. Returns the validation of the weights that are left."""
+        its CER and accuracy are no worse. Returns the validation of the weights that are left."""
         trained = self._network.values()
         results = {1.0: (validated, predictions)}
 
@@ -89,7 +89,8 @@ class WeightAverages:
             results[share] = validate()
             of_all = results[share][0]
             # What is surely wrong costs much loss: a start that is unsure of everything lowers it and reads worse.
-            return of_all.mean_loss if of_all.tally.cer <= validated.tally.cer else math.inf
+            before, now = validated.tally, of_all.tally
+            return of_all.mean_loss if now.cer <= before.cer and now.accuracy >= before.accuracy else math.inf
 
         share = best_share(loss_at, validated.mean_loss)
         self._network.set_values(trained if share == 1.0 else average(self.start, trained, share))
