@@ -80,10 +80,11 @@ def test_a_prefix_in_use_is_refused_overwritten_or_resumed(tmp_path: Path, ubunt
     other = run(tmp_path, ubuntu_font, "--resume", "--alphabet=ab")
     assert (other.returncode, "the run has alphabet=01, and ab was given" in other.stderr) == (2, True)
     assert "--init_from ocr and another --prefix start a new run from its weights" in other.stderr
-    resumed = run(tmp_path, ubuntu_font, "--resume", "--num_epoch=2")
+    resumed = run(tmp_path, ubuntu_font, "--resume", "--num_epoch=2", "--preset=crnn")
     assert resumed.returncode == 0, resumed.stderr
     assert "Epoch 2: " in resumed.stderr
     assert "Epoch 1: " not in resumed.stderr
+    assert "--preset crnn has no effect: a run that is resumed keeps its own network" in resumed.stderr
     assert (tmp_path / "ocr-0001.params").read_bytes() == kept
     # A mistake, or anything before the first new checkpoint, costs no model.
     failed = run(tmp_path, ubuntu_font, "--overwrite", "--learning_rate=1e38", "--warmup_updates=0")

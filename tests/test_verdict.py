@@ -42,6 +42,7 @@ def said(events: list[EpochEnd], caplog: pytest.LogCaptureFixture, facts: Any = 
 
 def test_the_accuracy_has_an_interval() -> None:
     assert reached(ends(0.0, read=20)[0]) == "Reads 20 of 20 held-out images (84 to 100 %)"
+    assert reached(ends(0.0, read=2000, count=2000)[0]) == "Reads 2,000 of 2,000 held-out images (99.8 to 100.0 %)"
     assert reached(ends(1.0, read=0)[0]) == "Reads 0 of 20 held-out images (0 to 16 %)"
 
 

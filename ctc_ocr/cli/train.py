@@ -30,7 +30,7 @@ from ctc_ocr.cli.data_options import (
 from ctc_ocr.cli.running import BY_SIGNAL, INTERRUPTED, run, set_up_logging
 from ctc_ocr.cli.train_folds import print_folds, refuse_of_a_model
 from ctc_ocr.config import presets
-from ctc_ocr.config.hyperparameters import Hyperparameters, options
+from ctc_ocr.config.hyperparameters import Hyperparameters, options, read_sections
 from ctc_ocr.config.registries import TASKS
 from ctc_ocr.config.tasks import Task
 from ctc_ocr.datasets.samples import PAGE_OPTIONS, SourceOptions
@@ -208,6 +208,8 @@ def session_of(arguments: argparse.Namespace) -> TrainingSession:
     """What the arguments ask for. Raises InputError for those that contradict each other."""
     description = Path(f"{arguments.prefix}.json")
     if arguments.resume and not arguments.config and description.is_file():
+        if arguments.preset:
+            _warn_of_another_preset(arguments.preset, description)
         arguments.config = str(description)  # all of the run's own settings, except for the flags that are given
     _refuse_without_effect(arguments)
     return TrainingSession(
@@ -226,6 +228,16 @@ def session_of(arguments: argparse.Namespace) -> TrainingSession:
         ),
         [make_callback(name) for name in arguments.callback],
     )
+
+
+def _warn_of_another_preset(name: str, description: Path) -> None:
+    """The command that is repeated with --resume may name the run's preset; another one has no effect."""
+    network = presets.preset(name).network
+    of_run, of_preset = read_sections(description).get("network", {}), {
+        "architecture": network.architecture, "features": list(network.features),
+    }  # fmt: skip
+    if any(of_run.get(key, value) != value for key, value in of_preset.items()):
+        log.warning("--preset %s has no effect: a run that is resumed keeps its own network", name)
 
 
 def set_up(arguments: argparse.Namespace, resume: bool = False) -> tuple[Hyperparameters, Captchas | LabelledImages]:

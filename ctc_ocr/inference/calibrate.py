@@ -56,7 +56,7 @@ def _choose(predictor: Predictor, batches: Iterable[DataBatch]) -> CalibrationCh
             correct.append(prediction.codes == label)
     if not any(correct):
         log.info("Epoch %d reads no validation image correctly: its confidences are not usable yet", predictor.epoch)
-    elif len(correct) < FEW_IMAGES:
+    elif MIN_IMAGES <= len(correct) < FEW_IMAGES:
         log.info("%d validation images are few: confidences are rough estimates", len(correct))
     choice = choose_calibration(confidences, correct)
     _log(predictor.epoch, choice)

@@ -82,7 +82,7 @@ class Interpretation:
 
 
 def interpret(
-    predictor: "Predictor",
+    model: "Predictor | str | Path",
     source: str | Path | Sequence[str | Path],
     options: SourceOptions = DEFAULT_OPTIONS,
     *,
@@ -94,11 +94,13 @@ def interpret(
     """Read the images of a source: the `top` ones with the highest loss, and the `pairs` that are confused most often
     with up to `examples` images each.
 
-    Of each image only numbers are kept; the rows of the chosen ones are read again. Raises InputError for a source that
-    cannot be read, RunError if none of its images can be.
+    Of each image only numbers are kept; the rows of the chosen ones are read again. `model`: a Predictor, or what names
+    one. Raises InputError for a model or a source that cannot be read, RunError if none of its images can be.
     """
     from ctc_ocr.inference.evaluate import open_sources  # it imports what reads models
+    from ctc_ocr.inference.predictor import Predictor
 
+    predictor = model if isinstance(model, Predictor) else Predictor(model)
     opened = open_sources(source, options)
     found = _Found(predictor, top, examples)
     rows = enumerate(opened)

@@ -274,6 +274,8 @@ class TrainingSession:
                 return result
             verdict[0].log(is_bounded=ended.bounded, is_finished=ended.finished)
         result = replace(_result(prefix, ended.finished), signal=ended.signal)
+        if not result.history:
+            return result  # of an epoch that was not completed, nothing is known
         log.info(
             "Best epoch: %d, newest: %d. To read images with the best: ctc-ocr infer --model %s IMAGE",
             result.best_epoch, result.newest_epoch, prefix,

@@ -81,4 +81,5 @@ def reached(best: EpochEnd) -> str:
     """The best validation, with the 95 % confidence interval of its accuracy."""
     count, correct = len(best.predictions), sum(not each.edits for each in best.predictions)
     low, high = wilson_interval(correct, count)
-    return f"Reads {correct:,} of {count:,} held-out images ({100 * low:.0f} to {100 * high:.0f} %)"
+    digits = 0 if high - low > 0.02 else 1
+    return f"Reads {correct:,} of {count:,} held-out images ({100 * low:.{digits}f} to {100 * high:.{digits}f} %)"
