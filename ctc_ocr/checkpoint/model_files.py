@@ -72,7 +72,8 @@ def save(
     named = {f"arg:{name}": array.asnumpy() for name, array in arg_params.items()}
     named.update({f"aux:{name}": array.asnumpy() for name, array in aux_params.items()})
     save_description(prefix, model)
-    replace_content(symbol_path(prefix), symbol.tojson().encode("utf-8"))
+    # With remove_amp_cast, MXNet 1.9 leaks a copy of the symbol at each call.
+    replace_content(symbol_path(prefix), symbol.tojson(remove_amp_cast=False).encode("utf-8"))
     path = params_path(prefix, epoch)
     replace_content(path, params_content(named))
     return path

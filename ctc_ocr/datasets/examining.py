@@ -1,5 +1,6 @@
 """Decoding the images of samples, by threads: what each image is, or why its sample is invalid."""
 
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -45,15 +46,16 @@ def examine_all(
     pool = ThreadPoolExecutor(available_cores())
     # Not pool.map, which makes the jobs for all samples at once: each would take more memory than all that is kept.
     jobs = deque[Future[CheckedSample | Problem]]()
-    try:
-        for index in range(len(samples)):
-            jobs.append(pool.submit(examined, index))
-            if len(jobs) >= JOBS_PER_CORE * available_cores():
+    with warnings.catch_warnings():  # read_image adds a filter
+        try:
+            for index in range(len(samples)):
+                jobs.append(pool.submit(examined, index))
+                if len(jobs) >= JOBS_PER_CORE * available_cores():
+                    yield jobs.popleft().result()
+            while jobs:
                 yield jobs.popleft().result()
-        while jobs:
-            yield jobs.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def examine(sample: Sample, steps_of: StepsOf | None, region: Region) -> CheckedSample | Problem:
