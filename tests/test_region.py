@@ -110,15 +110,15 @@ def test_all_rows_are_kept_where_others_are_not_clearly_better(tmp_path: Path) -
 
 
 def coloured_lines(folder: Path, text: Colour, line: Colour, count: int = 16) -> CheckResult:
-    """Numbers of four digits under lines in other colours: `text` and `line` are levels of red, green and blue."""
+    """Numbers of four digits over lines in other colours: `text` and `line` are levels of red, green and blue."""
     generator = np.random.default_rng(0)
     for number in range(count):
         label = f"{1000 + 7919 * number % 9000}"
         image = np.full((44, 110, 3), 240, np.uint8)
-        cv2.putText(image, label, (5, 33), cv2.FONT_HERSHEY_DUPLEX, 1.2, text, 2)
         for _ in range(30):
             ends = (generator.random((2, 2)) * (110, 44)).astype(int)
             cv2.line(image, ends[0].tolist(), ends[1].tolist(), line, 3)
+        cv2.putText(image, label, (5, 33), cv2.FONT_HERSHEY_DUPLEX, 1.2, text, 2)
         Image.fromarray(image).save(folder / f"{label}.png")
     return check_source(folder)
 

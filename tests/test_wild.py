@@ -186,6 +186,7 @@ def test_every_kind_is_planned_and_part_of_the_images_is_easy() -> None:
     assert {kind for each in plans for kind in each.distortions} == set(wild_distortions.KINDS)
     assert {kind for each in plans for kind in each.degrading} == set(wild_degrading.KINDS)
     assert {each.effect for each in plans} == {*wild_ink.EFFECTS, "plain"}
+    assert 0.02 < np.mean([each.struck for each in plans]) < 0.15
     easy = [not (each.below or each.above or each.distortions or each.degrading) for each in plans]
     assert 0.05 < np.mean(easy) < 0.4
 
@@ -199,6 +200,22 @@ def test_clutter_is_drawn(kind: str, channels: int) -> None:
         wild_clutter.KINDS[kind](Dice(seed), image, lambda: (20.0,) * channels, 2)
         changed.append((image < 200).mean())
     assert 0 < np.mean(changed) < 0.6
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_strokes_go_through_their_characters(channels: int) -> None:
+    """Each in its character's colour, and no further from it than half of its size."""
+    boxes, inks = np.array([[10.0, 10, 30, 30], [80, 10, 100, 30]]), [(20.0,) * channels, (90.0,) * channels]
+    drawn_at_all = 0
+    for seed in range(20):
+        image = np.full((40, 120, channels), 255, np.uint8)
+        wild_clutter.strikes(Dice(seed), image, boxes, inks, 2)
+        left, right = image[:, :60, 0], image[:, 60:, 0]
+        assert left.min() >= 20
+        assert right.min() >= 90
+        assert (image[:, 50:65] == 255).all()
+        drawn_at_all += int(left.min() < 90)
+    assert 5 < drawn_at_all < 20
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -84,6 +84,7 @@ class Plan:
     distortions: tuple[str, ...]
     degrading: tuple[str, ...]
     effect: str
+    struck: bool  # strokes through the characters
 
     @property
     def calm(self) -> bool:
@@ -105,6 +106,7 @@ def plan(dice: Dice) -> Plan:
         distortions=tuple(dice.pick(distortions.KINDS) for _ in range(2) if dice.chance(0.65 * hardness)),
         degrading=tuple(dice.pick(degrading.KINDS) for _ in range(3) if dice.chance(0.15 + 0.3 * hardness)),
         effect="plain" if calm or dice.chance(0.6) else dice.pick(wild_ink.EFFECTS),
+        struck=not calm and dice.chance(0.15 * hardness),
     )
 
 
@@ -132,6 +134,8 @@ def _draw(dice: Dice, text: str, glyphs: GlyphCache, data: Data) -> Image:
     image = wild_ink.paint(dice, image, layer, inks, colours, chosen.effect, layout.size)
     same = dice.chance(0.5)
     cut = dice.chance(0.12)
+    if chosen.struck and whole:
+        clutter.strikes(dice, image, layout.boxes, inks[: len(text)], min(thickest, 2))
     for each in chosen.above:
         clutter.KINDS[each](dice, image, lambda: _over(dice, colours, inks, same, cut), 1 if cut else thickest)
     if chosen.distortions and whole:

@@ -1,7 +1,7 @@
 """What is drawn beside the text: lines, curves, dots, crosses, small letters, rectangles, scratches."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -102,6 +102,19 @@ def scratches(dice: Dice, image: Image, colour: Callable[[], Colour], thickest: 
         turned = angle + dice.around(0.4)
         end = (int(x + length * math.cos(turned)), int(y + length * math.sin(turned)))
         cv2.line(image, (x, y), end, colour(), 1, cv2.LINE_AA)
+
+
+def strikes(dice: Dice, image: Image, boxes: NDArray[np.float64], inks: Sequence[Colour], thickest: int) -> None:
+    """One or two strokes through each character, in its own colour. boxes (N, 4): left, top, right, bottom."""
+    many = dice.whole(1, 2)
+    for box, ink in zip(boxes, inks, strict=True):
+        centre, half = (box[:2] + box[2:]) / 2, max(box[2] - box[0], box[3] - box[1]) / 2
+        for _ in range(dice.whole(0, many)):
+            angle, reach = dice.between(0, math.pi), half * dice.between(0.7, 1.4)
+            middle = centre + half * np.array([dice.around(0.4), dice.around(0.4)])
+            along = reach * np.array([math.cos(angle), math.sin(angle)])
+            start, end = (np.rint(each).astype(int).tolist() for each in (middle - along, middle + along))
+            cv2.line(image, start, end, ink, dice.whole(1, thickest), cv2.LINE_AA)
 
 
 def frame(dice: Dice, image: Image, colour: Callable[[], Colour], thickest: int) -> None:

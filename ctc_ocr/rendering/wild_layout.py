@@ -13,7 +13,7 @@ from ctc_ocr.rendering.wild_kernels import lay_out as _lay_out
 
 MIN_HEIGHT, MAX_HEIGHT = 26, 64  # of most images, in pixels
 STYLE_WEIGHTS = ("plain",) * 6 + ("bold",) * 2 + ("thin", "hollow", "hollow")
-ROTATIONS = (8, 15, 20, 25, 30, 40)  # degrees: the most that a character of an image is rotated by
+ROTATIONS = (8, 15, 20, 30, 40, 60, 90)  # degrees: the most that a character of an image is rotated by
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def _look(dice: Dice, calm: bool, margin: float) -> tuple[float, ...]:
     still = calm or dice.chance(0.2)
     rotation = 0.0 if still else math.radians(dice.pick(ROTATIONS))
     shear = 0.0 if still or dice.chance(0.5) else 0.25
-    growth = 0.0 if still or dice.chance(0.3) else dice.between(0.05, 0.35)
+    growth = 0.0 if still or dice.chance(0.3) else dice.between(0.05, 0.35 if dice.chance(0.8) else 0.6)
     shift = 0.0 if still or dice.chance(0.3) else dice.between(0.03, 0.3)
     jitter = 0.0 if still else dice.between(0, 0.12)
     tilt = 0.0 if still or dice.chance(0.7) else dice.around(math.radians(20))
@@ -87,7 +87,9 @@ def _gap(dice: Dice, calm: bool) -> float:
     kind = dice.unit()
     if kind < 0.2:
         return dice.between(-0.1, 0.0)
-    return dice.between(0.0, 0.15) if kind < 0.75 else dice.between(0.15, 0.6)
+    if kind < 0.75:
+        return dice.between(0.0, 0.15)
+    return dice.between(0.15, 0.6) if kind < 0.95 else dice.between(0.6, 1.5)
 
 
 def _margin(dice: Dice, widest: float) -> float:
