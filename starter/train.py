@@ -11,16 +11,18 @@ import argparse
 import logging
 import string
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 import ctc_ocr
 from ctc_ocr.checkpoint.run_files import can_be_resumed
 from ctc_ocr.checkpoint.starter import starter_path
 from ctc_ocr.errors import UserError
+from ctc_ocr.runtime.types import MXArray
 
 NAMES = ("first", "second", "third")
 EPOCHS = (35, 30, 18)  # of the trainings
@@ -81,20 +83,27 @@ def settings_of(settings: ctc_ocr.Hyperparameters, number: int) -> ctc_ocr.Hyper
 
 
 def save_mean(prefixes: Sequence[str], prefix: str) -> None:
-    """Write a model whose weights, and moving averages of batch norm, are the mean of those of several runs' newest
+    """Write a model whose weights, and moving averages of batch norm, are the mean of those of two runs' newest
     epochs, which have the same network and alphabet."""
     from ctc_ocr.checkpoint import model_files
     from ctc_ocr.runtime.mxnet import mx
+    from ctc_ocr.training.averaging import average
     from ctc_ocr.training.network import training_symbol
 
     loaded = [model_files.load(each, "newest") for each in prefixes]
     weights, statistics = (
-        {name: mx.nd.array(np.mean([values[name].asnumpy() for values in of_all], axis=0)) for name in of_all[0]}
-        for of_all in ([each.arg_params for each in loaded], [each.aux_params for each in loaded])
-    )
-    model = loaded[-1].model
+        {name: mx.nd.array(values) for name, values in average(_arrays(first), _arrays(second), 0.5).items()}
+        for first, second in (
+            (loaded[0].arg_params, loaded[1].arg_params), (loaded[0].aux_params, loaded[1].aux_params),
+        )
+    )  # fmt: skip
+    model = loaded[1].model
     assert model is not None
     model_files.save(prefix, 1, training_symbol(model), weights, statistics, replace(model, init_from=None))
+
+
+def _arrays(values: Mapping[str, MXArray]) -> dict[str, NDArray[Any]]:
+    return {name: array.asnumpy() for name, array in values.items()}
 
 
 def quick(settings: ctc_ocr.Hyperparameters) -> ctc_ocr.Hyperparameters:

@@ -232,11 +232,9 @@ def session_of(arguments: argparse.Namespace) -> TrainingSession:
 
 def _warn_of_another_preset(name: str, description: Path) -> None:
     """The command that is repeated with --resume may name the run's preset; another one has no effect."""
-    network = presets.preset(name).network
-    of_run, of_preset = read_sections(description).get("network", {}), {
-        "architecture": network.architecture, "features": list(network.features),
-    }  # fmt: skip
-    if any(of_run.get(key, value) != value for key, value in of_preset.items()):
+    of_run, of_preset = read_sections(description).get("network", {}), presets.preset(name).network
+    same = of_run.get("architecture") == of_preset.architecture
+    if not same or of_run.get("features") != list(of_preset.features):
         log.warning("--preset %s has no effect: a run that is resumed keeps its own network", name)
 
 
