@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ctc_ocr.datasets.csv_files.columns import Columns
+from ctc_ocr.datasets.csv_files.columns import MAX_SHOWN, Columns
 from ctc_ocr.datasets.csv_files.fields import parse_row
 from ctc_ocr.datasets.csv_files.layout import Layout, find_layout
 from ctc_ocr.datasets.csv_files.units import SPLITTER, is_split
@@ -59,8 +59,11 @@ class Form:
 
 
 def find_form(path: Path, options: SourceOptions) -> Form:
-    """Raises InputError for a file that cannot be read, and if it is open which columns have image and label."""
+    """Raises InputError for a file that cannot be read, whose rows have one field each, or of which it is open which
+    columns have image and label."""
     layout = find_layout(path, options)
+    if layout.rows and all(len(row) == 1 for row in layout.rows):
+        raise _only_one_field(layout, options).within(path)
     width, trailing = _width(layout, is_named=options.image_column is not None or options.label_column is not None)
     columns = Columns(layout.header, width, [row[:width] for row in layout.rows if _fits(row, width, trailing)])
     try:
@@ -82,6 +85,16 @@ def find_form(path: Path, options: SourceOptions) -> Form:
         status=layout.header.status if layout.header else None,
         first=layout.first,
         description=_description(layout, columns, image, label, splitter),
+    )
+
+
+def _only_one_field(layout: Layout, options: SourceOptions) -> InputError:
+    named = options.delimiter is not None
+    delimiter = repr(layout.delimiter) if named else "',', ';' or a tab"
+    hint = "" if named else "; --delimiter (delimiter in Python) names another one"
+    field = layout.rows[0][0][:MAX_SHOWN]
+    return InputError(
+        f"expected rows of an image and a label, separated by {delimiter}, got one field: {field!r}{hint}"
     )
 
 
