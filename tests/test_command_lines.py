@@ -45,6 +45,8 @@ MEANT = {
     "infer --topk 3 images": "--top_k",
     "infer --ink drak images": "dark",
     "evaluate --weights x images": "--model",
+    "export --model x out.onnx": "MODEL without --model",
+    "serve --model x": "MODEL without --model",
     "evaluate --output x images": "--out",
     "generate --out_dirs x": "--output_dir",
     "generate --renderer fats a.ttf a.png": "fast",
@@ -115,6 +117,7 @@ WRONG = {
     "lr-find --pattern x": "--pattern: has no effect without --data",
     "lr-find --plot a --csv ./a": "--plot a: is the file of --csv too: use another name",
     "lr-find nofont.ttf": "nofont.ttf: no such font file or folder",
+    "train --data tables": ".tiff, .webp. If list.csv lists images, give it in place of the folder",
     "info more": "unrecognized arguments: more",
 }
 
@@ -124,6 +127,8 @@ def folder(tmp_path: Path) -> Path:
     """A folder with a folder of labelled images."""
     generate = importlib.import_module("ctc_ocr.cli.generate").main
     assert run_here(generate, tmp_path, "--count=4", "--output_dir=images", "--seed=1").returncode == 0
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables/list.csv").write_text("image,label\nimages/1.png,1\n")
     return tmp_path
 
 
@@ -154,7 +159,7 @@ def test_a_wrong_line_is_one_line(line: str, folder: Path) -> None:
 
 
 def test_what_is_far_from_everything_gets_no_suggestion(folder: Path) -> None:
-    for line in ("train --zzz 1", "train --preset xyz", "xyz", "data xyz", "info --epochs"):
+    for line in ("train --zzz 1", "train --preset xyz", "xyz", "data xyz", "info --epochs", "infer --height 3"):
         assert "did you mean" not in refused(folder, line)
 
 
@@ -167,7 +172,7 @@ def test_every_suggested_flag_is_one_of_the_command(parser: Parser, capsys: pyte
         said = capsys.readouterr().err
         wanted = [flag for name in meant if (flag := f"--{name}") in shown]
         suggested = said.partition("did you mean ")[2].partition("?")[0]
-        assert suggested in {"", *shown}
+        assert suggested in {"", *shown, f"{given.upper()} without --{given}"}
         assert not wanted or suggested == wanted[0] or suggested[2:].replace("_", "") == given, (given, said)
 
 

@@ -23,13 +23,22 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         message = message.removeprefix("argument ")
         unknown = message.removeprefix(UNKNOWN) if message.startswith(UNKNOWN) else ""
-        meant = [flag_like(each, self.shown_flags()) for each in unknown.split() if each.startswith("-")]
+        meant = [self._meant(each) for each in unknown.split() if each.startswith("-")]
         message += did_you_mean(" ".join(filter(None, meant)))
         self.exit(2, f"{self.prog}: error: {message}{see_help(message, self.prog)}\n")
 
     def shown_flags(self) -> dict[str, argparse.Action]:
         """The flags that --help shows, with their hyphens."""
         return {flag: each for flag, each in self._option_string_actions.items() if each.help != argparse.SUPPRESS}
+
+    def _meant(self, flag: str) -> str:
+        """What an unknown flag stands for: a flag, or an argument that has none; "" if nothing is near."""
+        if near := flag_like(flag, self.shown_flags()):
+            return near
+        metavar = flag.removeprefix("--").upper()
+        return (
+            f"{metavar} without {flag}" if metavar in [each.metavar for each in self._get_positional_actions()] else ""
+        )
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """As argparse does it, with the same words in every version of Python."""

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-CUTOFF = 0.7  # similarity by difflib, 0 to 1, above which a name is suggested
+CUTOFF = 0.75  # similarity by difflib, 0 to 1, above which a name is suggested
 # What other programs call a flag -> our names, of which a command has one. Names without hyphens and underscores.
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "backbone": ("architecture",),

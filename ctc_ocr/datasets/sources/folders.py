@@ -32,7 +32,9 @@ class Folder:
     def require_images(self) -> tuple[Path, ...]:
         """`images`. Raises InputError if there are none."""
         if not self.images:
-            raise InputError(f"no image files in this folder; accepted: {', '.join(SUFFIXES)}", self.path)
+            tables = [path for path in self.others if path.suffix.lower() == ".csv"]
+            hint = f". If {tables[0].name} lists images, give it in place of the folder" if tables else ""
+            raise InputError(f"no image files in this folder; accepted: {', '.join(SUFFIXES)}{hint}", self.path)
         return self.images
 
     def not_read(self, read: Container[Path]) -> str:
