@@ -165,6 +165,18 @@ def test_the_command_writes_pictures_and_figures(images: Path, tmp_path: Path) -
     assert np.ptp(without.astype(int), axis=2).max() < 30
 
 
+def test_images_without_a_mistake_have_no_table(images: Path, tmp_path: Path) -> None:
+    from ctc_ocr.cli import interpret as command
+
+    found = interpret(STARTER, images)
+    wrong = {each.sample.image for each in found.top_losses}
+    sample = next(each for each in read_source(images)[0] if each.image not in wrong)
+    (tmp_path / "labels.csv").write_text(f"image,label\n{sample.image},{sample.label}\n")
+    done = run_here(command.main, tmp_path, "labels.csv", "--model=starter", "--out=found")
+    assert done.stdout.splitlines()[1:3] == ["", "No character is confused."]
+    assert done.stdout.endswith("Wrote top_losses.png, interpretation.json to found\n")
+
+
 def _text(text: str, left: int) -> np.ndarray:
     """Text in an image of 160 x 40 pixels."""
     image = np.full((40, 160), 255, np.uint8)

@@ -97,13 +97,13 @@ def _interpret(argv: list[str]) -> int:
 
 def _table(found: "Interpretation") -> str:
     accuracy = found.num_correct / found.num_samples
-    rows = [["label", "predicted", "count"]]
-    rows += [[_unit(each.label), _unit(each.predicted), str(each.count)] for each in found.confused]
+    rows = [[_unit(each.label), _unit(each.predicted), str(each.count)] for each in found.confused]
+    table = aligned([["label", "predicted", "count"], *rows], "<<>") if rows else "No character is confused."
     summary = f"accuracy {accuracy:.4f} of {found.num_samples} images"
     if math.isfinite(found.mean_loss):
         summary += f", mean loss {found.mean_loss:.3f} nats"
     invalid = f"; {found.num_invalid} could not be read" if found.num_invalid else ""
-    return f"{summary}{invalid}\n\n{aligned(rows, '<<>')}"
+    return f"{summary}{invalid}\n\n{table}"
 
 
 def _unit(unit: str | None) -> str:
