@@ -4,6 +4,7 @@ import csv
 import functools
 import http.server
 import io
+import socketserver
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -282,6 +283,20 @@ def test_an_address_that_is_not_reached(tmp_path: Path) -> None:
         RunError, match=r"http://127\.0\.0\.1:9/200003076/200003076\.zip: cannot be reached \(.+\)\. Where"
     ):
         fetching.fetch_pmjtc(tmp_path / "full", address="http://127.0.0.1:9/", timeout=5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_that_does_not_speak_http(tmp_path: Path) -> None:
+    class Nonsense(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.rfile.readline()
+            self.wfile.write(b"220 mail.example\r\n")
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Nonsense) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}/"
+        with pytest.raises(RunError, match=r"200003076\.zip: cannot be reached \(220 mail\.example"):
+            fetching.fetch_pmjtc(tmp_path / "full", address=address, timeout=5)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -173,6 +173,12 @@ def test_print_network(tmp_path: Path, photos: Path, capsys: pytest.CaptureFixtu
     assert "pred_fc" in done.stdout
     assert "parameters" in done.stdout
     assert not list(tmp_path.iterdir())
+    small = ("--features=4,4", "--kernels=3,3", "--strides=1,1", "--pool_heights=2,2", "--pool_widths=2,1")
+    shape = (f"--data={photos}", "--init_from=none", "--height=20", "--num_hidden=8", *small)
+    printed = run(tmp_path, *shape, "--print_network").stdout
+    assert run(tmp_path, *shape, "--num_epoch=1", "--prefix=run").returncode == 0
+    of_run = run(tmp_path, f"--data={photos}", "--resume", "--prefix=run", "--print_network").stdout
+    assert printed == of_run  # of a run that is resumed: its own network
 
 
 def test_impossible_settings_are_refused(tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
