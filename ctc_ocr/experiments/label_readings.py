@@ -1,6 +1,5 @@
 """How a model reads labelled images, and how probable it finds their labels. MXNet is imported by the predictor."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 from ctc_ocr.alphabet import Alphabet, UnitSplitter
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.evaluation.metrics import Tally
+from ctc_ocr.inference.label_probabilities import LabelProbabilities
 
 if TYPE_CHECKING:
     from ctc_ocr.inference.predictor import Predictor
@@ -47,19 +47,15 @@ class LabelReading:
 
 def read_labelled(predictor: "Predictor", samples: Sequence[Sample], fold: int = 0) -> list[LabelReading]:
     """Read the images of samples, in their order. Raises InputError for an image that cannot be read."""
-    codes_of = _Codes(predictor.alphabet)
+    label_scores = LabelProbabilities(predictor)
     found: list[LabelReading] = []
     for chunk in _chunks(samples, BATCHES * predictor.batch_size):
         images = [predictor.prepare(each.read_bytes(), each.place) for each in chunk]
-        codes = [codes_of(each) for each in chunk]
-        label_scores = predictor.label_log_probabilities(images, [each or [] for each in codes]).tolist()
-        for sample, read, known, score in zip(
-            chunk, predictor.predict_prepared(images), codes, label_scores, strict=True
-        ):
+        readings = predictor.predict_prepared(images)
+        for sample, read, score in zip(chunk, readings, label_scores(chunk, images, readings), strict=True):
             assert read.confidence is not None
             assert read.log_probability is not None
-            label_score = -math.inf if known is None else score
-            found.append(LabelReading(sample, read.text, read.confidence, read.log_probability, label_score, fold))
+            found.append(LabelReading(sample, read.text, read.confidence, read.log_probability, score, fold))
     return found
 
 
@@ -70,19 +66,6 @@ def tally(readings: Sequence[LabelReading], alphabet: Alphabet) -> Tally:
         [splitter.pieces(each.reading) for each in readings], [splitter.pieces(each.label) for each in readings]
     )
     return counted
-
-
-class _Codes:
-    """The codes of a sample's label; None if it has units that the alphabet lacks."""
-
-    def __init__(self, alphabet: Alphabet) -> None:
-        self._alphabet, self._splitter = alphabet, UnitSplitter(alphabet)
-
-    def __call__(self, sample: Sample) -> list[int] | None:
-        units = self._splitter.units(sample.label)
-        if set(sample.units) <= set(self._alphabet.units):
-            units = list(sample.units)
-        return self._alphabet.encode(units) if units else None
 
 
 def _chunks(samples: Sequence[Sample], size: int) -> Iterator[Sequence[Sample]]:

@@ -16,6 +16,7 @@ from ctc_ocr.datasets.sources import DEFAULT_OPTIONS
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.evaluation.metrics import confusions
 from ctc_ocr.images.pixels import Pixels
+from ctc_ocr.inference.label_probabilities import LabelProbabilities
 from ctc_ocr.runtime.progress import Progress
 
 if TYPE_CHECKING:
@@ -180,24 +181,9 @@ class _Found:
 def read_prepared(predictor: "Predictor", samples: Sequence[Sample], images: Sequence[Pixels]) -> list[Example]:
     """The readings of prepared images. A label with other units than the alphabet's has an infinite loss."""
     readings = predictor.predict_prepared(images)
-    losses = [-(each.log_probability or 0.0) for each in readings]
-    splitter, lookup = UnitSplitter(predictor.alphabet), predictor.alphabet.lookup
-    wrong, codes = list[int](), list[list[int]]()
-    for index, (sample, reading) in enumerate(zip(samples, readings, strict=True)):
-        if reading.text == sample.label:
-            continue  # its loss is that of the reading
-        units = splitter.pieces(sample.label)
-        if all(unit in lookup for unit in units):
-            wrong.append(index)
-            codes.append([lookup[unit] for unit in units])
-        else:
-            losses[index] = math.inf
-    if wrong:
-        scores = predictor.label_log_probabilities([images[index] for index in wrong], codes)
-        for index, score in zip(wrong, scores.tolist(), strict=True):
-            losses[index] = -score
+    scores = LabelProbabilities(predictor)(samples, images, readings)
     return [
-        Example(sample, reading.text, loss) for sample, reading, loss in zip(samples, readings, losses, strict=True)
+        Example(sample, reading.text, -score) for sample, reading, score in zip(samples, readings, scores, strict=True)
     ]
 
 
