@@ -166,7 +166,9 @@ def test_number_of_processes_changes_nothing(tmp_path: Path, photos: Path) -> No
     assert (tmp_path / "run1-0002.params").read_bytes() == (tmp_path / "run3-0002.params").read_bytes()
 
 
-def test_print_network(tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_print_network_and_the_network_and_alphabet_of_a_run(
+    tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     done = run(tmp_path, f"--data={photos}", "--print_network")
     assert done.returncode == 0, done.stderr
     assert "Convolution 3x3" in done.stdout
@@ -179,6 +181,11 @@ def test_print_network(tmp_path: Path, photos: Path, capsys: pytest.CaptureFixtu
     assert run(tmp_path, *shape, "--num_epoch=1", "--prefix=run").returncode == 0
     of_run = run(tmp_path, f"--data={photos}", "--resume", "--prefix=run", "--print_network").stdout
     assert printed == of_run  # of a run that is resumed: its own network
+    other = run(tmp_path, f"--data={photos}", "--resume", "--prefix=run", "--alphabet=xyz")
+    assert other.returncode == 2
+    assert other.stderr.splitlines()[-1].startswith(
+        "ctc-ocr train: error: run: cannot resume: the run has another alphabet; --init_from run and another --prefix"
+    )
 
 
 def test_impossible_settings_are_refused(tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.history import Row
 from ctc_ocr.checkpoint.history import read as read_history
@@ -173,11 +174,10 @@ def check_resumable(point: ResumePoint, model: Model, num_batches: int, fingerpr
             if old == value:
                 continue
             if section not in ("training", "augmentation") and name not in MAY_CHANGE:
-                reason = f"cannot resume: the run has {name}={old}, and {value} was given; {_start_anew(point)}"
+                reason = f"cannot resume: the run has {name}={old}, and {value} was given; {_start_anew(point.prefix)}"
                 raise InputError(reason, point.prefix)
             log.info("Resuming with %s=%s; it was %s before", name, value, old)
-    if point.model.alphabet != model.alphabet:
-        raise InputError(f"cannot resume: the run has another alphabet; {_start_anew(point)}", point.prefix)
+    _refuse_other_alphabet(point.prefix, point.model.alphabet, model.alphabet)
     if point.num_batches != num_batches:
         raise InputError(
             f"cannot resume: its epochs have {point.num_batches} batches, and these settings give {num_batches}; "
@@ -187,10 +187,20 @@ def check_resumable(point: ResumePoint, model: Model, num_batches: int, fingerpr
     if point.fingerprint != fingerprint:
         raise InputError(
             "cannot resume: the run has other images, or another split into training and validation; "
-            f"{_start_anew(point)}",
+            f"{_start_anew(point.prefix)}",
             point.prefix,
         )
 
 
-def _start_anew(point: ResumePoint) -> str:
-    return f"--init_from {point.prefix} and another --prefix start a new run from its weights, as far as they fit"
+def check_alphabet(prefix: str, alphabet: Alphabet) -> None:
+    """Raises InputError if a run has another alphabet than the one that is given, before labels are checked with it."""
+    _refuse_other_alphabet(prefix, read_model(prefix).alphabet, alphabet)
+
+
+def _refuse_other_alphabet(prefix: str, of_run: Alphabet, now: Alphabet) -> None:
+    if of_run != now:
+        raise InputError(f"cannot resume: the run has another alphabet; {_start_anew(prefix)}", prefix)
+
+
+def _start_anew(prefix: str) -> str:
+    return f"--init_from {prefix} and another --prefix start a new run from its weights, as far as they fit"

@@ -232,6 +232,10 @@ class TrainingSession:
         return existing if options.overwrite else []
 
     def _training_data(self) -> TrainingData:
+        if self.options.resume and isinstance(self.data, LabelledImages) and self.data.alphabet is not None:
+            from ctc_ocr.training.resume import check_alphabet  # it imports MXNet
+
+            check_alphabet(self.options.prefix, self.data.alphabet)
         return training_data(
             self.hyperparameters,
             self.data,
