@@ -106,15 +106,18 @@ def test_what_is_open_or_cannot_be_is_an_error(
 
 def test_a_file_whose_rows_have_one_field_is_told_once(tmp_path: Path) -> None:
     """Of a list of images without labels, and of another delimiter: each of its rows would have the same error."""
-    unknown = "separated by ',', ';' or a tab, got one field: {}; --delimiter (delimiter in Python) names another one"
+    hint = "; --delimiter (delimiter in Python) names another delimiter"
     for content, options, reason in (
-        ("image\na.png\nb.png\n", SourceOptions(), unknown.format("'a.png'")),
-        ("a.png|x\nb.png|y\n", SourceOptions(), unknown.format("'a.png|x'")),
-        ("a.png;x\nb.png;y\n", SourceOptions(delimiter="|"), "separated by '|', got one field: 'a.png;x'"),
+        ("image\na.png\nb.png\n", SourceOptions(), f"',' as in the header, got one field: 'a.png'{hint}"),
+        ("image,label\na.png;x\n", SourceOptions(), f"',' as in the header, got one field: 'a.png;x'{hint}"),
+        ("a.png|x\nb.png|y\n", SourceOptions(), f"',', got one field: 'a.png|x'{hint}"),
+        ("sep=|\na.png;x\n", SourceOptions(), f"'|', got one field: 'a.png;x'{hint}"),
+        ("a.png;x\nb.png;y\n", SourceOptions(delimiter="|"), "'|', got one field: 'a.png;x'"),
     ):
         with pytest.raises(InputError) as error:
             read_source(csv_file(tmp_path, content), options)
-        assert str(error.value) == f"{tmp_path}/set.csv: expected rows of an image and a label, {reason}"
+        where = f"{tmp_path}/set.csv"
+        assert str(error.value) == f"{where}: expected rows of an image and a label, separated by {reason}"
     assert read(csv_file(tmp_path, "a.png|x\n"), SourceOptions(delimiter="|")) == [("a.png", "x")]
 
 

@@ -214,6 +214,22 @@ def test_a_folder_with_images_is_refused(tmp_path: Path, capsys: pytest.CaptureF
     assert {path.name for path in tmp_path.iterdir()} == {"000000.png", "000001.png", "labels.csv", "notes.txt", *mine}
 
 
+@pytest.mark.parametrize("has_labels", [True, False])
+def test_captchas_named_after_their_text_are_not_overwritten(tmp_path: Path, has_labels: bool) -> None:
+    """Some have small numbers."""
+    generator = np.random.default_rng(0)
+    names = {f"{number:06d}.png" for number in [7, 512, *generator.integers(1_000_000, size=60).tolist()]}
+    for name in names:
+        (tmp_path / name).write_text("mine")
+    if has_labels:
+        (tmp_path / "labels.csv").write_text("".join(f"{name},{name[:6]}\n" for name in sorted(names)))
+    assert main(["--count", "2", "--output_dir", str(tmp_path), "--overwrite"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {*names, "000000.png", "000001.png", "labels.csv"}
+    (tmp_path / "labels.csv").write_bytes(b"\xff")
+    assert main(["--count", "1", "--output_dir", str(tmp_path), "--overwrite"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} >= names
+
+
 def test_bad_command_lines(tmp_path: Path, ubuntu_font: str, capsys: pytest.CaptureFixture[str]) -> None:
     one, many = (ubuntu_font, tmp_path / "a.png"), ("--count", 2, "--output_dir", tmp_path / "d")
     for argv, message in {

@@ -14,6 +14,7 @@ from ctc_ocr.checkpoint.starter import STARTER
 from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.captcha_files import CaptchaWriter
 from ctc_ocr.datasets.sources import read_source
+from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.pixels import stretch_contrast
 from ctc_ocr.inference import activation_map
@@ -163,6 +164,21 @@ def test_the_command_writes_pictures_and_figures(images: Path, tmp_path: Path) -
     without = cv2.imread(str(tmp_path / "found" / "top_losses.png"))
     assert np.ptp(with_maps.astype(int), axis=2).max() > 100  # red and blue
     assert np.ptp(without.astype(int), axis=2).max() < 30
+
+
+def test_losses_are_among_the_allowed_units_and_an_empty_label_has_one(images: Path, tmp_path: Path) -> None:
+    digits = Predictor(STARTER, decoder=Decoder(allowed="0123456789"))
+    samples, _ = read_source(images)
+    image = digits.prepare(samples[0].image)
+    (read,) = digits.predict_prepared([image])
+    labels = [list(read.codes), digits.alphabet.encode("A1"), []]
+    scores = digits.label_log_probabilities([image] * 3, labels)
+    assert scores[0] == pytest.approx(read.log_probability, abs=1e-4)
+    assert scores[1] == -math.inf
+    (tmp_path / "labels.csv").write_text(f"image,label\n{samples[0].image},\n")
+    found = interpret(digits, tmp_path / "labels.csv")
+    assert found.mean_loss == pytest.approx(-scores[2], rel=1e-5)
+    assert math.isfinite(scores[2])
 
 
 def test_images_without_a_mistake_have_no_table(images: Path, tmp_path: Path) -> None:

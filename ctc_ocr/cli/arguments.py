@@ -35,10 +35,10 @@ class Parser(argparse.ArgumentParser):
         """What an unknown flag stands for: a flag, or an argument that has none; "" if nothing is near."""
         if near := flag_like(flag, self.shown_flags()):
             return near
-        metavar = flag.removeprefix("--").upper()
-        return (
-            f"{metavar} without {flag}" if metavar in [each.metavar for each in self._get_positional_actions()] else ""
-        )
+        name, _, _ = flag.partition("=")
+        argument = name.removeprefix("--").upper()
+        named = [str(each.metavar or each.dest).upper() for each in self._get_positional_actions()]
+        return f"{argument} without {name}" if argument in named else ""
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """As argparse does it, with the same words in every version of Python."""

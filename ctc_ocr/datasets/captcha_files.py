@@ -1,5 +1,6 @@
 """Captchas as image files: one, or a folder of them with labels.csv, which is a source of labelled images."""
 
+import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -188,13 +189,29 @@ def _prepare(folder: Path, overwrite: bool) -> None:
         found = [path for path in files if path.name == LABELS_FILE or path.suffix.lower().lstrip(".") in FORMATS]
         if found and not overwrite:
             raise InputError(f"contains images or {LABELS_FILE}: use another folder, or --overwrite", folder)
-        for path in found:
-            if path.name == LABELS_FILE or _is_numbered(path, len(found) + LARGEST_GAP):
-                path.unlink()
+        for path in _written(found):
+            path.unlink()
     except OSError as error:
         raise InputError(f"not a folder that can be written to ({error.strerror})", folder) from None
 
 
-def _is_numbered(path: Path, end: int) -> bool:
-    """Whether it has a name that this module gives, with a number below `end`: not a captcha named after its text."""
-    return re.fullmatch(r"\d{6,}\.\w+", path.name) is not None and int(path.stem) < end
+def _written(found: Sequence[Path]) -> list[Path]:
+    """labels.csv, and the images that an earlier call has written: those that it lists, or without it all numbered
+    ones, which an interrupted call left. None if the numbers are far apart: captchas that are named after their text.
+    """
+    labels = [path for path in found if path.name == LABELS_FILE]
+    numbers = {path: int(path.stem) for path in found if re.fullmatch(r"\d{6,}\.\w+", path.name)}
+    if labels:
+        listed = _listed(labels[0])
+        numbers = {path: number for path, number in numbers.items() if path.name in listed}
+    dense = max(numbers.values(), default=0) < len(numbers) + LARGEST_GAP
+    return labels + (list(numbers) if dense else [])
+
+
+def _listed(path: Path) -> set[str]:
+    """What the first column of a file of labels has; nothing of a file that cannot be read as one."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return {row[0] for row in csv.reader(file) if row}
+    except (csv.Error, UnicodeDecodeError):
+        return set()

@@ -30,7 +30,7 @@ class LabelProbabilities:
         for index, (sample, reading) in enumerate(zip(samples, readings, strict=True)):
             if reading.text == sample.label and reading.log_probability is not None:
                 found[index] = reading.log_probability
-            elif units := self._units(sample):
+            elif (units := self._units(sample)) is not None:
                 other.append(index)
                 codes.append(self._alphabet.encode(units))
         if other:
@@ -43,8 +43,8 @@ class LabelProbabilities:
     def _alphabet(self) -> Alphabet:
         return self._predictor.alphabet
 
-    def _units(self, sample: Sample) -> list[str]:
-        """As the source divides the label, if the alphabet has these units; empty for a label with other ones."""
+    def _units(self, sample: Sample) -> list[str] | None:
+        """As the source divides the label, if the alphabet has these units; None for a label with other ones."""
         if set(sample.units) <= set(self._alphabet.units):
             return list(sample.units)
-        return self._splitter.units(sample.label)
+        return self._splitter.units(sample.label) or None

@@ -89,13 +89,12 @@ def find_form(path: Path, options: SourceOptions) -> Form:
 
 
 def _only_one_field(layout: Layout, options: SourceOptions) -> InputError:
-    named = options.delimiter is not None
-    delimiter = repr(layout.delimiter) if named else "',', ';' or a tab"
-    hint = "" if named else "; --delimiter (delimiter in Python) names another one"
+    by = repr(layout.delimiter)
+    hint = "" if options.delimiter is not None else "; --delimiter (delimiter in Python) names another delimiter"
+    if hint and layout.header:
+        by += " as in the header"
     field = layout.rows[0][0][:MAX_SHOWN]
-    return InputError(
-        f"expected rows of an image and a label, separated by {delimiter}, got one field: {field!r}{hint}"
-    )
+    return InputError(f"expected rows of an image and a label, separated by {by}, got one field: {field!r}{hint}")
 
 
 def _fits(row: list[str], width: int, trailing: bool) -> bool:
