@@ -19,7 +19,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 import ctc_ocr
-from ctc_ocr.checkpoint.run_files import can_be_resumed
+from ctc_ocr.checkpoint.run_files import can_be_resumed, params_path
 from ctc_ocr.checkpoint.starter import starter_path
 from ctc_ocr.errors import UserError
 from ctc_ocr.runtime.types import MXArray
@@ -58,10 +58,12 @@ def main(argv: list[str] | None = None) -> int:
             if not trained(settings_of(settings, number), arguments.fonts, prefix, init_from=start):
                 return 1
         save_mean(prefixes[-2:], arguments.prefix)
-        ctc_ocr.bundle_model(arguments.prefix, arguments.out, overwrite=True)
+        ctc_ocr.bundle_model(params_path(arguments.prefix, 1), arguments.out, overwrite=True)
         ctc_ocr.export_onnx(arguments.out, arguments.out.with_suffix(".onnx"), overwrite=True)
     except UserError as error:
         made.error(str(error))
+    except KeyboardInterrupt:  # before the first update
+        return 1
     return 0
 
 

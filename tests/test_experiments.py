@@ -12,16 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from ctc_ocr import Hyperparameters, InputError, RunOptions
+from ctc_ocr import Hyperparameters, InputError, LabelledImages, RunOptions
 from ctc_ocr.checkpoint.bundle import find_model
 from ctc_ocr.checkpoint.known_images import KnownImages, save_known_images
-from ctc_ocr.cli import data, train
+from ctc_ocr.cli import data, data_audit, train
 from ctc_ocr.cli.generate import main as generate
 from ctc_ocr.datasets.checking import check_source
 from ctc_ocr.datasets.packing import pack_source
 from ctc_ocr.experiments.audit import settings_of, unseen_start
 from ctc_ocr.experiments.cross_validation import cross_validate
 from ctc_ocr.experiments.label_readings import read_labelled
+from ctc_ocr.experiments.trial import Experiment
 from ctc_ocr.inference.predictor import Predictor
 from tests.commands import Done, run_here
 from tests.models import save_line_model
@@ -198,6 +199,56 @@ def test_a_model_that_has_seen_some_images_only_says_how_to_train(folder: Path, 
     with out.open(newline="") as file:
         first = [row["image"] for row in csv.DictReader(file)][:6]
     assert len(planted(first)) >= 2
+
+
+def test_parts_have_no_images_that_are_only_trained_on_and_resume_has_no_effect(folder: Path) -> None:
+    """They could be those of the part that is read."""
+    images = LabelledImages(folder / "one", training_only=(str(folder / "one"),))
+    with pytest.raises(InputError, match="training_only: has no part that is read"):
+        cross_validate(images, 2)
+    options = RunOptions(prefix=str(folder / "model"), resume=True, overwrite=True, init_from="none")
+    experiment = Experiment.of(folder / "one", options=options)
+    assert (experiment.options.resume, experiment.options.overwrite) == (False, False)
+
+
+def test_a_run_of_generated_images_hides_nothing_that_the_run_before_it_has_seen(folder: Path, tmp_path: Path) -> None:
+    for path in folder.glob("model*"):
+        if path.is_file():
+            os.link(path, tmp_path / path.name)
+            if path.suffix != ".csv":  # a run of generated images has no list of them
+                os.link(path, tmp_path / path.name.replace("model", "generated"))
+    description = tmp_path / "generated.json"
+    content = json.loads(description.read_text()) | {"init_from": "model-0004.params"}
+    description.unlink()
+    description.write_text(json.dumps(content))
+    own, others = (check_source(folder / name).digests for name in ("one", "other"))
+    generated = find_model(tmp_path / "generated")
+    assert unseen_start(generated, others) is None
+    start = unseen_start(generated, own)
+    assert start is not None
+    assert start.resolve() == tmp_path / f"generated-{generated.epoch:04}.params"
+
+
+@pytest.mark.parametrize("kind", ["labelled", "generated"])
+def test_an_audit_keeps_the_height_of_its_model(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Small text would get more: but no layer fits another height."""
+    for path in folder.glob("model*"):
+        if path.is_file() and (kind == "labelled" or "images.csv" not in path.name):
+            os.link(path, tmp_path / path.name)
+    chosen = list[tuple[str, ...] | None]()
+
+    def seen(model: object, data: LabelledImages, *others: object) -> None:
+        chosen.append(None if data.choose is None else tuple(data.choose))
+        raise InputError("enough")
+
+    monkeypatch.setattr(data_audit, "audit_labels", seen)
+    assert audited(folder, str(tmp_path / "model"), "one").returncode == 2
+    (names,) = chosen
+    assert names is not None
+    assert "height" not in names
+    assert ("width" in names) == (kind == "generated")
 
 
 def test_an_audit_trains_as_the_model_was_trained(folder: Path) -> None:

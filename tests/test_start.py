@@ -59,6 +59,18 @@ def test_a_preset_or_flags_name_another_network(
     assert "--init_from: nothing: no model under this prefix" in capsys.readouterr().err
 
 
+def test_a_run_does_not_start_from_the_run_that_it_replaces(
+    model: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path.name: path.read_bytes() for path in model.parent.glob(f"{model.name}*") if path.is_file()}
+    newest = max(name for name in before if name.endswith(".params"))
+    for start in (model, model.parent / newest):
+        assert train([f"--data={photos}", f"--init_from={start}", f"--prefix={model}", "--overwrite", *SMALL]) == 2
+        complaint = f"--init_from: {start}: is of the run that --overwrite replaces: use another --prefix"
+        assert complaint in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in model.parent.glob(f"{model.name}*") if path.is_file()} == before
+
+
 def test_labels_that_need_more_steps_name_the_preset_for_lines(
     photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

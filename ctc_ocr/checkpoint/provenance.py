@@ -1,6 +1,7 @@
 """The model that a run started from, as its description names it: by a path from the run's folder. No MXNet."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from ctc_ocr.checkpoint.bundle import find_model
@@ -42,3 +43,13 @@ def start_of(stored: StoredModel) -> StoredModel | None:
         return find_model(path_from(named, stored.prefix))
     except InputError:
         return None
+
+
+def chain_of(stored: StoredModel) -> Iterator[StoredModel]:
+    """A model, what it started from, what that started from and so on, as far as they are still there."""
+    each: StoredModel | None = stored
+    passed: set[Path] = set()
+    while each is not None and path_of(each) not in passed:
+        yield each
+        passed.add(path_of(each))
+        each = start_of(each)

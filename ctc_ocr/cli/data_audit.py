@@ -57,6 +57,8 @@ def run_audit(arguments: argparse.Namespace) -> int:
     data = session.data
     if "training" in start:  # as MODEL was trained: nothing is chosen from the images again
         data = replace(data, choose=())
+    elif start:  # its layers fit no other height
+        data = replace(data, choose=tuple(name for name in data.choose or () if name != "height"))
     options = replace(session.options, init_from=arguments.init_from)  # audit knows what else is a start
     found = audit_labels(arguments.model, data, arguments.folds, settings, options)
     print_invalid(found.invalid, f"{PROG} audit")

@@ -12,7 +12,7 @@ from typing import Any
 
 from ctc_ocr.checkpoint.bundle import find_model
 from ctc_ocr.checkpoint.description import Model
-from ctc_ocr.checkpoint.provenance import path_of, start_of
+from ctc_ocr.checkpoint.provenance import chain_of, path_of
 from ctc_ocr.checkpoint.starter import NO_MODEL
 from ctc_ocr.checkpoint.stored_model import DESCRIPTION, StoredModel, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
@@ -97,17 +97,12 @@ def audit_labels(
 
 
 def unseen_start(model: StoredModel, digests: Sequence[bytes]) -> Path | None:
-    """The first of a model, what it started from, what that started from and so on that has seen none of the images
-    with these digests; None without one, or if it is not there any more."""
-    each: StoredModel | None = model
-    passed: set[Path] = set()
-    while each is not None and path_of(each) not in passed:
-        known = stored_known_images(each)
-        if known is None or not any(known.part(digest) for digest in digests):
-            return path_of(each)
-        passed.add(path_of(each))
-        each = start_of(each)
-    return None
+    """The first of a model, what it started from, what that started from and so on whose weights come from none of the
+    images with these digests; None without one, or if it is not there any more."""
+    chain = list(chain_of(model))
+    # A run of generated images does not tell what the one before it has seen.
+    num_seen = max((number for number, each in enumerate(chain, 1) if _has_seen(each, digests)), default=0)
+    return path_of(chain[num_seen]) if num_seen < len(chain) else None
 
 
 def settings_of(model: str | Path) -> dict[str, dict[str, Any]]:
@@ -128,8 +123,12 @@ def _is_of_generated_images(stored: StoredModel) -> bool:
 
 
 def _may_read(stored: StoredModel, digests: Sequence[bytes]) -> bool:
+    return not _is_of_generated_images(stored) and not any(_has_seen(each, digests) for each in chain_of(stored))
+
+
+def _has_seen(stored: StoredModel, digests: Sequence[bytes]) -> bool:
     known = stored_known_images(stored)
-    return known is not None and not any(known.part(digest) for digest in digests)
+    return known is not None and any(known.part(digest) for digest in digests)
 
 
 def _read_by(model: str | Path, experiment: Experiment) -> list[LabelReading]:

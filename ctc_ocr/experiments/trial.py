@@ -9,11 +9,13 @@ from pathlib import Path
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.bundle import find_model
+from ctc_ocr.checkpoint.provenance import chain_of
 from ctc_ocr.checkpoint.starter import NO_MODEL
 from ctc_ocr.checkpoint.stored_model import stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.checking import CheckResult, check_sources
 from ctc_ocr.datasets.samples import Sample
+from ctc_ocr.errors import InputError
 from ctc_ocr.experiments.label_readings import LabelReading, read_labelled
 from ctc_ocr.experiments.part_source import part_source
 from ctc_ocr.runtime.signals import interruption
@@ -49,7 +51,9 @@ class Experiment:
         cannot be used, RunError if too many samples are invalid.
         """
         images = data if isinstance(data, LabelledImages) else LabelledImages(data)
-        options = options or RunOptions()
+        if images.training_only_sources:
+            raise InputError("has no part that is read: its images could be those of another part", "training_only")
+        options = replace(options or RunOptions(), resume=False, overwrite=False, tensorboard=False)
         settings, checked = TrainingSession(hyperparameters, images, options).checked_images()
         labels = [each.units for each in checked.samples]
         if images.alphabet is None and images.validation_sources:
@@ -71,8 +75,11 @@ class Experiment:
         """Log if the model that each training starts from has seen some of the images: it has learned what it reads."""
         if self.options.init_from in (None, NO_MODEL):
             return
-        known = stored_known_images(find_model(self.options.init_from))
-        count = 0 if known is None else sum(known.part(digest) is not None for digest in self.checked.digests)
+        chain = [stored_known_images(each) for each in chain_of(find_model(self.options.init_from))]
+        count = sum(
+            any(known is not None and known.part(digest) is not None for known in chain)
+            for digest in self.checked.digests
+        )
         if count:
             log.warning("%s has seen %d of the images: the figures are too good", self.options.init_from, count)
 
@@ -94,7 +101,7 @@ class Experiment:
             without_advice(),
         ):
             prefix = str(Path(folder) / "ocr")
-            options = replace(self.options, prefix=prefix, resume=False, overwrite=False, tensorboard=False)
+            options = replace(self.options, prefix=prefix)
             result = TrainingSession(settings, replace(self.data, source=source), options).run()
             if not result.finished:
                 raise interruption(result.signal)

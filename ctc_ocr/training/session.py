@@ -229,6 +229,8 @@ class TrainingSession:
                 f"there is a run under the prefix {prefix!r} already ({existing[0]}, ...): "
                 f"{way}replace it with --overwrite, or use another --prefix"
             )
+        if existing:
+            self._start.refuse_replaced(prefix)
         return existing if options.overwrite else []
 
     def _training_data(self) -> TrainingData:

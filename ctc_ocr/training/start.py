@@ -1,6 +1,7 @@
 """The model that a run of labelled images starts from: the starter, where it fits, or the one that is named."""
 
 import logging
+import os
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,6 +56,17 @@ class Start:
         stored = StoredRun(self.options.prefix, epoch=0)  # the same for all epochs
         content = stored.read(DESCRIPTION)
         return content is not None and Model.from_json(content, stored.where(DESCRIPTION)).init_from == STARTER
+
+    def refuse_replaced(self, prefix: str) -> None:
+        """Raises InputError if there is no model of the name that the user gives, or if it is of the run under a
+        prefix, whose files would be replaced."""
+        if (name := self.named) is None:
+            return
+        try:
+            if os.path.realpath(find_model(name).prefix) == os.path.realpath(prefix):
+                raise InputError("is of the run that --overwrite replaces: use another --prefix", name)
+        except InputError as error:
+            raise error.within("init_from") from None
 
     def images_before(self) -> KnownImages | None:
         """The images of the run that is resumed or, for a new run, of the named model. Raises InputError."""
