@@ -17,6 +17,7 @@ from ctc_ocr.datasets.splitting import SplitOptions
 from ctc_ocr.errors import InputError
 from ctc_ocr.training.settings import LabelledImages
 from tests.commands import run_here
+from tests.models import save_own_model
 
 ROOT = Path(__file__).resolve().parent.parent
 PARSERS = [main.module_of(name).parser() for name in main.COMMANDS if name != "data"]
@@ -160,6 +161,29 @@ def test_a_wrong_line_is_one_line(line: str, folder: Path) -> None:
     before = sorted(folder.iterdir())
     assert WRONG[line] in refused(folder, line)
     assert sorted(path for path in folder.iterdir() if path.name not in ("d", "out")) == before
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("data check l.csv --write_lookup l.csv", "--write_lookup l.csv: would replace SOURCE l.csv"),
+        ("data preview l.png l.png", "OUT.png l.png: would replace SOURCE l.png"),
+        ("data audit model l.csv --out ./l.csv", "--out l.csv: would replace SOURCE l.csv"),
+        ("data audit model images --out model.json", "--out model.json: would replace the model's model.json"),
+        ("data audit model l.png --sheet l.png", "--sheet l.png: would replace SOURCE l.png"),
+        ("data curve l.csv --report l.csv", "--report l.csv: would replace SOURCE l.csv"),
+        ("data curve images --validation l.csv --report l.csv", "--report l.csv: would replace --validation l.csv"),
+        ("lr-find --data l.csv --csv l.csv", "--csv l.csv: would replace --data l.csv"),
+        ("lr-find --config c.json --data images --plot c.json", "--plot c.json: would replace --config c.json"),
+    ],
+)  # fmt: skip
+def test_no_output_replaces_what_is_read(line: str, said: str, folder: Path) -> None:
+    for name in ("l.csv", "l.png", "c.json"):
+        (folder / name).write_text("images/000001.png,1\n")
+    save_own_model(folder / "model")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert said in refused(folder, f"{line} --overwrite")
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 def test_what_is_far_from_everything_gets_no_suggestion(folder: Path) -> None:

@@ -22,7 +22,7 @@ from ctc_ocr.cli.data_options import (
     source_options,
     unchanged_alphabet,
 )
-from ctc_ocr.cli.running import run
+from ctc_ocr.cli.running import inputs_of, refuse_inputs, run
 from ctc_ocr.config.hyperparameters import options
 from ctc_ocr.config.sections import Augmentation
 from ctc_ocr.datasets.checking import check_sources
@@ -116,6 +116,7 @@ def _check(arguments: argparse.Namespace) -> int:
     alphabet = given_alphabet(arguments)
     if arguments.write_lookup:
         _check_extended(arguments, alphabet)
+        refuse_inputs("--write_lookup", arguments.write_lookup, inputs_of(arguments))
         refuse_existing([arguments.write_lookup], arguments.overwrite)
     with shown_progress() as progress:
         result = check_sources(
@@ -198,6 +199,7 @@ def _preview(arguments: argparse.Namespace) -> int:
     settings = hyperparameters(arguments)
     if arguments.out.suffix.lower() != ".png":
         raise InputError("the name must end in .png", arguments.out)
+    refuse_inputs("OUT.png", arguments.out, inputs_of(arguments))
     refuse_existing([arguments.out], arguments.overwrite)
     with shown_progress() as progress:
         shown = preview(

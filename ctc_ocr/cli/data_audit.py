@@ -8,8 +8,8 @@ from pathlib import Path
 from ctc_ocr.cli.arguments import integer
 from ctc_ocr.cli.data_options import add_source, hyperparameters, print_invalid, source_options
 from ctc_ocr.cli.evaluation_table import aligned
-from ctc_ocr.cli.model_options import MODEL_HELP
-from ctc_ocr.cli.running import set_up_logging
+from ctc_ocr.cli.model_options import MODEL_HELP, files_of_model
+from ctc_ocr.cli.running import inputs_of, refuse_inputs, set_up_logging
 from ctc_ocr.cli.training_flags import add_training_flags, training_session
 from ctc_ocr.errors import InputError
 from ctc_ocr.experiments.audit import Audit, Suspect, audit_labels, settings_of
@@ -44,6 +44,10 @@ def add_audit(parser: argparse.ArgumentParser) -> None:
 def run_audit(arguments: argparse.Namespace) -> int:
     if arguments.sheet and arguments.sheet.suffix.lower() != ".png":
         raise InputError("the name must end in .png", arguments.sheet)
+    inputs = {**inputs_of(arguments), **{f"the model's {each}": each for each in files_of_model(arguments.model)}}
+    for flag, path in (("--out", arguments.out), ("--sheet", arguments.sheet)):
+        if path:
+            refuse_inputs(flag, path, inputs)
     refuse_existing(filter(None, (arguments.out, arguments.sheet)), arguments.overwrite)
     set_up_logging()
     start = {} if arguments.config or arguments.preset else settings_of(arguments.model)

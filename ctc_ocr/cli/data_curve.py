@@ -7,7 +7,7 @@ from pathlib import Path
 from ctc_ocr.cli.arguments import integer
 from ctc_ocr.cli.data_options import print_invalid
 from ctc_ocr.cli.evaluation_table import aligned
-from ctc_ocr.cli.running import set_up_logging
+from ctc_ocr.cli.running import inputs_of, refuse_inputs, set_up_logging
 from ctc_ocr.cli.training_flags import add_training_flags, training_session
 from ctc_ocr.experiments.learning_curve import FOLDS, LearningCurve, learning_curve
 from ctc_ocr.runtime.atomic_files import replacing
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def curve(arguments: argparse.Namespace) -> int:
     if arguments.report:
+        refuse_inputs("--report", arguments.report, inputs_of(arguments))
         refuse_existing([arguments.report], arguments.overwrite)
     set_up_logging()
     session = training_session(arguments, arguments.source)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ctc_ocr.cli.arguments import MAX_UPDATES, Parser, integer, number
 from ctc_ocr.cli.data_options import refuse_existing
-from ctc_ocr.cli.running import run, set_up_logging
+from ctc_ocr.cli.running import inputs_of, refuse_inputs, run, set_up_logging
 from ctc_ocr.cli.train import add_set_up, set_up
 from ctc_ocr.config.sections import Augmentation, Data, Network
 from ctc_ocr.errors import InputError, RunError
@@ -66,7 +66,7 @@ def _find(argv: list[str]) -> None:
     arguments = parser().parse_args(argv)
     set_up_logging()
     plot = arguments.plot or (None if arguments.csv else DEFAULT_PLOT)
-    _check_outputs(plot, arguments.csv, arguments.overwrite)
+    _check_outputs(plot, arguments)
     options = RunOptions(
         init_from=arguments.init_from,
         num_proc=arguments.num_proc,
@@ -94,13 +94,17 @@ def _find(argv: list[str]) -> None:
         )
 
 
-def _check_outputs(plot: Path | None, csv: Path | None, overwrite: bool) -> None:
+def _check_outputs(plot: Path | None, arguments: argparse.Namespace) -> None:
     """Before the updates are made. Raises InputError for files that cannot be written."""
+    csv, inputs = arguments.csv, inputs_of(arguments)
     if plot:
         require_plots()
+        refuse_inputs("--plot", plot, inputs)
+    if csv:
+        refuse_inputs("--csv", csv, inputs)
     if plot and csv and plot.resolve() == csv.resolve():
         raise InputError("is the file of --csv too: use another name", f"--plot {plot}")
-    refuse_existing([path for path in (plot, csv) if path and not is_device(path)], overwrite)
+    refuse_existing([path for path in (plot, csv) if path and not is_device(path)], arguments.overwrite)
 
 
 def _summary(curve: RateCurve) -> str:

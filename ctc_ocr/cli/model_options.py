@@ -70,7 +70,8 @@ def files_of_model(model: str | None) -> list[str | Path]:
     """The files of the model of --model, or of the default one, which no output may replace."""
     name = DEFAULT_MODEL if model is None else model
     with suppress(InputError):  # an ONNX model, or none, which is said later
-        return [name, *existing_files(bundle.find_model(name).prefix)]
+        prefix = bundle.find_model(name).prefix
+        return [name, prefix, *existing_files(prefix)]  # a prefix may be the path of a bundle
     return [name]
 
 

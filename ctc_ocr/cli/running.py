@@ -157,6 +157,16 @@ def refuse_inputs(flag: str, path: Path, inputs: Mapping[str, str | Path | None]
             raise InputError(f"would replace {name}: use another name", f"{flag} {path}")
 
 
+def inputs_of(arguments: argparse.Namespace) -> dict[str, str | Path]:
+    """{name: path} of labelled images and of settings that a command reads, for refuse_inputs."""
+    found = dict[str, str | Path]()
+    for name in ("source", "data", "validation", "config"):
+        given = getattr(arguments, name, None) or ()
+        for path in [given] if isinstance(given, (str, Path)) else given:
+            found[f"{'SOURCE' if name == 'source' else f'--{name}'} {path}"] = path
+    return found
+
+
 class _Printable(logging.Formatter):
     """Without control characters, which a model's alphabet or a label may have."""
 
