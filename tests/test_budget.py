@@ -44,6 +44,23 @@ def test_small_improvements_and_a_sure_reading_are_no_improvement() -> None:
     assert budget.decay_from == 5
 
 
+def test_a_run_whose_many_validation_images_are_all_read_ends_soon() -> None:
+    """Few that are all read say little: of ten, a quarter of the others may be wrong."""
+    for samples, end in ((300, 3), (299, 7)):
+        budget, done = Budget(), 0
+        budget.start(WSD, 0)
+        while done < budget.end:
+            done += 1
+            budget.after_epoch(WSD, done, 10.0, 0.0, 0.04, samples)
+        assert (done, budget.stopped) == (end, True)
+    budget = Budget()
+    budget.start(WSD, 0)
+    for done, (cer, loss) in enumerate([(0.0, 1.0), (0.0, 0.5), (0.001, 0.4), (0.0, 0.3)], 1):
+        budget.after_epoch(WSD, done, 10.0, cer, loss, 300)
+    assert not budget.stopped  # the loss of what is read improves, and one was wrong
+    assert Budget.from_values(asdict(budget)) == budget
+
+
 def test_the_all_blank_plateau_is_waited_for() -> None:
     done, budget = ended(WSD, lambda n: 1.0)
     assert budget.decay_from == 17

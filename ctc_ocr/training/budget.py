@@ -12,20 +12,24 @@ PATIENCE_GROWTH = 0.3  # of the epochs done: what has improved for long may take
 READS_NOTHING = 0.9  # a CER above this is the all-blank plateau, or little better
 PLATEAU_PATIENCE = 4  # times the patience, while nothing is read: the plateau of a hard set is long
 LESS_CER, LESS_LOSS = 0.95, 0.8  # fractions of the lowest value before, at which it counts as improved
+# Validation images, all read: below 1 in 100 is wrong with 95 % confidence ("rule of three"), and little can improve.
+MANY_READ, PATIENCE_OF_ALL_READ = 300, 1
 CERTAIN = 0.05  # nats per sample, the right text with 95 %: a lower loss changes no reading
 
 
 @dataclass
 class StandStill:
     """How many epochs validation has not clearly improved for: by its CER (edits per unit), or at an equal CER by its
-    loss (nats per sample)."""
+    loss (nats per sample). `all_read`: the last one had no error in many samples."""
 
     cer: float = math.inf
     loss: float = math.inf
     epochs: int = 0
+    all_read: bool = False
 
-    def add(self, cer: float, loss: float) -> None:
-        """Take an epoch's validation into account."""
+    def add(self, cer: float, loss: float, samples: int) -> None:
+        """Take an epoch's validation with so many samples into account."""
+        self.all_read = cer == 0 and samples >= MANY_READ
         if cer < LESS_CER * self.cer or (cer <= self.cer and max(loss, CERTAIN) < LESS_LOSS * self.loss):
             self.cer, self.loss, self.epochs = cer, loss, 0
         else:
@@ -65,10 +69,12 @@ class Budget:
         self.end = min(self.limit, max(1, int(60 * training.max_minutes / epoch_seconds)))
         self._decay_last(training, 0)
 
-    def after_epoch(self, training: Training, epochs_done: int, seconds: float, cer: float, loss: float) -> None:
-        """Take an epoch into account: how long it took with its validation, and its CER and loss."""
+    def after_epoch(
+        self, training: Training, epochs_done: int, seconds: float, cer: float, loss: float, samples: int = 0
+    ) -> None:
+        """Take an epoch into account: how long it took with its validation, and its CER and loss of so many samples."""
         self.seconds += seconds
-        self.standing.add(cer, loss)
+        self.standing.add(cer, loss, samples)
         decays = self.decay_from < epochs_done
         if not self.stopped and not decays and self._stands_still(training, epochs_done):
             self.stopped, self.decay_from = True, epochs_done
@@ -103,5 +109,7 @@ class Budget:
 
     def _patience(self, training: Training, epochs_done: int) -> float:
         """Epochs without improvement that are waited for."""
+        if self.standing.all_read:
+            return PATIENCE_OF_ALL_READ
         plateau = PLATEAU_PATIENCE if self.standing.cer > READS_NOTHING else 1
         return max(training.stop_patience * plateau, PATIENCE_GROWTH * epochs_done)

@@ -217,7 +217,7 @@ class Trainer:
         """Update the best validation, the budget, and what the learning rate follows from."""
         cer, loss = validated.tally.cer, validated.mean_loss
         self.best.add(self.epochs_done, cer, loss)
-        self.budget.after_epoch(self._settings, self.epochs_done, seconds, cer, loss)
+        self.budget.after_epoch(self._settings, self.epochs_done, seconds, cer, loss, validated.tally.count)
         self._follow_budget()
         since, patience = self.best.epochs_since, self._settings.plateau_patience
         if self._settings.schedule == "plateau" and since > 0 and since % patience == 0:
