@@ -89,6 +89,20 @@ def test_large_groups_go_where_most_samples_are_missing() -> None:
     assert [len(part) for part in parts] == [160, 20, 20]
 
 
+@pytest.mark.parametrize(
+    ("sizes", "empty"), [((20, 20, 20), 0), ((50, 5, 3, 2), 0), ((1, 1, 58), 0), ((30, 30), 1), ((60,), 2)]
+)
+def test_no_part_is_empty_where_there_are_as_many_groups(sizes: tuple[int, ...], empty: int) -> None:
+    ends = np.cumsum(sizes).tolist()
+    groups = [list(range(end - size, end)) for size, end in zip(sizes, ends, strict=True)]
+    for seed in range(20):
+        parts = partition(groups, [48, 6, 6], np.random.default_rng(seed))
+        assert sorted(index for part in parts for index in part) == list(range(60))
+        assert sum(not part for part in parts) == empty
+        assert all(len({tuple(part) for part in parts if index in part}) == 1 for index in range(60))
+    assert not partition(groups, [54, 6, 0], np.random.default_rng(0))[2]
+
+
 def test_duplicates_across_parts() -> None:
     digests = [b"a", b"b", b"a", b"c", b"b", b"b"]
     assert duplicates_across([[0, 1], [2, 3], [4, 5]], digests) == {(0, 1): [(0, 2)], (0, 2): [(1, 4), (1, 5)]}

@@ -90,7 +90,7 @@ def split(arguments: argparse.Namespace) -> int:
 
 def _print(split: Split) -> None:
     for part in split.parts:
-        groups = "" if part.num_groups is None else f" of {part.num_groups} groups"
+        groups = "" if part.num_groups is None else f" of {part.num_groups} group{'s' * (part.num_groups != 1)}"
         print(f"{part.name}: {len(part.samples)} samples{groups}, {part.path or 'no file'}{_majority(part)}")
     print_skipped(split.num_skipped)
     if split.num_left_over:

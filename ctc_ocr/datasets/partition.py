@@ -46,17 +46,22 @@ def partition(groups: Sequence[Indices], counts: Sequence[int], generator: np.ra
     """Distribute groups at random over as many parts as there are counts; each part is sorted.
 
     Groups of several samples come first, each into the part that lacks the most samples. Single samples then fill the
-    parts, so that the counts are met except for groups that are larger than what a part lacks. Counts for fewer than
-    all samples are met exactly, and the other samples are in no part; InputError if that is impossible.
+    parts, so that the counts are met except for groups that are larger than what a part lacks. The last groups go into
+    parts that have none yet, as long as there are any. Counts for fewer than all samples are met exactly, and the
+    other samples are in no part; InputError if that is impossible.
     """
     total = sum(map(len, groups))
     missing, parts = np.array(counts, np.int64), [Indices() for _ in counts]
     order = generator.permutation(len(groups))
-    for each in sorted(order, key=lambda each: len(groups[each]) == 1):
+    for position, each in enumerate(sorted(order, key=lambda each: len(groups[each]) == 1)):
         group = groups[each]
         part = int(missing.argmax())
-        if missing[part] < len(group) and sum(counts) < total:
-            continue
+        empty = [number for number, count in enumerate(counts) if count and not parts[number]]
+        if sum(counts) < total:
+            if missing[part] < len(group):
+                continue
+        elif len(groups) - position <= len(empty):
+            part = max(empty, key=lambda number: int(missing[number]))
         parts[part] += group
         missing[part] -= len(group)
     if sum(counts) < total and missing.any():
