@@ -44,7 +44,9 @@ class LabelProbabilities:
         return self._predictor.alphabet
 
     def _units(self, sample: Sample) -> list[str] | None:
-        """As the source divides the label, if the alphabet has these units; None for a label with other ones."""
-        if set(sample.units) <= set(self._alphabet.units):
+        """As the source divides the label into units of several characters, if the alphabet has them, and else by the
+        longest units of the alphabet; None for a label with other ones."""
+        if any(len(unit) > 1 for unit in sample.units) and set(sample.units) <= set(self._alphabet.units):
             return list(sample.units)
-        return self._splitter.units(sample.label) or None
+        units = self._splitter.units(sample.label)
+        return units if units or not sample.label else None
