@@ -51,6 +51,7 @@ def test_a_run_and_its_log(tmp_path: Path, ubuntu_font: str) -> None:
     done = run_script(tmp_path, ubuntu_font, "--num_epoch=1", "--samples_per_epoch=1600", "--renderer=fast")
     assert done.returncode == 0, done.stderr
     assert "\r" not in done.stderr  # a progress bar is for terminals
+    assert "No labelled images: training on generated captchas, font Ubuntu-M.ttf\n" in done.stderr
     for line in (
         r"^\d\d:\d\d:\d\d Epoch 1, batch 50 of 200: \d+ samples/s, accuracy [\d.]+, loss [\d.]+$",
         r"^[\d:]+ Epoch 1: (\d+ of 16 read, CER [\d.]+|nothing read yet, loss [\d.]+), best 1, \d+ s, 0 s left$",

@@ -139,6 +139,7 @@ def _renderers(settings: Hyperparameters, captchas: Captchas) -> tuple[BatchRend
         return captchas.renderer, captchas.renderer
     _refuse_images(captchas.font)
     fonts = find_fonts(captchas.font)
+    started += f", in {len(fonts)} fonts" if len(fonts) > 1 else f", font {Path(fonts[0]).name}"
     if data.renderer not in BUILT_IN_RENDERERS:
         renderer = RENDERERS.get(data.renderer)(fonts, data)
         log.info(started)
