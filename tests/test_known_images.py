@@ -89,6 +89,8 @@ def test_the_file_of_known_images(tmp_path: Path) -> None:
         ("digest,part\n0x23456789abcdef,training\n", "row 2"),
         ("digest,part\n0123456789abcdef,test\n", "row 2"),
         ("digest,part\n0123456789abcdef\n", "row 2"),
+        (f"{'0' * 200_000}\n", "row 1"),  # csv refuses so long a field
+        (f"digest,part\n{'0' * 200_000},training\n", "row 2"),
     ],
 )
 def test_a_broken_file_of_known_images(tmp_path: Path, text: str, row: str) -> None:

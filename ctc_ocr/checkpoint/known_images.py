@@ -80,7 +80,7 @@ def parse_known_images(content: bytes, where: str) -> KnownImages:
             found[part].append(int(digest, 16))
     except (ValueError, KeyError, csv.Error):
         raise InputError(
-            f"expected {HEX_DIGITS} hexadecimal digits, and training or validation", f"{where}, row {number}"
+            f"expected {HEX_DIGITS} hexadecimal digits, and training or validation", f"{where}, row {rows.line_num}"
         ) from None
     return KnownImages(*(_sorted(found[part]) for part in PARTS))
 
