@@ -11,6 +11,7 @@ from ctc_ocr.training.budget import Budget
 from ctc_ocr.training.schedules import Schedule
 
 WSD = Training(schedule="wsd", stop_patience=4, num_epoch=1000, decay_fraction=0.25)
+FEW = 10  # validation images
 
 
 def ended(settings: Training, cers: Any, seconds: float = 10.0, loss: float = 1.0) -> tuple[int, Budget]:
@@ -19,7 +20,7 @@ def ended(settings: Training, cers: Any, seconds: float = 10.0, loss: float = 1.
     budget.start(settings, 0)
     while done < budget.end:
         done += 1
-        budget.after_epoch(settings, done, seconds, cers(done), loss)
+        budget.after_epoch(settings, done, seconds, cers(done), loss, FEW)
     return done, budget
 
 
@@ -40,7 +41,7 @@ def test_small_improvements_and_a_sure_reading_are_no_improvement() -> None:
     budget = Budget()
     budget.start(WSD, 0)
     for done in range(1, 10):
-        budget.after_epoch(WSD, done, 10.0, 0.0, 0.01 * 0.5**done)  # the loss halves and changes no reading
+        budget.after_epoch(WSD, done, 10.0, 0.0, 0.01 * 0.5**done, FEW)  # the loss halves and changes no reading
     assert budget.decay_from == 5
 
 
@@ -108,13 +109,13 @@ def test_the_decay_is_a_fraction_of_the_epochs_before_it() -> None:
 def test_the_time_left_is_that_without_any_improvement() -> None:
     budget = Budget()
     budget.start(WSD, 0)
-    budget.after_epoch(WSD, 1, 10.0, 0.5, 1.0)
+    budget.after_epoch(WSD, 1, 10.0, 0.5, 1.0, FEW)
     # Four more epochs, and a quarter of five.
     assert budget.seconds_left(WSD, 1) == 60.0
     cosine = Training(num_epoch=12)
     budget = Budget()
     budget.start(cosine, 0)
-    budget.after_epoch(cosine, 1, 10.0, 0.5, 1.0)
+    budget.after_epoch(cosine, 1, 10.0, 0.5, 1.0, FEW)
     assert budget.seconds_left(cosine, 1) == 110.0
 
 

@@ -70,7 +70,7 @@ class Budget:
         self._decay_last(training, 0)
 
     def after_epoch(
-        self, training: Training, epochs_done: int, seconds: float, cer: float, loss: float, samples: int = 0
+        self, training: Training, epochs_done: int, seconds: float, cer: float, loss: float, samples: int
     ) -> None:
         """Take an epoch into account: how long it took with its validation, and its CER and loss of so many samples."""
         self.seconds += seconds
