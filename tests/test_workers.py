@@ -25,7 +25,7 @@ from ctc_ocr.generation.pool import Arrays, BatchSource
 from ctc_ocr.generation.rows import Rows
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.data import training_data
-from ctc_ocr.training.events import BatchEnd, EpochEnd
+from ctc_ocr.training.events import BatchEnd, EpochEnd, Saved
 from ctc_ocr.training.network import TrainingNetwork
 from ctc_ocr.training.number_of_workers import with_workers
 from ctc_ocr.training.schedules import Schedule
@@ -70,6 +70,31 @@ def test_several_workers_compute_what_one_does(workers: int, tmp_path: Path) -> 
     images = [(tmp_path / f"{name}-validation.csv").read_text().count("\n") for name in ("one", "several")]
     assert images == [20, 20]  # with the header
     assert load(str(tmp_path / "several"), 1).model.hyperparameters.training.workers == workers  # type: ignore[union-attr]
+
+
+def test_workers_wait_for_callbacks_that_see_the_files_of_the_run(tmp_path: Path) -> None:
+    """A slow one finds what an event tells of, and what is older or newer is not removed for it."""
+    settings = training(samples_per_epoch=16, num_epoch=4, keep=2)
+    trained(tmp_path / "m", replace(settings, training=replace(settings.training, keep=0, num_epoch=6)), 1)
+    seen: list[Any] = []
+
+    def slow(event: Any) -> None:
+        if isinstance(event, BatchEnd) and not seen:
+            time.sleep(5)  # in which the workers could do all four epochs
+        elif isinstance(event, Saved):
+            assert Path(event.path).is_file()
+        elif isinstance(event, EpochEnd):
+            newest = max(path.stat().st_mtime for path in tmp_path.glob("m-*.params"))
+            of_event = (tmp_path / f"m-{event.epoch + 1:04}.params").stat().st_mtime
+            seen.append((event.epoch, newest == of_event, event.best_epoch))
+
+    ctc_ocr.train(
+        with_number(settings, 2), prefix=tmp_path / "m", overwrite=True, progress=False, num_proc=1, callbacks=[slow]
+    )
+    best = seen[-1][2]
+    assert [each[:2] for each in seen] == [(0, True), (1, True), (2, True), (3, True)]
+    kept = sorted({best, 3, 4})
+    assert sorted(path.name for path in tmp_path.glob("m-*.params")) == [f"m-{epoch:04}.params" for epoch in kept]
 
 
 @pytest.mark.long

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
 from ctc_ocr.checkpoint.bundle import find_model
@@ -20,7 +19,6 @@ from ctc_ocr.export.samples import sample_images
 from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.onnx_models.description import MAX_SOURCE, Description
-from ctc_ocr.onnx_models.file import OnnxModel
 from ctc_ocr.onnx_models.opening import require_onnx
 from ctc_ocr.onnx_models.weights import weights_of
 from ctc_ocr.runtime.atomic_files import replacing
@@ -84,6 +82,10 @@ def export_onnx(
 
 def _content(stored: StoredModel, predictor: Predictor, greedy: bool, quantise: bool) -> bytes:
     """The bytes of the file. They depend on the model alone. Raises InputError for a model that cannot be exported."""
+    import onnx  # after `require_onnx`
+
+    from ctc_ocr.onnx_models.file import OnnxModel
+
     checkpoint = load_stored(stored)
     params = {name: array.asnumpy() for name, array in {**checkpoint.arg_params, **checkpoint.aux_params}.items()}
     model = checkpoint.model or Model(predictor.hyperparameters, predictor.alphabet)
@@ -112,6 +114,8 @@ class _Compared:
 
 def _compared(predictor: Predictor, path: Path, greedy: bool, images: Sequence[str | Path | Pixels]) -> list[_Compared]:
     """A file beside MXNet, image by image."""
+    from ctc_ocr.onnx_models.file import OnnxModel
+
     # A Predictor builds the graph anew from the file: it is the graph in the file.
     assert OnnxModel.read(path).content(greedy) == path.read_bytes()
     with tempfile.TemporaryDirectory(prefix="ctc_ocr-export-") as folder:

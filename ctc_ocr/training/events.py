@@ -98,6 +98,10 @@ class Restarted:
     reason: str
 
 
+# After these, training waits until all callbacks have been called, in whatever process: some of them read and remove
+# the run's files, and must find those of this moment.
+OF_FILES = (EpochEnd, Saved, StateSaved, Restarted)
+
 Callback = Callable[[Any], None]
 
 # Callbacks by name: a function that gets the events, or a class whose instances do.

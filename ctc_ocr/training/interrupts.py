@@ -9,6 +9,7 @@ from typing import Any
 from ctc_ocr.runtime.signals import is_ignored
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP, HANDLED = b"stop", b"handled"  # what a parent sends: end the run, and an event has been handled
 
 
 class Interrupts:
@@ -44,7 +45,7 @@ class Interrupts:
 
 
 class InterruptsOfParent(Interrupts):
-    """In a process that leaves signals to its parent: a message through the pipe is one."""
+    """In a process that leaves signals to its parent: its message STOP is one."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__()
@@ -53,9 +54,19 @@ class InterruptsOfParent(Interrupts):
     @property
     def requested(self) -> bool:
         if not self.number and self._connection.poll():
-            self._connection.recv_bytes()
-            self.number = signal.SIGINT
+            self._receive()
         return self.number != 0
+
+    def await_handled(self) -> None:
+        """Until the parent has handled the event that it was sent."""
+        while self._receive() != HANDLED:
+            pass
+
+    def _receive(self) -> bytes:
+        message = self._connection.recv_bytes()
+        if message == STOP:
+            self.number = signal.SIGINT
+        return message
 
     def __enter__(self) -> "InterruptsOfParent":
         return self

@@ -8,7 +8,7 @@ import pickle
 import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ctc_ocr.errors import RunError, UserError
 from ctc_ocr.runtime.threads import set_threads
@@ -62,6 +62,7 @@ def _train(connection: Connection, rank: int, cluster: "Cluster", pickled_job: b
 
     from ctc_ocr.config.registries import ARCHITECTURES
     from ctc_ocr.generation.rows import Rows
+    from ctc_ocr.training.events import OF_FILES
     from ctc_ocr.training.interrupts import InterruptsOfParent
     from ctc_ocr.training.job import Begun, train_rows
 
@@ -79,10 +80,17 @@ def _train(connection: Connection, rank: int, cluster: "Cluster", pickled_job: b
         opened.append(StoreWorkers(KeyValueStore(cluster), batch_size, rows))
         return opened[0]
 
+    interrupts = InterruptsOfParent(connection)
+
     def begin(begun: Begun) -> "Callback":
         connection.send(begun)
-        return connection.send
+        return tell
 
-    ended = train_rows(job, rows, connect, begin, InterruptsOfParent(connection))
+    def tell(event: Any) -> None:
+        connection.send(event)
+        if isinstance(event, OF_FILES):
+            interrupts.await_handled()
+
+    ended = train_rows(job, rows, connect, begin, interrupts)
     opened[0].leave()
     return ended

@@ -20,8 +20,8 @@ from ctc_ocr.runtime.child import StartFailure
 from ctc_ocr.runtime.parent import interrupts_withheld
 from ctc_ocr.runtime.processes import how_it_ended, pack, pickled, start_process
 from ctc_ocr.runtime.signals import interruption
-from ctc_ocr.training.events import Callback
-from ctc_ocr.training.interrupts import Interrupts
+from ctc_ocr.training.events import OF_FILES, Callback
+from ctc_ocr.training.interrupts import HANDLED, STOP, Interrupts
 from ctc_ocr.training.job import Begun, Ended, Job
 from ctc_ocr.training.worker_process import Result, work
 
@@ -96,6 +96,8 @@ class WorkerProcesses:
                         self._awaited.remove(connection)
                     elif call is not None:
                         call(message)
+                        if isinstance(message, OF_FILES):
+                            _send(connection, HANDLED)
         ended = results[FIRST]
         return ended if ended.finished else replace(ended, signal=interrupts.number)
 
@@ -134,8 +136,7 @@ class WorkerProcesses:
     def _tell_workers(self) -> None:
         for connection in self._awaited:
             if self._names[connection] in self._workers:
-                with contextlib.suppress(OSError):  # it is lost, or has just ended: the next message tells
-                    connection.send_bytes(b"stop")
+                _send(connection, STOP)
 
     def _lost(self, connection: Connection) -> RunError:
         name = self._names[connection]
@@ -143,6 +144,11 @@ class WorkerProcesses:
         return RunError(
             f"{name} {ended}: the other processes were ended too; --resume goes on from the newest checkpoint"
         )
+
+
+def _send(connection: Connection, message: bytes) -> None:
+    with contextlib.suppress(OSError):  # it is lost, or has just ended: its next message tells
+        connection.send_bytes(message)
 
 
 def _ended(result: Result) -> Ended:
