@@ -24,6 +24,7 @@ from ctc_ocr.runtime.text_files import read_json
 BLANK = 0
 MAX_UNITS = 200_000  # more than Unicode has characters in use
 MAX_CHARACTERS = 1_000_000  # of all units
+MAX_SHOWN = 30  # characters of a text in an error
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,12 @@ class Alphabet:
     units: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        if isinstance(self.units, str):
+            text = self.units[:MAX_SHOWN]
+            raise InputError(f"expected the units as a tuple: Alphabet(tuple({text!r})) has those of a text")
+        if not isinstance(self.units, Iterable) or not all(isinstance(unit, str) for unit in self.units):
+            raise InputError("expected a tuple of texts, which are the units")
+        object.__setattr__(self, "units", tuple(self.units))
         if not self.units:
             raise InputError("the alphabet is empty")
         if len(self.units) > MAX_UNITS or sum(map(len, self.units)) > MAX_CHARACTERS:

@@ -37,7 +37,10 @@ class Registry(Generic[Part]):
         self._parts[name] = part
 
     def register(self, name: str) -> Callable[[Part], Part]:
-        """A decorator that adds what it decorates, and returns it unchanged."""
+        """A decorator that adds what it decorates, and returns it unchanged. Raises InputError in place of a name that
+        was forgotten."""
+        if not isinstance(name, str):
+            raise InputError(f'expected a name in parentheses: register_{self.kind}("name")')
 
         def decorate(part: Part) -> Part:
             self.add(name, part)

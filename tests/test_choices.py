@@ -226,7 +226,7 @@ def test_a_run_keeps_what_was_chosen(pictures: Path, tmp_path: Path) -> None:
     assert evaluated.num_inverted == 0
 
     resumed = ctc_ocr.train(None, str(pictures), tmp_path / "ocr", resume=True, num_proc=1, progress=False)
-    assert resumed.newest_epoch == 1 or resumed.finished
+    assert (resumed.newest_epoch, resumed.finished) == (1, True)
     again = run_here(
         train, tmp_path, f"--data={pictures}", f"--init_from={tmp_path / 'ocr'}", "--prefix=next", "--num_epoch=1",
         "--batch_size=4", "--cpu=1", "--num_proc=1", "--crop=none", "--ink=dark",

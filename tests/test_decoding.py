@@ -293,3 +293,11 @@ print([name for name in ("numba", "nltk", "mxnet") if name in sys.modules])
     command = [sys.executable, "-c", script]
     ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=250)
     assert ran.stdout.splitlines() == ["[]", "['numba']"]
+
+
+def test_an_image_without_time_steps_has_the_empty_text() -> None:
+    log_probs = log_softmax(np.random.default_rng(3).normal(size=(4, 3, 5)))
+    assert label_log_probability(log_probs, [[], [1], []], [0, 0, 4]).tolist()[:2] == [0.0, -np.inf]
+    assert label_log_probability(log_probs[:0], [[], [1], []]).tolist() == [0.0, -np.inf, 0.0]
+    found = Decoder().bind(Alphabet(tuple("abcd"))).decode(log_probs, [0, 2, 4])
+    assert (found[0][0].codes, found[0][0].log_probability) == ([], 0.0)

@@ -211,6 +211,14 @@ def test_parts_have_no_images_that_are_only_trained_on_and_resume_has_no_effect(
     assert (experiment.options.resume, experiment.options.overwrite) == (False, False)
 
 
+def test_images_that_choose_the_epoch_are_not_divided(folder: Path) -> None:
+    images = LabelledImages(folder / "one", validation=str(folder / "one"))
+    with pytest.raises(InputError, match=r"validation: \d+ of these images are also among those that are divided"):
+        Experiment.of(images)
+    apart = Experiment.of(LabelledImages(folder / "one", validation=str(folder / "other")))
+    assert set("".join(each.sample.label for each in apart.checked.samples)) <= set(apart.alphabet.units)
+
+
 def test_a_run_of_generated_images_hides_nothing_that_the_run_before_it_has_seen(folder: Path, tmp_path: Path) -> None:
     for path in folder.glob("model*"):
         if path.is_file():

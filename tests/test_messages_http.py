@@ -265,6 +265,25 @@ def test_what_is_left_while_it_waits_for_its_batch_is_not_read(models: list[Serv
     asyncio.run(test())
 
 
+def test_what_is_left_while_it_waits_to_be_decoded_takes_no_memory(models: list[ServedModel]) -> None:
+    async def test() -> None:
+        threads = ReadingThreads(models, Limits(), Settings(threads=1), Metrics())
+        threads._loop = asyncio.get_running_loop()
+        left, waiting = (threads.submit(models[0], [Upload("a.png", SAMPLE)] * 2, 1) for _ in range(2))
+        threads.abandon(left)
+        assert [(each.job, each.upload is None) for each in threads._encoded] == [
+            (left, True), (left, True), (waiting, False), (waiting, False),
+        ]  # fmt: skip
+        for _ in range(2):
+            task, _ = threads._chosen(time.perf_counter())
+            assert task is not None
+            task()
+        await left.done
+        assert not waiting.done.done()
+
+    asyncio.run(test())
+
+
 def test_images_that_are_not_base64(models: list[ServedModel]) -> None:
     async def test() -> None:
         app = make_app(models, settings=Settings(threads=1))

@@ -17,9 +17,9 @@ import ctc_ocr
 from ctc_ocr import mxnet as mx
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint import run_files
-from ctc_ocr.checkpoint.bundle import find_model
 from ctc_ocr.checkpoint.description import MAX_OUTPUT, Model
-from ctc_ocr.checkpoint.training_state import VALUES_NAME
+from ctc_ocr.checkpoint.model_files import load
+from ctc_ocr.checkpoint.training_state import VALUES_NAME, checksum
 from ctc_ocr.cli.main import main
 from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.datasets import iterator
@@ -268,18 +268,27 @@ def test_a_damaged_start_is_told_and_not_averaged_with(
     prefix: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     save_own_model(tmp_path / "start")
-    path = run_files.description_path(prefix)
-    values = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({**values, "init_from": "../start-0001.params"}), encoding="utf-8")
-    stored = find_model(prefix)
-    assert earlier_start(stored) is not None
-    params = tmp_path / "start-0001.params"
+    named, params = "../start-0001.params", prefix.parent / ".." / "start-0001.params"
+    weights = checksum(load(str(tmp_path / "start"), 1).arg_params)
+    assert earlier_start(None, str(prefix), None) is None
+    for known in (None, weights):
+        assert earlier_start(named, str(prefix), known) is not None
+    assert not caplog.messages
+    assert earlier_start(named, str(prefix), weights ^ 1) is None
     params.write_bytes(params.read_bytes()[:-40])
-    assert earlier_start(stored) is None
-    assert caplog.messages == [
-        "The model that the run started from cannot be read, and is not averaged with: "
-        f"{path.parent / '..' / 'start-0001.params'}: broken parameters: the file is truncated"
+    assert earlier_start(named, str(prefix), weights) is None
+    params.unlink()
+    assert earlier_start(named, str(prefix), weights) is None
+    assert earlier_start("a" * 300, str(prefix), weights) is None
+    told = "The model that the run started from cannot be used any more, and is not averaged with: "
+    assert caplog.messages[:2] == [
+        f"{told}{params}: it has other weights than when the run began",
+        f"{told}{params}: broken parameters: the file is truncated",
     ]
+    assert caplog.messages[2].startswith(
+        f"{told}{str(params).removesuffix('-0001.params')}: no model under this prefix"
+    )
+    assert caplog.messages[3].startswith(told)
 
 
 def test_trainings_with_unlabelled_images_are_not_resumed(capsys: pytest.CaptureFixture[str]) -> None:

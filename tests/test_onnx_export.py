@@ -277,3 +277,10 @@ def test_reading_imports_neither_mxnet_nor_numba(tmp_path: Path, folder: Path) -
     assert imported == "set()"
     images = sorted(folder.glob("*.png"))
     assert texts == str([each.text for each in Predictor(tmp_path / "m").predict(images)])
+
+
+def test_without_the_extra_it_is_named(tmp_path: Path) -> None:
+    missing = "import sys; sys.modules['onnx'] = None; from ctc_ocr import export_onnx; "
+    code = missing + f"export_onnx('starter', {str(tmp_path / 'm.onnx')!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "InputError: onnx not installed: ONNX models need it; pip install 'ctc_ocr[onnx]'" in done.stderr

@@ -179,3 +179,11 @@ def test_a_run_from_the_starter_reads_the_rows_of_the_text(low_text: CheckResult
     assert of_all.hyperparameters.data.bottom_edge == 1.0
     correct, without = (ctc_ocr.evaluate(each, folder).result.correct for each in (predictor, of_all))
     assert correct > without + 5
+
+
+def test_photographs_are_kept_small() -> None:
+    from ctc_ocr.inference.likely_region import _shrunk
+
+    assert _shrunk(np.zeros((3000, 4000, 3), np.uint8)).shape == (400, 533, 3)
+    assert _shrunk(np.zeros((4000, 500, 3), np.uint8)).shape == (3200, 400, 3)
+    assert _shrunk(np.zeros((60, 160, 3), np.uint8)).shape == (60, 160, 3)

@@ -2,7 +2,9 @@
 
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,3 +119,60 @@ def test_many_empty_texts_are_told(
     assert infer(["--model", str(tmp_path / "captchas"), str(photos)]) == 0
     printed = capsys.readouterr()
     assert "20 of 20 texts are empty; see docs/guide/troubleshooting.md" in printed.err
+
+
+def test_a_start_whose_last_layer_is_not_that_of_its_alphabet_is_refused(
+    model: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in model.parent.glob(f"{model.name}*"):
+        shutil.copy(path, tmp_path / path.name.replace(model.name, "start"))
+    params = tmp_path / "start-0001.params"
+    arrays = read_params(params)
+    flags = [f"--data={photos}", f"--init_from={tmp_path / 'start'}", f"--prefix={tmp_path / 'x'}", *SMALL]
+    change: Any
+    for change in (lambda each: each[:-1], None):
+        for name in [name for name in arrays if "pred_fc" in name]:
+            kept = arrays.pop(name)
+            if change is not None:
+                arrays[name] = change(kept)
+        params.write_bytes(params_content(arrays))
+        assert train(flags) == 2
+        error = capsys.readouterr().err
+        assert "does not have the 11 classes of the model's alphabet" in error
+
+
+def test_a_run_goes_on_without_a_start_that_is_another_now(
+    model: Path, photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its averages would be with other weights than it started from."""
+    for path in model.parent.glob(f"{model.name}*"):
+        shutil.copy(path, tmp_path / path.name.replace(model.name, "start"))
+    options: Any = {"prefix": tmp_path / "x", "num_proc": 1, "progress": False}
+    ctc_ocr.train(_epochs(1, tmp_path / "start"), str(photos), init_from=tmp_path / "start", **options)
+    caplog.set_level(logging.INFO, logger="ctc_ocr")
+    ctc_ocr.train(_epochs(2, tmp_path / "start"), str(photos), resume=True, **options)
+    assert "cannot be used any more" not in caplog.text
+    params = tmp_path / "start-0001.params"
+    params.write_bytes(params_content({name: 2 * array for name, array in read_params(params).items()}))
+    ctc_ocr.train(_epochs(3, tmp_path / "start"), str(photos), resume=True, **options)
+    told = [each for each in caplog.messages if "cannot be used any more" in each]
+    assert len(told) == 1
+    assert told[0].endswith("start-0001.params: it has other weights than when the run began")
+
+
+def _epochs(count: int, model: Path) -> ctc_ocr.Hyperparameters:
+    sections = network_of(model)
+    few = {"num_epoch": count, "batch_size": 8, "samples_per_epoch": 16}
+    return ctc_ocr.preset("word", {**sections, "training": few})
+
+
+def test_a_run_that_its_minutes_have_ended_names_them(
+    photos: Path, model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = _epochs(1000, model)
+    settings = replace(settings, training=replace(settings.training, max_minutes=0.0001))
+    options: Any = {"prefix": tmp_path / "x", "num_proc": 1, "progress": False}
+    ctc_ocr.train(settings, str(photos), init_from="none", **options)
+    caplog.set_level(logging.INFO, logger="ctc_ocr")
+    ctc_ocr.train(settings, str(photos), resume=True, **options)
+    assert "The run ended after 1 epochs; a larger --max_minutes (it is 0.0001) continues it" in caplog.messages

@@ -127,6 +127,24 @@ def test_an_image_that_is_there_twice_is_corrected_twice(tmp_path: Path, labels:
     assert [each.label for each in read_source(tmp_path / "c.csv")[0]] == ["0x", "1xy", "2x", "3x", "4x", "1xy"]
 
 
+def test_two_names_of_one_file_with_two_labels_are_corrected_apart(tmp_path: Path, labels: Path) -> None:
+    (labels.parent / "9.png").symlink_to(labels.parent / "2.png")
+    with labels.open("a", encoding="utf-8") as file:
+        file.write("9.png,9x\n")
+    samples, _ = read_source(labels)
+    write_suspects(tmp_path / "s.csv", [Suspect(samples[-1], "9y", 9.5, 0.9)])
+    accepted(tmp_path / "s.csv", ["yes"])
+    assert correct_labels(labels, tmp_path / "s.csv", tmp_path / "c.csv").num_changed == 1
+    assert [each.label for each in read_source(tmp_path / "c.csv")[0]] == ["0x", "1x", "2x", "3x", "4x", "9y"]
+
+
+def test_the_order_of_source_and_suspects_is_told(tmp_path: Path, labels: Path) -> None:
+    with pytest.raises(InputError) as error:
+        correct_labels(labels, labels.parent, tmp_path / "c.csv")
+    expected = "a folder; expected the file of suspects that `ctc-ocr data audit --out` writes"
+    assert str(error.value) == f"{labels.parent}: {expected}"
+
+
 def test_paths_that_are_not_utf_8_are_written_as_they_are(tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9.png")
     write_suspects(tmp_path / "s.csv", [Suspect(Sample(str(tmp_path / name), ("a",), "row 1"), "b", 1.0, 0.9)])

@@ -37,7 +37,7 @@ class Bundle:
         if missing := required - archive.names:
             raise InputError(f"not the bundle of a model: it lacks {', '.join(sorted(missing))}", path)
         own = _epoch_in(archive.read(METADATA), Path(path) / METADATA)
-        if epoch not in (None, own):
+        if epoch not in (None, "best", "newest", own):
             raise InputError(f"this is epoch {own}, and epoch {epoch} was asked for: a bundle has only one", path)
         return cls(str(path), own, archive)
 

@@ -41,7 +41,7 @@ def start_of(stored: StoredModel) -> StoredModel | None:
         return None
     try:
         return find_model(path_from(named, stored.prefix))
-    except InputError:
+    except (InputError, OSError, ValueError):  # a path from a file may be anything
         return None
 
 

@@ -11,7 +11,7 @@ from ctc_ocr.cli.arguments import fraction, integer
 from ctc_ocr.config import presets
 from ctc_ocr.config.hyperparameters import Hyperparameters, options, read_sections
 from ctc_ocr.datasets.choices import CHOSEN
-from ctc_ocr.datasets.samples import PAGE_OPTIONS, Problem, SourceOptions
+from ctc_ocr.datasets.samples import PAGE_OPTIONS, UNICODE_FORMS, Problem, SourceOptions
 from ctc_ocr.errors import InputError
 from ctc_ocr.pages.charsets import CHARSETS
 from ctc_ocr.pages.reading_order import DEFAULT_ORDER, READING_ORDERS
@@ -23,7 +23,6 @@ LABEL_OPTIONS = (
     *LIST_OPTIONS, "splitter", "pattern", "unicode_form", "strip_accents", "label_column", "min_frequency",
     *PAGE_OPTIONS,
 )  # fmt: skip
-UNICODE_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 
 
 def add_source(parser: argparse.ArgumentParser, several: bool = False) -> None:

@@ -4,6 +4,7 @@ import math
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
 from typing import Any
 
 from ctc_ocr.errors import InputError
@@ -104,7 +105,12 @@ def refuse_unknown(values: Any, accepted: list[str], what: str, where: str = "")
 
 
 def _typed(name: str, kind: Any, value: Any) -> Any:
-    """The value in its declared type: an int serves as a float, and nothing else is converted."""
+    """The value in its declared type: an int serves as a float, a number of NumPy as Python's, and nothing else is
+    converted."""
+    if isinstance(value, Integral) and not isinstance(value, int):
+        value = int(value)
+    elif isinstance(value, Real) and not isinstance(value, (int, float)):
+        value = float(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         try:
             return float(value)

@@ -121,6 +121,8 @@ class CaptchaWriter:
         With `overwrite`, the files that an earlier call wrote are removed first. Raises InputError for a folder that
         contains images or labels, RunError if a file cannot be written.
         """
+        if count < 1 or num_proc < 1:
+            raise InputError(f"expected a count and num_proc of 1 or more, got {count} and {num_proc}")
         folder = Path(folder)
         _prepare(folder, overwrite)
         size = max(1, min(MAX_FILES_PER_BATCH, count // num_proc))

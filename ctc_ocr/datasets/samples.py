@@ -11,6 +11,8 @@ from ctc_ocr.errors import InputError, printable
 from ctc_ocr.images.limits import MAX_FILE_BYTES
 from ctc_ocr.runtime.input_files import read_bytes
 
+UNICODE_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -103,6 +105,12 @@ class SourceOptions:
     mask_neighbours: bool = False  # pages: paint other boxes over with paper
     margin: float = 0.0  # pages: around what is cut, as a fraction of a character's width
     cut_size: str | None = None  # pages: size of what is cut, as ctc_ocr.pages.cutting.CutSize reads it; None: as it is
+
+    def __post_init__(self) -> None:
+        """Raises InputError for a form that Unicode does not have."""
+        if self.unicode_form not in ("", *UNICODE_FORMS):
+            forms = ", ".join(UNICODE_FORMS)
+            raise InputError(f"expected {forms} or nothing, got {self.unicode_form!r}", "unicode_form")
 
 
 # Options that have an effect on CSV files only.

@@ -14,7 +14,7 @@ from ctc_ocr.decoding.alignment import AlignedUnit, align, align_greedy
 from ctc_ocr.decoding.beam_search import BeamSearch
 from ctc_ocr.decoding.greedy import greedy
 from ctc_ocr.decoding.hypothesis import Hypothesis
-from ctc_ocr.decoding.language_model import LanguageModel
+from ctc_ocr.decoding.language_model import MAX_ORDER, LanguageModel
 from ctc_ocr.decoding.likelihood import Steps, label_log_probability
 from ctc_ocr.decoding.mask import allowed_classes, restrict
 from ctc_ocr.decoding.unit_alternatives import with_alternatives
@@ -48,8 +48,8 @@ class Decoder:
     words: the only words to output: a UTF-8 file, one word per line, or a collection of words, or a WordList.
     separators: units that may stand around words; "" for one word per image. Not for a WordList.
     allowed: the only units to output, as a text or a sequence of units; None for all.
-    lengths: how many units texts have; None for what the model's labels had. Greedy decoding is followed by a beam
-        search of width 100 for the images whose text has another length.
+    lengths: how many units texts have, such as "5", "4-6" or "any"; None for what the model's labels had. Greedy
+        decoding is followed by a beam search of width 100 for the images whose text has another length.
     views: views of each image that are read, 1 to 9: slightly moved ones beside the image itself, and the text is that
         which is likeliest in all. Reading takes as many times as long. None: as many as the model says.
 
@@ -65,11 +65,16 @@ class Decoder:
     words: WordList | Collection[str] | PathName | None = None
     separators: str = DEFAULT_SEPARATORS
     allowed: Collection[str] | None = None
-    lengths: Lengths | None = None
+    lengths: Lengths | str | None = None
     views: int | None = None
 
     def __post_init__(self) -> None:
         self._search()
+        self._lengths()
+        if not self.lm_weight >= 0:
+            raise InputError(f"expected a weight of 0 or more, got {self.lm_weight}", "lm_weight")
+        if not 1 <= self.lm_order <= MAX_ORDER:
+            raise InputError(f"expected 1 to {MAX_ORDER}, got {self.lm_order}", "lm_order")
         if self.views is not None and not 1 <= self.views <= MAX_VIEWS:
             raise InputError(f"expected 1 to {MAX_VIEWS}, got {self.views}", "views")
 
@@ -80,8 +85,10 @@ class Decoder:
         Raises InputError for files that cannot be read, for units that are not in the alphabet, and for a language
         model or words of another alphabet.
         """
+        if self.allowed is not None and not self.allowed:
+            raise InputError("expected at least one unit", "allowed")
         mask = None if self.allowed is None else allowed_classes(alphabet, self.allowed)
-        search, lengths = self._search(), self.lengths or lengths
+        search, lengths = self._search(), self._lengths() or lengths
         if search is None:
             return BoundDecoder(None, mask, lengths, self.views or views)
         words = self._words(alphabet)
@@ -98,6 +105,11 @@ class Decoder:
             return None
         width = max(DEFAULT_BEAM_WIDTH, self.top_k) if self.beam_width is None else self.beam_width
         return BeamSearch(width, self.top_k, lm_weight=self.lm_weight, length_bonus=self.length_bonus)
+
+    def _lengths(self) -> Lengths | None:
+        if self.lengths is None or isinstance(self.lengths, Lengths):
+            return self.lengths
+        return Lengths.parse(str(self.lengths))
 
     def _language_model(self, alphabet: Alphabet) -> LanguageModel | None:
         if self.language_model is None:

@@ -49,7 +49,8 @@ def label_log_probability(
     """log p(label | image) for (T, N, C) log probabilities and N labels (codes 1..C-1, no padding) -> (N,) float64.
 
     The forward algorithm (Graves et al., 2006, section 4.1); -inf for a label that does not fit its time steps. Log
-    probabilities below MIN_LOG_PROBABILITY count as that. Steps must be at least 1; more than T raise InputError.
+    probabilities below MIN_LOG_PROBABILITY count as that. Of an image without time steps, the text is
+    empty. More steps than T raise InputError.
 
     The loop is over the states (blank, unit, blank, ..., unit, blank), not over the time steps: there are fewer of
     them, and each is computed for all steps at once.
@@ -60,7 +61,10 @@ def label_log_probability(
     # A unit may follow another without a blank between them if the two differ.
     skips = np.where(units[1:] == units[:-1], -np.inf, 0.0)
     images = np.arange(count)
-    last = steps_per_image(log_probs, steps) - 1
+    own_steps = steps_per_image(log_probs, steps)
+    if not len(log_probs):
+        return np.where(lengths == 0, 0.0, -np.inf)
+    last = own_steps - 1
     # Log probability of staying in a state from the first step on: (T, N) for blank, (T, L, N) for units.
     blank_stays = np.cumsum(np.maximum(log_probs[:, :, BLANK], MIN_LOG_PROBABILITY), axis=0, dtype=np.float64)
     unit_stays = np.cumsum(np.maximum(log_probs[:, images, units], MIN_LOG_PROBABILITY), axis=0, dtype=np.float64)
@@ -73,7 +77,8 @@ def label_log_probability(
             unit = _alpha(np.logaddexp(blank, unit + skips[position - 1]), -np.inf, unit_stays[:, position])
         blank = _alpha(unit, -np.inf, blank_stays)
         found.append(np.logaddexp(unit[last, images], blank[last, images]))
-    return np.asarray(np.stack(found)[lengths, images])
+    without_steps = np.where(lengths == 0, 0.0, -np.inf)
+    return np.where(own_steps == 0, without_steps, np.stack(found)[lengths, images])
 
 
 def _alpha(source: NDArray[np.float64], start: float, stays: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.experiments.folds import folds_of, nested_subsets
 from ctc_ocr.experiments.power_law import Count, PowerLaw, bootstrap, fit
 from ctc_ocr.experiments.trial import Experiment
+from ctc_ocr.generation.seeds import MAX_SEED
 from ctc_ocr.training.settings import LabelledImages, RunOptions
 
 FOLDS = 3
@@ -119,12 +120,13 @@ def measured_curve(experiment: Experiment, folds: int = FOLDS) -> LearningCurve:
     for number, test in enumerate(parts, 1):
         others = sorted(set(range(len(digests))) - set(test))
         for repeat in range(SMALL_REPEATS):
-            subsets = nested_subsets(others, digests, sizes, seed + repeat)
+            of_repeat = (seed + repeat) % (MAX_SEED + 1)
+            subsets = nested_subsets(others, digests, sizes, of_repeat)
             for fraction, subset in zip(FRACTIONS, subsets, strict=True):
                 if repeat and fraction > SMALL:
                     continue
                 log.info("Fold %d of %d: %d images to train on, %d to read", number, folds, len(subset), len(test))
-                readings = experiment.train_and_read(subset, test, number, seed + repeat)
+                readings = experiment.train_and_read(subset, test, number, of_repeat)
                 counts.append(Count(len(subset), sum(not each.correct for each in readings), len(readings)))
                 log.info("%d labels: accuracy=%.4f", len(subset), counts[-1].accuracy)
     return LearningCurve(len(digests), tuple(counts), seed, experiment.checked.invalid)

@@ -66,6 +66,8 @@ def train_with_unlabelled(
     options = options or RunOptions()
     if options.resume:
         raise InputError("cannot be continued by resume: the earlier rounds are not kept", "unlabelled")
+    if not isinstance(unlabelled, (str, Path)) and not unlabelled:
+        raise InputError("expected at least one image or folder, got none", "unlabelled")
     if rounds < 1:
         raise InputError(f"expected 1 or more, got {rounds}", "rounds")
     labelled = data if isinstance(data, LabelledImages) else LabelledImages(data)
@@ -103,7 +105,7 @@ def _rounds(
         # What was chosen from the images stays.
         hyperparameters, data = session.run_hyperparameters(), replace(data, choose=())
         share = FIRST_SHARE + (LAST_SHARE - FIRST_SHARE) * number / max(1, rounds - 1)
-        pseudo = _pseudo_labelled(prefix, session.held_out_samples(), paths, share)
+        pseudo = _pseudo_labelled(prefix, options.gpus, session.held_out_samples(), paths, share)
         if not pseudo:
             log.warning("No unlabelled image was read with enough confidence: the next training has labels alone")
     _log_begin(rounds, rounds)
@@ -122,12 +124,15 @@ def _with(data: LabelledImages, pseudo: Sequence[Sample], stack: ExitStack) -> L
     return replace(data, training_only=(stack.enter_context(part_source(pseudo)),)) if pseudo else data
 
 
-def _pseudo_labelled(prefix: str, held_out: Sequence[Sample], paths: Sequence[Path], share: float) -> list[Sample]:
+def _pseudo_labelled(
+    prefix: str, gpus: Sequence[int], held_out: Sequence[Sample], paths: Sequence[Path], share: float
+) -> list[Sample]:
     """Read the unlabelled images: those with enough confidence, the surest first, but no more than a share of all."""
     from ctc_ocr.inference.batch import predict_each, predict_files
     from ctc_ocr.inference.predictor import Predictor
+    from ctc_ocr.runtime.devices import contexts
 
-    predictor = Predictor(prefix)
+    predictor = Predictor(prefix, context=contexts(gpus)[0])
     known = [
         (Reading(each.text, each.confidence or 0.0), sample.label)
         for sample, each in predict_each(predictor, held_out, lambda sample: (sample.read_bytes(), sample.place))

@@ -13,7 +13,7 @@ from ctc_ocr.datasets.csv_files.layout import find_layout
 from ctc_ocr.datasets.csv_files.paths import locate, relative_path
 from ctc_ocr.datasets.csv_files.text import read_lines
 from ctc_ocr.datasets.csv_files.writing import write_delimited
-from ctc_ocr.datasets.samples import Problem, SourceOptions
+from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, read_source
 from ctc_ocr.errors import InputError
 from ctc_ocr.experiments.audit import Suspect
@@ -37,7 +37,6 @@ class Corrections:
 class _Accepted:
     """A row of a suspects file that was accepted."""
 
-    label: str
     suggestion: str
     where: str
 
@@ -78,26 +77,29 @@ def correct_labels(
     if not samples or not all(each.is_file for each in samples):
         raise InputError("its images are not files that a CSV file can name; correct what it was made of", source)
     splitter = UnitSplitter(Alphabet.from_labels(each.units for each in samples))
-    rows, changed, used = [], 0, set[str]()
+    rows, changed, found = [], 0, dict[str, list[Sample]]()
     for sample in samples:
         image = os.path.realpath(sample.image)
-        used.add(image)
-        row = accepted.get(image)  # an image may be there more than once
-        if row is not None and row.label != sample.label:
-            raise InputError(f"the label was {row.label!r}, and {sample.where} has {sample.label!r} now", row.where)
+        found.setdefault(image, []).append(sample)  # an image may be there more than once, with two labels too
+        row = accepted.get((image, sample.label))
         units = sample.units if row is None else tuple(splitter.pieces(row.suggestion))
         changed += units != sample.units
         rows.append((relative_path(sample.image, out), units))
-    for image, row in accepted.items():
-        if image not in used:
+    for (image, label), row in accepted.items():
+        if image not in found:
             raise InputError(f"the image is not in {source}", row.where)
+        if label not in (each.label for each in found[image]):
+            now = found[image][0]
+            raise InputError(f"the label was {label!r}, and {now.where} has {now.label!r} now", row.where)
     write_delimited(out, rows)
     return Corrections(len(rows), changed, tuple(problems))
 
 
-def _accepted(path: Path) -> dict[str, _Accepted]:
-    """{real path of the image: row} of those that were accepted."""
-    found: dict[str, _Accepted] = {}
+def _accepted(path: Path) -> dict[tuple[str, str], _Accepted]:
+    """{(real path of the image, label): row} of those that were accepted."""
+    if path.is_dir():
+        raise InputError("a folder; expected the file of suspects that `ctc-ocr data audit --out` writes", path)
+    found: dict[tuple[str, str], _Accepted] = {}
     for where, fields in _rows(path):
         answer = fields["accept"].strip().lower()
         if answer not in (*YES, *NO):
@@ -110,8 +112,8 @@ def _accepted(path: Path) -> dict[str, _Accepted]:
             image = os.path.realpath(locate(path.parent, fields["image"]))
         except ValueError as error:
             raise InputError(str(error), where) from None
-        row = _Accepted(fields["label"], fields["suggestion"], where)
-        if (other := found.setdefault(image, row)).suggestion != row.suggestion:
+        row = _Accepted(fields["suggestion"], where)
+        if (other := found.setdefault((image, fields["label"]), row)).suggestion != row.suggestion:
             raise InputError(f"suggestion: {row.suggestion!r}, and {other.where} has {other.suggestion!r}", where)
     return found
 

@@ -47,8 +47,9 @@ class Experiment:
     ) -> "Experiment":
         """Find and check the images. None means what it means for `ctc_ocr.train`.
 
-        The alphabet is that of all labels, so that it is the same in each training. Raises InputError for a source that
-        cannot be used, RunError if too many samples are invalid.
+        The alphabet is that of all labels, so that it is the same in each training; and what is chosen from the images
+        is chosen from all. Raises InputError for a source that cannot be used, and for validation with images that are
+        divided too; RunError if too many samples are invalid.
         """
         images = data if isinstance(data, LabelledImages) else LabelledImages(data)
         if images.training_only_sources:
@@ -56,8 +57,14 @@ class Experiment:
         options = replace(options or RunOptions(), resume=False, overwrite=False, tensorboard=False)
         settings, checked = TrainingSession(hyperparameters, images, options).checked_images()
         labels = [each.units for each in checked.samples]
-        if images.alphabet is None and images.validation_sources:
+        if images.validation_sources:
             others = check_sources(images.validation_sources, images.options, progress=None)
+            shared = set(others.digests).intersection(checked.digests)
+            if count := sum(digest in shared for digest in checked.digests):
+                raise InputError(
+                    f"{count} of these images are also among those that are divided: a part of them would choose the "
+                    "epoch that reads it", "validation",
+                )  # fmt: skip
             labels += [each.units for each in others.samples]
         images = replace(images, alphabet=images.alphabet or Alphabet.from_labels(labels), choose=())
         return cls(settings, images, options, checked)

@@ -14,7 +14,7 @@ from ctc_ocr.datasets.choices import OF_REGION, ROWS
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import read_image
-from ctc_ocr.images.pixels import Pixels, grey
+from ctc_ocr.images.pixels import Pixels, grey, resize
 from ctc_ocr.images.region import WHOLE, Region
 from ctc_ocr.inference.predictor import Predictor
 
@@ -22,6 +22,7 @@ NUM_READ = 32  # images
 FEWEST = 8  # images: fewer say nothing
 HEIGHTS = (1.15, 0.8, 0.65, 0.5, 0.4, 0.33, 0.25)  # of the rows, as fractions of the image's height
 MIDDLES = (0.5, 0.42, 0.58)  # of the rows
+MAX_ROWS = 400  # of an image that is kept: ten times what the starter is given
 LEAST = -10.0  # nats per unit: an image that cannot be read at all does not count more
 MIN_GAIN = 0.1  # nats per unit: for less, the region stays as it is
 GREYS = ("max", "min", "unsaturated")  # besides luminance
@@ -84,7 +85,7 @@ class _Likelihood:
                 continue
             sample = samples[index].sample
             try:
-                self._images.append(read_image(sample.read_bytes(), sample.place, channels=3))
+                self._images.append(_shrunk(read_image(sample.read_bytes(), sample.place, channels=3)))
             except InputError:
                 continue
             self._labels.append(codes)
@@ -109,6 +110,13 @@ class _Likelihood:
             found = self._predictor.label_log_probabilities(prepared, self._labels)
             self._found[region] = float(np.maximum(found / [len(each) for each in self._labels], LEAST).mean())
         return self._found[region]
+
+
+def _shrunk(image: Pixels) -> Pixels:
+    """(H, W, 3), with at most MAX_ROWS rows (columns, of vertical text, are not fewer): photographs are large."""
+    height, width = image.shape[:2]
+    factor = MAX_ROWS / min(height, width)
+    return image if factor >= 1 else resize(image, round(width * factor), round(height * factor))
 
 
 def _codes(units: Sequence[str], alphabet: Alphabet) -> list[int] | None:

@@ -12,6 +12,7 @@ from ctc_ocr.inference.prediction import Prediction
 from ctc_ocr.runtime.atomic_files import is_device, replacing
 
 HEADER = ("image", "text", "confidence", "character_confidence", "status")
+BROKEN = {"\0": "\\x00", "\n": "\\n", "\r": "\\r"}  # in a file's name: no row of a CSV file can be read with them
 READ, REJECTED, UNREADABLE = "read", "rejected", "unreadable"  # values of `status`
 
 Write = Callable[[ListedImage, str, Prediction | None, str], None]
@@ -37,7 +38,8 @@ def predictions_file(path: Path) -> Iterator[Write]:
             values = (prediction.confidence, prediction.character_confidence) if prediction else (None, None)
             confidence, of_characters = ("" if each is None else shown_probability(each) for each in values)
             name = image.name if image.problem else _name(image.path, None if to_device else path)
-            name = name.replace("\0", "\\x00")  # CSV readers reject NUL
+            for broken, shown in BROKEN.items():
+                name = name.replace(broken, shown)
             writer.writerow((name, text, confidence, of_characters, status))
 
         yield write

@@ -112,8 +112,7 @@ class Predictor:
 
         Raises InputError that names the first that is not an image by its index, from 0.
         """
-        if isinstance(images, (str, bytes, bytearray, memoryview, os.PathLike)):
-            raise InputError("expected a list of images; `read` takes one image", "images")
+        refuse_one_image(images)
         prepared, origins = [], []
         for index, image in enumerate(images):
             try:
@@ -243,6 +242,15 @@ class Predictor:
                 yield width, indices[start : start + rows]
 
 
+def refuse_one_image(images: object) -> None:
+    """Raises InputError for an image, or an array of any shape, where several images are expected: an image's rows
+    would be taken for images."""
+    if isinstance(images, (str, bytes, bytearray, memoryview, os.PathLike)):
+        raise InputError("expected a list of images; `read` takes one image", "images")
+    if isinstance(images, np.ndarray):
+        raise InputError("expected a list of images, got one array; `read` takes one image", "images")
+
+
 def _reader(
     model: str | Path, epoch: Epoch | None, batch_size: int, context: Context
 ) -> "tuple[MXNetReader | OnnxReader, StoredModel | None]":
@@ -258,7 +266,7 @@ def _reader(
     from ctc_ocr.onnx_models.opening import open_onnx
 
     reader = open_onnx(model)
-    if epoch not in (None, reader.epoch):
+    if epoch not in (None, "best", "newest", reader.epoch):
         raise InputError(f"this is epoch {reader.epoch}, and epoch {epoch} was asked for", model)
     return reader, None
 

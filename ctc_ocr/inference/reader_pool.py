@@ -25,7 +25,7 @@ from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.inference.batch_rows import BATCH_SIZE, in_chunks
 from ctc_ocr.inference.locating import Located, Sent, received, sendable
 from ctc_ocr.inference.prediction import Prediction
-from ctc_ocr.inference.predictor import Source
+from ctc_ocr.inference.predictor import Source, refuse_one_image
 from ctc_ocr.inference.reading_process import Call, Chunk, Loaded, Outcome, serve
 from ctc_ocr.runtime.child import StartFailure
 from ctc_ocr.runtime.parent import interrupts_withheld
@@ -123,8 +123,9 @@ class ReaderPool:
         """Each image's prediction, or the InputError if it cannot be read, in their order.
 
         images: any number of them, as `Predictor.read` takes one. Only some batches for each process are taken at a
-        time. Without their confidences it is faster.
+        time. Without their confidences it is faster. Raises InputError for a path, or one array, in place of several.
         """
+        refuse_one_image(images)
 
         def send(numbered: tuple[int, Source]) -> Sent:
             number, image = numbered

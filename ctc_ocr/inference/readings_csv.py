@@ -37,12 +37,13 @@ def worst_first(readings: Iterable[Reading]) -> list[Reading]:
     return sorted(readings, key=lambda each: (-each.edits, -each.confidence if each.edits else each.confidence))
 
 
-def write_readings(path: Path, readings: Iterable[Reading]) -> None:
+def write_readings(path: str | Path, readings: Iterable[Reading]) -> None:
     """Write a row for each reading, worst first. The file is written completely or not at all.
 
     Paths of images are relative to its folder, so that it is a source of labelled images wherever it is opened from; in
     a device or a pipe, they are absolute. Raises RunError if it cannot be written.
     """
+    path = Path(path)
     to_device = is_device(path)
     with (
         replacing(path) as temporary,

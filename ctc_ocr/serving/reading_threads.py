@@ -72,6 +72,14 @@ class ReadingThreads:
             self._changed.notify(len(images))
         return job
 
+    def abandon(self, job: Job) -> None:
+        """Nobody waits for a job any more: what it has sent and is not decoded yet is forgotten."""
+        with self._changed:
+            job.abandoned = True
+            for each in self._encoded:
+                if each.job is job:
+                    each.upload = None
+
     def _work(self) -> None:
         while task := self._next():
             task()

@@ -57,8 +57,10 @@ class Service:
         watch = loop.call_later(WATCH_AFTER, lambda: watchers.append(loop.create_task(_watch(request, job))))
         try:
             await job.done
+        except BaseException:
+            self.threads.abandon(job)
+            raise
         finally:
-            job.abandoned = True
             late.cancel()
             watch.cancel()
             for each in watchers:

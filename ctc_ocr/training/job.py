@@ -129,7 +129,7 @@ class _Attempts:
             if start is not None:
                 trainer.initialise_from(start)
             if point:
-                trainer.resume(point, earlier_start(point.stored))
+                trainer.resume(point, earlier_start(point.model.init_from, point.prefix, point.start))
             self._trainer = trainer
             done = trainer.has_ended
             if done and _is_complete(trainer, options.prefix):
@@ -218,7 +218,8 @@ def _resume_point(options: RunOptions) -> "ResumePoint | None":
 def _is_complete(trainer: "Trainer", prefix: str) -> bool:
     """Whether nothing is left to do for a run that has ended; says how it goes on."""
     training = trainer.model.hyperparameters.training
-    name = "target_accuracy" if trainer.has_reached_target else "num_epoch"
+    by_minutes = trainer.budget.end < trainer.budget.limit
+    name = "target_accuracy" if trainer.has_reached_target else "max_minutes" if by_minutes else "num_epoch"
     log.info(
         "The run ended after %d epochs; a larger --%s (it is %s) continues it",
         trainer.epochs_done, name, getattr(training, name),

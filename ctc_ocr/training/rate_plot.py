@@ -17,7 +17,7 @@ def require_plots() -> None:
         raise InputError("matplotlib is not installed: pip install 'ctc_ocr[plots]'")
 
 
-def plot_curve(path: Path, curve: RateCurve) -> None:
+def plot_curve(path: str | Path, curve: RateCurve) -> None:
     """Draw loss and smoothed loss over the learning rate (logarithmic) into a PNG, 800 x 500 pixels.
 
     The axes end where the loss explodes. Raises InputError if matplotlib is not installed, RunError if the file cannot
@@ -40,7 +40,7 @@ def plot_curve(path: Path, curve: RateCurve) -> None:
     axes.set(xlim=(left, right), ylim=(bottom, top))
     axes.grid(alpha=0.3)
     axes.legend()
-    with replacing(path) as temporary:
+    with replacing(Path(path)) as temporary:
         figure.savefig(temporary, format="png")
 
 

@@ -57,6 +57,7 @@ class ResumePoint:
     budget: Budget
     history: tuple[Row, ...]
     fingerprint: str  # of the images
+    start: int | None  # checksum of the weights that the run started from; None: from none, or not known
 
     @property
     def prefix(self) -> str:
@@ -144,7 +145,7 @@ def _point(
             seconds=float(values.get("seconds", 0.0)), reductions=int(values["falls"]),
             restarts=int(values.get("restarts", 0)), best=Best(**values["best"]),
             budget=Budget.from_values(values["budget"]), history=_history(stored.prefix, values),
-            fingerprint=str(values["data"]),
+            fingerprint=str(values["data"]), start=values.get("start"),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, IndexError):
         raise InputError("not a training state of this package", path) from None

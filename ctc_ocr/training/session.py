@@ -5,6 +5,7 @@ import itertools
 import logging
 import math
 import os
+import shlex
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from ctc_ocr.checkpoint import history, run_files
 from ctc_ocr.checkpoint.calibration_file import has_been_chosen
 from ctc_ocr.checkpoint.history import Row
-from ctc_ocr.checkpoint.starter import STARTER
+from ctc_ocr.checkpoint.run_files import is_onnx
+from ctc_ocr.checkpoint.starter import NO_MODEL, STARTER
 from ctc_ocr.config.hyperparameters import Hyperparameters, read_sections
 from ctc_ocr.config.presets import preset
 from ctc_ocr.datasets.checking import CheckedSample, CheckResult
@@ -155,7 +157,8 @@ class TrainingSession:
     def checked_images(self) -> tuple[Hyperparameters, CheckResult]:
         """The hyperparameters that the run would have, and the valid labelled images; what is found is logged. Raises
         InputError and RunError as `run`."""
-        assert isinstance(self.data, LabelledImages)
+        if not isinstance(self.data, LabelledImages):
+            raise InputError("expected LabelledImages: captchas are not checked", "data")
         self._fix_threads()
         return chosen_images(
             self.hyperparameters, self.data, self.options.progress, self._start.uses_starter, _region_by_starter
@@ -284,7 +287,7 @@ class TrainingSession:
             return result  # of an epoch that was not completed, nothing is known
         log.info(
             "Best epoch: %d, newest: %d. To read images with the best: ctc-ocr infer --model %s IMAGE",
-            result.best_epoch, result.newest_epoch, prefix,
+            result.best_epoch, result.newest_epoch, shlex.quote(prefix),
         )  # fmt: skip
         return result
 
@@ -361,6 +364,8 @@ def usable_prefix(prefix: str) -> Iterator[None]:
     """Makes the folder of the run's files; it goes again if nothing was written. Raises InputError
     for what cannot be the beginning of file names, or a folder that cannot be written to.
     """
+    if prefix in (STARTER, NO_MODEL) or is_onnx(prefix):
+        raise InputError("is the name of another kind of model; choose another prefix", f"prefix {prefix!r}")
     if not prefix or prefix.endswith("/") or Path(prefix).is_dir():
         hint = f"it is a folder; {prefix.rstrip('/')}/ocr would be in it; " if prefix else ""
         raise InputError(f"{hint}expected the beginning of file names, such as models/ocr", f"prefix {prefix!r}")

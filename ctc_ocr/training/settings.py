@@ -29,6 +29,10 @@ class Captchas:
         if isinstance(self.renderer, type):
             name = self.renderer.__name__
             raise InputError(f"expected a renderer, got the class {name}; {name}() makes one", "renderer")
+        if isinstance(self.renderer, str):
+            raise InputError(
+                f"expected an object; preset(data={{'renderer': {self.renderer!r}}}) is for a name", "renderer"
+            )
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class LabelledImages:
     choose: Collection[str] | None = None
 
     def __post_init__(self) -> None:
+        if self.alphabet is not None and not isinstance(self.alphabet, Alphabet):
+            raise InputError("expected an Alphabet; Alphabet(tuple(text)) has the characters of a text", "alphabet")
         for name in self.choose or ():
             if name not in CHOSEN:
                 raise InputError(f"{name!r} is not one of {', '.join(CHOSEN)}", "choose")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ctc_ocr.checkpoint.bundle import find_model
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.known_images import KnownImages
-from ctc_ocr.checkpoint.provenance import start_of
+from ctc_ocr.checkpoint.provenance import path_from
 from ctc_ocr.checkpoint.starter import NO_MODEL, STARTER
-from ctc_ocr.checkpoint.stored_model import DESCRIPTION, StoredModel, StoredRun, stored_known_images
+from ctc_ocr.checkpoint.stored_model import DESCRIPTION, StoredRun, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.errors import InputError
 from ctc_ocr.training.settings import RunOptions
@@ -101,16 +101,27 @@ class Start:
             raise error.within("init_from") from None
 
 
-def earlier_start(stored: StoredModel) -> "Checkpoint | None":
-    """The model that the run of a stored model started from, if it can still be read. Imports MXNet."""
-    from ctc_ocr.checkpoint.model_files import load_stored
-
-    start = start_of(stored)
-    try:
-        return None if start is None else load_stored(start)
-    except InputError as error:
-        log.warning("The model that the run started from cannot be read, and is not averaged with: %s", error)
+def earlier_start(named: str | None, prefix: str, weights: int | None) -> "Checkpoint | None":
+    """The model that the run under a prefix started from, as its description names it (None: from none). Logs where it
+    cannot be read any more, or has other weights than then, by their checksum (None: not known). Imports MXNet."""
+    if named is None:
         return None
+    from ctc_ocr.checkpoint.model_files import load_stored
+    from ctc_ocr.checkpoint.training_state import checksum
+
+    try:
+        start = load_stored(find_model(path_from(named, prefix)))
+        if weights is not None and checksum(start.arg_params) != weights:
+            raise InputError("it has other weights than when the run began", start.params_file)
+    except (InputError, OSError, ValueError) as error:  # a path from a file may be anything
+        warn_of_lost_start(error)
+        return None
+    return start
+
+
+def warn_of_lost_start(error: Exception) -> None:
+    """Log that a run goes on without the model that it started from."""
+    log.warning("The model that the run started from cannot be used any more, and is not averaged with: %s", error)
 
 
 def starter_fits(hyperparameters: Hyperparameters, frequencies: Counter[str]) -> bool:

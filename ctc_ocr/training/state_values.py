@@ -20,6 +20,8 @@ def check_values(values: Mapping[str, Any], epoch: int | None) -> None:
     _whole(values.get("restarts", 0), 0)
     if not 0 <= _number(values.get("seconds", 0)) < math.inf:
         raise ValueError("not a time")
+    if values.get("start") is not None:
+        _whole(values["start"], 0, 2**32 - 1)
     for sums in values.get("sums", ()):
         for each in sums:
             _number(each)

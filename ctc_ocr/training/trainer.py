@@ -14,6 +14,7 @@ from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.history import Row
 from ctc_ocr.checkpoint.model_files import Checkpoint
 from ctc_ocr.checkpoint.provenance import path_from, path_of
+from ctc_ocr.checkpoint.training_state import checksum
 from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.iterator import BatchIter
 from ctc_ocr.errors import InputError
@@ -30,6 +31,7 @@ from ctc_ocr.training.network import TrainingNetwork
 from ctc_ocr.training.resume import ResumePoint, check_resumable
 from ctc_ocr.training.saving import Saving, own_sums, own_vectors
 from ctc_ocr.training.schedules import GivenRates, Schedule
+from ctc_ocr.training.start import warn_of_lost_start
 from ctc_ocr.training.sums import Clock, Sums, count_batch
 from ctc_ocr.training.transfer import Transferred, transfer, warn_of_other_pixels
 from ctc_ocr.training.validating import validate
@@ -84,6 +86,7 @@ class Trainer:
         self._saving = Saving(model, self.network, self.averages, workers)
         self._saved = time.monotonic()  # when something was saved last
         self._restarts = restarts
+        self._start_checksum: int | None = None  # of the weights of the model that the run started from
         self._largest_loss = largest_loss(model.hyperparameters.geometry.num_steps, model.alphabet.num_classes)
         self._carried: list[float] | None = None  # own sums of the epoch under way, before the run was resumed
         self.epochs_saved = 0  # the newest epoch that this run has saved as a whole, or was resumed from
@@ -385,14 +388,19 @@ class Trainer:
             "budget": asdict(self.budget),
             "history": [astuple(row) for row in self.history],
             "data": self._fingerprint,
+            "start": self._start_checksum,
         }
 
     def resume(self, point: ResumePoint, start: Checkpoint | None = None) -> None:
         """Continue a run: its weights, optimizer state and progress. `start`: the model that it started from. Raises
         InputError if it would be another run."""
         check_resumable(point, self.model, self._num_batches, self._fingerprint)
+        self._start_checksum = point.start
         if start is not None:
-            self.averages.start, _ = self._transferred(start)
+            try:
+                self.averages.start, _ = self._transferred(start)
+            except InputError as error:
+                warn_of_lost_start(error)
         self.epochs_done, self.batches_done = point.epochs_done, point.batches_done
         self.best, self.budget, self.history = replace(point.best), point.budget, list(point.history)
         self.epochs_saved = point.epochs_done
@@ -430,7 +438,7 @@ class Trainer:
         """
         self.averages.start, transferred = self._transferred(checkpoint)
         self.network.set_values(self.averages.start)
-        self._saving.start = path_of(checkpoint.stored)
+        self._saving.start, self._start_checksum = path_of(checkpoint.stored), checksum(checkpoint.arg_params)
         log.info("Starting from %s: %s", checkpoint.params_file, transferred)
         assert checkpoint.model is not None
         warn_of_other_pixels(checkpoint.model.hyperparameters, self.model.hyperparameters)

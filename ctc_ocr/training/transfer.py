@@ -49,7 +49,8 @@ def transfer(
     in the same shapes. In the last layer, a class is a row: those of the blank and of the units that both alphabets
     have are copied if the layer below is copied too, since they depend on it. `turned`: the images of the other model
     are transposed to these, so only convolutions are copied, and their kernels are transposed: they find in the new
-    images what they found in the others. Raises InputError if no layer fits but the last one.
+    images what they found in the others. Raises InputError if no layer fits but the last one, and
+    if the other model's last layer has not the classes of its alphabet.
     """
     other = _turned(other) if turned else other
     layers: dict[str, list[str]] = {}
@@ -66,6 +67,9 @@ def transfer(
         weights = ", ".join(f"{name} {value.shape}" for name, value in values.items() if name.endswith("weight"))
         raise InputError(f"no layer fits: expected some of {weights}")
     result = {name: other[name] if layer_of(name) in copied else value.copy() for name, value in values.items()}
+    for name in head:
+        if name not in other or len(other[name]) != other_alphabet.num_classes:
+            raise InputError(f"{name} does not have the {other_alphabet.num_classes} classes of the model's alphabet")
     classes = 0
     below = list(layers)[-1].split("_")[0]  # l1 of l1_forward: both directions
     if all(layer in copied for layer in layers if layer.split("_")[0] == below):

@@ -1,0 +1,164 @@
+"""Arguments of another kind than is expected, from Python: what is accepted is said, at once."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ctc_ocr
+from ctc_ocr.errors import InputError
+from ctc_ocr.lengths import Lengths
+from ctc_ocr.training.session import usable_prefix
+
+IMAGE = Path(__file__).parents[1] / "docs" / "sample.png"
+DIGITS = ctc_ocr.Alphabet(tuple("0123456789"))
+
+
+def refused(call: Callable[[], Any]) -> str:
+    with pytest.raises(InputError) as error:
+        call()
+    return str(error.value)
+
+
+def test_an_alphabet_has_a_tuple_of_units() -> None:
+    other: Any
+    assert refused(lambda: ctc_ocr.Alphabet("ab")) == (  # type: ignore[arg-type]
+        "expected the units as a tuple: Alphabet(tuple('ab')) has those of a text"
+    )
+    for other in (5, [1, 2]):
+        assert refused(lambda other=other: ctc_ocr.Alphabet(other)) == (  # type: ignore[misc]
+            "expected a tuple of texts, which are the units"
+        )
+    assert ctc_ocr.Alphabet(list("0123456789")) == DIGITS  # type: ignore[arg-type]
+
+
+def test_labelled_images_have_an_alphabet() -> None:
+    other: Any = "0123456789"
+    assert refused(lambda: ctc_ocr.LabelledImages("photos", alphabet=other)) == (
+        "alphabet: expected an Alphabet; Alphabet(tuple(text)) has the characters of a text"
+    )
+
+
+def test_captchas_have_a_renderer() -> None:
+    other: Any = "fast"
+    assert refused(lambda: ctc_ocr.Captchas(renderer=other)) == (
+        "renderer: expected an object; preset(data={'renderer': 'fast'}) is for a name"
+    )
+
+
+def test_a_decoder_takes_lengths_as_the_command_line_does() -> None:
+    five: Any = 5
+    assert ctc_ocr.Decoder(lengths="4-6").bind(DIGITS).lengths == Lengths.parse("4-6")
+    assert ctc_ocr.Decoder(lengths=five).bind(DIGITS).lengths == Lengths.parse("5")
+    assert "got '6-4'" in refused(lambda: ctc_ocr.Decoder(lengths="6-4"))
+
+
+def test_a_decoder_has_a_weight_and_an_order_that_can_be() -> None:
+    assert refused(lambda: ctc_ocr.Decoder(lm_weight=-1)) == "lm_weight: expected a weight of 0 or more, got -1"
+    assert refused(lambda: ctc_ocr.Decoder(lm_order=0)) == "lm_order: expected 1 to 20, got 0"
+
+
+def test_something_is_allowed() -> None:
+    nothing: Any
+    for nothing in ("", [], ()):
+        assert refused(lambda nothing=nothing: ctc_ocr.Decoder(allowed=nothing).bind(DIGITS)) == (  # type: ignore[misc]
+            "allowed: expected at least one unit"
+        )
+
+
+def test_a_number_of_numpy_is_a_number() -> None:
+    settings = ctc_ocr.preset(
+        "word", training={"num_epoch": np.int64(2), "learning_rate": np.float32(0.5), "momentum": np.int32(0)}
+    ).training
+    assert (settings.num_epoch, settings.learning_rate, settings.momentum) == (2, 0.5, 0.0)
+    assert all(type(each) in (int, float) for each in (settings.num_epoch, settings.learning_rate, settings.momentum))
+    assert "expected int" in refused(lambda: ctc_ocr.preset("word", training={"num_epoch": np.float64(2)}))
+
+
+def test_a_form_of_unicode_is_one() -> None:
+    assert refused(lambda: ctc_ocr.SourceOptions(unicode_form="nfc")) == (
+        "unicode_form: expected NFC, NFD, NFKC, NFKD or nothing, got 'nfc'"
+    )
+
+
+def test_a_part_is_registered_by_a_name() -> None:
+    def tell(event: Any) -> None: ...
+
+    wrong: Any = tell
+    assert refused(lambda: ctc_ocr.register_callback(wrong)) == (
+        'expected a name in parentheses: register_callback("name")'
+    )
+
+
+def test_captchas_are_not_checked() -> None:
+    session = ctc_ocr.TrainingSession(ctc_ocr.preset("crnn"))
+    assert refused(session.checked_images) == "data: expected LabelledImages: captchas are not checked"
+
+
+def test_no_unlabelled_images_are_an_error() -> None:
+    assert refused(lambda: ctc_ocr.train_with_unlabelled("photos", [])) == (
+        "unlabelled: expected at least one image or folder, got none"
+    )
+
+
+@pytest.mark.parametrize(("count", "num_proc"), [(-1, 1), (2, 0)])
+def test_a_folder_of_captchas_has_some(count: int, num_proc: int, tmp_path: Path) -> None:
+    writer = ctc_ocr.CaptchaWriter.create(ctc_ocr.preset("crnn").data, 3)
+    assert refused(lambda: writer.write_folder(tmp_path, count, num_proc=num_proc)) == (
+        f"expected a count and num_proc of 1 or more, got {count} and {num_proc}"
+    )
+
+
+@pytest.mark.parametrize("prefix", ["starter", "none", "run.onnx"])
+def test_a_run_has_a_name_under_which_it_can_be_read(
+    prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def use() -> None:
+        with usable_prefix(prefix):
+            raise AssertionError
+
+    assert refused(use) == f"prefix {prefix!r}: is the name of another kind of model; choose another prefix"
+    with usable_prefix("starters"):
+        assert not list(tmp_path.iterdir())
+
+
+def test_several_images_are_no_array() -> None:
+    pixels: Any = np.full((60, 160, 3), 255, np.uint8)
+    predictor = ctc_ocr.Predictor("starter")
+    assert refused(lambda: predictor.predict(pixels)) == (
+        "images: expected a list of images, got one array; `read` takes one image"
+    )
+    assert len(predictor.predict(list(np.stack([pixels, pixels])))) == 2
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ctc_ocr.ReaderPool]:
+    with ctc_ocr.ReaderPool("starter", 1) as made:
+        yield made
+
+
+def test_a_pool_takes_several_images(pool: ctc_ocr.ReaderPool) -> None:
+    one: Any = str(IMAGE)
+    assert refused(lambda: list(pool.predict(one))) == "images: expected a list of images; `read` takes one image"
+    assert len(list(pool.predict([one]))) == 1
+
+
+def test_files_are_written_where_a_str_says(tmp_path: Path) -> None:
+    ctc_ocr.write_readings(str(tmp_path / "readings.csv"), [])
+    assert (tmp_path / "readings.csv").read_text().startswith("image,")
+
+
+def test_a_bundle_has_its_epoch_by_any_name(tmp_path: Path) -> None:
+    for epoch in ("best", "newest", 1, None):
+        assert ctc_ocr.Predictor("starter", epoch).epoch == 1
+    assert "epoch 2 was asked for" in refused(lambda: ctc_ocr.Predictor("starter", 2))
+
+
+def test_a_confidence_is_a_fraction() -> None:
+    assert refused(lambda: ctc_ocr.evaluate("starter", IMAGE.parent, min_confidence=90)).endswith(
+        "min_confidence: expected a number from 0 to 1, got 90"
+    )
