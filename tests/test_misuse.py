@@ -97,6 +97,15 @@ def test_captchas_are_not_checked() -> None:
     assert refused(session.checked_images) == "data: expected LabelledImages: captchas are not checked"
 
 
+def test_runs_and_experiments_take_options_and_images() -> None:
+    prefix: Any = "models/x"
+    captchas: Any = ctc_ocr.Captchas()
+    assert refused(lambda: ctc_ocr.TrainingSession(None, "photos", prefix)) == ("options: expected RunOptions, got str")
+    assert refused(lambda: ctc_ocr.cross_validate(captchas, 2)) == (
+        "data: expected LabelledImages or a path, got Captchas"
+    )
+
+
 def test_no_unlabelled_images_are_an_error() -> None:
     assert refused(lambda: ctc_ocr.train_with_unlabelled("photos", [])) == (
         "unlabelled: expected at least one image or folder, got none"

@@ -38,6 +38,11 @@ def rates(schedule: str, num_steps: int = STEPS, reductions: int = 0, **changes:
     return [made(step) for step in range(1, num_steps + 2)]
 
 
+def test_the_only_update_of_a_run_changes_weights() -> None:
+    for schedule in ("cosine", "wsd", "one_cycle", "constant"):
+        assert rates(schedule, 1)[0] == 0.1
+
+
 def test_cosine_is_mxnets() -> None:
     expected = mx.lr_scheduler.CosineScheduler(STEPS, base_lr=0.1, final_lr=0, warmup_steps=10)
     assert rates("cosine") == pytest.approx([expected(step) for step in range(1, STEPS + 2)], abs=1e-12)

@@ -12,6 +12,8 @@ import pytest
 import ctc_ocr
 from ctc_ocr.alphabet import BLANK
 from ctc_ocr.checkpoint.params_file import params_content, read_params
+from ctc_ocr.cli.bundle import main as bundle
+from ctc_ocr.cli.evaluate import main as evaluate
 from ctc_ocr.cli.infer import main as infer
 from ctc_ocr.cli.train import main as train
 from ctc_ocr.training.start import network_of
@@ -119,6 +121,13 @@ def test_many_empty_texts_are_told(
     assert infer(["--model", str(tmp_path / "captchas"), str(photos)]) == 0
     printed = capsys.readouterr()
     assert "20 of 20 texts are empty; see docs/guide/troubleshooting.md" in printed.err
+
+
+def test_a_model_in_place_of_images_or_of_a_file_is_told(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate([str(model)]) == 2
+    assert f"{model}: a model; expected labelled images, and --model {model}" in capsys.readouterr().err
+    assert bundle([str(model)]) == 2
+    assert f"{model}: a model; expected OUT.zip, and --model {model}" in capsys.readouterr().err
 
 
 def test_a_start_whose_last_layer_is_not_that_of_its_alphabet_is_refused(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ctc_ocr.checkpoint.run_files import epochs
 from ctc_ocr.cli.arguments import Parser, add_device_options, add_import, add_version, fraction
 from ctc_ocr.cli.data_options import add_source, refuse_existing, source_options
 from ctc_ocr.cli.decoding_options import add_decoding, decoder, warn_of_skipped_words
@@ -151,6 +152,9 @@ def _evaluation(
     # MXNet reads the number of threads when it is imported, so not above.
     from ctc_ocr.inference.evaluate import evaluate, open_sources
 
+    for each in arguments.source:
+        if not Path(each).exists() and epochs(each):
+            raise InputError(f"a model; expected labelled images, and --model {each}", each)
     model, epoch = find_model(arguments, PROG)
     sources = open_sources(arguments.source, source_options(arguments))
     with reader(arguments, model, epoch, how, sources.total) as opened, shown_progress() as progress:

@@ -79,7 +79,10 @@ def parser() -> argparse.ArgumentParser:
         "--num_proc", type=integer(1, MAX_PROCESSES), metavar="N", help="number of image processes (default: 1)"
     )
     many.add_argument("--overwrite", action="store_true", help="replace what an earlier run wrote to DIR or OUT")
-    images = made.add_argument_group("texts and images")
+    images = made.add_argument_group(
+        "texts and images", "Captchas are drawn at --draw_width and --draw_height, and the files have the size of a "
+        "network's input.",
+    )  # fmt: skip
     add_hyperparameters(images, DATA_OPTIONS)
     images.add_argument(
         "--renderer", choices=RENDERERS.names(), default="captcha",

@@ -15,13 +15,13 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.experiments.folds import folds_of, nested_subsets
 from ctc_ocr.experiments.power_law import Count, PowerLaw, bootstrap, fit
 from ctc_ocr.experiments.trial import Experiment
-from ctc_ocr.generation.seeds import MAX_SEED
 from ctc_ocr.training.settings import LabelledImages, RunOptions
 
 FOLDS = 3
 FRACTIONS = (1 / 8, 1 / 4, 1 / 2, 1.0)  # of the images of the other folds
 SMALL, SMALL_REPEATS = 1 / 4, 2  # subsets up to this fraction are drawn so many times: their results differ most
 MIN_LABELS = 4  # in the smallest subset
+NUM_SEEDS = 2**64
 INTERVAL = (2.5, 97.5)  # percentiles of the bootstrap: a 95 % interval
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ def measured_curve(experiment: Experiment, folds: int = FOLDS) -> LearningCurve:
     for number, test in enumerate(parts, 1):
         others = sorted(set(range(len(digests))) - set(test))
         for repeat in range(SMALL_REPEATS):
-            of_repeat = (seed + repeat) % (MAX_SEED + 1)
+            of_repeat = (seed + repeat) % NUM_SEEDS
             subsets = nested_subsets(others, digests, sizes, of_repeat)
             for fraction, subset in zip(FRACTIONS, subsets, strict=True):
                 if repeat and fraction > SMALL:

@@ -20,7 +20,7 @@ from ctc_ocr.experiments.label_readings import LabelReading, read_labelled
 from ctc_ocr.experiments.part_source import part_source
 from ctc_ocr.runtime.signals import interruption
 from ctc_ocr.training.session import TrainingSession
-from ctc_ocr.training.settings import LabelledImages, RunOptions
+from ctc_ocr.training.settings import LabelledImages, RunOptions, checked_options
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +51,12 @@ class Experiment:
         is chosen from all. Raises InputError for a source that cannot be used, and for validation with images that are
         divided too; RunError if too many samples are invalid.
         """
+        if not isinstance(data, (LabelledImages, str, Path)):
+            raise InputError(f"expected LabelledImages or a path, got {type(data).__name__}", "data")
         images = data if isinstance(data, LabelledImages) else LabelledImages(data)
         if images.training_only_sources:
             raise InputError("has no part that is read: its images could be those of another part", "training_only")
-        options = replace(options or RunOptions(), resume=False, overwrite=False, tensorboard=False)
+        options = replace(checked_options(options), resume=False, overwrite=False, tensorboard=False)
         settings, checked = TrainingSession(hyperparameters, images, options).checked_images()
         labels = [each.units for each in checked.samples]
         if images.validation_sources:

@@ -34,6 +34,8 @@ class Schedule:
 
     def _factor(self, update: int) -> float:
         """The learning rate as a fraction of the peak."""
+        if self.num_updates == 1:
+            return 1.0  # the only update is not the last one of a decay, which changes nothing
         if self._training.schedule == "one_cycle":
             return _one_cycle(update / self.num_updates)
         warmup = min(self._training.warmup_updates, int(MAX_WARMUP * self.num_updates))

@@ -34,7 +34,7 @@ from ctc_ocr.training.data import TrainingData, chosen_images, training_data
 from ctc_ocr.training.events import Callback
 from ctc_ocr.training.job import Begun, Ended, Job, train_rows, trainer_of, validation_batches
 from ctc_ocr.training.number_of_workers import with_workers
-from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions
+from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions, checked_options
 from ctc_ocr.training.start import Start, network_of
 from ctc_ocr.training.verdict import Verdict
 from ctc_ocr.training.worker_processes import WorkerProcesses
@@ -120,7 +120,7 @@ class TrainingSession:
         callbacks: Sequence[Callback] = (),
     ) -> None:
         self.data = LabelledImages(data) if isinstance(data, (str, Path)) else data or Captchas()
-        self.options = options or RunOptions()
+        self.options = checked_options(options)
         if isinstance(self.data, LabelledImages):
             self.data = _with_choices(self.data, self.options, hyperparameters is None)
         self.hyperparameters = hyperparameters or _default(self.data, self.options)

@@ -41,8 +41,8 @@ class LabelledImages:
 
     `source` is what `open_source` accepts: a folder, a file with labels, a RecordIO pack, or NAME:ARGUMENT of a
     registered one; or a list of them, whose images are put together. Validation uses `validation`, one or several
-    sources too, or else about `validation_fraction` of the images (None: a tenth, but at least 10 or a fifth, and no
-    more than about 1,000), chosen by their pixels; see `ctc_ocr.datasets.held_out`.
+    sources too, or else about `validation_fraction` of the images (None: a tenth, at least 10, or a fifth of fewer
+    than 50, and no more than about 1,000), chosen by their pixels; see `ctc_ocr.datasets.held_out`.
     `training_only`: sources that are only trained on; an image that is also among the others is left out.
     `choose`: names of the hyperparameters that are chosen from the images, of `ctc_ocr.datasets.choices.CHOSEN` (crop,
     top_edge, bottom_edge, grey, ink, height, width, views); None: all if the run is given no hyperparameters, or else
@@ -95,6 +95,15 @@ class LabelledImages:
     def validation_sources(self) -> tuple[str, ...]:
         """Those to validate with; empty without them."""
         return () if self.validation is None else _strings(self.validation)
+
+
+def checked_options(options: object) -> "RunOptions":
+    """Those of a run; the default for None. Raises InputError for anything else, such as a prefix alone."""
+    if options is None:
+        return RunOptions()
+    if not isinstance(options, RunOptions):
+        raise InputError(f"expected RunOptions, got {type(options).__name__}", "options")
+    return options
 
 
 def _strings(sources: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
