@@ -77,6 +77,15 @@ def test_all_or_none_correct_fits_the_offset_alone():
     assert Calibration.fit([1.0], [True]).apply([1.0])[0] == pytest.approx(2 / 3)
 
 
+@pytest.mark.parametrize("confidence", [1e-7, 1e-5, 0.01, 0.5, 0.99, 1 - 1e-6])
+@pytest.mark.parametrize("count", [1, 10, 3000])
+def test_all_or_none_correct_at_any_confidence(confidence, count):
+    """As long lines that are all read have small ones: Laplace's rule of succession."""
+    for correct, level in ((True, (count + 1) / (count + 2)), (False, 1 / (count + 2))):
+        found = Calibration.fit([confidence] * count, [correct] * count)
+        assert found.apply([confidence])[0] == pytest.approx(level, abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("confidences", "correct"),
     [

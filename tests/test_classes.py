@@ -55,3 +55,11 @@ def test_no_reading_is_no_class_and_longer_labels_are_none() -> None:
     evaluator.add([[1, 2]], [0.5], [("a", "b")])
     assert evaluator.result().classes is None
     assert Evaluator(ALPHABET).result().classes is None
+
+
+def test_the_alternatives_of_a_character_are_not_those_of_a_longer_unit() -> None:
+    evaluator = Evaluator(Alphabet(("a", "b", "ab", "q")))
+    evaluator.add([[1, 2]], [0.9], [["q"]], [("q",)])
+    figures = evaluator.result().classes
+    assert figures is not None
+    assert figures.top_5.correct == 0

@@ -395,6 +395,15 @@ def test_an_image_process_that_is_killed_again_and_again_ends_the_command(tmp_pa
     assert not (tmp_path / "labels.csv").exists()
 
 
+def test_sigterm_leaves_no_part_of_a_pack(tmp_path: Path) -> None:
+    arguments = ["--count=100000", "--pack=x", "--num_proc=1"]
+    with subprocess.Popen([sys.executable, "-m", "ctc_ocr", "generate", *arguments], cwd=tmp_path) as process:
+        _wait_until(lambda: list(tmp_path.iterdir()))
+        process.terminate()
+    assert process.returncode == 143
+    assert list(tmp_path.iterdir()) == []
+
+
 @needs_proc
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_image_processes_end_with_a_killed_parent_and_import_no_mxnet(tmp_path: Path, how: signal.Signals) -> None:

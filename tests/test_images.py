@@ -78,6 +78,17 @@ def test_palette_image_with_a_transparent_colour_lies_on_white():
     assert (np.delete(found.ravel(), 5) == 255).all()
 
 
+def test_a_transparent_level_of_16_bits_lies_on_white():
+    levels = np.array([[0, 100, 30000, 65535]], np.uint16)
+    assert read_image(encode(Image.fromarray(levels), "PNG", transparency=30000)).tolist() == [[0, 0, 255, 255]]
+    key = struct.pack(">HHH", 30000, 30000, 30000)
+    pixels = np.repeat(levels[..., np.newaxis], 3, axis=2)
+    content = cv2.imencode(".png", pixels)[1].tobytes()
+    place = content.index(b"IDAT") - 4
+    chunk = struct.pack(">I", 6) + b"tRNS" + key + struct.pack(">I", zlib.crc32(b"tRNS" + key))
+    assert read_image(content[:place] + chunk + content[place:], channels=3)[0, :, 0].tolist() == [0, 0, 255, 255]
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
 def test_alpha_lies_on_white_paper(mode):
     alpha = RNG.integers(0, 256, size=GREY.shape, dtype=np.uint8)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import cv2
@@ -207,6 +208,12 @@ def test_images_without_a_mistake_have_no_table(images: Path, tmp_path: Path) ->
     (tmp_path / "labels.csv").write_text(f"image,label\n{sample.image},{sample.label}\n")
     done = run_here(command.main, tmp_path, "labels.csv", "--model=starter", "--out=found")
     assert done.stdout.splitlines()[1:3] == ["", "No character is confused."]
+    assert found.confused
+    assert all(not each.examples for each in interpret(STARTER, images, examples=0).confused)
+    (tmp_path / "found" / "confusions.png").write_bytes(b"of an earlier call")
+    again = run_here(command.main, tmp_path, "labels.csv", "--model=starter", "--out=found", "--overwrite")
+    assert again.returncode == 0
+    assert not (tmp_path / "found" / "confusions.png").exists()
     assert done.stdout.endswith("Wrote top_losses.png, interpretation.json to found\n")
 
 
@@ -233,6 +240,16 @@ def test_a_page_with_what_is_read_on_it(tmp_path: Path) -> None:
     # A box around each letter: in the columns where letters are, and not far from them.
     assert changed[:, 240:].any()
     assert not changed[:, :40].any()
+    done = run_here(command.main, tmp_path, *arguments, "--page=book_001", "--cut_size=32x32", "--overwrite")
+    assert done.returncode == 2
+    assert "--cut_size: would move the characters on the page: leave it out with --page" in done.stderr
+    shutil.copytree(tmp_path / "books" / "book", tmp_path / "books" / "other")
+    table = tmp_path / "books" / "other" / "book_coordinate.csv"
+    table.rename(table.with_name("other_coordinate.csv"))
+    done = run_here(command.main, tmp_path, *arguments, "--page=book_001", "--overwrite")
+    assert done.returncode == 2
+    assert "page: several books have a page 'book_001': book, other; name one as the source" in done.stderr
+    shutil.rmtree(tmp_path / "books" / "other")
     done = run_here(command.main, tmp_path, *arguments, "--page=book_009", "--overwrite")
     assert done.returncode == 2
     assert "no samples on a page 'book_009'" in done.stderr

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import ctc_ocr
+from ctc_ocr.datasets.captcha_packs import write_captcha_pack
 from ctc_ocr.errors import InputError
 from ctc_ocr.lengths import Lengths
 from ctc_ocr.training.session import usable_prefix
@@ -115,9 +116,9 @@ def test_no_unlabelled_images_are_an_error() -> None:
 @pytest.mark.parametrize(("count", "num_proc"), [(-1, 1), (2, 0)])
 def test_a_folder_of_captchas_has_some(count: int, num_proc: int, tmp_path: Path) -> None:
     writer = ctc_ocr.CaptchaWriter.create(ctc_ocr.preset("crnn").data, 3)
-    assert refused(lambda: writer.write_folder(tmp_path, count, num_proc=num_proc)) == (
-        f"expected a count and num_proc of 1 or more, got {count} and {num_proc}"
-    )
+    said = f"expected a count and num_proc of 1 or more, got {count} and {num_proc}"
+    assert refused(lambda: writer.write_folder(tmp_path, count, num_proc=num_proc)) == said
+    assert refused(lambda: write_captcha_pack(writer, tmp_path / "x", count, num_proc=num_proc)) == said
 
 
 @pytest.mark.parametrize("prefix", ["starter", "none", "run.onnx"])

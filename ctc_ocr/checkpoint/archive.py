@@ -57,10 +57,19 @@ class Archive:
     def read(self, name: str) -> bytes:
         """The content of a member, which must be among `names`."""
         with self._opened() as archive:
-            info = archive.getinfo(name)
-            with archive.open(info) as member:
-                # Of exactly this size: a member that holds more than it says is not decompressed further.
-                content = member.read(info.file_size)
+            return self._read(archive, name)
+
+    def contents(self) -> Iterator[tuple[str, bytes]]:
+        """Each member's name and content, in the order of their names; the archive is opened once."""
+        with self._opened() as archive:
+            for name in sorted(self.names):
+                yield name, self._read(archive, name)
+
+    def _read(self, archive: zipfile.ZipFile, name: str) -> bytes:
+        info = archive.getinfo(name)
+        with archive.open(info) as member:
+            # Of exactly this size: a member that holds more than it says is not decompressed further.
+            content = member.read(info.file_size)
         if len(content) != info.file_size:
             raise InputError("broken: it is shorter than the archive says", self.path / name)
         return content

@@ -13,7 +13,7 @@ from ctc_ocr.checkpoint.params_file import params_content, parse_params
 from ctc_ocr.checkpoint.run_files import Epoch, description_path, existing_epoch, params_path, symbol_path
 from ctc_ocr.checkpoint.stored_model import DESCRIPTION, PARAMS, SYMBOL, StoredModel, StoredRun
 from ctc_ocr.errors import InputError
-from ctc_ocr.runtime.atomic_files import replace_content
+from ctc_ocr.runtime.atomic_files import replace_content, replacing_content
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import MXArray, Symbol
 
@@ -71,11 +71,12 @@ def save(
     """
     named = {f"arg:{name}": array.asnumpy() for name, array in arg_params.items()}
     named.update({f"aux:{name}": array.asnumpy() for name, array in aux_params.items()})
-    save_description(prefix, model)
-    # With remove_amp_cast, MXNet 1.9 leaks a copy of the symbol at each call.
-    replace_content(symbol_path(prefix), symbol.tojson(remove_amp_cast=False).encode("utf-8"))
     path = params_path(prefix, epoch)
-    replace_content(path, params_content(named))
+    # The largest file is on disk before any other is replaced: a full disk leaves the files of an earlier run together.
+    with replacing_content(path, params_content(named)):
+        save_description(prefix, model)
+        # With remove_amp_cast, MXNet 1.9 leaks a copy of the symbol at each call.
+        replace_content(symbol_path(prefix), symbol.tojson(remove_amp_cast=False).encode("utf-8"))
     return path
 
 

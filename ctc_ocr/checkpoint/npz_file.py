@@ -32,12 +32,13 @@ HEADER = re.compile(
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     """{name: array} of numbers or texts. Raises InputError that names the file for anything else."""
     archive = Archive(path, {}, others=MAX_BYTES, max_directory=MAX_DIRECTORY)
-    found = {}
     for name in sorted(archive.names):
         if not name.endswith(SUFFIX):
             raise InputError(f"an unexpected member {name!r}", path)
+    found = {}
+    for name, content in archive.contents():
         try:
-            found[name.removesuffix(SUFFIX)] = _array(archive.read(name))
+            found[name.removesuffix(SUFFIX)] = _array(content)
         except (ValueError, TypeError, struct.error) as error:
             raise InputError(f"{name!r} is not an array ({error})", path) from None
     return found

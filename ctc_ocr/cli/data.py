@@ -35,7 +35,6 @@ from ctc_ocr.images.region import WHOLE, Region
 from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.runtime.output_files import refuse_existing
 from ctc_ocr.runtime.progress import shown_progress
-from ctc_ocr.runtime.signals import sigterm_raises
 
 PROG = "ctc-ocr data"
 COMMANDS = {
@@ -63,8 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status: 1 from `check` if a sample is invalid."""
     name, *others = (sys.argv[1:] if argv is None else argv) or [""]
     if name in COMMANDS:
-        with sigterm_raises():
-            return run(f"{PROG} {name}", lambda argv: _run(name, argv), others, lambda: command_parser(name))
+        return run(f"{PROG} {name}", lambda argv: _run(name, argv), others, lambda: command_parser(name))
     if name in ("-h", "--help", "--version"):
         parser().parse_args([name])
     print(unknown(PROG, name, COMMANDS) if name else listed(PROG, COMMANDS), file=sys.stderr)

@@ -71,6 +71,8 @@ def _interpret(argv: list[str]) -> int:
     if arguments.page:
         if not arguments.font:
             raise InputError("needs --font, with the characters that may be read", "--page")
+        if arguments.cut_size:
+            raise InputError("would move the characters on the page: leave it out with --page", "--cut_size")
         paths.append(arguments.out / PAGE)
     refuse_existing(paths, arguments.overwrite)
     set_threads(arguments.cpu)
@@ -117,7 +119,9 @@ def _write(found: "Interpretation", predictor: "Predictor", arguments: argparse.
     arguments.out.mkdir(parents=True, exist_ok=True)
     pictures = {LOSSES: list(found.top_losses), CONFUSIONS: examples_of(found.confused)}
     for name, examples in pictures.items():
-        if examples:
+        if not examples:
+            (arguments.out / name).unlink(missing_ok=True)  # of an earlier call
+        else:
             with replacing(arguments.out / name) as temporary:
                 sheet(predictor, examples, arguments.font, maps).save(temporary, format="PNG")
     with replacing(arguments.out / FIGURES) as temporary:

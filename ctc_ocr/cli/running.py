@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ctc_ocr.errors import InputError, RunError, UserError, printable
 from ctc_ocr.registry import import_module
-from ctc_ocr.runtime.signals import Terminated
+from ctc_ocr.runtime.signals import Terminated, sigterm_raises
 
 BY_SIGNAL = 128  # added to the number of a signal, as a shell reports it
 INTERRUPTED = 130  # by SIGINT
@@ -34,15 +34,16 @@ def run(
 ) -> int:
     """Run a command's body on argv (None: the process's own) and return the exit status.
 
-    A UserError or an OSError becomes one message on stderr, Ctrl-C one line; a closed pipe at stdout ends the command
-    silently. With `make_parser`, an error about a field names its flag. The exit of argparse (status 2, or 0 after
-    --help) passes through as SystemExit.
+    A UserError or an OSError becomes one message on stderr, Ctrl-C and SIGTERM one line; a closed pipe at stdout ends
+    the command silently. With `make_parser`, an error about a field names its flag. The exit of argparse (status 2, or
+    0 after --help) passes through as SystemExit.
     """
     tolerate_any_text()
     arguments = with_underscores(sys.argv[1:] if argv is None else argv)
     try:
-        import_named_modules(arguments)
-        status = body(arguments) or 0
+        with sigterm_raises():
+            import_named_modules(arguments)
+            status = body(arguments) or 0
         if sys.stdout is not None:  # as after `>&-`
             sys.stdout.flush()
         return status

@@ -38,7 +38,6 @@ from ctc_ocr.datasets.sources.pages import find_pages
 from ctc_ocr.distributed.server import is_server, serve_cluster
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.experiments.self_training import train_with_unlabelled
-from ctc_ocr.runtime.signals import sigterm_raises
 from ctc_ocr.runtime.threads import available_cores
 from ctc_ocr.training.events import make_callback
 from ctc_ocr.training.session import TrainingResult, TrainingSession
@@ -59,8 +58,7 @@ log = logging.getLogger(__name__)
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status."""
-    with sigterm_raises():
-        return run(PROG, _train, argv, parser)
+    return run(PROG, _train, argv, parser)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -51,6 +51,12 @@ class OneByOne:
         return np.asarray(image[0], np.uint8)
 
 
+def refuse_no_captchas(count: int, num_proc: int) -> None:
+    """Raises InputError for numbers below 1."""
+    if count < 1 or num_proc < 1:
+        raise InputError(f"expected a count and num_proc of 1 or more, got {count} and {num_proc}")
+
+
 @dataclass(frozen=True)
 class CaptchaWriter:
     """Writes captchas; captcha `index` depends on the writer's fields and on the index alone."""
@@ -121,8 +127,7 @@ class CaptchaWriter:
         With `overwrite`, the files that an earlier call wrote are removed first. Raises InputError for a folder that
         contains images or labels, RunError if a file cannot be written.
         """
-        if count < 1 or num_proc < 1:
-            raise InputError(f"expected a count and num_proc of 1 or more, got {count} and {num_proc}")
+        refuse_no_captchas(count, num_proc)
         folder = Path(folder)
         _prepare(folder, overwrite)
         size = max(1, min(MAX_FILES_PER_BATCH, count // num_proc))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ctc_ocr.alphabet import Alphabet, pad_labels
-from ctc_ocr.datasets.captcha_files import FORMATS, CaptchaWriter
+from ctc_ocr.datasets.captcha_files import FORMATS, CaptchaWriter, refuse_no_captchas
 from ctc_ocr.datasets.pack_writing import LabelledBytes, prefix_of, refuse_pack, shard_counts, write_labelled_bytes
 from ctc_ocr.datasets.packing import Pack
 from ctc_ocr.datasets.sources.shards import REC
@@ -38,6 +38,7 @@ def write_captcha_pack(
     """
     if format not in FORMATS:
         raise InputError(f"expected one of {', '.join(FORMATS)}, got {format!r}", "format")
+    refuse_no_captchas(count, num_proc)
     refuse_pack(out, shards, overwrite)
     prefix, alphabet = prefix_of(out), Alphabet(tuple(writer.data.alphabet))
     path, counts = Path(f"{prefix}{REC}"), list[int]()

@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 MAX_LOG_ODDS = 16.0  # of 1 - 1e-7: float32 sums are no closer to 1
 MIN_SLOPE = 0.01
 NEWTON_ITERATIONS = 100
+BISECTIONS = 100  # of an interval of less than 100: to the last bit
 
 
 def log_odds(confidences: ArrayLike) -> Floats:
@@ -88,7 +89,16 @@ def _is_finite(value: Any) -> bool:
 
 
 def _fit_offset(fixed: Floats, targets: Floats) -> float:
-    return float(_newton(np.ones((len(fixed), 1)), fixed, targets)[0])
+    """The offset with which the mean of sigmoid(fixed + offset) (N,) is that of the targets, which is above 0 and below
+    1: by bisection, since the mean rises with it. Newton's method may jump to where it is flat."""
+    low, high = -2 * MAX_LOG_ODDS - float(fixed.max()), 2 * MAX_LOG_ODDS - float(fixed.min())
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        if sigmoid(fixed + middle).mean() < targets.mean():
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
 
 
 def _newton(inputs: Floats, fixed: Floats, targets: Floats) -> Floats:
@@ -108,6 +118,8 @@ def _newton(inputs: Floats, fixed: Floats, targets: Floats) -> Floats:
         direction, rate, before = np.linalg.solve(hessian, gradient), 1.0, loss(weights)
         while loss(weights - rate * direction) > before and rate > 1e-6:
             rate /= 2
+        if loss(weights - rate * direction) > before:
+            break
         weights = weights - rate * direction
         if np.abs(rate * direction).max() < 1e-10:
             break

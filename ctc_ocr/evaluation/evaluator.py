@@ -96,7 +96,9 @@ class Evaluator:
         self._confident.add([predicted[index] for index in confident], [expected[index] for index in confident])
         self._reliability.add(confidences, correct)
         self._curve.add(confidences, correct)
-        following = others if others is not None else [()] * len(predicted)
+        following = list(others) if others is not None else [()] * len(predicted)
+        # Several codes may be one longer unit of the alphabet; the alternatives are those of the first of them.
+        following = [more if len(codes) == 1 else () for codes, more in zip(predictions, following, strict=True)]
         ranked = [(*units, *more) if len(units) == 1 else () for units, more in zip(predicted, following, strict=True)]
         self._classes.add(expected, ranked)
         return [

@@ -129,9 +129,14 @@ def _converted(image: Image.Image, channels: int) -> Pixels:
         levels = np.asarray(image, dtype=np.int64)
         if levels.min() < 0 or levels.max() > 65535:
             raise InputError("32-bit grey levels; accepted: 1 to 16 bits per channel")
-        image = Image.fromarray(((levels + 128) // 257).astype(np.uint8))
+        scaled = ((levels + 128) // 257).astype(np.uint8)
+        scaled[levels == image.info.get("transparency", -1)] = 255  # white paper
+        image = Image.fromarray(scaled)
     if image.mode == "F":
         raise InputError("floating-point grey levels; accepted: 1 to 16 bits per channel")
+    key = image.info.get("transparency")
+    if image.mode == "RGB" and isinstance(key, tuple) and max(key) > 255:
+        image.info["transparency"] = tuple(level >> 8 for level in key)  # of 16 bits, as Pillow reads the pixels
     if image.has_transparency_data:
         coloured = image.convert("RGBA")
         paper = Image.new("RGBA", coloured.size, "white")

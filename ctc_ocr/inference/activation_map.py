@@ -72,7 +72,8 @@ class ActivationMaps:
         above.backward([mx.nd.array(wanted)])
         found = _weighted(features.asnumpy()[0], above.grad_dict[MAPS].asnumpy()[0])
         resized = cv2.resize(found, (full, height), interpolation=cv2.INTER_LINEAR)[:, :width]
-        return np.asarray(np.clip(resized, 0.0, 1.0), np.float32)
+        largest = max(float(resized.max()), 0.0)  # without what lies in the padding
+        return np.asarray(np.clip(resized / largest if largest > 0 else resized, 0.0, 1.0), np.float32)
 
 
 def _weighted(maps: NDArray[np.float32], gradients: NDArray[np.float32]) -> NDArray[np.float32]:

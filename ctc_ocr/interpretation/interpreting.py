@@ -112,7 +112,8 @@ def interpret(
     if not found.num_samples:
         raise RunError(f"none of its {found.num_invalid} samples is valid", opened.names)
     best = found.pairs.most_common(pairs)
-    wanted = {number for _, number in found.hardest} | {number for pair, _ in best for number in found.first[pair]}
+    of_pairs = {pair: found.first.get(pair, ()) for pair, _ in best}
+    wanted = {number for _, number in found.hardest}.union(*of_pairs.values())
     chosen = dict(_read_again(enumerate(opened), wanted, predictor))
     return Interpretation(
         model=predictor.prefix,
@@ -124,7 +125,7 @@ def interpret(
         mean_loss=found.sum_of_losses / found.num_finite if found.num_finite else math.nan,
         top_losses=tuple(chosen[number] for _, number in sorted(found.hardest, key=lambda each: (-each[0], each[1]))),
         confused=tuple(
-            ConfusedPair(*pair, count, tuple(chosen[number] for number in found.first[pair])) for pair, count in best
+            ConfusedPair(*pair, count, tuple(chosen[number] for number in of_pairs[pair])) for pair, count in best
         ),
     )
 

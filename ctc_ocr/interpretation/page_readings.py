@@ -26,11 +26,15 @@ def draw_readings(
     """A page as an RGB image: the samples of a source of pages that are on it, read, with each character in the font
     beside the place where the model found it. A sample has a colour of its own.
 
-    Raises InputError if the source has no page of this name with samples, and for an image that cannot be read.
+    The samples are as large as on the page: no `cut_size`. Raises InputError if the source has no page of this name
+    with samples, or several, and for an image that cannot be read.
     """
     samples = list(_on_page(rows, page))
     if not samples:
         raise InputError(f"no samples on a page {page!r}", "page")
+    books = sorted({place.book for each in samples if (place := parse_place(each.where)) is not None})
+    if len(books) > 1:
+        raise InputError(f"several books have a page {page!r}: {', '.join(books)}; name one as the source", "page")
     images: list[Pixels] = [read_image(each.read_bytes(), each.place, 3) for each in samples]
     predictions = predictor.predict(images)
     lines = [_boxes(sample, reading.characters or []) for sample, reading in zip(samples, predictions, strict=True)]
@@ -46,7 +50,7 @@ def _on_page(rows: Iterable[Sample | Problem], page: str) -> Iterator[PageSample
 
 
 def _boxes(sample: PageSample, characters: "Sequence[Character]") -> list[Box]:
-    """The characters of a reading, on the page. A sample of a fixed size would have other places than its page."""
+    """The characters of a reading, on the page. Samples are not resized, see `draw_readings`."""
     left, top, right, bottom = sample.rectangle
     found = []
     for each in characters:

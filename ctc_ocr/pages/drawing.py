@@ -32,7 +32,7 @@ def draw_page(page: Pixels, lines: Sequence[Line], font: str | Path) -> Image.Im
             pen.line(centres, fill=colour, width=1)
         for box in line:
             left, top, right, bottom = box.rectangle
-            pen.rectangle((left, top, right - 1, bottom - 1), outline=colour, width=LINE_WIDTH)
+            pen.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), outline=colour, width=LINE_WIDTH)
             place = (right + LINE_WIDTH, (top + bottom) / 2)
             pen.text(place, box.character, colour, face, "lm", stroke_width=2, stroke_fill=PAPER)
     return image

@@ -117,7 +117,9 @@ def unpack(archive: Path, folder: Path, pattern: re.Pattern[str], progress: Prog
                     shutil.copyfileobj(source, file)
                 if progress is not None:
                     progress(number, len(found))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        if isinstance(error, RunError):
+            raise
         raise RunError(f"a damaged ZIP file: {error}", archive.name) from None
 
 

@@ -54,10 +54,18 @@ def replace_content(path: Path, content: bytes) -> None:
 
     Raises RunError that names the path if it cannot be written, or is not on disk what was written.
     """
+    with replacing_content(path, content):
+        pass
+
+
+@contextmanager
+def replacing_content(path: Path, content: bytes) -> Iterator[None]:
+    """As replace_content, with a block between: the content is on disk before it, and the file is replaced after it."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
         if not is_device(path) and _read_back(temporary) != content:
             raise RunError("cannot be written: the disk does not give back what was written to it", path)
+        yield
 
 
 def _read_back(path: Path) -> bytes:
