@@ -121,7 +121,7 @@ def test_a_folder_of_captchas_has_some(count: int, num_proc: int, tmp_path: Path
     assert refused(lambda: write_captcha_pack(writer, tmp_path / "x", count, num_proc=num_proc)) == said
 
 
-@pytest.mark.parametrize("prefix", ["starter", "none", "run.onnx"])
+@pytest.mark.parametrize("prefix", ["starter", "run.onnx"])
 def test_a_run_has_a_name_under_which_it_can_be_read(
     prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
