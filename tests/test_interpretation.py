@@ -248,7 +248,10 @@ def test_a_page_with_what_is_read_on_it(tmp_path: Path) -> None:
     table.rename(table.with_name("other_coordinate.csv"))
     done = run_here(command.main, tmp_path, *arguments, "--page=book_001", "--overwrite")
     assert done.returncode == 2
-    assert "page: several books have a page 'book_001': book, other; name one as the source" in done.stderr
+    assert "page: several books have a page 'book_001': book, other; write book/book_001" in done.stderr
+    done = run_here(command.main, tmp_path, *arguments, "--page=book/book_001", "--overwrite")
+    assert done.returncode == 0, done.stderr
+    assert (cv2.imread(str(tmp_path / "found" / "page.png")) == drawn).all()
     shutil.rmtree(tmp_path / "books" / "other")
     done = run_here(command.main, tmp_path, *arguments, "--page=book_009", "--overwrite")
     assert done.returncode == 2

@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         "have none)",
     )  # fmt: skip
     made.add_argument(
-        "--page", metavar="NAME", help="of a source of pages: draw this page too, with what is read beside it (needs "
+        "--page", metavar="[BOOK/]PAGE", help="of a source of pages: draw this page too, with what is read beside it (needs "
         "--font)",
     )  # fmt: skip
     made.add_argument("--font", metavar="FILE", help="font of labels and readings (default: the captcha package's)")

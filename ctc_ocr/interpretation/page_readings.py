@@ -24,7 +24,7 @@ def draw_readings(
     predictor: "Predictor", rows: Iterable[Sample | Problem], page: str, font: str | Path
 ) -> Image.Image:  # fmt: skip
     """A page as an RGB image: the samples of a source of pages that are on it, read, with each character in the font
-    beside the place where the model found it. A sample has a colour of its own.
+    beside the place where the model found it. A sample has a colour of its own. page: PAGE, or BOOK/PAGE.
 
     The samples are as large as on the page: no `cut_size`. Raises InputError if the source has no page of this name
     with samples, or several, and for an image that cannot be read.
@@ -34,7 +34,7 @@ def draw_readings(
         raise InputError(f"no samples on a page {page!r}", "page")
     books = sorted({place.book for each in samples if (place := parse_place(each.where)) is not None})
     if len(books) > 1:
-        raise InputError(f"several books have a page {page!r}: {', '.join(books)}; name one as the source", "page")
+        raise InputError(f"several books have a page {page!r}: {', '.join(books)}; write {books[0]}/{page}", "page")
     images: list[Pixels] = [read_image(each.read_bytes(), each.place, 3) for each in samples]
     predictions = predictor.predict(images)
     lines = [_boxes(sample, reading.characters or []) for sample, reading in zip(samples, predictions, strict=True)]
@@ -45,7 +45,7 @@ def _on_page(rows: Iterable[Sample | Problem], page: str) -> Iterator[PageSample
     for row in rows:
         if isinstance(row, PageSample):
             place = parse_place(row.where)
-            if place is not None and place.page == page:
+            if place is not None and page in (place.page, f"{place.book}/{place.page}"):
                 yield row
 
 
