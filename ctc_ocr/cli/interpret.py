@@ -54,8 +54,8 @@ def parser() -> argparse.ArgumentParser:
         "have none)",
     )  # fmt: skip
     made.add_argument(
-        "--page", metavar="PAGE", help="of a source of pages: draw this page too, with what is read beside it; BOOK/PAGE "
-        "where several books have it (needs --font)",
+        "--page", metavar="PAGE", help="of a source of pages: draw this page too, with what is read beside it, or "
+        "BOOK/PAGE where several books have it (needs --font)",
     )  # fmt: skip
     made.add_argument("--font", metavar="FILE", help="font of labels and readings (default: the captcha package's)")
     add_ink(made)
