@@ -29,6 +29,14 @@ FONT = str(ROOT / "fonts" / "Ubuntu-M.ttf")
 OTHER_FONT = str(ROOT / "fonts" / "Ubuntu-R.ttf")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _given_to_numba() -> None:
+    """As after the first image: whichever of these tests a process runs first."""
+    for each in list(vars(fast_kernels).values()):
+        if hasattr(each, "given"):
+            each.given()
+
+
 # Helpers of the kernels are only callable from compiled functions.
 
 
