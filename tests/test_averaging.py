@@ -81,6 +81,7 @@ def weights(prefix: Path, epoch: int) -> dict[str, NDArray[Any]]:
     return parse_params(path.read_bytes(), path)
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_the_average_and_also_if_it_was_resumed(
     captchas: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

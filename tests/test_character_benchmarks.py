@@ -71,6 +71,7 @@ def test_an_unknown_experiment_is_refused(capsys: pytest.CaptureFixture[str], tm
     assert "no experiment 'letters'; accepted: characters, baseline, " in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_memory_of_an_interpretation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = Data("ABC", min_length=2, max_length=3, width=160, height=60)
     CaptchaWriter.create(data, seed=3).write_folder(tmp_path / "images", 12)

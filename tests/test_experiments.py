@@ -211,6 +211,7 @@ def test_parts_have_no_images_that_are_only_trained_on_and_resume_has_no_effect(
     assert (experiment.options.resume, experiment.options.overwrite) == (False, False)
 
 
+@pytest.mark.slow
 def test_images_that_choose_the_epoch_are_not_divided(folder: Path) -> None:
     images = LabelledImages(folder / "one", validation=str(folder / "one"))
     with pytest.raises(InputError, match=r"validation: \d+ of these images are also among those that are divided"):

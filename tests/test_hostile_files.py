@@ -101,6 +101,7 @@ LARGEST: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", LARGEST)
+@pytest.mark.slow
 def test_the_largest_images_take_less_than_half_a_gigabyte(tmp_path: Path, name: str) -> None:
     """50 megapixels, in as little as 27 KB."""
     mode, kind, options = LARGEST[name]

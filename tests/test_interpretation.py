@@ -199,6 +199,7 @@ def test_labels_are_divided_as_their_source_does_it_or_into_the_longest_units(tm
         assert score == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_images_without_a_mistake_have_no_table(images: Path, tmp_path: Path) -> None:
     from ctc_ocr.cli import interpret as command
 

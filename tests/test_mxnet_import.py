@@ -46,6 +46,7 @@ def printed(code: str) -> Any:
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="Python 3.12 has no distutils, which MXNet's own import needs")
 @pytest.mark.parametrize("program", [NAMES, NETWORK], ids=["names", "network"])
+@pytest.mark.slow
 def test_it_has_the_same_operators(program: str) -> None:
     plain, quick = (printed(f"{how}\n{program}") for how in (PLAIN, QUICK))
     assert plain == quick

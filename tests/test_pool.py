@@ -150,6 +150,7 @@ def test_a_process_that_is_stopped_is_named_and_replaced(caplog: pytest.LogCaptu
     assert not alive(stopped)
 
 
+@pytest.mark.slow
 def test_a_process_that_computes_for_long_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
     with BatchPool(Busy(), 1, range(2), patience=Patience(warn=0.3, replace=0.6)) as pool:
         assert [int(each["numbers"][0, 0]) for each in pool] == [0, 1]

@@ -165,6 +165,7 @@ def test_both_ends_are_chosen_or_none(low_text: CheckResult) -> None:
     assert asked == [{*OF_REGION}, {"grey"}]
 
 
+@pytest.mark.slow
 def test_a_run_from_the_starter_reads_the_rows_of_the_text(low_text: CheckResult, tmp_path: Path) -> None:
     folder = Path(low_text.samples[0].sample.image).parent
     one = ("--num_epoch=1", "--crop=none", "--samples_per_epoch=32", "--cpu=1", "--num_proc=1")

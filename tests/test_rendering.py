@@ -204,6 +204,7 @@ def test_pixels_are_the_librarys_own(ubuntu_font: str, monkeypatch: pytest.Monke
         assert ours.tobytes() == theirs.tobytes()
 
 
+@pytest.mark.slow
 def test_distribution_is_the_librarys(ubuntu_font: str) -> None:
     """Means of grey level, darkest grey and contrast over 300 images each, within five standard errors."""
     library, renderer = ImageCaptcha(160, 60, [ubuntu_font]), CaptchaLibraryRenderer((ubuntu_font,))

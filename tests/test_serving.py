@@ -103,6 +103,7 @@ def test_the_first_model_reads_where_none_is_named(server: RunningServer, models
     assert (answer.status, answer.error) == (404, "no model 'other'; there are: starter, small")
 
 
+@pytest.mark.slow
 def test_requests_from_many_threads_share_batches_and_get_their_own_answers(
     server: RunningServer, models: dict[str, Predictor], images: list[tuple[str, bytes]]
 ) -> None:

@@ -65,6 +65,7 @@ def test_python_and_the_command_train_the_same_parameters(tmp_path: Path, ubuntu
         assert one == other
 
 
+@pytest.mark.slow
 def test_labelled_images_from_python(tmp_path: Path, ubuntu_font: str) -> None:
     from ctc_ocr.cli.generate import main as generate
 

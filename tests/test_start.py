@@ -150,6 +150,7 @@ def test_a_start_whose_last_layer_is_not_that_of_its_alphabet_is_refused(
         assert "does not have the 11 classes of the model's alphabet" in error
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_without_a_start_that_is_another_now(
     model: Path, photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -166,6 +166,7 @@ def test_number_of_processes_changes_nothing(tmp_path: Path, photos: Path) -> No
     assert (tmp_path / "run1-0002.params").read_bytes() == (tmp_path / "run3-0002.params").read_bytes()
 
 
+@pytest.mark.slow
 def test_print_network_and_the_network_and_alphabet_of_a_run(
     tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

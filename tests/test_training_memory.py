@@ -60,6 +60,7 @@ def draw_lines(folder: Path) -> Path:
     return folder / "labels.csv"
 
 
+@pytest.mark.slow
 def test_checkpoints_leave_no_memory(tmp_path: Path) -> None:
     """A hundred of them: MXNet's default way to write a symbol leaks 6 MB."""
     command = [sys.executable, "-c", SAVING, str(tmp_path / "ocr")]

@@ -232,6 +232,7 @@ def test_few_images_that_start_from_a_model_are_read_in_several(images: Path, mo
         assert settings.data.views == expected
 
 
+@pytest.mark.slow
 def test_a_model_says_how_many_views_are_read(images: Path, tmp_path: Path) -> None:
     """A run on few images of its own, which starts from the starter model."""
     settings = {"num_epoch": 1, "samples_per_epoch": 16, "batch_size": 8}

@@ -72,6 +72,7 @@ def test_several_workers_compute_what_one_does(workers: int, tmp_path: Path) -> 
     assert load(str(tmp_path / "several"), 1).model.hyperparameters.training.workers == workers  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_workers_wait_for_callbacks_that_see_the_files_of_the_run(tmp_path: Path) -> None:
     """A slow one finds what an event tells of, and what is older or newer is not removed for it."""
     settings = training(samples_per_epoch=16, num_epoch=4, keep=2)
