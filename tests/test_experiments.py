@@ -32,6 +32,8 @@ LEARNING = ("--num_epoch=4", "--schedule=cosine", "--learning_rate=0.01", "--aug
 QUICK = ("--num_epoch=1", "--samples_per_epoch=64", "--augment=false")
 WRONG = {3: "ab", 17: "bca", 40: "cc"}  # {index: label that is planted}
 
+pytestmark = pytest.mark.xdist_group("experiments")  # one process trains the model of all
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, ubuntu_font: str) -> Path:
