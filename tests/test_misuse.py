@@ -10,7 +10,10 @@ import pytest
 import ctc_ocr
 from ctc_ocr.datasets.captcha_packs import write_captcha_pack
 from ctc_ocr.errors import InputError
+from ctc_ocr.inference.image_list import ListedImage
+from ctc_ocr.inference.predictions_csv import predictions_file
 from ctc_ocr.lengths import Lengths
+from ctc_ocr.runtime.mxnet_errors import reason_of
 from ctc_ocr.training.session import usable_prefix
 
 IMAGE = Path(__file__).parents[1] / "docs" / "sample.png"
@@ -172,3 +175,14 @@ def test_a_confidence_is_a_fraction() -> None:
     assert refused(lambda: ctc_ocr.evaluate("starter", IMAGE.parent, min_confidence=90)).endswith(
         "min_confidence: expected a number from 0 to 1, got 90"
     )
+
+
+def test_an_error_of_mxnet_without_a_message_is_told() -> None:
+    assert reason_of("") == "an error without a message"
+
+
+def test_a_name_with_a_line_end_leaves_the_other_rows_readable(tmp_path: Path) -> None:
+    with predictions_file(tmp_path / "p.csv") as write:
+        for name in ("a\nb.png", "c.png"):
+            write(ListedImage(name, tmp_path / name), "1", None, "read")
+    assert (tmp_path / "p.csv").read_text().splitlines()[1:] == ["a\\nb.png,1,,,read", "c.png,1,,,read"]

@@ -3,11 +3,9 @@
 import argparse
 from pathlib import Path
 
-from ctc_ocr.checkpoint.run_files import epochs
 from ctc_ocr.cli.arguments import Parser, add_import, add_version
-from ctc_ocr.cli.model_options import DEFAULT_MODEL, add_model, find_model
+from ctc_ocr.cli.model_options import DEFAULT_MODEL, add_model, find_model, refuse_model
 from ctc_ocr.cli.running import run
-from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.threads import set_threads
 
 PROG = "ctc-ocr bundle"
@@ -30,8 +28,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _bundle(argv: list[str]) -> None:
     arguments = parser().parse_args(argv)
-    if epochs(arguments.out):
-        raise InputError(f"a model; expected OUT.zip, and --model {arguments.out}", arguments.out)
+    refuse_model(arguments.out, "OUT.zip")
     set_threads(1)
     # MXNet reads the number of threads when it is imported, so not above.
     from ctc_ocr.checkpoint.bundling import bundle_model

@@ -7,12 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ctc_ocr.checkpoint.run_files import epochs
 from ctc_ocr.cli.arguments import Parser, add_device_options, add_import, add_version, fraction
 from ctc_ocr.cli.data_options import add_source, refuse_existing, source_options
 from ctc_ocr.cli.decoding_options import add_decoding, decoder, warn_of_skipped_words
 from ctc_ocr.cli.evaluation_table import table
-from ctc_ocr.cli.model_options import add_ink, add_model, files_of_model, find_model, reader, warn_of_inverted
+from ctc_ocr.cli.model_options import (
+    add_ink,
+    add_model,
+    files_of_model,
+    find_model,
+    reader,
+    refuse_model,
+    warn_of_inverted,
+)
 from ctc_ocr.cli.running import refuse_inputs, run
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import InputError, RunError
@@ -153,8 +160,7 @@ def _evaluation(
     from ctc_ocr.inference.evaluate import evaluate, open_sources
 
     for each in arguments.source:
-        if not Path(each).exists() and epochs(each):
-            raise InputError(f"a model; expected labelled images, and --model {each}", each)
+        refuse_model(each, "labelled images")
     model, epoch = find_model(arguments, PROG)
     sources = open_sources(arguments.source, source_options(arguments))
     with reader(arguments, model, epoch, how, sources.total) as opened, shown_progress() as progress:

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ctc_ocr.checkpoint.run_files import epochs
 from ctc_ocr.cli.arguments import Parser, add_device_options, add_import, add_version, fraction
 from ctc_ocr.cli.data_options import (
     LABEL_OPTIONS,
@@ -19,7 +18,15 @@ from ctc_ocr.cli.data_options import (
 )
 from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder, warn_of_skipped_words
 from ctc_ocr.cli.infer_outputs import Results, print_single, printer, writer
-from ctc_ocr.cli.model_options import add_ink, add_model, files_of_model, find_model, reader, warn_of_inverted
+from ctc_ocr.cli.model_options import (
+    add_ink,
+    add_model,
+    files_of_model,
+    find_model,
+    reader,
+    refuse_model,
+    warn_of_inverted,
+)
 from ctc_ocr.cli.running import refuse_inputs, run
 from ctc_ocr.cli.shown_predictions import REJECTED_TEXT, is_rejected
 from ctc_ocr.datasets.image_labels import ImageLabels, read_image_labels
@@ -159,8 +166,7 @@ def _images(arguments: argparse.Namespace) -> list[ListedImage]:
 def _refuse_models(paths: Sequence[str]) -> None:
     """A model or a CSV file in place of an image."""
     for path in paths:
-        if epochs(path):
-            raise InputError(f"a model; expected images, and --model {path}", path)
+        refuse_model(path, "images")
         if path.lower().endswith((".csv", ".tsv")):
             raise InputError(f"not an image; --csv {path} reads the images that it lists", path)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ctc_ocr.checkpoint import bundle
-from ctc_ocr.checkpoint.run_files import BEST, DEFAULT_EPOCH, NEWEST, Epoch, existing_files, is_onnx
+from ctc_ocr.checkpoint.run_files import BEST, DEFAULT_EPOCH, NEWEST, Epoch, epochs, existing_files, is_onnx
 from ctc_ocr.checkpoint.starter import STARTER
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import InputError
@@ -64,6 +64,12 @@ def find_model(arguments: argparse.Namespace, prog: str) -> tuple[str, Epoch | N
     except InputError as error:
         raise error.within("--model") from None
     return stored.prefix, stored.epoch
+
+
+def refuse_model(path: str | Path, expected: str) -> None:
+    """Raises InputError for a model where something else is expected: --model was forgotten."""
+    if not Path(path).exists() and epochs(path):
+        raise InputError(f"a model; expected {expected}, and --model {path}", path)
 
 
 def files_of_model(model: str | None) -> list[str | Path]:

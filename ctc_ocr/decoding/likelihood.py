@@ -49,8 +49,8 @@ def label_log_probability(
     """log p(label | image) for (T, N, C) log probabilities and N labels (codes 1..C-1, no padding) -> (N,) float64.
 
     The forward algorithm (Graves et al., 2006, section 4.1); -inf for a label that does not fit its time steps. Log
-    probabilities below MIN_LOG_PROBABILITY count as that. Of an image without time steps, the text is
-    empty. More steps than T raise InputError.
+    probabilities below MIN_LOG_PROBABILITY count as that. Without time steps, the text is empty. More steps than T
+    raise InputError.
 
     The loop is over the states (blank, unit, blank, ..., unit, blank), not over the time steps: there are fewer of
     them, and each is computed for all steps at once.

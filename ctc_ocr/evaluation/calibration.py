@@ -60,7 +60,7 @@ class Calibration:
         targets = np.where(correct, (positives + 1) / (positives + 2), 1 / (negatives + 2))
         if not (positives and negatives):
             return cls(1.0, _fit_offset(odds, targets))
-        slope, offset = _newton(np.stack([odds, np.ones_like(odds)], axis=1), np.zeros_like(odds), targets)
+        slope, offset = _newton(np.stack([odds, np.ones_like(odds)], axis=1), targets)
         if slope < MIN_SLOPE:
             return cls(MIN_SLOPE, _fit_offset(MIN_SLOPE * odds, targets))
         return cls(float(slope), float(offset))
@@ -101,17 +101,17 @@ def _fit_offset(fixed: Floats, targets: Floats) -> float:
     return (low + high) / 2
 
 
-def _newton(inputs: Floats, fixed: Floats, targets: Floats) -> Floats:
-    """The weights (K,) that minimise the cross-entropy of sigmoid(inputs @ weights + fixed) (N,) from the targets (N,):
-    logistic regression by Newton's method with step halving. Inputs are (N, K), fixed (N,)."""
+def _newton(inputs: Floats, targets: Floats) -> Floats:
+    """The weights (K,) that minimise the cross-entropy of sigmoid(inputs @ weights) (N,) from the targets (N,):
+    logistic regression by Newton's method with step halving. Inputs are (N, K)."""
 
     def loss(weights: Floats) -> float:
-        odds = inputs @ weights + fixed
+        odds = inputs @ weights
         return float((np.logaddexp(0.0, odds) - targets * odds).sum())
 
     weights = np.zeros(inputs.shape[1])
     for _ in range(NEWTON_ITERATIONS):
-        p = sigmoid(inputs @ weights + fixed)
+        p = sigmoid(inputs @ weights)
         gradient = inputs.T @ (p - targets)
         hessian = (inputs * (p * (1 - p))[:, None]).T @ inputs
         hessian += 1e-9 * (1 + np.trace(hessian)) * np.eye(len(weights))  # not singular if all inputs are the same

@@ -23,7 +23,7 @@ from ctc_ocr.experiments.cross_validation import FOLDS, cross_validated
 from ctc_ocr.experiments.label_readings import LabelReading, read_labelled
 from ctc_ocr.experiments.trial import Experiment
 from ctc_ocr.runtime.threads import set_threads
-from ctc_ocr.training.settings import LabelledImages, RunOptions
+from ctc_ocr.training.settings import LabelledImages, RunOptions, checked_options
 from ctc_ocr.training.start import network_of
 
 MIN_ACCURACY = 0.5  # of the readings; with less, most differences are the reader's mistakes
@@ -85,7 +85,7 @@ def audit_labels(
 
     Raises InputError for a model or a source that cannot be used, RunError for a training that fails.
     """
-    stored, options = find_model(model), options or RunOptions()
+    stored, options = find_model(model), checked_options(options)
     experiment = Experiment.of(data, hyperparameters or preset("word", settings_of(model)), options)
     if _may_read(stored, experiment.checked.digests):
         log.info("%s was not trained on these images: it reads them", model)

@@ -24,7 +24,7 @@ from ctc_ocr.inference.image_list import ListedImage
 from ctc_ocr.runtime.signals import interruption
 from ctc_ocr.training.events import Callback
 from ctc_ocr.training.session import TrainingResult, TrainingSession
-from ctc_ocr.training.settings import LabelledImages, RunOptions
+from ctc_ocr.training.settings import LabelledImages, RunOptions, checked_options
 
 ROUNDS = 2
 FIRST_SHARE, LAST_SHARE = 0.5, 0.85  # of the unlabelled images, the most that the first and the last round take
@@ -63,7 +63,7 @@ def train_with_unlabelled(
     also for resume, and for an unlabelled file that is not an image; KeyboardInterrupt if Ctrl-C or SIGTERM ended a
     training before the last one, of which nothing is kept.
     """
-    options = options or RunOptions()
+    options = checked_options(options)
     if options.resume:
         raise InputError("cannot be continued by resume: the earlier rounds are not kept", "unlabelled")
     if not isinstance(unlabelled, (str, Path)) and not unlabelled:

@@ -118,8 +118,6 @@ def unpack(archive: Path, folder: Path, pattern: re.Pattern[str], progress: Prog
                 if progress is not None:
                     progress(number, len(found))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        if isinstance(error, RunError):
-            raise
         raise RunError(f"a damaged ZIP file: {error}", archive.name) from None
 
 

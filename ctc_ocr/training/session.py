@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from ctc_ocr.checkpoint import history, run_files
 from ctc_ocr.checkpoint.calibration_file import has_been_chosen
 from ctc_ocr.checkpoint.history import Row
-from ctc_ocr.checkpoint.run_files import is_onnx
 from ctc_ocr.checkpoint.starter import STARTER
 from ctc_ocr.config.hyperparameters import Hyperparameters, read_sections
 from ctc_ocr.config.presets import preset
@@ -364,7 +363,7 @@ def usable_prefix(prefix: str) -> Iterator[None]:
     """Makes the folder of the run's files; it goes again if nothing was written. Raises InputError
     for what cannot be the beginning of file names, or a folder that cannot be written to.
     """
-    if prefix == STARTER or is_onnx(prefix):
+    if prefix == STARTER or run_files.is_onnx(prefix):
         raise InputError("is the name of another kind of model; choose another prefix", f"prefix {prefix!r}")
     if not prefix or prefix.endswith("/") or Path(prefix).is_dir():
         hint = f"it is a folder; {prefix.rstrip('/')}/ocr would be in it; " if prefix else ""
