@@ -9,6 +9,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import BLANK, Alphabet
+from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.checkpoint.model_files import Checkpoint
 from ctc_ocr.config.architectures import LAST_LAYER
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.errors import InputError
@@ -80,6 +82,21 @@ def transfer(
     new = [layer for layer in layers if layer not in copied]
     (copied if classes == alphabet.num_classes else new).append(LAST_LAYER)
     return result, Transferred(tuple(copied), tuple(new), classes, alphabet.num_classes)
+
+
+def transfer_checkpoint(
+    values: Arrays, model: Model, checkpoint: Checkpoint
+) -> tuple[dict[str, NDArray[Any]], Transferred]:
+    """As transfer, with the parameters of another model, `model` being the new one. Raises InputError, also if the
+    alphabet of the other model is not known."""
+    if checkpoint.model is None:
+        raise InputError("missing: it has the model's alphabet", checkpoint.description_file)
+    other = {name: array.asnumpy() for name, array in {**checkpoint.arg_params, **checkpoint.aux_params}.items()}
+    turned = checkpoint.model.hyperparameters.data.writing != model.hyperparameters.data.writing
+    try:
+        return transfer(values, model.alphabet, other, checkpoint.model.alphabet, turned)
+    except InputError as error:
+        raise error.within(checkpoint.params_file) from None
 
 
 def _turned(values: Arrays) -> dict[str, NDArray[Any]]:
