@@ -117,8 +117,11 @@ def shared_classes(alphabet: Alphabet, other: Alphabet) -> tuple[list[int], list
 
 def warn_of_other_pixels(before: Hyperparameters, now: Hyperparameters) -> None:
     """Log where the copied weights were trained on pixels of another kind."""
+    same_rows = before.geometry.num_rows == now.geometry.num_rows  # as of the network for taller images
     for section, names in OF_PIXELS.items():
         for name in names:
+            if name == "height" and same_rows:
+                continue
             old, new = (getattr(getattr(each, section), name) for each in (before, now))
             if old != new and "auto" not in (old, new):  # which is dark or light, as the image is
                 log.warning("The copied weights were trained with %s=%s; it is %s now", name, old, new)
