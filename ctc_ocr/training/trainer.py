@@ -21,6 +21,7 @@ from ctc_ocr.runtime.signals import interruption
 from ctc_ocr.runtime.types import Context, DataBatch, MXArray
 from ctc_ocr.training.best import Best
 from ctc_ocr.training.budget import Budget
+from ctc_ocr.training.divergence import diverged, what_is_wrong
 from ctc_ocr.training.epoch_end import epoch_end
 from ctc_ocr.training.events import BatchEnd, Callback, Progress, Saved, StateSaved, ValidationPrediction
 from ctc_ocr.training.interrupts import Interrupts
@@ -190,7 +191,7 @@ class Trainer:
         self._saving.check()
         validated, predictions = self._validate(validation)
         if not np.isfinite(validated.mean_loss):
-            raise self.updates.diverged("the validation loss is not finite")
+            raise diverged("the validation loss is not finite", self.updates_done)
         best_before = replace(self.best)
         self._record(validated, self._workers.of_first(time.perf_counter() - began))
         target, stalled_for = self._settings.target_accuracy, self.best.epochs_since
@@ -234,13 +235,14 @@ class Trainer:
         for batch in _until_interrupted(data):
             outputs = self.updates.begin(batch)
             # The metrics of the batch before are computed while the network works on this one.
-            wrong = self.updates.what_is_wrong(count_batch(pending, whole, part))
+            loss = count_batch(pending, whole, part)
+            wrong = what_is_wrong(self.network.finite, loss, self.updates.largest_loss)
             pending = (outputs, batch)
             done = self.updates.finish(Wishes(interrupts.requested, self._is_due(), wrong is not None))
             size = data.size_of(self.batches_done)
             self.batches_done += 1
             if done.give_up:
-                raise self.updates.diverged(wrong or OF_ANOTHER_WORKER)
+                raise diverged(wrong or OF_ANOTHER_WORKER, self.updates_done)
             self._emit(BatchEnd(self.epochs_done, self.batches_done, self._num_batches, size))
             self._foresee(epoch_clock)
             if self.batches_done % PROGRESS_EVERY == 0:

@@ -8,7 +8,7 @@ from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.iterator import BatchIter
 from ctc_ocr.runtime.types import Context, DataBatch, MXArray
-from ctc_ocr.training.divergence import Diverged, largest_loss, what_is_wrong
+from ctc_ocr.training.divergence import diverged, largest_loss, what_is_wrong
 from ctc_ocr.training.network import TrainingNetwork
 from ctc_ocr.training.schedules import Schedule
 from ctc_ocr.training.weight_averages import WeightAverages
@@ -19,6 +19,7 @@ OF_ANOTHER_WORKER = "the loss of another worker is not finite, or has exploded"
 
 class Updates:
     """The updates of a worker's network. `done`: how many there were, those before a run was resumed included.
+    `largest_loss`: a mean loss above it has exploded.
 
     An update has two halves, `begin` and `finish`; between them, the network works while the caller does something
     else.
@@ -30,7 +31,7 @@ class Updates:
         self.averages = WeightAverages(self.network, self.settings.average_power)
         self.done = 0
         self._workers = workers
-        self._largest_loss = largest_loss(model.hyperparameters.geometry.num_steps, model.alphabet.num_classes)
+        self.largest_loss = largest_loss(model.hyperparameters.geometry.num_steps, model.alphabet.num_classes)
 
     def schedule(self, settings: Training, schedule: Schedule) -> None:
         """Go on with a new optimizer, whose learning rate follows the schedule."""
@@ -53,20 +54,11 @@ class Updates:
         self.finish(NO_WISHES)
         return outputs
 
-    def what_is_wrong(self, loss: float) -> str | None:
-        """Why a batch's mean loss, or what the network has computed up to the update before, shows a divergence."""
-        if (name := self.network.finite.broken()) is not None:
-            return f"the {name} has values that are not finite" if name == "gradient" else f"the {name} are not finite"
-        return what_is_wrong(loss, self._largest_loss)
-
     def check(self, loss: float) -> None:
         """Raises Diverged if something is wrong with any worker's updates; `loss`: of its own last batch."""
-        wrong = self.what_is_wrong(loss)
+        wrong = what_is_wrong(self.network.finite, loss, self.largest_loss)
         if self._workers.any(wrong is not None):
-            raise self.diverged(wrong or OF_ANOTHER_WORKER)
-
-    def diverged(self, reason: str) -> Diverged:
-        return Diverged(f"{reason} after {self.done} updates; try a lower --learning_rate")
+            raise diverged(wrong or OF_ANOTHER_WORKER, self.done)
 
 
 def _seed_of(seed: int, update: int, rank: int) -> int:
