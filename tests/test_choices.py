@@ -17,7 +17,7 @@ from ctc_ocr.cli.train import parser
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.presets import preset
 from ctc_ocr.datasets.checking import CheckedSample, CheckedSamples, CheckResult, check_source
-from ctc_ocr.datasets.choices import CHOSEN, choose
+from ctc_ocr.datasets.choices import CHOSEN, FindRegion, FoundRegion, choose
 from ctc_ocr.datasets.labelled import LabelledBatches
 from ctc_ocr.datasets.preview import preview
 from ctc_ocr.datasets.samples import Sample
@@ -162,14 +162,14 @@ def test_the_height_grows_where_there_are_too_few_time_steps(tmp_path: Path) -> 
     assert choose(WORD, samples, ["height"])[0].data.height == 40
 
 
-def stays(samples: object, region: Region, seed: int, names: object) -> Region:
-    """What a model chooses that finds nothing better."""
-    return region
+def found(likelihood: float) -> FindRegion:
+    """What a model chooses that finds no better region, and the labels as likely as that (nats per unit)."""
+    return lambda samples, region, seed, names: FoundRegion(region, likelihood)
 
 
 def test_narrow_characters_get_more_pixels_if_training_starts_from_a_model() -> None:
     def chosen(*samples: tuple[tuple[int, int], str]) -> Hyperparameters:
-        return choose(WORD, of_sizes(*samples), ["height"], stays)[0]
+        return choose(WORD, of_sizes(*samples), ["height"], found(-0.1))[0]
 
     assert chosen(((160, 60), "1234")) == WORD  # 27 columns for each character at a height of 40
     taller = chosen(((200, 80), "abcde"))  # 20 columns
@@ -180,9 +180,18 @@ def test_narrow_characters_get_more_pixels_if_training_starts_from_a_model() -> 
     assert chosen(((200, 80), "abcde"), ((200, 80), "ab"), ((200, 80), "ab")).data.height == 40  # for most images
 
 
+def test_images_that_a_model_can_hardly_read_get_more_pixels() -> None:
+    def height(likelihood: float, size: tuple[int, int] = (160, 60)) -> int:
+        return choose(WORD, of_sizes((size, "1234")), ["height"], found(likelihood))[0].data.height
+
+    assert [height(each) for each in (-0.1, -0.8, -1.0, -9.0)] == [40, 40, 64, 64]
+    assert height(-1.0, (300, 50)) == 48  # that it has
+    assert height(-1.0, (100, 30)) == 40
+
+
 def test_the_width_follows_the_greater_height() -> None:
     samples = of_sizes(((500, 100), "abcdefgh"))
-    settings, _ = choose(WITHOUT_CHANGES, samples, ["height", "width"], stays)
+    settings, _ = choose(WITHOUT_CHANGES, samples, ["height", "width"], found(-0.1))
     assert (settings.data.height, settings.data.width) == (48, 240)
 
 

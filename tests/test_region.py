@@ -15,7 +15,7 @@ from ctc_ocr.cli.train import main as train
 from ctc_ocr.config.presets import preset
 from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.checking import CheckResult, check_source
-from ctc_ocr.datasets.choices import CHOSEN, OF_REGION, choose
+from ctc_ocr.datasets.choices import CHOSEN, OF_REGION, FoundRegion, choose
 from ctc_ocr.images.preparation import prepare
 from ctc_ocr.images.region import WHOLE, Region
 from ctc_ocr.inference.likely_region import FEWEST, likely_region
@@ -89,15 +89,15 @@ def low_text(tmp_path_factory: pytest.TempPathFactory, ubuntu_font: str) -> Chec
 
 
 def test_the_rows_of_the_text_are_found(low_text: CheckResult) -> None:
-    found = likely_region("starter", low_text.samples)
+    found = likely_region("starter", low_text.samples).region
     assert found.crop == "none"
     assert 0.05 < found.top <= 0.3
     assert 0.45 <= found.bottom < 0.7
-    assert likely_region("starter", low_text.samples) == found
+    assert likely_region("starter", low_text.samples).region == found
 
 
 def test_few_images_say_nothing(low_text: CheckResult) -> None:
-    assert likely_region("starter", low_text.samples[: FEWEST - 1]) == WHOLE
+    assert likely_region("starter", low_text.samples[: FEWEST - 1]) == FoundRegion(WHOLE, None)
 
 
 def test_all_rows_are_kept_where_others_are_not_clearly_better(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_all_rows_are_kept_where_others_are_not_clearly_better(tmp_path: Path) -
         image = np.full((44, 110), 230, np.uint8)
         cv2.putText(image, text, (5, 33), cv2.FONT_HERSHEY_DUPLEX, 1.2, 30, 2)
         Image.fromarray(image).save(tmp_path / f"{text}.png")
-    assert likely_region("starter", check_source(tmp_path).samples) == WHOLE
+    assert likely_region("starter", check_source(tmp_path).samples).region == WHOLE
 
 
 def coloured_lines(folder: Path, text: Colour, line: Colour, count: int = 16) -> CheckResult:
@@ -135,7 +135,7 @@ def test_the_grey_in_which_the_text_stands_out_is_found(
     text: Colour, line: Colour, greys: set[str], tmp_path: Path
 ) -> None:
     samples = coloured_lines(tmp_path, text, line)
-    assert likely_region("starter", samples.samples).grey in greys
+    assert likely_region("starter", samples.samples).region.grey in greys
     settings, checked = choose(preset("word"), samples, ["grey"], partial(likely_region, "starter"))
     assert settings.data.grey in greys
     assert [each.size for each in checked.samples] == [each.size for each in samples.samples]
@@ -147,15 +147,15 @@ def test_units_that_the_starter_does_not_know_are_left_out(tmp_path: Path) -> No
     for number in range(12):
         image = np.full((40, 100), 10 * number, np.uint8)
         Image.fromarray(image).save(tmp_path / f"ä{7919 * number % 1000:03}.png")
-    assert likely_region("starter", check_source(tmp_path).samples) == WHOLE
+    assert likely_region("starter", check_source(tmp_path).samples).region == WHOLE
 
 
 def test_both_ends_are_chosen_or_none(low_text: CheckResult) -> None:
     asked = []
 
-    def find(samples: object, region: Region, seed: int, names: Collection[str]) -> Region:
+    def find(samples: object, region: Region, seed: int, names: Collection[str]) -> FoundRegion:
         asked.append({*names} & {*OF_REGION})
-        return replace(region, top=0.25, bottom=0.5) if "top_edge" in names else region
+        return FoundRegion(replace(region, top=0.25, bottom=0.5) if "top_edge" in names else region)
 
     settings, cut = choose(preset("word"), low_text, {*CHOSEN} - {"crop"}, find)
     assert (settings.data.top_edge, settings.data.bottom_edge) == (0.25, 0.5)

@@ -81,7 +81,8 @@ IMPORT_MXNET = {
     "distributed.store",
     "training.cluster", "training.divergence", "training.muon", "training.network", "training.optimizer",
     "training.parameter_vector", "training.resume", "training.saving",
-    "training.store_workers", "training.trainer", "training.validating", "training.weight_averages",
+    "training.store_workers", "training.trainer", "training.trial_updates", "training.updates", "training.validating",
+    "training.weight_averages",
 }  # fmt: skip
 # Only this module joins the network's parts, and only the session reaches from training into inference.
 JOINS_NETWORK, SESSION = "ctc_ocr.training.network", "ctc_ocr.training.session"

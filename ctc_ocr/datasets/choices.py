@@ -5,9 +5,10 @@ ink, the height, and the maximum width. Their other values are taken as they are
 """
 
 import logging
+import math
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -40,9 +41,20 @@ MULTIPLE = 8  # pixels: sizes are rounded up to a multiple
 # Of a network that starts from a model. Columns that a character and the gap behind it should have, in most images;
 # and the greatest height for them: training takes 2.5 times as long as at the 40 pixels of the starter.
 UNIT_COLUMNS, MAX_TALLER = 28, 64
+HARD = -0.9  # nats per unit: images whose labels are less likely to the model are read at their own height up to that
+
+
+@dataclass(frozen=True)
+class FoundRegion:
+    """What a model finds the labels in. likelihood: their mean log probability there, per unit, in nats; None if too
+    few can tell."""
+
+    region: Region
+    likelihood: float | None = None
+
 
 # Of samples, a region, a seed and the names of what is to be chosen: the region with that.
-FindRegion = Callable[[Sequence[CheckedSample], Region, int, Collection[str]], Region]
+FindRegion = Callable[[Sequence[CheckedSample], Region, int, Collection[str]], FoundRegion]
 
 log = logging.getLogger(__name__)
 
@@ -71,13 +83,14 @@ def choose(
     names = _found_by_model(names, settings, find_region is not None)
     if not names:
         return settings, checked
-    if find_region is not None and {*OF_REGION} & {*names}:
-        region = find_region(checked.samples, Region.of(settings.data), settings.training.seed, names)
-        settings, checked = _cut(settings, checked, region)
+    found = FoundRegion(Region.of(settings.data))
+    if find_region is not None and {*OF_REGION, "height"} & {*names}:
+        found = find_region(checked.samples, found.region, settings.training.seed, names)
+        settings, checked = _cut(settings, checked, found.region)
     if "ink" in names:
         settings = _with(settings, ink=_ink(checked.samples))
     if "height" in names and find_region is not None:
-        settings = for_height(settings, _height_from_start(settings, checked.samples))
+        settings = for_height(settings, _height_from_start(settings, checked.samples, found.likelihood))
     elif "height" in names:
         settings = _with(settings, height=_height(settings, checked.samples, median(text_heights)))
     if "width" in names:
@@ -167,10 +180,12 @@ def _height(settings: Hyperparameters, samples: Sequence[CheckedSample], text_he
     return max(data.height, min(_rounded(max(for_text, for_labels)), MAX_HEIGHT))
 
 
-def _height_from_start(settings: Hyperparameters, samples: Sequence[CheckedSample]) -> int:
-    """At least that of the settings; more if characters are narrow at that height and the images have more pixels."""
-    wanted = [each.size[1] * min(1.0, UNIT_COLUMNS * len(each.units) / each.size[0]) for each in samples]
-    nearest = MULTIPLE * round(median(wanted) / MULTIPLE)
+def _height_from_start(settings: Hyperparameters, samples: Sequence[CheckedSample], likelihood: float | None) -> int:
+    """At least that of the settings; more if the images have more pixels, and characters are narrow at that height or
+    the model can hardly read them."""
+    columns = math.inf if likelihood is not None and likelihood < HARD else UNIT_COLUMNS
+    wanted = [each.size[1] * min(1.0, columns * len(each.units) / each.size[0]) for each in samples if each.units]
+    nearest = MULTIPLE * round(median(wanted or [0]) / MULTIPLE)
     return max(settings.data.height, min(nearest, MAX_TALLER))
 
 

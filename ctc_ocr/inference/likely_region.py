@@ -10,7 +10,7 @@ import numpy as np
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.datasets.checking import CheckedSample
-from ctc_ocr.datasets.choices import OF_REGION, ROWS
+from ctc_ocr.datasets.choices import OF_REGION, ROWS, FoundRegion
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import read_image
@@ -35,9 +35,9 @@ def likely_region(
     start: Region = WHOLE,
     seed: int = 0,
     names: Collection[str] = OF_REGION,
-) -> Region:
+) -> FoundRegion:
     """`start` with the rows and the grey that make the labels likeliest to the model, if they are among the `names` of
-    hyperparameters, and clearly better than those of `start`.
+    hyperparameters, and clearly better than those of `start`; and how likely they then are.
 
     Rows of several heights are tried in the middle of the images, then others of about the best height, then other
     greys of the best rows. The measure is the mean log probability of a label, per unit, over a random part of the
@@ -45,14 +45,14 @@ def likely_region(
     """
     likelihood = _Likelihood(Predictor(model, decoder=Decoder(views=1)), samples, seed)
     if likelihood.num_images < FEWEST:
-        return start
+        return FoundRegion(start)
     found = start
     if {*ROWS} <= {*names}:
         found = likelihood.better(found, _likely_rows(start, likelihood), MIN_GAIN)
     if "grey" in names and likelihood.has_colours:
         others = [replace(found, grey=each) for each in GREYS]
         found = likelihood.better(found, max(others, key=likelihood.of), MIN_GREY_GAIN)
-    return found
+    return FoundRegion(found, likelihood.of(found))
 
 
 def _likely_rows(start: Region, likelihood: "_Likelihood") -> Region:

@@ -20,7 +20,7 @@ from ctc_ocr.checkpoint.starter import STARTER
 from ctc_ocr.config.hyperparameters import Hyperparameters, read_sections
 from ctc_ocr.config.presets import preset
 from ctc_ocr.datasets.checking import CheckedSample, CheckResult
-from ctc_ocr.datasets.choices import CHOSEN
+from ctc_ocr.datasets.choices import CHOSEN, FoundRegion
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.errors import InputError
 from ctc_ocr.generation.pool import BatchPool
@@ -388,7 +388,9 @@ def usable_prefix(prefix: str) -> Iterator[None]:
                 each.rmdir()
 
 
-def _region_by_starter(samples: Sequence[CheckedSample], region: Region, seed: int, names: Collection[str]) -> Region:
+def _region_by_starter(
+    samples: Sequence[CheckedSample], region: Region, seed: int, names: Collection[str]
+) -> FoundRegion:
     """Imports MXNet."""
     from ctc_ocr.inference.likely_region import likely_region
 

@@ -4,16 +4,18 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import BLANK, Alphabet
 from ctc_ocr.checkpoint.description import Model
-from ctc_ocr.checkpoint.model_files import Checkpoint
 from ctc_ocr.config.architectures import LAST_LAYER
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.errors import InputError
+
+if TYPE_CHECKING:
+    from ctc_ocr.checkpoint.model_files import Checkpoint
 
 Arrays = Mapping[str, NDArray[Any]]
 PARAMETER = re.compile(r"_(norm_.*|[ih]2h_weight|[ih]2h_bias|weight|bias)$")
@@ -85,7 +87,7 @@ def transfer(
 
 
 def transfer_checkpoint(
-    values: Arrays, model: Model, checkpoint: Checkpoint
+    values: Arrays, model: Model, checkpoint: "Checkpoint"
 ) -> tuple[dict[str, NDArray[Any]], Transferred]:
     """As transfer, with the parameters of another model, `model` being the new one. Raises InputError, also if the
     alphabet of the other model is not known."""
