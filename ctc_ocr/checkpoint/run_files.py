@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 from ctc_ocr.checkpoint import history
 from ctc_ocr.checkpoint.params_file import refuse_broken
 from ctc_ocr.errors import InputError
-from ctc_ocr.runtime.text_files import read_bytes
+from ctc_ocr.runtime.input_files import read_bytes
 
 OF_AN_EPOCH = r"-(\d{4,})\.(?:params|state\.npz)"
 

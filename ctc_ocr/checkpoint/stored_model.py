@@ -8,7 +8,7 @@ from typing import Protocol
 from ctc_ocr.checkpoint import calibration_file, history, known_images, run_files
 from ctc_ocr.checkpoint.known_images import KnownImages
 from ctc_ocr.evaluation.calibration import Calibration
-from ctc_ocr.runtime.text_files import read_bytes
+from ctc_ocr.runtime.input_files import read_bytes
 
 MIB = 2**20
 

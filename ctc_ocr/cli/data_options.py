@@ -16,7 +16,6 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.pages.charsets import CHARSETS
 from ctc_ocr.pages.reading_order import DEFAULT_ORDER, READING_ORDERS
 from ctc_ocr.pages.scopes import SCOPES
-from ctc_ocr.runtime.output_files import refuse_existing as refuse_existing
 
 LIST_OPTIONS = ("delimiter", "encoding", "image_column")  # how images are found in a CSV file
 LABEL_OPTIONS = (

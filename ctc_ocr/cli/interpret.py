@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ctc_ocr.cli.arguments import Parser, add_device, add_import, add_version, integer
-from ctc_ocr.cli.data_options import add_source, refuse_existing, source_options
+from ctc_ocr.cli.data_options import add_source, source_options
 from ctc_ocr.cli.evaluation_table import aligned
 from ctc_ocr.cli.model_options import add_ink, add_model, find_model, gpu
 from ctc_ocr.cli.running import run
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.atomic_files import replacing
+from ctc_ocr.runtime.output_files import refuse_existing
 from ctc_ocr.runtime.progress import shown_progress
 from ctc_ocr.runtime.threads import set_threads
 
