@@ -164,5 +164,5 @@ def read_sections(path: str | Path) -> dict[str, dict[str, Any]]:
 
 
 def options() -> dict[str, Option]:
-    """Every hyperparameter by its name; names are unique over the sections."""
+    """Every hyperparameter by its name."""
     return options_of(SECTIONS)
