@@ -133,7 +133,7 @@ def _first_whole(prefix: str | Path, epochs: list[int]) -> int:
             refuse_broken(read_bytes(params_path(prefix, epoch)), params_path(prefix, epoch))
             return epoch
         except InputError as error:
-            log.warning("Not whole, and not used: %s", error)
+            log.warning("Damaged or incomplete, and not used: %s", error)
     return epochs[0]
 
 

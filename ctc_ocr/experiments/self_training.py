@@ -107,7 +107,9 @@ def _rounds(
         share = FIRST_SHARE + (LAST_SHARE - FIRST_SHARE) * number / max(1, rounds - 1)
         pseudo = _pseudo_labelled(prefix, options.gpus, session.held_out_samples(), paths, share)
         if not pseudo:
-            log.warning("No unlabelled image was read with enough confidence: the next training has labels alone")
+            log.warning(
+                "No unlabelled image was read with enough confidence: the next training has labelled images only"
+            )
     _log_begin(rounds, rounds)
     with ExitStack() as stack:
         return TrainingSession(hyperparameters, _with(data, pseudo, stack), options, callbacks).run()

@@ -91,7 +91,7 @@ def newest(prefix: str) -> ResumePoint:
         newest_one = f": none is whole, the newest for this reason: {errors[0]}" if errors else ""
         raise InputError(f"no checkpoint to resume{newest_one}", prefix)
     for each in errors:
-        log.warning("Not whole, and not used: %s", each)
+        log.warning("Damaged or incomplete, and not used: %s", each)
     return point
 
 
