@@ -45,8 +45,12 @@ def parser() -> argparse.ArgumentParser:
         "--out", type=Path, required=True, metavar="FOLDER", help=f"where {LOSSES}, {CONFUSIONS} and {FIGURES} go"
     )
     made.add_argument("--overwrite", action="store_true", help="replace these files")
-    made.add_argument("--top", type=integer(1, 1000), default=24, metavar="N", help="hardest images (default: 24)")
-    made.add_argument("--pairs", type=integer(1, 1000), default=12, metavar="N", help="confused pairs (default: 12)")
+    made.add_argument(
+        "--top", type=integer(1, 1000), default=24, metavar="N", help="number of hardest images (default: 24)"
+    )
+    made.add_argument(
+        "--pairs", type=integer(1, 1000), default=12, metavar="N", help="number of confused pairs (default: 12)"
+    )
     made.add_argument(
         "--examples", type=integer(1, 100), default=4, metavar="N", help="images of each pair (default: 4)"
     )
@@ -55,8 +59,8 @@ def parser() -> argparse.ArgumentParser:
         "have none)",
     )  # fmt: skip
     made.add_argument(
-        "--page", metavar="PAGE", help="of a source of pages: draw this page too, with what is read beside it, or "
-        "BOOK/PAGE where several books have it (needs --font)",
+        "--page", metavar="PAGE", help="for a source of pages: also draw this page, with what is read beside it; "
+        "BOOK/PAGE if several books have it (needs --font)",
     )  # fmt: skip
     made.add_argument("--font", metavar="FILE", help="font of labels and readings (default: the captcha package's)")
     add_ink(made)
