@@ -116,7 +116,7 @@ def _rounds(
 
 
 def _log_begin(number: int, rounds: int) -> None:
-    log.info("Training %d of %d, %s", number + 1, rounds + 1, "with labelled images alone" if not number else
+    log.info("Training %d of %d, %s", number + 1, rounds + 1, "with labelled images only" if not number else
              "with what the one before read in unlabelled images")  # fmt: skip
 
 
