@@ -162,6 +162,30 @@ def test_the_height_grows_where_there_are_too_few_time_steps(tmp_path: Path) -> 
     assert choose(WORD, samples, ["height"])[0].data.height == 40
 
 
+def stays(samples: object, region: Region, seed: int, names: object) -> Region:
+    """What a model chooses that finds nothing better."""
+    return region
+
+
+def test_narrow_characters_get_more_pixels_if_training_starts_from_a_model() -> None:
+    def chosen(*samples: tuple[tuple[int, int], str]) -> Hyperparameters:
+        return choose(WORD, of_sizes(*samples), ["height"], stays)[0]
+
+    assert chosen(((160, 60), "1234")) == WORD  # 27 columns for each character at a height of 40
+    taller = chosen(((200, 80), "abcde"))  # 20 columns
+    assert (taller.data.height, taller.network.pool_heights) == (56, (2, 2, 1, 2, 3))
+    assert chosen(((400, 250), "abcdef")).data.height == 64  # 105 are too many
+    assert chosen(((100, 40), "abcde")).data.height == 40  # there are no more pixels
+    assert chosen(((100, 48), "abcdefgh")).data.height == 48
+    assert chosen(((200, 80), "abcde"), ((200, 80), "ab"), ((200, 80), "ab")).data.height == 40  # for most images
+
+
+def test_the_width_follows_the_greater_height() -> None:
+    samples = of_sizes(((500, 100), "abcdefgh"))
+    settings, _ = choose(WITHOUT_CHANGES, samples, ["height", "width"], stays)
+    assert (settings.data.height, settings.data.width) == (48, 240)
+
+
 def test_the_height_grows_if_small_text_must_not_be_cut_out(pictures: Path) -> None:
     settings, samples = choose(WORD, check_source(pictures), ["height", "width"])
     assert settings.data.crop == "none"

@@ -172,11 +172,11 @@ def test_the_weights_taken_are_those_that_are_trained(tmp_path: Path) -> None:
         new = Trainer(Model(settings, Alphabet(("0", "1"))), iterator, [mx.cpu()])
         if begun:
             new.initialise_from(stored)
-        losses.append(new._update(next(iterator))[0].asnumpy())
+        losses.append(new.updates.make(next(iterator))[0].asnumpy())
     iterator = batches.iterator()
     same_model = Trainer(Model(settings, Alphabet(("0", "1"))), iterator, [mx.cpu()])
     same_model.network.set_parameters(stored.arg_params, stored.aux_params)
-    np.testing.assert_array_equal(losses[1], same_model._update(next(iterator))[0].asnumpy())
+    np.testing.assert_array_equal(losses[1], same_model.updates.make(next(iterator))[0].asnumpy())
     assert abs(losses[0] - losses[1]).max() > 0.01
     assert set(other) == set(parameters(same_model))
 

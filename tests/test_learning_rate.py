@@ -19,6 +19,7 @@ from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.rate_curve import RateCurve, rising_rates, write_curve
 from ctc_ocr.training.rate_plot import axis_limits, plot_curve
 from ctc_ocr.training.trainer import Trainer
+from ctc_ocr.training.trial_updates import losses_at
 from tests.commands import Done, run_here
 from tests.training_runs import SMALL, make_source, streamed, training, weights
 
@@ -127,7 +128,7 @@ def test_each_update_has_its_own_rate(ubuntu_font):
     trainer = Trainer(Model(settings, Alphabet(("0", "1"))), iterator, [mx.cpu()])
     seen = [weights(trainer)]
     losses = []
-    for loss in trainer.losses_at([0.0, 1e-3, 0.0, 0.0, 0.0, 1e-3], iterator):
+    for loss in losses_at(trainer.updates, [0.0, 1e-3, 0.0, 0.0, 0.0, 1e-3], iterator):
         losses.append(loss)
         seen.append(weights(trainer))
     changes = [max(np.abs(after[n] - before[n]).max() for n in before) for before, after in zip(seen, seen[1:])]  # noqa: B905

@@ -111,6 +111,20 @@ def test_a_beam_search_has_the_prior_too() -> None:
         assert best.codes == best_of_all(log_probs[:, [image]], lengths.log_prior)
 
 
+def test_further_texts_do_not_change_the_first_one() -> None:
+    """Clear texts of six or seven characters, where five are expected: the best prefixes are the wrong ones."""
+    alphabet, generator = Alphabet(tuple("abcdefghij")), np.random.default_rng(1)
+    for _ in range(40):
+        codes = generator.integers(1, 11, size=generator.integers(6, 8)).tolist()
+        path = [code for each in codes for code in (each, 0)]
+        logits = generator.normal(size=(len(path), 1, 11)) * 1.2
+        logits[np.arange(len(path)), 0, path] += 5 + 2 * generator.normal(size=len(path))
+        log_probs = log_softmax(logits)
+        one, several = (Decoder(lengths="5", top_k=k).bind(alphabet).decode(log_probs)[0] for k in (1, 3))
+        assert len(several) == 3
+        assert several[0].score == pytest.approx(one[0].score) or several[0].score > one[0].score
+
+
 def test_the_decoders_own_lengths_come_first() -> None:
     log_probs = log_probabilities()
     any_length = Decoder(lengths=Lengths.parse("any")).bind(LETTERS, Lengths(4, 4, 0.01)).decode(log_probs)

@@ -61,7 +61,7 @@ def test_updates_are_those_of_the_reference(source: GeneratedSource, network: st
     before = weights(trainer)
     means, variances = ({name: np.zeros_like(array) for name, array in before.items()} for _ in range(2))
     for number, batch in enumerate(batches, 1):
-        trainer._update(batch)
+        trainer.updates.make(batch)
         found = weights(trainer)
         for name, gradient in clipped_gradients(trainer).items():
             weight, is_moved = before[name], is_matrix(name, before[name].shape)

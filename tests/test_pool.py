@@ -91,6 +91,14 @@ def test_process_that_raises() -> None:
     assert wait_until_gone(pids) == []
 
 
+def test_an_error_comes_after_the_batches_before_it() -> None:
+    """Batch 0 takes longer than the one that fails, which another process has."""
+    with BatchPool(Counting(slow=4, broken=1), 2, itertools.count()) as pool:
+        assert (next(pool)["numbers"] == 0).all()
+        with pytest.raises(ImageProcessError, match="batch 1: "):
+            next(pool)
+
+
 def test_users_error_in_a_process_has_no_traceback() -> None:
     with BatchPool(Counting(refused=0), 1, itertools.count()) as pool, pytest.raises(ImageProcessError) as error:
         next(pool)

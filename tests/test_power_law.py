@@ -64,6 +64,15 @@ def test_one_number_of_labels_is_no_curve() -> None:
         fit([Count(10, 1, 5), Count(10, 2, 5)])
 
 
+@pytest.mark.parametrize("errors", [0, 50])
+def test_the_estimate_is_within_its_interval(errors: int) -> None:
+    curve = LearningCurve(100, tuple(Count(labels, errors, 50) for labels in (10, 20, 50, 100) for _ in range(3)))
+    for labels in (50, 150, 1000):
+        expected = curve.expected(labels)
+        assert expected.low <= expected.accuracy <= expected.high
+        assert expected.low < expected.high
+
+
 def test_a_curve_tells_what_was_measured() -> None:
     curve = LearningCurve(30, (Count(10, 5, 10), Count(10, 3, 10), Count(20, 1, 10)))
     first, second = curve.points

@@ -44,7 +44,7 @@ REFUSED: list[tuple[Callable[[], Any], str]] = [
     (lambda: SplitOptions((0.5, 0.2, 0.2)), "fractions: expected 3 fractions with the sum 1, got (0.5, 0.2, 0.2)"),
     (
         lambda: partition([[0, 1, 2], [3, 4, 5]], [2, 2, 0], np.random.default_rng(0)),
-        "counts: duplicates stay together, so these counts cannot be met: use smaller ones",
+        "counts: duplicates stay together, so these counts were not met: use smaller ones, or another seed",
     ),
     (lambda: shard_counts(2, 3), "shards: more shards than the 2 samples"),
     (lambda: PARTS.add("old", "mine"), "the part 'old' is built in: choose another name"),

@@ -82,7 +82,7 @@ def test_the_optimizer_takes_the_rate_of_each_step(source: GeneratedSource) -> N
     num_steps = settings.training.num_epoch * batches.num_batches
     for step, batch in enumerate(batches, start=1):
         before = weights(trainer)["pred_fc_bias"]
-        trainer._update(batch)
+        trainer.updates.make(batch)
         names = trainer.network._module._exec_group.param_names
         gradient = trainer.network._module._exec_group.grad_arrays[names.index("pred_fc_bias")][0].asnumpy() / 8
         moved = before - weights(trainer)["pred_fc_bias"]
@@ -129,7 +129,7 @@ def learned(changes: dict[str, Any], batches: BatchIter) -> dict[str, np.ndarray
     trainer = Trainer(Model(settings, Alphabet(("0", "1"))), batches, [mx.cpu()])
     batches.reset()
     for batch in batches:
-        trainer._update(batch)
+        trainer.updates.make(batch)
     return weights(trainer)
 
 

@@ -88,6 +88,24 @@ def test_sure_readings_are_trained_on_and_validation_stays_apart(
     assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith("ocr")) == ["unlabelled"]
 
 
+@pytest.mark.slow
+def test_images_that_are_only_trained_on_stay_and_longer_readings_than_labels_take_no_part(
+    captchas: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(self_training, "UNCHECKED", 0.0)
+    caplog.set_level("INFO", logger="ctc_ocr")
+    ctc_ocr.CaptchaWriter.create(ctc_ocr.Data(alphabet="QX"), seed=3).write_folder(tmp_path / "only", 4)
+    data = ctc_ocr.LabelledImages(captchas / "labelled", max_units=4, training_only=tmp_path / "only")
+    settings = ctc_ocr.preset("word", training=SHORT)
+    options = ctc_ocr.RunOptions(prefix=str(tmp_path / "ocr"), num_proc=1)
+    ctc_ocr.CaptchaWriter.create(ctc_ocr.Data(min_length=4, max_length=7), seed=4).write_folder(tmp_path / "more", 20)
+    train_with_unlabelled(data, tmp_path / "more", settings, options, rounds=1)
+    assert {"Q", "X"} <= set(ctc_ocr.Predictor(tmp_path / "ocr").alphabet.units)
+    first, second = (int(each.split()[0]) for each in caplog.messages if "images for training" in each)
+    assert first < second < first + 20
+    assert not [each for each in caplog.messages if each.startswith("Invalid")]
+
+
 def test_a_run_that_is_there_is_refused_before_the_first_training(
     captchas: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -15,6 +15,7 @@ from ctc_ocr.cli.bundle import main as bundle
 from ctc_ocr.cli.evaluate import main as evaluate
 from ctc_ocr.cli.infer import main as infer
 from ctc_ocr.config.presets import preset
+from ctc_ocr.config.taller_images import for_height
 from ctc_ocr.onnx_models.file import OnnxModel
 from ctc_ocr.training.start import starter_fits
 from starter.train import main as make_starter
@@ -95,12 +96,29 @@ def test_where_it_does_not_fit_training_starts_from_nothing(
         ({"network": {"dropout": 0.5}}, "0123", True),
         ({"network": {"num_hidden": 97}}, "0123", False),
         ({"data": {"height": 48}}, "0123", False),
+        ({"data": {"height": 48}, "network": {"pool_heights": (2, 2, 1, 2, 3)}}, "0123", True),
+        ({"data": {"height": 48}, "network": {"pool_heights": (2, 3, 1, 2, 2)}}, "0123", False),
+        ({"data": {"height": 32}}, "0123", False),
         ({"data": {"channels": 3}}, "0123", False),
         ({"data": {"width": 300, "ink": "light"}}, "0123", True),
     ],
 )
 def test_what_it_fits(changes: dict[str, dict[str, object]], labels: str, fits: bool) -> None:
     assert starter_fits(preset("word", changes), Counter(labels)) == fits
+
+
+def test_all_of_it_fits_taller_images(captchas: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="ctc_ocr")
+    for height in range(40, 97, 8):
+        taller = for_height(preset("word"), height)
+        assert (taller.data.height, taller.geometry.num_rows) == (height, preset("word").geometry.num_rows)
+    session = ctc_ocr.TrainingSession(
+        for_height(preset("word", training=SHORT), 64), captchas, ctc_ocr.RunOptions(str(tmp_path / "a"), num_proc=1)
+    )
+    session.run()
+    assert "copied: conv0, conv1, conv2, conv3, conv4, l0_forward, l0_backward" in caplog.text
+    assert "were trained with" not in caplog.text
+    assert ctc_ocr.Predictor(tmp_path / "a").hyperparameters.data.height == 64
 
 
 @pytest.mark.long

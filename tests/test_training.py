@@ -29,6 +29,7 @@ from ctc_ocr.training.optimizer import clip_norm
 from ctc_ocr.training.parameter_vector import ArrayCopies
 from ctc_ocr.training.resume import newest
 from ctc_ocr.training.trainer import Trainer
+from ctc_ocr.training.trial_updates import overfit
 from tests.training_runs import CRNN, SMALL, cached, epoch_end, make_source, run, streamed, training, weights
 
 
@@ -173,7 +174,7 @@ def test_one_batch_can_be_overfitted(source: GeneratedSource) -> None:
     iterator: BatchIter = cached(source, 8)
     settings = training(num_epoch=500, learning_rate=0.01)
     trainer = Trainer(Model(settings, Alphabet(("0", "1"))), iterator, [mx.cpu()])
-    updates, loss, accuracy = trainer.overfit(iterator.next(), 1000)
+    updates, loss, accuracy = overfit(trainer.updates, iterator.next(), 1000)
     assert accuracy == 1.0
     assert updates < 1000
     assert loss < 2.0
@@ -183,7 +184,7 @@ def test_a_batch_is_overfitted_however_short_the_run_itself_would_be(source: Gen
     iterator: BatchIter = cached(source, 8)
     settings = training(num_epoch=1, learning_rate=0.01, schedule="cosine", warmup_updates=200)
     trainer = Trainer(Model(settings, Alphabet(("0", "1"))), iterator, [mx.cpu()])
-    assert trainer.overfit(iterator.next(), 1000)[2] == 1.0
+    assert overfit(trainer.updates, iterator.next(), 1000)[2] == 1.0
 
 
 def test_a_run_goes_on_only_with_its_own_images(source: GeneratedSource, tmp_path: Path) -> None:
@@ -302,7 +303,7 @@ def test_both_losses_follow_the_same_curve(source: GeneratedSource) -> None:
         settings = training(loss=loss, samples_per_epoch=400)
         trainer = Trainer(Model(settings, Alphabet(tuple("01"))), iterator, [mx.cpu()])
         iterator.reset()
-        curves.append([trainer._update(batch)[0].asnumpy().mean() for batch in iterator])
+        curves.append([trainer.updates.make(batch)[0].asnumpy().mean() for batch in iterator])
     assert len(curves[0]) == 50
     np.testing.assert_allclose(curves[1], curves[0], rtol=1e-3)
     assert curves[0][-1] < curves[0][0] / 2

@@ -220,7 +220,7 @@ def test_weights_gradients_and_moving_averages_are_shared_between_widths() -> No
     trainer, iterator = trainer_of(settings, lines(settings, 60, 20, 60, 40))
     addresses = []
     for batch in iterator:
-        trainer._update(batch)
+        trainer.updates.make(batch)
         executor = bound_executor(trainer.network._module)
         assert executor.arg_dict["data"].shape[2] == batch.bucket_key
         arrays = [*executor.arg_dict.values(), *executor.grad_arrays, *executor.aux_dict.values()]
@@ -233,7 +233,7 @@ def test_moving_averages_are_those_of_the_last_step() -> None:
     settings = line_settings(features=(32, 32))
     trainer, iterator = trainer_of(settings, lines(settings, *[60, 20] * 20))
     for batch in iterator:
-        trainer._update(batch)
+        trainer.updates.make(batch)
         now = {name: array.asnumpy() for name, array in trainer.network.parameters()[1].items()}
         mx.nd.waitall()
         executor = bound_executor(trainer.network._module)
@@ -254,7 +254,7 @@ def test_the_moving_averages_are_those_of_all_batches_in_turn() -> None:
         values = (settings.network.input_mean - pixels) / settings.network.input_scale * inside[:, None, :]
         mean = 0.9 * mean + 0.1 * weight * values.mean()
         variance = 0.9 * variance + 0.1 * weight**2 * values.var()
-        trainer._update(batch)
+        trainer.updates.make(batch)
     auxiliary = trainer.network.parameters()[1]
     np.testing.assert_allclose(auxiliary["conv0_norm_moving_mean"].asnumpy(), mean, rtol=1e-4)
     np.testing.assert_allclose(auxiliary["conv0_norm_moving_var"].asnumpy(), variance, rtol=1e-3)
@@ -272,7 +272,7 @@ def test_a_resumed_run_of_many_widths_gives_the_same_bits(tmp_path: Path, optimi
 
     part, iterator = trainer_of(settings, batches)
     for batch in itertools.islice(iterator, 3):
-        part._update(batch)
+        part.updates.make(batch)
         part.batches_done += 1
     part.save(str(tmp_path / "part"), 1)
     mx.random.seed(99)  # as another process would begin with another one
@@ -304,7 +304,7 @@ def test_resume_refuses_another_alphabet_and_tells_of_another_augmentation(
     settings = line_settings()
     batches = lines(settings, 60)
     trainer, iterator = trainer_of(settings, batches)
-    trainer._update(next(iterator))
+    trainer.updates.make(next(iterator))
     trainer.save(str(tmp_path / "ocr"), 1)
     other = Trainer(Model(settings, Alphabet(("a", "b", "d"))), batches.iterator(), [mx.cpu()])
     point = newest(str(tmp_path / "ocr"))

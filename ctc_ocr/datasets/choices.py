@@ -16,6 +16,7 @@ import numpy as np
 from ctc_ocr.alphabet import required_steps
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.schema import MAX_SIZE
+from ctc_ocr.config.taller_images import for_height
 from ctc_ocr.datasets.checking import CheckedSample, CheckResult
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.errors import InputError
@@ -36,6 +37,9 @@ STEPS_PER_UNIT = 1.5  # at least, for most labels: with one step for each unit, 
 FEW, VIEWS_OF_FEW = 2000, 5  # a network that has learned from few images reads more of them in several views
 MAX_HEIGHT, MAX_WIDTH = 96, 1200  # pixels: what is larger costs more time than it is worth
 MULTIPLE = 8  # pixels: sizes are rounded up to a multiple
+# Of a network that starts from a model. Columns that a character and the gap behind it should have, in most images;
+# and the greatest height for them: training takes 2.5 times as long as at the 40 pixels of the starter.
+UNIT_COLUMNS, MAX_TALLER = 28, 64
 
 # Of samples, a region, a seed and the names of what is to be chosen: the region with that.
 FindRegion = Callable[[Sequence[CheckedSample], Region, int, Collection[str]], Region]
@@ -49,8 +53,9 @@ def choose(
     """The hyperparameters with those of CHOSEN that are in `names` chosen from the samples, and the samples as they
     then are: with their sizes after cropping. What was chosen is logged. Equal samples give equal choices.
 
-    `checked` has the samples as `settings` cut them. find_region: what chooses top_edge and bottom_edge, if both are to
-    be chosen, and grey; without it they stay.
+    `checked` has the samples as `settings` cut them. find_region: of the model that training starts from, what chooses
+    top_edge and bottom_edge, if both are to be chosen, and grey; without it they stay. With it, a greater height leaves
+    the shapes of the network's weights as they are.
     """
     if settings.geometry.is_one_step:  # the size of an image says nothing about its one time step
         names = {*names} - {"height", "width"}
@@ -71,7 +76,9 @@ def choose(
         settings, checked = _cut(settings, checked, region)
     if "ink" in names:
         settings = _with(settings, ink=_ink(checked.samples))
-    if "height" in names:
+    if "height" in names and find_region is not None:
+        settings = for_height(settings, _height_from_start(settings, checked.samples))
+    elif "height" in names:
         settings = _with(settings, height=_height(settings, checked.samples, median(text_heights)))
     if "width" in names:
         settings = _with(settings, width=_width(settings, checked.samples))
@@ -158,6 +165,13 @@ def _height(settings: Hyperparameters, samples: Sequence[CheckedSample], text_he
     heights = [_steps(each) * columns * each.size[1] / each.size[0] for each in samples]
     for_labels = float(np.percentile(heights, 90))
     return max(data.height, min(_rounded(max(for_text, for_labels)), MAX_HEIGHT))
+
+
+def _height_from_start(settings: Hyperparameters, samples: Sequence[CheckedSample]) -> int:
+    """At least that of the settings; more if characters are narrow at that height and the images have more pixels."""
+    wanted = [each.size[1] * min(1.0, UNIT_COLUMNS * len(each.units) / each.size[0]) for each in samples]
+    nearest = MULTIPLE * round(median(wanted) / MULTIPLE)
+    return max(settings.data.height, min(nearest, MAX_TALLER))
 
 
 def _width(settings: Hyperparameters, samples: Sequence[CheckedSample]) -> int:

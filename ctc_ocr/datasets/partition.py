@@ -48,7 +48,7 @@ def partition(groups: Sequence[Indices], counts: Sequence[int], generator: np.ra
     Groups of several samples come first, each into the part that lacks the most samples. Single samples then fill the
     parts, so that the counts are met except for groups that are larger than what a part lacks. The last groups go into
     parts that have none yet, as long as there are any. Counts for fewer than all samples are met exactly, and the
-    other samples are in no part; InputError if that is impossible.
+    other samples are in no part; InputError if the duplicates, in the order drawn, leave no room for that.
     """
     total = sum(map(len, groups))
     missing, parts = np.array(counts, np.int64), [Indices() for _ in counts]
@@ -65,7 +65,9 @@ def partition(groups: Sequence[Indices], counts: Sequence[int], generator: np.ra
         parts[part] += group
         missing[part] -= len(group)
     if sum(counts) < total and missing.any():
-        raise InputError("duplicates stay together, so these counts cannot be met: use smaller ones", "counts")
+        raise InputError(
+            "duplicates stay together, so these counts were not met: use smaller ones, or another seed", "counts"
+        )
     return [sorted(part) for part in parts]
 
 

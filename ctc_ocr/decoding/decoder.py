@@ -36,7 +36,7 @@ class Decoder:
     """How texts are found, for any alphabet: `Predictor("model", decoder=Decoder(beam_width=20, allowed="0123"))`.
 
     Greedy decoding, or a prefix beam search if `beam_width` is given or another option needs it; its width is then 10,
-    or `top_k` if that is more.
+    100 where the lengths of texts are known, or `top_k` if that is more.
 
     beam_width: prefixes kept at each time step, 1 to 4096.
     top_k: number of texts for each image, best first.
@@ -49,8 +49,9 @@ class Decoder:
     allowed: the only units to output, as a text or a sequence of units; None for all.
     lengths: how many units texts have, such as "5", "4-6" or "any"; None for what the model's labels had. Greedy
         decoding is followed by a beam search of width 100 for the images whose text has another length.
-    views: views of each image that are read, 1 to 9: slightly moved ones beside the image itself, and the text is that
-        which is likeliest in all. Reading takes as many times as long. None: as many as the model says.
+    views: views of each image that are read, 1 to 9: slightly moved ones beside the image itself, and the text is, of
+        those that are found in any of them, that which is likeliest in all. Reading takes as many times as long. None:
+        as many as the model says.
 
     Raises InputError for numbers out of range.
     """
@@ -94,7 +95,8 @@ class Decoder:
         if words is not None and mask is not None:
             words = words.restricted(mask)
         model = self._language_model(alphabet)
-        search = replace(search, language_model=model, words=words, lengths=lengths)
+        width = max(search.width, LENGTHS_BEAM_WIDTH) if lengths and self.beam_width is None else search.width
+        search = replace(search, width=width, language_model=model, words=words, lengths=lengths)
         return BoundDecoder(search, mask, views=self.views or views)
 
     def _search(self) -> BeamSearch | None:

@@ -20,8 +20,8 @@ def best_of_views(
     """For each image its candidates, best first: what was `found` for it [view][image] in the (T, N, C) log
     probabilities of any view. Where that is impossible in all of them, it is what was found in the first.
 
-    A candidate's log probability is the mean of those in all views. The views' outputs themselves are not averaged:
-    in each, a unit may be at another time step.
+    A candidate's log probability is the mean of those in all views, in each of which it is at most FURTHEST below the
+    likeliest. The views' outputs themselves are not averaged: in each, a unit may be at another time step.
     """
     candidates: list[dict[tuple[int, ...], float]] = [{} for _ in range(views[0].shape[1])]
     for of_view in found:

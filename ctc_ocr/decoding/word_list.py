@@ -15,6 +15,7 @@ from ctc_ocr.runtime.text_files import read_text
 
 DEFAULT_SEPARATORS = " "
 UNREACHABLE = 2**31  # more time steps than an image has
+BEFORE, AFTER = 0, 1  # states: before the first word; after a word and a separator
 
 
 class WordTable(NamedTuple):
@@ -70,9 +71,9 @@ class WordList:
     ) -> "WordList":
         """Words as plain text; each character of `separators` is a unit that may stand around words.
 
-        Without separators, each text is one word; so it is with the default, a space, if the alphabet has none. A unit
-        that could continue a word or separate words continues the word. Raises InputError for other separators that
-        are not in the alphabet, and (at `where`) if it can spell no word.
+        Without separators, each text is one word; so it is with the default, a space, if the alphabet has none. Words
+        may contain separators. Raises InputError for other separators that are not in the alphabet, and (at `where`) if
+        it can spell no word.
         """
         separator_codes = _separator_codes(separators, alphabet)
         splitter = UnitSplitter(alphabet)
@@ -107,11 +108,10 @@ def _separator_codes(separators: str, alphabet: Alphabet) -> tuple[int, ...]:
 
 def _word_table(words: Sequence[tuple[int, ...]], separators: Sequence[int]) -> WordTable:
     """The words as a trie, whose final states return to its beginning by a separator."""
-    before, after = 0, 1  # states: before the first word; after a word and a separator
     edges: list[dict[int, int]] = [{}, {}]  # of each state, {code: target}
     final = [False, True]
     for word in words:
-        state = before
+        state = BEFORE
         for code in word:
             if code not in edges[state]:
                 edges[state][code] = len(edges)
@@ -119,16 +119,52 @@ def _word_table(words: Sequence[tuple[int, ...]], separators: Sequence[int]) -> 
                 final.append(False)
             state = edges[state][code]
         final[state] = True
-    edges[after] = dict(edges[before])
-    for code in separators:
-        edges[before].setdefault(code, before)
-        for state, is_final in enumerate(final):
-            if is_final:
-                edges[state].setdefault(code, after)
+    edges[AFTER] = dict(edges[BEFORE])
+    _add_separators(edges, final, separators)
     ordered = [sorted(each.items()) for each in edges]
     codes, targets = map(np.array, zip(*itertools.chain.from_iterable(ordered), strict=True))
     automaton = np.cumsum([0, *map(len, ordered)]), codes, targets, np.array(final)
     return WordTable(*automaton, *_minimum_steps(*automaton))
+
+
+class _Subsets:
+    """States that stand for several states of a trie at once, numbered after them (the subset construction of Rabin and
+    Scott, "Finite automata and their decision problems", 1959)."""
+
+    def __init__(self, num_states: int) -> None:
+        self.members: list[tuple[int, ...]] = []  # of each new state
+        self._num_states = num_states
+        self._numbers: dict[tuple[int, ...], int] = {}
+
+    def union(self, *states: int) -> int:
+        """The number of the state that stands for all of these."""
+        of_trie = tuple(sorted({each for state in states for each in self._trie_states(state)}))
+        if len(of_trie) == 1:
+            return of_trie[0]
+        if of_trie not in self._numbers:
+            self._numbers[of_trie] = self._num_states + len(self.members)
+            self.members.append(of_trie)
+        return self._numbers[of_trie]
+
+    def _trie_states(self, state: int) -> tuple[int, ...]:
+        return (state,) if state < self._num_states else self.members[state - self._num_states]
+
+
+def _add_separators(edges: list[dict[int, int]], final: list[bool], separators: Sequence[int]) -> None:
+    """Let separators stand before, between and after the words of a trie, in place. Where one could continue a word as
+    well, both are possible."""
+    subsets = _Subsets(len(edges))
+    for state, is_final in enumerate(final):
+        if is_final or state == BEFORE:
+            back = AFTER if is_final else BEFORE
+            edges[state].update({code: subsets.union(edges[state].get(code, back), back) for code in separators})
+    for members in subsets.members:  # which grow meanwhile
+        joined: dict[int, int] = {}
+        for state in members:
+            for code, target in edges[state].items():
+                joined[code] = subsets.union(joined.get(code, target), target)
+        edges.append(joined)
+        final.append(any(final[state] for state in members))
 
 
 def _minimum_steps(

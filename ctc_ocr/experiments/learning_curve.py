@@ -78,8 +78,10 @@ class LearningCurve:
     def expected(self, labels: int) -> Expected:
         """What a training on so many labels will probably reach. The interval has the chance of images and of trainings
         in it, and nothing of how well a law of few labels holds for many."""
-        low, high = np.percentile([1 - law.error(labels) for law in self._laws], INTERVAL)
-        return Expected(labels, 1 - self.law.error(labels), float(low), float(high))
+        accuracy = 1 - self.law.error(labels)
+        low, high = np.percentile([1 - law.error(labels) for law in self._laws], INTERVAL).tolist()
+        # Where (nearly) all were read, or none, the laws of the bootstrap are all on one side of the most probable one.
+        return Expected(labels, accuracy, min(low, accuracy), max(high, accuracy))
 
     def to_dict(self, more: Sequence[int] = ()) -> dict[str, Any]:
         """{name: value}, ready for JSON: what was measured, the law, and what is expected of all labels and of so many

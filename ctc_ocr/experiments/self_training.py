@@ -105,7 +105,7 @@ def _rounds(
         # What was chosen from the images stays.
         hyperparameters, data = session.run_hyperparameters(), replace(data, choose=())
         share = FIRST_SHARE + (LAST_SHARE - FIRST_SHARE) * number / max(1, rounds - 1)
-        pseudo = _pseudo_labelled(prefix, options.gpus, session.held_out_samples(), paths, share)
+        pseudo = _pseudo_labelled(prefix, options.gpus, session.held_out_samples(), paths, share, data.max_units)
         if not pseudo:
             log.warning(
                 "No unlabelled image was read with enough confidence: the next training has labelled images only"
@@ -123,11 +123,13 @@ def _log_begin(number: int, rounds: int) -> None:
 def _with(data: LabelledImages, pseudo: Sequence[Sample], stack: ExitStack) -> LabelledImages:
     """The labelled images, and those whose labels were read, until the stack is closed. The options of the user's
     sources are not for the latter."""
-    return replace(data, training_only=(stack.enter_context(part_source(pseudo)),)) if pseudo else data
+    if not pseudo:
+        return data
+    return replace(data, training_only=(*data.training_only_sources, stack.enter_context(part_source(pseudo))))
 
 
 def _pseudo_labelled(
-    prefix: str, gpus: Sequence[int], held_out: Sequence[Sample], paths: Sequence[Path], share: float
+    prefix: str, gpus: Sequence[int], held_out: Sequence[Sample], paths: Sequence[Path], share: float, max_units: int
 ) -> list[Sample]:
     """Read the unlabelled images: those with enough confidence, the surest first, but no more than a share of all."""
     from ctc_ocr.inference.batch import predict_each, predict_files
@@ -145,6 +147,8 @@ def _pseudo_labelled(
     for image, each in predict_files(predictor, [ListedImage(str(path), path) for path in paths]):
         if isinstance(each, InputError):
             unreadable.append(each)
+        elif 0 < max_units < len(each.codes):
+            continue  # no label may be so long
         elif each.text.strip() and (each.confidence or 0.0) >= least:
             path, units = str(image.path.resolve()), tuple(predictor.alphabet.units[code - 1] for code in each.codes)
             read.append((each.confidence or 0.0, Sample(path, units, path)))

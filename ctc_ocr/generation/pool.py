@@ -87,7 +87,7 @@ class BatchPool:
     The arrays of a batch are valid until the next one is asked for. With `niceness`, the processes have a lower
     priority (0 to 19, as in os.nice). A process that dies, or does nothing for longer than `patience`, is replaced,
     with a warning, and its batches are filled anew, with the same content. Asking for a batch raises ImageProcessError
-    if a process raised or cannot start, or if processes die again and again; and WaitInterrupted if the function
+    if its process raised, if one cannot start, or if processes die again and again; and WaitInterrupted if the function
     `interrupted` is true while it waits. close() ends the processes; leaving a `with` block calls it. Raises InputError
     for a source that cannot be pickled.
     """
@@ -104,7 +104,7 @@ class BatchPool:
         self.interrupted: Callable[[], bool] = lambda: False
         self._numbers = iter(numbers)
         self._wanted: deque[int] = deque()  # numbers of the batches that were asked for, in order
-        self._ready: dict[int, int] = {}  # number -> slot, filled
+        self._answers: dict[int, Answer] = {}  # to batches that are wanted, by their numbers
         self._held: int | None = None  # the slot that the caller reads
         self._workers: dict[Connection, _Worker] = {}
         self._deaths, self._patience, self._killed = Deaths(), patience, False
@@ -150,13 +150,16 @@ class BatchPool:
         started = time.perf_counter()
         for each in self._workers.values():
             each.watch.pause()
-        while self._wanted[0] not in self._ready:
+        while self._wanted[0] not in self._answers:
             if self.interrupted():
                 raise WaitInterrupted
             self._collect()
         self.seconds_waited += time.perf_counter() - started
-        self._held = self._ready.pop(self._wanted.popleft())
-        return self._slots[self._held]
+        answer = self._answers.pop(self._wanted.popleft())
+        self._held = answer.slot
+        if answer.reason is not None:
+            raise ImageProcessError(answer.reason, answer.where)
+        return self._slots[answer.slot]
 
     def close(self) -> None:
         """End the processes. Nothing is left of them or of their memory."""
@@ -217,9 +220,7 @@ class BatchPool:
                 continue
             if isinstance(answer, StartFailure):
                 raise ImageProcessError(f"an image process could not start: {answer.reason}")
-            if answer.reason is not None:
-                raise ImageProcessError(answer.reason, answer.where)
-            self._ready[answer.number] = answer.slot
+            self._answers[answer.number] = answer
             worker.jobs.popleft()  # they are answered in their order
             worker.watch.answered()
             self._deaths.progress()

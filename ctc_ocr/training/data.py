@@ -255,9 +255,7 @@ def chosen_images(
     """
     checked = _checked(settings, data, data.sources, progress)
     names = set(data.choose or ())
-    if from_starter and starter_fits(settings, checked.frequencies()):
-        names.discard("height")
-    else:
+    if not (from_starter and starter_fits(settings, checked.frequencies())):
         find_region = None
     settings, checked = choose(settings, checked, names, find_region)
     return settings, _usable(settings, data, data.sources, checked)

@@ -23,6 +23,11 @@ class Diverged(RunError):
     """A training has diverged; nothing of it was saved since its last epoch."""
 
 
+def diverged(reason: str, updates: int) -> Diverged:
+    """The error of a training that has diverged after so many updates."""
+    return Diverged(f"{reason} after {updates} updates; try a lower --learning_rate")
+
+
 class FiniteVectors:
     """Whether vectors were finite when they were noted. Nothing waits for a GPU until `broken` is asked for."""
 
@@ -50,8 +55,11 @@ def largest_loss(num_steps: int, num_classes: int) -> float:
     return EXPLODED * num_steps * math.log(num_classes)
 
 
-def what_is_wrong(loss: float, limit: float) -> str | None:
-    """Why a batch's mean loss (nats per sample) shows that the training has diverged; None if it does not."""
+def what_is_wrong(finite: FiniteVectors, loss: float, limit: float) -> str | None:
+    """Why vectors, or a batch's mean loss (nats per sample), show that the training has diverged; None if they do
+    not."""
+    if (name := finite.broken()) is not None:
+        return f"the {name} has values that are not finite" if name == "gradient" else f"the {name} are not finite"
     if not math.isfinite(loss):
         return "the loss is not finite"
     return f"the loss has exploded: {loss:.3g} nats per sample" if loss > limit else None

@@ -44,7 +44,9 @@ def find_learning_rate(
     rates, losses = rising_rates(min_rate, max_rate, num_updates).tolist(), list[float]()
     curve = RateCurve((), (), num_updates)
     with TrainingSession(hyperparameters, data, options).without_files() as (trainer, batches):
-        for loss in trainer.losses_at(rates, batches):
+        from ctc_ocr.training.trial_updates import losses_at  # it imports MXNet
+
+        for loss in losses_at(trainer.updates, rates, batches):
             if not math.isfinite(loss):
                 break
             losses.append(loss)

@@ -189,7 +189,9 @@ class TrainingSession:
     def overfit_batch(self) -> OverfitResult:
         """Train on a single batch until all of it is correct, at most 1,000 updates; nothing is saved."""
         with self.without_files() as (trainer, iterator):
-            result = OverfitResult(*trainer.overfit(iterator.next(), MAX_OVERFIT_UPDATES))
+            from ctc_ocr.training.trial_updates import overfit  # it imports MXNet
+
+            result = OverfitResult(*overfit(trainer.updates, iterator.next(), MAX_OVERFIT_UPDATES))
         log.info("One batch, %d updates: loss=%.4f accuracy=%.4f", result.updates, result.loss, result.accuracy)
         return result
 

@@ -133,6 +133,7 @@ def starter_fits(hyperparameters: Hyperparameters, frequencies: Counter[str]) ->
     """
     model = _starter()
     same = _shape_of(model.hyperparameters) == _shape_of(hyperparameters)
+    same = same and hyperparameters.data.height >= model.hyperparameters.data.height
     known = {form for unit in model.alphabet.units for form in (unit, unit.lower(), unit.upper())}
     count = sum(number for unit, number in frequencies.items() if unit in known)
     return same and count >= KNOWN_UNITS * sum(frequencies.values())
@@ -152,9 +153,10 @@ def _starter() -> Model:
 
 def _shape_of(hyperparameters: Hyperparameters) -> tuple[object, ...]:
     """What must be equal for all layers below the last one to fit, and to see what they were trained on."""
-    network = replace(hyperparameters.network, dropout=0.0)
-    data = hyperparameters.data
-    return network, data.height, data.channels, data.keep_ratio, data.normalise, data.writing
+    network, data = hyperparameters.network, hyperparameters.data
+    # The last pooling differs for taller images: see for_height.
+    same = replace(network, dropout=0.0, pool_heights=network.pool_heights[:-1]), hyperparameters.geometry.num_rows
+    return *same, data.channels, data.keep_ratio, data.normalise, data.writing
 
 
 def network_of(model: str | Path) -> dict[str, dict[str, Any]]:

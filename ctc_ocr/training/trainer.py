@@ -8,14 +8,12 @@ from dataclasses import asdict, astuple, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.history import Row
 from ctc_ocr.checkpoint.model_files import Checkpoint
 from ctc_ocr.checkpoint.provenance import path_from, path_of
 from ctc_ocr.checkpoint.training_state import checksum
-from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.iterator import BatchIter
 from ctc_ocr.errors import InputError
 from ctc_ocr.generation.pool import WaitInterrupted
@@ -23,20 +21,19 @@ from ctc_ocr.runtime.signals import interruption
 from ctc_ocr.runtime.types import Context, DataBatch, MXArray
 from ctc_ocr.training.best import Best
 from ctc_ocr.training.budget import Budget
-from ctc_ocr.training.divergence import Diverged, largest_loss, what_is_wrong
+from ctc_ocr.training.divergence import diverged, what_is_wrong
 from ctc_ocr.training.epoch_end import epoch_end
 from ctc_ocr.training.events import BatchEnd, Callback, Progress, Saved, StateSaved, ValidationPrediction
 from ctc_ocr.training.interrupts import Interrupts
-from ctc_ocr.training.network import TrainingNetwork
 from ctc_ocr.training.resume import ResumePoint, check_resumable
 from ctc_ocr.training.saving import Saving, own_sums, own_vectors
-from ctc_ocr.training.schedules import GivenRates, Schedule
+from ctc_ocr.training.schedules import Schedule
 from ctc_ocr.training.start import warn_of_lost_start
 from ctc_ocr.training.sums import Clock, Sums, count_batch
-from ctc_ocr.training.transfer import Transferred, transfer, warn_of_other_pixels
+from ctc_ocr.training.transfer import Transferred, transfer_checkpoint, warn_of_other_pixels
+from ctc_ocr.training.updates import OF_ANOTHER_WORKER, Updates
 from ctc_ocr.training.validating import validate
-from ctc_ocr.training.weight_averages import WeightAverages
-from ctc_ocr.training.workers import ALONE, NO_WISHES, OneWorker, Wishes
+from ctc_ocr.training.workers import ALONE, OneWorker, Wishes
 
 # Hyperparameters that, changed, give a run that has ended more to do, or less.
 MORE_TRAINING = ("num_epoch", "max_minutes", "stop_patience", "schedule", "decay_fraction")
@@ -75,29 +72,30 @@ class Trainer:
         self.best = Best()
         self.history: list[Row] = []  # of the epochs that are done
         self.budget = Budget()
-        self.network = TrainingNetwork(model, data, contexts, workers)
+        self.updates = Updates(model, data, contexts, workers)
+        self.network, self._averages = self.updates.network, self.updates.averages
         self._workers = workers
         self._settings = model.hyperparameters.training
         self._num_batches = data.num_batches
         self._samples_per_epoch = data.num_samples
         self._fingerprint = fingerprint
         self._callbacks = callbacks
-        self.averages = WeightAverages(self.network, self._settings.average_power)
-        self._saving = Saving(model, self.network, self.averages, workers)
+        self._saving = Saving(model, self.network, self._averages, workers)
         self._saved = time.monotonic()  # when something was saved last
         self._restarts = restarts
         self._start_checksum: int | None = None  # of the weights of the model that the run started from
-        self._largest_loss = largest_loss(model.hyperparameters.geometry.num_steps, model.alphabet.num_classes)
         self._carried: list[float] | None = None  # own sums of the epoch under way, before the run was resumed
         self.epochs_saved = 0  # the newest epoch that this run has saved as a whole, or was resumed from
         self._own_sums = Sums()  # of the epoch under way
         self._seconds = 0.0  # of training in the epoch under way
         self.budget.start(self._settings, epochs_done=0)
-        self._init_optimizer(self._settings, self._num_updates)
+        self._init_optimizer()
 
-    def _init_optimizer(self, settings: Training, num_updates: int, reductions: int = 0) -> None:
-        self._schedule = Schedule(settings, num_updates, reductions, self._updates_before_decay, self._restarts)
-        self.network.init_optimizer(settings, self._schedule, self.updates_done)
+    def _init_optimizer(self, reductions: int = 0) -> None:
+        self._schedule = Schedule(
+            self._settings, self._num_updates, reductions, self._updates_before_decay, self._restarts
+        )
+        self.updates.schedule(self._settings, self._schedule)
 
     @property
     def _num_updates(self) -> int:
@@ -133,7 +131,7 @@ class Trainer:
     @property
     def updates_done(self) -> int:
         """Updates since the run began."""
-        return int(self.epochs_done * self._num_batches + self.batches_done)
+        return self.updates.done
 
     def fit(
         self,
@@ -189,16 +187,16 @@ class Trainer:
 
     def _validate_epoch(self, validation: BatchIter, began: float) -> tuple[Sums, tuple[ValidationPrediction, ...]]:
         """Validate the epoch that has ended, and decide what follows from it: the last one may keep other weights."""
-        self.averages.use()
+        self._averages.use()
         self._saving.check()
         validated, predictions = self._validate(validation)
         if not np.isfinite(validated.mean_loss):
-            raise self._diverged("the validation loss is not finite")
+            raise diverged("the validation loss is not finite", self.updates_done)
         best_before = replace(self.best)
         self._record(validated, self._workers.of_first(time.perf_counter() - began))
         target, stalled_for = self._settings.target_accuracy, self.best.epochs_since
-        if self.averages.start and (self.has_ended or (target and validated.tally.accuracy >= target)):
-            validated, predictions = self.averages.with_start(
+        if self._averages.start and (self.has_ended or (target and validated.tally.accuracy >= target)):
+            validated, predictions = self._averages.with_start(
                 lambda: self._validate(validation), validated, predictions
             )
             self.best = best_before
@@ -235,15 +233,16 @@ class Trainer:
         part, clock, epoch_clock = Sums(), Clock(waited), Clock(waited, self._seconds)
         pending: Pending = None
         for batch in _until_interrupted(data):
-            outputs = self._begin_update(batch)
+            outputs = self.updates.begin(batch)
             # The metrics of the batch before are computed while the network works on this one.
-            wrong = self._wrong(count_batch(pending, whole, part))
+            loss = count_batch(pending, whole, part)
+            wrong = what_is_wrong(self.network.finite, loss, self.updates.largest_loss)
             pending = (outputs, batch)
-            done = self._finish_update(Wishes(interrupts.requested, self._is_due(), wrong is not None))
+            done = self.updates.finish(Wishes(interrupts.requested, self._is_due(), wrong is not None))
             size = data.size_of(self.batches_done)
             self.batches_done += 1
             if done.give_up:
-                raise self._diverged(wrong or "the loss of another worker is not finite, or has exploded")
+                raise diverged(wrong or OF_ANOTHER_WORKER, self.updates_done)
             self._emit(BatchEnd(self.epochs_done, self.batches_done, self._num_batches, size))
             self._foresee(epoch_clock)
             if self.batches_done % PROGRESS_EVERY == 0:
@@ -253,10 +252,10 @@ class Trainer:
             if done.stop or (interrupts.requested and self._workers.count == 1):
                 break
             if done.save and self.batches_done < self._num_batches:
-                self._refuse_wrong(count_batch(pending, whole, part))
+                self.updates.check(count_batch(pending, whole, part))
                 pending = None
                 self._save_unfinished(prefix, epoch_clock.read()[0])
-        self._refuse_wrong(count_batch(pending, whole))
+        self.updates.check(count_batch(pending, whole))
         if self.batches_done == self._num_batches:
             data.reset()
         return self._of_all(whole)
@@ -277,37 +276,6 @@ class Trainer:
         """Whether the state within the epoch is to be saved: the first worker's clock decides."""
         minutes = self._settings.checkpoint_minutes
         return bool(minutes) and self._workers.is_first and time.monotonic() - self._saved >= 60 * minutes
-
-    def _wrong(self, loss: float) -> str | None:
-        """Why a batch's mean loss, or what the network has computed up to the update before, shows a divergence."""
-        if (name := self.network.finite.broken()) is not None:
-            return f"the {name} has values that are not finite" if name == "gradient" else f"the {name} are not finite"
-        return what_is_wrong(loss, self._largest_loss)
-
-    def _refuse_wrong(self, loss: float) -> None:
-        """Raises Diverged if any worker's loss is wrong."""
-        wrong = self._wrong(loss)
-        if self._workers.any(wrong is not None):
-            raise self._diverged(wrong or "the loss of another worker is not finite, or has exploded")
-
-    def _diverged(self, reason: str) -> Diverged:
-        return Diverged(f"{reason} after {self.updates_done} updates; try a lower --learning_rate")
-
-    def _begin_update(self, batch: DataBatch) -> list[MXArray]:
-        return self.network.begin_update(
-            batch, _seed_of(self._settings.seed, self.updates_done, self._workers.rows.rank)
-        )
-
-    def _update(self, batch: DataBatch) -> list[MXArray]:
-        outputs = self._begin_update(batch)
-        self._finish_update(NO_WISHES)
-        return outputs
-
-    def _finish_update(self, wishes: Wishes) -> Wishes:
-        """Returns what any worker wished."""
-        done = self.network.finish_update(wishes)
-        self.averages.add(self.updates_done + 1)
-        return done
 
     def _of_all(self, sums: Sums) -> Sums:
         """The sums of all workers."""
@@ -333,37 +301,14 @@ class Trainer:
         num_steps = self.model.hyperparameters.geometry.num_steps
         return validate(self.network, validation, self._workers, num_steps, self.model.alphabet.decode)
 
-    def overfit(self, batch: DataBatch, num_updates: int) -> tuple[int, float, float]:
-        """Overfit one batch, in at most `num_updates` updates: (updates made, loss, accuracy) at the end.
-
-        The learning rate does not decay, however soon the run itself would have ended.
-        """
-        self._init_optimizer(replace(self._settings, schedule="constant"), num_updates)
-        updates, sums = 0, Sums()
-        while updates < num_updates and sums.tally.accuracy != 1.0:
-            outputs = self._update(batch)
-            updates, sums = updates + 1, Sums()
-            count_batch((outputs, batch), sums)
-        return updates, sums.mean_loss, sums.tally.accuracy
-
-    def losses_at(self, rates: Sequence[float], data: BatchIter) -> Iterator[float]:
-        """An update with each of these learning rates in turn: the loss (nats per sample) of its batch before it."""
-        self.network.init_optimizer(self._settings, GivenRates(self._settings, rates), 0)
-        batches = _endless(data)
-        for _ in rates:
-            batch, sums = next(batches), Sums()
-            count_batch((self._update(batch), batch), sums)
-            self.batches_done += 1  # the seed of what dropout drops
-            yield sums.mean_loss
-
     def save(self, prefix: str, epoch: int) -> None:
         """Write the checkpoint of an epoch, as the first worker. Raises Diverged for what is not finite."""
-        self.averages.use()
+        self._averages.use()
         self._saving.check()
         sums = self._workers.gather(self._own_sums.values())
         if self._workers.is_first:
             self._emit(Saved(str(self._saving.checkpoint(prefix, epoch, self._state(sums)))))
-        self.averages.leave()
+        self._averages.leave()
         self._saved = time.monotonic()
 
     def _save_unfinished(self, prefix: str, seconds: float) -> None:
@@ -398,10 +343,11 @@ class Trainer:
         self._start_checksum = point.start
         if start is not None:
             try:
-                self.averages.start, _ = self._transferred(start)
+                self._averages.start, _ = transfer_checkpoint(self.network.values(), self.model, start)
             except InputError as error:
                 warn_of_lost_start(error)
         self.epochs_done, self.batches_done = point.epochs_done, point.batches_done
+        self.updates.done = point.updates_done
         self.best, self.budget, self.history = replace(point.best), point.budget, list(point.history)
         self.epochs_saved = point.epochs_done
         self._carried = own_sums(point.sums, self._workers.rows) if point.batches_done else None
@@ -414,7 +360,7 @@ class Trainer:
         if point.model.init_from is not None:
             self._saving.start = path_from(point.model.init_from, point.prefix)
         self._restarts = max(self._restarts, point.restarts)
-        self._init_optimizer(self._settings, self._num_updates, point.reductions)
+        self._init_optimizer(point.reductions)
         try:
             self._restore_weights(point)
             self.network.restore_optimizer(point.optimizer_state)
@@ -424,37 +370,25 @@ class Trainer:
     def _restore_weights(self, point: ResumePoint) -> None:
         if point.checkpoint is not None:
             self.network.set_parameters(point.checkpoint.arg_params, point.checkpoint.aux_params)
-            self.averages.restore(point.trained)
+            self._averages.restore(point.trained)
             return
         rows = self._workers.rows
         self.network.restore_frozen_values(point.frozen)
         self.network.restore_vectors(own_vectors(point.vectors, rows))
-        self.averages.restore_vectors(own_vectors(point.average, rows))
+        self._averages.restore_vectors(own_vectors(point.average, rows))
 
     def initialise_from(self, checkpoint: Checkpoint) -> Transferred:
         """Start from the weights of another model, as far as they fit; see transfer. Returns what was copied.
 
         Raises InputError if nothing fits, or the model's alphabet is not known.
         """
-        self.averages.start, transferred = self._transferred(checkpoint)
-        self.network.set_values(self.averages.start)
+        self._averages.start, transferred = transfer_checkpoint(self.network.values(), self.model, checkpoint)
+        self.network.set_values(self._averages.start)
         self._saving.start, self._start_checksum = path_of(checkpoint.stored), checksum(checkpoint.arg_params)
         log.info("Starting from %s: %s", checkpoint.params_file, transferred)
         assert checkpoint.model is not None
         warn_of_other_pixels(checkpoint.model.hyperparameters, self.model.hyperparameters)
         return transferred
-
-    def _transferred(self, checkpoint: Checkpoint) -> tuple[dict[str, NDArray[np.float32]], Transferred]:
-        """The network's values with those of another model, as far as they fit, and what was copied."""
-        if checkpoint.model is None:
-            raise InputError("missing: it has the model's alphabet", checkpoint.description_file)
-        stored = {**checkpoint.arg_params, **checkpoint.aux_params}
-        other = {name: array.asnumpy() for name, array in stored.items()}
-        turned = checkpoint.model.hyperparameters.data.writing != self.model.hyperparameters.data.writing
-        try:
-            return transfer(self.network.values(), self.model.alphabet, other, checkpoint.model.alphabet, turned)
-        except InputError as error:
-            raise error.within(checkpoint.params_file) from None
 
     def _emit(self, event: Any) -> None:
         if self._workers.is_first:
@@ -466,16 +400,3 @@ def _until_interrupted(data: BatchIter) -> Iterator[DataBatch]:
     """The batches that are left of an epoch, fewer if the wait for one was given up."""
     with suppress(WaitInterrupted):
         yield from data
-
-
-def _endless(data: BatchIter) -> Iterator[DataBatch]:
-    """Batches of one epoch after the other."""
-    while True:
-        yield from data
-        data.reset()
-
-
-def _seed_of(seed: int, update: int, rank: int) -> int:
-    """A seed of a worker's update for MXNet, which accepts those below 2**31."""
-    keys = [seed, update, rank] if rank else [seed, update]
-    return int(np.random.SeedSequence(keys).generate_state(1)[0] >> 1)

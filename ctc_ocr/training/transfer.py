@@ -9,6 +9,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import BLANK, Alphabet
+from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.checkpoint.model_files import Checkpoint
 from ctc_ocr.config.architectures import LAST_LAYER
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.errors import InputError
@@ -81,6 +83,21 @@ def transfer(
     return result, Transferred(tuple(copied), tuple(new), classes, alphabet.num_classes)
 
 
+def transfer_checkpoint(
+    values: Arrays, model: Model, checkpoint: Checkpoint
+) -> tuple[dict[str, NDArray[Any]], Transferred]:
+    """As transfer, with the parameters of another model, `model` being the new one. Raises InputError, also if the
+    alphabet of the other model is not known."""
+    if checkpoint.model is None:
+        raise InputError("missing: it has the model's alphabet", checkpoint.description_file)
+    other = {name: array.asnumpy() for name, array in {**checkpoint.arg_params, **checkpoint.aux_params}.items()}
+    turned = checkpoint.model.hyperparameters.data.writing != model.hyperparameters.data.writing
+    try:
+        return transfer(values, model.alphabet, other, checkpoint.model.alphabet, turned)
+    except InputError as error:
+        raise error.within(checkpoint.params_file) from None
+
+
 def _turned(values: Arrays) -> dict[str, NDArray[Any]]:
     return {name: each.swapaxes(2, 3) if each.ndim == KERNEL_AXES else each for name, each in values.items()}
 
@@ -99,8 +116,11 @@ def shared_classes(alphabet: Alphabet, other: Alphabet) -> tuple[list[int], list
 
 def warn_of_other_pixels(before: Hyperparameters, now: Hyperparameters) -> None:
     """Log where the copied weights were trained on pixels of another kind."""
+    same_rows = before.geometry.num_rows == now.geometry.num_rows  # as of the network for taller images
     for section, names in OF_PIXELS.items():
         for name in names:
+            if name == "height" and same_rows:
+                continue
             old, new = (getattr(getattr(each, section), name) for each in (before, now))
             if old != new and "auto" not in (old, new):  # which is dark or light, as the image is
                 log.warning("The copied weights were trained with %s=%s; it is %s now", name, old, new)

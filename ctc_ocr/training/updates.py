@@ -1,0 +1,67 @@
+"""Updates of the weights, one after the other, and whether they diverge."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.config.sections import Training
+from ctc_ocr.datasets.iterator import BatchIter
+from ctc_ocr.runtime.types import Context, DataBatch, MXArray
+from ctc_ocr.training.divergence import diverged, largest_loss, what_is_wrong
+from ctc_ocr.training.network import TrainingNetwork
+from ctc_ocr.training.schedules import Schedule
+from ctc_ocr.training.weight_averages import WeightAverages
+from ctc_ocr.training.workers import NO_WISHES, OneWorker, Wishes
+
+OF_ANOTHER_WORKER = "the loss of another worker is not finite, or has exploded"
+
+
+class Updates:
+    """The updates of a worker's network. `done`: how many there were, those before a run was resumed included.
+    `largest_loss`: a mean loss above it has exploded.
+
+    An update has two halves, `begin` and `finish`; between them, the network works while the caller does something
+    else.
+    """
+
+    def __init__(self, model: Model, data: BatchIter, contexts: Sequence[Context], workers: OneWorker) -> None:
+        self.settings = model.hyperparameters.training
+        self.network = TrainingNetwork(model, data, contexts, workers)
+        self.averages = WeightAverages(self.network, self.settings.average_power)
+        self.done = 0
+        self._workers = workers
+        self.largest_loss = largest_loss(model.hyperparameters.geometry.num_steps, model.alphabet.num_classes)
+
+    def schedule(self, settings: Training, schedule: Schedule) -> None:
+        """Go on with a new optimizer, whose learning rate follows the schedule."""
+        self.network.init_optimizer(settings, schedule, self.done)
+
+    def begin(self, batch: DataBatch) -> list[MXArray]:
+        """Begin an update: the outputs of the network for the batch, which are being computed."""
+        return self.network.begin_update(batch, _seed_of(self.settings.seed, self.done, self._workers.rows.rank))
+
+    def finish(self, wishes: Wishes) -> Wishes:
+        """Change the weights; returns what any worker wished."""
+        done = self.network.finish_update(wishes)
+        self.done += 1
+        self.averages.add(self.done)
+        return done
+
+    def make(self, batch: DataBatch) -> list[MXArray]:
+        """A whole update: the outputs of the network, before it, for the batch."""
+        outputs = self.begin(batch)
+        self.finish(NO_WISHES)
+        return outputs
+
+    def check(self, loss: float) -> None:
+        """Raises Diverged if something is wrong with any worker's updates; `loss`: of its own last batch."""
+        wrong = what_is_wrong(self.network.finite, loss, self.largest_loss)
+        if self._workers.any(wrong is not None):
+            raise diverged(wrong or OF_ANOTHER_WORKER, self.done)
+
+
+def _seed_of(seed: int, update: int, rank: int) -> int:
+    """A seed of a worker's update for MXNet, which accepts those below 2**31."""
+    keys = [seed, update, rank] if rank else [seed, update]
+    return int(np.random.SeedSequence(keys).generate_state(1)[0] >> 1)
