@@ -1,4 +1,4 @@
-"""Parts that have names: architectures, renderers, sources, callbacks. Those of this package, and those of its users.
+"""Parts that have names: architectures, renderers, sources, callbacks and tasks, of this package and of its users.
 
 A user's module registers its parts when it is imported, and the command line imports it with `--import`:
 

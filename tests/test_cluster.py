@@ -123,7 +123,7 @@ def test_workers_with_other_settings_are_refused(tmp_path: Path) -> None:
             time.sleep(0.1)
             refused = [number for number in (2, 3) if cluster.processes[number].poll() is not None]
         assert cluster.processes[refused[0]].returncode == 2
-        assert "hyperparameters: other ones than those of the first worker" in cluster.logged(refused[0])
+        assert "hyperparameters: not the same as those of the first worker" in cluster.logged(refused[0])
 
 
 def test_a_server_refuses_to_unpickle(tmp_path: Path) -> None:

@@ -213,7 +213,7 @@ def test_the_newest_epoch_that_is_damaged_is_told_and_skipped(
     path.write_bytes(path.read_bytes()[:-40])
     assert newest(str(tmp_path / "ocr")).stored.epoch == 2
     assert run_files.existing_epoch(tmp_path / "ocr") == 2
-    assert caplog.text.count("Not whole, and not used: ") == 2
+    assert caplog.text.count("Damaged or incomplete, and not used: ") == 2
     assert "ocr-0003.params: broken parameters: the file is truncated" in caplog.text
     (tmp_path / "ocr-0002.state.npz").write_bytes(b"")
     assert newest(str(tmp_path / "ocr")).stored.epoch == 1

@@ -206,7 +206,7 @@ def test_a_model_that_has_seen_some_images_only_says_how_to_train(folder: Path, 
 def test_parts_have_no_images_that_are_only_trained_on_and_resume_has_no_effect(folder: Path) -> None:
     """They could be those of the part that is read."""
     images = LabelledImages(folder / "one", training_only=(str(folder / "one"),))
-    with pytest.raises(InputError, match="training_only: has no part that is read"):
+    with pytest.raises(InputError, match="training_only: cannot be used here"):
         cross_validate(images, 2)
     options = RunOptions(prefix=str(folder / "model"), resume=True, overwrite=True, init_from="none")
     experiment = Experiment.of(folder / "one", options=options)
@@ -216,7 +216,7 @@ def test_parts_have_no_images_that_are_only_trained_on_and_resume_has_no_effect(
 @pytest.mark.slow
 def test_images_that_choose_the_epoch_are_not_divided(folder: Path) -> None:
     images = LabelledImages(folder / "one", validation=str(folder / "one"))
-    with pytest.raises(InputError, match=r"validation: \d+ of these images are also among those that are divided"):
+    with pytest.raises(InputError, match=r"validation: \d+ of these images are also among those to be read"):
         Experiment.of(images)
     apart = Experiment.of(LabelledImages(folder / "one", validation=str(folder / "other")))
     assert set("".join(each.sample.label for each in apart.checked.samples)) <= set(apart.alphabet.units)

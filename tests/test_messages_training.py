@@ -280,7 +280,7 @@ def test_a_damaged_start_is_told_and_not_averaged_with(
     params.unlink()
     assert earlier_start(named, str(prefix), weights) is None
     assert earlier_start("a" * 300, str(prefix), weights) is None
-    told = "The model that the run started from cannot be used any more, and is not averaged with: "
+    told = "The model that the run started from cannot be used any more, so weights are not averaged with it: "
     assert caplog.messages[:2] == [
         f"{told}{params}: it has other weights than when the run began",
         f"{told}{params}: broken parameters: the file is truncated",
@@ -313,7 +313,10 @@ def test_unlabelled_images_that_are_not_read_surely(
     data = ctc_ocr.LabelledImages(tmp_path / "labelled", max_invalid=1.0, choose=())
     assert train_with_unlabelled(data, tmp_path / "others", settings, options, rounds=1).finished
     said = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
-    assert said.count("No unlabelled image was read with enough confidence: the next training has labels alone") == 1
+    assert (
+        said.count("No unlabelled image was read with enough confidence: the next training has labelled images only")
+        == 1
+    )
     unreadable = [each for each in said if each.startswith("Unlabelled images that cannot be read: 1 of 13; ")]
     assert len(unreadable) == 1
     assert f"{broken}: not an image" in unreadable[0]

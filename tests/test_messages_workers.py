@@ -82,7 +82,9 @@ def test_workers_have_to_agree(change: dict[str, Any], name: str, ubuntu_font: s
     if not name:
         training_cluster.check_agreement(OfTwo(1, said), second)  # type: ignore[arg-type]
         return
-    with pytest.raises(InputError, match=f"^{name}: other ones than those of the first worker: all need the same$"):
+    with pytest.raises(
+        InputError, match=f"^{name}: not the same as those of the first worker: all workers need the same$"
+    ):
         training_cluster.check_agreement(OfTwo(1, said), second)  # type: ignore[arg-type]
 
 

@@ -48,7 +48,7 @@ def test_the_accuracy_has_an_interval() -> None:
 
 def test_a_run_that_stands_still_and_one_that_improves(caplog: pytest.LogCaptureFixture) -> None:
     good = ends(0.5, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, read=18)
-    assert said(good, caplog)[1:] == ["Validation stood still, so the run ended"]
+    assert said(good, caplog)[1:] == ["Validation did not improve any more, so the run ended"]
     assert said(good, caplog, is_bounded=True)[1:] == []
     assert said(good, caplog, is_finished=False) == ["Reads 18 of 20 held-out images (70 to 97 %)"]
     improving = ends(0.5, 0.4, 0.3, 0.2, read=10)
@@ -76,7 +76,7 @@ def test_why_nothing_was_learned(
     facts: Facts | None, started: bool, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     (line,) = said(ends(1.0, 0.95), caplog, facts, started=started)[1:]
-    assert line.startswith("It learned nothing that it can read with.")
+    assert line.startswith("The network learned to read nothing.")
     assert reason in line
 
 

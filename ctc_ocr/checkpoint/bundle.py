@@ -54,9 +54,7 @@ def find_model(path: str | Path, epoch: Epoch | None = None) -> StoredModel:
     if str(path) == STARTER:
         return Bundle.open(starter_path(), epoch)
     if is_onnx(path):
-        raise InputError(
-            "an ONNX model, which can be read and nothing else; expected the model that was exported", path
-        )
+        raise InputError("an ONNX model, which can only read images; expected the model that was exported", path)
     found, _ = resolve_model(path)
     if not is_bundle(found):
         return StoredRun(*select_checkpoint(path, epoch))

@@ -13,7 +13,8 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.evaluation.calibration_choice import CalibrationChoice
 from ctc_ocr.runtime.atomic_files import replace_content
-from ctc_ocr.runtime.text_files import parse_json, read_bytes
+from ctc_ocr.runtime.input_files import read_bytes
+from ctc_ocr.runtime.text_files import parse_json
 
 
 def calibration_path(prefix: str | Path) -> Path:

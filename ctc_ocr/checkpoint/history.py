@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.atomic_files import replace_content
-from ctc_ocr.runtime.text_files import parse_text, read_bytes
+from ctc_ocr.runtime.input_files import read_bytes
+from ctc_ocr.runtime.text_files import parse_text
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.errors import InputError
-from ctc_ocr.runtime.text_files import read_bytes
+from ctc_ocr.runtime.input_files import read_bytes
 
 LIST_MAGIC = 0x112
 SHAPE_INT64, DENSE, DENSE_NUMPY_SHAPES = 0xF993FAC8, 0xF993FAC9, 0xF993FACA

@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 from ctc_ocr.checkpoint import history
 from ctc_ocr.checkpoint.params_file import refuse_broken
 from ctc_ocr.errors import InputError
-from ctc_ocr.runtime.text_files import read_bytes
+from ctc_ocr.runtime.input_files import read_bytes
 
 OF_AN_EPOCH = r"-(\d{4,})\.(?:params|state\.npz)"
 
@@ -133,7 +133,7 @@ def _first_whole(prefix: str | Path, epochs: list[int]) -> int:
             refuse_broken(read_bytes(params_path(prefix, epoch)), params_path(prefix, epoch))
             return epoch
         except InputError as error:
-            log.warning("Not whole, and not used: %s", error)
+            log.warning("Damaged or incomplete, and not used: %s", error)
     return epochs[0]
 
 

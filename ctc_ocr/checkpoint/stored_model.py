@@ -8,7 +8,7 @@ from typing import Protocol
 from ctc_ocr.checkpoint import calibration_file, history, known_images, run_files
 from ctc_ocr.checkpoint.known_images import KnownImages
 from ctc_ocr.evaluation.calibration import Calibration
-from ctc_ocr.runtime.text_files import read_bytes
+from ctc_ocr.runtime.input_files import read_bytes
 
 MIB = 2**20
 
@@ -24,7 +24,7 @@ class Part:
     name: its name in a bundle.
     max_bytes: more are not accepted from a bundle.
     file: (prefix, epoch) -> its file in a run.
-    required: no model can be read without it.
+    required: each bundle has it, and to read it of a run that lacks it is an error.
     of_epoch: (content, the file's name in errors, epoch) -> what of the file belongs to this epoch, or None.
     """
 
@@ -61,8 +61,8 @@ class StoredModel(Protocol):
         """What a part is called in errors."""
 
     def read(self, part: Part) -> bytes | None:
-        """The content of a part, as far as it is about this epoch; None if there is none, which only parts that are
-        not required can have. Raises InputError that names what cannot be read."""
+        """The content of a part, as far as it is about this epoch; None if there is none, which is only possible for
+        parts that are not required. Raises InputError that names what cannot be read."""
 
 
 @dataclass(frozen=True)

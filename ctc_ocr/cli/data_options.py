@@ -16,7 +16,6 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.pages.charsets import CHARSETS
 from ctc_ocr.pages.reading_order import DEFAULT_ORDER, READING_ORDERS
 from ctc_ocr.pages.scopes import SCOPES
-from ctc_ocr.runtime.output_files import refuse_existing as refuse_existing
 
 LIST_OPTIONS = ("delimiter", "encoding", "image_column")  # how images are found in a CSV file
 LABEL_OPTIONS = (
@@ -64,7 +63,7 @@ def add_label_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--strip_accents", action="store_true", help="remove accents from the letters of all labels")
     group.add_argument(
         "--min_frequency", type=integer(0), default=0, metavar="N",
-        help="leave out samples with a unit that fewer than N of them have; of pages, that fewer than N boxes have",
+        help="leave out samples with a unit that is in fewer than N of them (pages: in fewer than N boxes)",
     )  # fmt: skip
     _add_page_options(group)
 
@@ -86,7 +85,7 @@ def _add_page_options(group: argparse._ArgumentGroup) -> None:
         "--reading_order", choices=READING_ORDERS, help=f"pages: rule by which lines end (default: {DEFAULT_ORDER})"
     )
     group.add_argument(
-        "--mask_neighbours", action="store_true", help="pages: paint other boxes over with the level of the paper"
+        "--mask_neighbours", action="store_true", help="pages: paint over other boxes with the level of the paper"
     )
     group.add_argument(
         "--margin", type=fraction, default=0.0, metavar="F",

@@ -13,7 +13,15 @@ from ctc_ocr.cli.data_options import (
     source_options,
 )
 from ctc_ocr.datasets.page_cutting import GROUPS
-from ctc_ocr.datasets.splitting import DEFAULT_FRACTIONS, PARTS, Part, Split, SplitOptions, split_source
+from ctc_ocr.datasets.splitting import (
+    DEFAULT_FRACTIONS,
+    PARTS,
+    Part,
+    Split,
+    SplitOptions,
+    are_fractions,
+    split_source,
+)
 from ctc_ocr.errors import printable
 from ctc_ocr.runtime.progress import shown_progress
 
@@ -61,7 +69,7 @@ def _fractions(text: str) -> tuple[float, ...]:
         fractions = tuple(float(each) for each in text.split(","))
     except ValueError:
         fractions = ()
-    if len(fractions) != len(PARTS) or not all(each >= 0 for each in fractions) or abs(sum(fractions) - 1) > 1e-6:
+    if not are_fractions(fractions):
         raise argparse.ArgumentTypeError(
             f"expected {len(PARTS)} fractions separated by commas, with the sum 1, got {text!r}"
         )

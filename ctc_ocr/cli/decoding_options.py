@@ -50,15 +50,15 @@ def add_decoding(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--allowed", metavar="CHARS", help="only output these characters (default: all)")
     group.add_argument(
         "--lengths", type=lengths, metavar="N-M",
-        help="units that texts have: a number, a range, or any (default: what the labels that the model was trained on "
-        "have, and another number only where an image shows it clearly)",
+        help="how many units texts have: a number, a range, or any (default: as the labels that the model was trained "
+        "on, unless an image clearly shows another number)",
     )  # fmt: skip
     group.add_argument(
         "--views",
         type=integer(1, MAX_VIEWS),
         metavar="N",
-        help="read N views of each image, which takes N times as long: beside it slightly moved ones, and the text is "
-        "that which is likeliest in all (default: as the model says)",
+        help="read N views of each image, as it is and slightly changed, and take the text that is likeliest in all; "
+        "takes N times as long (default: as the model says)",
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ctc_ocr.cli.arguments import Parser, add_device_options, add_import, add_version, fraction
-from ctc_ocr.cli.data_options import add_source, refuse_existing, source_options
+from ctc_ocr.cli.data_options import add_source, source_options
 from ctc_ocr.cli.decoding_options import add_decoding, decoder, warn_of_skipped_words
 from ctc_ocr.cli.evaluation_table import table
 from ctc_ocr.cli.model_options import (
@@ -25,6 +25,7 @@ from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.inference.readings_csv import Reading, write_readings
 from ctc_ocr.runtime.atomic_files import is_device, replacing
+from ctc_ocr.runtime.output_files import refuse_existing
 from ctc_ocr.runtime.progress import shown_progress
 from ctc_ocr.runtime.text_files import read_json
 from ctc_ocr.runtime.threads import set_threads

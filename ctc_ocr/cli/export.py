@@ -20,21 +20,21 @@ def main(argv: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     made = Parser(
         prog=PROG,
-        description="Write one epoch of a model as an ONNX file with all that reading needs. It is compared with MXNet "
-        "before it gets its name.",
+        description="Write one epoch of a model as an ONNX file with all that reading needs. Before it gets "
+        "its name, it is compared with MXNet.",
     )
     made.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     made.add_argument("out", type=Path, metavar="OUT.onnx", help="the file to write")
     add_epoch(made)
-    made.add_argument("--greedy", action="store_true", help="with the text of the best path as an output (codes)")
+    made.add_argument("--greedy", action="store_true", help="add the text of the best path as an output (codes)")
     made.add_argument(
         "--quantise",
         action="store_true",
-        help="weights in 8 bits: about a quarter of the bytes, slightly other readings",
+        help="store weights in 8 bits: about a quarter of the bytes, slightly different predictions",
     )
     made.add_argument(
         "--images", nargs="+", default=[], metavar="IMAGE",
-        help="images or folders on which it is compared with MXNet (default: drawn ones)",
+        help="images or folders on which it is compared with MXNet (default: generated ones)",
     )  # fmt: skip
     made.add_argument("--overwrite", action="store_true", help="replace OUT.onnx if it exists")
     add_import(made)

@@ -13,7 +13,6 @@ from ctc_ocr.cli.data_options import (
     LIST_OPTIONS,
     add_label_options,
     print_invalid,
-    refuse_existing,
     source_options,
 )
 from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder, warn_of_skipped_words
@@ -37,6 +36,7 @@ from ctc_ocr.inference.image_list import ListedImage, read_image_list
 from ctc_ocr.inference.order import ORDERS, least_confident_first
 from ctc_ocr.inference.text_files import check_text_files
 from ctc_ocr.runtime.atomic_files import is_device
+from ctc_ocr.runtime.output_files import refuse_existing
 from ctc_ocr.runtime.threads import set_threads
 
 if TYPE_CHECKING:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ctc_ocr.cli.arguments import Parser, add_device, add_import, add_version, integer
-from ctc_ocr.cli.data_options import add_source, refuse_existing, source_options
+from ctc_ocr.cli.data_options import add_source, source_options
 from ctc_ocr.cli.evaluation_table import aligned
 from ctc_ocr.cli.model_options import add_ink, add_model, find_model, gpu
 from ctc_ocr.cli.running import run
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.atomic_files import replacing
+from ctc_ocr.runtime.output_files import refuse_existing
 from ctc_ocr.runtime.progress import shown_progress
 from ctc_ocr.runtime.threads import set_threads
 
@@ -44,8 +45,12 @@ def parser() -> argparse.ArgumentParser:
         "--out", type=Path, required=True, metavar="FOLDER", help=f"where {LOSSES}, {CONFUSIONS} and {FIGURES} go"
     )
     made.add_argument("--overwrite", action="store_true", help="replace these files")
-    made.add_argument("--top", type=integer(1, 1000), default=24, metavar="N", help="hardest images (default: 24)")
-    made.add_argument("--pairs", type=integer(1, 1000), default=12, metavar="N", help="confused pairs (default: 12)")
+    made.add_argument(
+        "--top", type=integer(1, 1000), default=24, metavar="N", help="number of hardest images (default: 24)"
+    )
+    made.add_argument(
+        "--pairs", type=integer(1, 1000), default=12, metavar="N", help="number of confused pairs (default: 12)"
+    )
     made.add_argument(
         "--examples", type=integer(1, 100), default=4, metavar="N", help="images of each pair (default: 4)"
     )
@@ -54,8 +59,8 @@ def parser() -> argparse.ArgumentParser:
         "have none)",
     )  # fmt: skip
     made.add_argument(
-        "--page", metavar="PAGE", help="of a source of pages: draw this page too, with what is read beside it, or "
-        "BOOK/PAGE where several books have it (needs --font)",
+        "--page", metavar="PAGE", help="for a source of pages: also draw this page, with what is read beside it; "
+        "BOOK/PAGE if several books have it (needs --font)",
     )  # fmt: skip
     made.add_argument("--font", metavar="FILE", help="font of labels and readings (default: the captcha package's)")
     add_ink(made)

@@ -5,12 +5,12 @@ from dataclasses import fields
 from pathlib import Path
 
 from ctc_ocr.cli.arguments import MAX_UPDATES, Parser, integer, number
-from ctc_ocr.cli.data_options import refuse_existing
 from ctc_ocr.cli.running import inputs_of, refuse_inputs, run, set_up_logging
 from ctc_ocr.cli.train import add_set_up, set_up
 from ctc_ocr.config.sections import Augmentation, Data, Network
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.runtime.atomic_files import is_device
+from ctc_ocr.runtime.output_files import refuse_existing
 from ctc_ocr.runtime.progress import shown_progress
 from ctc_ocr.training.learning_rate import FEWEST_UPDATES, MAX_RATE, MIN_RATE, NUM_UPDATES, find_learning_rate
 from ctc_ocr.training.rate_curve import RateCurve, write_curve

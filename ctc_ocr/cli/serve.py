@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     made = Parser(prog=PROG, description="Read images that are sent over HTTP (extra [serve]).")
     made.add_argument(
         "models", nargs="*", metavar="MODEL",
-        help=f"{MODEL_HELP}, an ONNX model, or NAME=MODEL; the first one is that of POST /read (default: as in infer)",
+        help=f"{MODEL_HELP}, an ONNX model, or NAME=MODEL; POST /read uses the first one (default: as in infer)",
     )  # fmt: skip
     made.add_argument("--host", default="127.0.0.1", metavar="HOST", help="address to listen at (default: 127.0.0.1)")
     made.add_argument("--port", type=integer(0, 65535), default=8000, metavar="N", help="0: a free one (default: 8000)")
@@ -66,7 +66,7 @@ def _add_speed(made: argparse.ArgumentParser) -> None:
 
 
 def _add_limits(made: argparse.ArgumentParser) -> None:
-    group = made.add_argument_group("limits (what is beyond is refused with the reason)")
+    group = made.add_argument_group("limits (requests beyond them are refused with the reason)")
 
     def add(name: str, text: str) -> None:
         value = getattr(LIMITS, name)

@@ -91,11 +91,11 @@ def parser() -> argparse.ArgumentParser:
 def _add_trainings(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--unlabelled", type=non_empty, action="append", metavar="IMAGES",
-        help="images without labels, or a folder of them: they are read and learned from; may be repeated",
+        help="images without labels, or a folder of them: train on what the model reads in them too; may be repeated",
     )  # fmt: skip
     group.add_argument(
         "--folds", type=integer(2), metavar="K",
-        help="train K times, each time without a K-th of --data, and print how well that is read; leaves no model",
+        help="train K times, each time without a K-th of --data, and print how well that part is read; saves no model",
     )  # fmt: skip
 
 
@@ -109,14 +109,14 @@ def add_set_up(made: argparse.ArgumentParser, names: Iterable[str]) -> None:
     )
     made.add_argument(
         "--task", choices=TASKS.names(),
-        help="what is to be read: names a preset, and of pages the --scope and --charset; flags win over it",
+        help="what is to be read: sets --preset, and for pages --scope and --charset; flags override it",
     )  # fmt: skip
     made.add_argument(
         "--init_from",
         type=non_empty,
         metavar="MODEL",
         help="start from the weights of this model, as far as they fit: a prefix (its best epoch), .params or bundle; "
-        "none: from nothing (default: for labelled images that it fits, the starter model)",
+        "none: from random weights (default: the starter model, if it fits the labelled images)",
     )
     _add_labelled(made.add_argument_group("labelled images"))
     num_proc = max(1, available_cores() // 2)

@@ -60,7 +60,7 @@ class Hyperparameters:
         if self.data.binarise != "none" and self.data.channels != 1:
             raise InputError("needs channels 1: black and white have no colour", "data.binarise")
         if self.data.grey != "luminance" and self.data.channels != 1:
-            raise InputError("needs channels 1: a network of colours is given them", "data.grey")
+            raise InputError("needs channels 1: with channels 3, the network is given the colours", "data.grey")
         if self.data.min_length > self.data.max_length:
             raise InputError(f"min_length {self.data.min_length} is greater than max_length {self.data.max_length}")
 
@@ -164,5 +164,5 @@ def read_sections(path: str | Path) -> dict[str, dict[str, Any]]:
 
 
 def options() -> dict[str, Option]:
-    """Every hyperparameter by its name; names are unique over the sections."""
+    """Every hyperparameter by its name."""
     return options_of(SECTIONS)

@@ -71,8 +71,8 @@ class Data:
         choices=("fixed", "image"),
     )  # fmt: skip
     views: int = option(
-        1, "views of each image that are read: beside it slightly moved ones, and the text is that which is likeliest "
-        "in all; training has no part in it", minimum=1, maximum=9,
+        1, "views of each image that are read, as it is and slightly changed; the text is the one that is likeliest in "
+        "all; no effect on training", minimum=1, maximum=9,
     )  # fmt: skip
 
 
@@ -159,7 +159,7 @@ class Training:
     )
     validation_samples: int = option(3_000, "generated images for validation, the same in every epoch", minimum=1)
     optimizer: str = option(
-        "muon", "optimizer; muon moves matrices by orthogonal ones, and the rest by adam",
+        "muon", "optimizer; muon updates matrices by their orthogonalised momentum, and the rest as adam does",
         choices=("muon", "adam", "sgd", "rmsprop"),
     )  # fmt: skip
     learning_rate: float = option(4e-3, "peak learning rate", minimum=0.0)
@@ -190,14 +190,16 @@ class Training:
         minimum=0,
     )  # fmt: skip
     max_minutes: float = option(
-        0.0, "end with the last epoch that fits into so many minutes; the schedule follows; 0: no limit", minimum=0.0
+        0.0,
+        "end with the last epoch that fits into this many minutes, and fit the schedule to it; 0: no limit",
+        minimum=0.0,
     )
     average_power: float = option(
-        8.0, "checkpoints have the average of the weights over the run, those after update n as heavy as n to this "
-        "power; 0: the weights after the last update", minimum=0.0,
+        8.0, "checkpoints have an average of the weights over the run, in which those after update n count as n to the "
+        "power of this; 0: the weights after the last update", minimum=0.0,
     )  # fmt: skip
     label_smoothing: float = option(
-        0.0, "share of a label's probability that is aimed at evenly over all units", minimum=0.0, maximum=0.9,
+        0.0, "share of the target probability that is spread evenly over all units", minimum=0.0, maximum=0.9,
         requires={**CNN, "loss": ("softmax",)},
     )  # fmt: skip
     balance: float = option(
@@ -206,12 +208,12 @@ class Training:
         minimum=0.0, maximum=1.0,
     )  # fmt: skip
     freeze: Strings = option(
-        (), "layers whose weights and moving averages stay as they are, separated by commas; the beginning of names, "
-        "such as conv, stands for all layers with it",
+        (), "layers whose weights and moving averages stay as they are, separated by commas; the beginning of a "
+        "name, such as conv, stands for all layers whose names begin so",
     )  # fmt: skip
     keep: int = option(0, "number of newest checkpoints to keep, in addition to the best; 0: all", minimum=0)
     checkpoint_minutes: float = option(
-        10.0, "save a state to resume from every so many minutes within a long epoch; 0: after epochs only",
+        10.0, "minutes after which a state to resume from is saved within a long epoch; 0: only after epochs",
         minimum=0.0,
     )  # fmt: skip
     on_divergence: str = option(

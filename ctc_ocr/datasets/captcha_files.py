@@ -24,7 +24,7 @@ from ctc_ocr.rendering.factory import KINDS as BUILT_IN
 from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
 from ctc_ocr.rendering.renderer import Renderer
 from ctc_ocr.rendering.text import random_text
-from ctc_ocr.runtime.progress import Progress
+from ctc_ocr.runtime.progress import Progress, reporting
 
 FORMATS = ("png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp", "pgm")
 LARGEST_GAP = 1024  # numbers that a call may lack which was interrupted: its processes write batches
@@ -132,7 +132,7 @@ class CaptchaWriter:
         _prepare(folder, overwrite)
         size = max(1, min(MAX_FILES_PER_BATCH, count // num_proc))
         batches = _FileBatches(self, folder, format, count, size)
-        write_labels(folder / LABELS_FILE, _reported(batches.write_all(num_proc), count, progress))
+        write_labels(folder / LABELS_FILE, reporting(batches.write_all(num_proc), count, progress))
 
 
 @dataclass(frozen=True)
@@ -179,13 +179,6 @@ class _FileBatches:
 
     def _name(self, index: int) -> str:
         return f"{index:06d}.{self.format}"
-
-
-def _reported(rows: Iterator[tuple[str, str]], count: int, progress: Progress | None) -> Iterator[tuple[str, str]]:
-    for number, row in enumerate(rows, start=1):
-        yield row
-        if progress is not None:
-            progress(number, count)
 
 
 def _prepare(folder: Path, overwrite: bool) -> None:

@@ -14,7 +14,7 @@ from ctc_ocr.datasets.packing import Pack
 from ctc_ocr.datasets.sources.shards import REC
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.generation.pool import Arrays, ArraySpec, BatchPool
-from ctc_ocr.runtime.progress import Progress
+from ctc_ocr.runtime.progress import Progress, reporting
 
 IMAGES_PER_BATCH = 256  # few enough to stop soon, many enough to hide the cost of a job and of a file
 
@@ -48,7 +48,7 @@ def write_captcha_pack(
         with tempfile.TemporaryDirectory(dir=prefix.parent, prefix=f".{prefix.name}-") as folder:
             size = max(1, min(IMAGES_PER_BATCH, count // num_proc))
             batches = _ImageBatches(writer, Path(folder), format, count, size)
-            images = _reported(batches.draw_all(num_proc), count, progress)
+            images = reporting(batches.draw_all(num_proc), count, progress)
             write_labelled_bytes(prefix, images, alphabet, counts)
     except OSError as error:
         raise RunError(f"cannot be written: {error.strerror}", path) from None
@@ -113,10 +113,3 @@ class _ImageBatches:
 
     def _file(self, number: int) -> Path:
         return self.folder / str(number)
-
-
-def _reported(images: Iterator[LabelledBytes], count: int, progress: Progress | None) -> Iterator[LabelledBytes]:
-    for number, image in enumerate(images, start=1):
-        yield image
-        if progress is not None:
-            progress(number, count)

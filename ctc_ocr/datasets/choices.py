@@ -1,7 +1,7 @@
 """What a network is given, chosen from the labelled images that it will be trained on.
 
-Where the user does not say, a part of the hyperparameters follows from the images: which part of them is cut out, the
-ink, the height, and the maximum width. Their other values are taken as they are, those of a model to start from too.
+Where the user does not say, the hyperparameters in CHOSEN follow from the images. All others are taken as they are,
+those of a model to start from too.
 """
 
 import logging

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import required_steps
 from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.datasets.batch_specs import batch_specs
 from ctc_ocr.datasets.generated import random_texts
 from ctc_ocr.generation.pool import Arrays, ArraySpec
 from ctc_ocr.generation.rows import ALL_ROWS, Rows
@@ -48,15 +49,7 @@ class PreparedSource:
     def specs(self) -> Mapping[str, ArraySpec]:
         """Shapes and dtypes of a batch."""
         settings = self.hyperparameters
-        data, count = settings.data, self.rows.number(settings.training.batch_size)
-        channels = (3,) if data.channels == 3 else ()
-        specs = {
-            "images": ArraySpec((count, data.height, settings.geometry.full_width, *channels), "uint8"),
-            "labels": ArraySpec((count, data.max_length), "float32"),
-        }
-        if data.keep_ratio:
-            specs |= {"steps": ArraySpec((count,), "float32"), "width": ArraySpec((1,), "int64")}
-        return specs
+        return batch_specs(settings, self.rows.number(settings.training.batch_size), settings.data.max_length)
 
     def fill(self, number: int, arrays: Arrays) -> None:
         """Render, prepare and augment the images of batch `number`."""

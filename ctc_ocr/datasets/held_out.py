@@ -32,7 +32,6 @@ def split_held_out(
     from; it stays there, so that nothing is trained on that was held out, nor the reverse. at_least: different images
     that are held out, as far as there are images without a place before.
     """
-
     found = Digests.of(digests)
     first, number = found.different()
     held_out, is_free = np.zeros(len(first), bool), np.ones(len(first), bool)

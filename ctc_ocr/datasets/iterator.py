@@ -97,9 +97,6 @@ class BatchIter(mx.io.DataIter):  # type: ignore[misc]
     def getlabel(self) -> list[MXArray]:
         return list(self._current.label)
 
-    def getindex(self) -> None:
-        return None
-
     def getpad(self) -> int:
         return int(self._current.pad)
 

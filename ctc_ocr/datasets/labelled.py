@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ctc_ocr.alphabet import pad_labels, required_steps
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.balance import drawn, sample_weights
+from ctc_ocr.datasets.batch_specs import batch_specs
 from ctc_ocr.datasets.image_columns import ImageColumns
 from ctc_ocr.datasets.image_columns import LabelledImage as LabelledImage
 from ctc_ocr.datasets.stamps import refuse_changed
@@ -63,16 +64,7 @@ class LabelledBatches:
 
     def specs(self) -> Mapping[str, ArraySpec]:
         """Shapes and dtypes of a batch."""
-        data = self.hyperparameters.data
-        channels = (3,) if data.channels == 3 else ()
-        count, width = self.rows.number(self.batch_size), self.hyperparameters.geometry.full_width
-        specs = {
-            "images": ArraySpec((count, data.height, width, *channels), "uint8"),
-            "labels": ArraySpec((count, self.max_length), "float32"),
-        }
-        if data.keep_ratio:
-            specs |= {"steps": ArraySpec((count,), "float32"), "width": ArraySpec((1,), "int64")}
-        return specs
+        return batch_specs(self.hyperparameters, self.rows.number(self.batch_size), self.max_length)
 
     def fill(self, number: int, arrays: Arrays) -> None:
         """Read, prepare and augment the images of batch `number`. Raises InputError if one cannot be read

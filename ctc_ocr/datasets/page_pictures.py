@@ -87,7 +87,7 @@ def write_page_pictures(
             problems.append(Problem.of(error))
         if progress is not None:
             progress(number, len(shown))
-    _save(draw_grid(_by_class(samples, counts), chosen), Path(folder, GRID))
+    _save(draw_grid(_by_class(samples), chosen), Path(folder, GRID))
     _save(draw_frequencies(counts, chosen), Path(folder, FREQUENCIES))
     written = PagePictures(
         tuple(path for path in files if path.name == INDEX or path.is_file()), chosen, counts, tuple(problems)
@@ -107,7 +107,7 @@ def _drawn(page: Page, samples: Sequence[PageSample], options: SourceOptions, fo
     return draw_page(PAGES.read(str(page.image)), lines, font)
 
 
-def _by_class(samples: Sequence[PageSample], counts: Counter[str]) -> dict[str, list[Pixels]]:
+def _by_class(samples: Sequence[PageSample]) -> dict[str, list[Pixels]]:
     """Some images of each of the most frequent labels, one after the other from all pages."""
     labels = Counter(sample.label for sample in samples)
     found: dict[str, list[Pixels]] = {label: [] for label, _ in labels.most_common(MAX_CLASSES)}

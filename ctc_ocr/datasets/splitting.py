@@ -25,6 +25,11 @@ PARTS = ("train", "validation", "test")
 DEFAULT_FRACTIONS = (0.8, 0.1, 0.1)
 
 
+def are_fractions(values: Sequence[float]) -> bool:
+    """Whether these are fractions of all samples, one for each of PARTS."""
+    return len(values) == len(PARTS) and all(each >= 0 for each in values) and abs(sum(values) - 1) <= 1e-6
+
+
 @dataclass(frozen=True)
 class SplitOptions:
     """How samples are split. Fractions and counts are those of train, validation and test.
@@ -45,9 +50,8 @@ class SplitOptions:
     near_duplicates: bool = False
 
     def __post_init__(self) -> None:
-        fractions = self.fractions
-        if len(fractions) != len(PARTS) or not all(each >= 0 for each in fractions) or abs(sum(fractions) - 1) > 1e-6:
-            raise InputError(f"expected {len(PARTS)} fractions with the sum 1, got {fractions}", "fractions")
+        if not are_fractions(self.fractions):
+            raise InputError(f"expected {len(PARTS)} fractions with the sum 1, got {self.fractions}", "fractions")
         if self.named_groups and self.group is None:
             raise InputError("--validation_groups and --test_groups need --group, which defines the groups")
         if both := sorted(set(self.validation_groups) & set(self.test_groups)):

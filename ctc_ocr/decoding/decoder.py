@@ -25,8 +25,7 @@ from ctc_ocr.lengths import Lengths
 
 DEFAULT_BEAM_WIDTH = 10
 LENGTHS_BEAM_WIDTH = 100  # for the few texts of another length than expected, whose best prefixes are the wrong ones
-
-MAX_VIEWS = 9  # as images.views has
+MAX_VIEWS = 9  # as ctc_ocr.images.views has
 
 PathName = str | PathLike[str]
 OfAlphabet = TypeVar("OfAlphabet", LanguageModel, WordList)

@@ -107,14 +107,16 @@ def _rounds(
         share = FIRST_SHARE + (LAST_SHARE - FIRST_SHARE) * number / max(1, rounds - 1)
         pseudo = _pseudo_labelled(prefix, options.gpus, session.held_out_samples(), paths, share, data.max_units)
         if not pseudo:
-            log.warning("No unlabelled image was read with enough confidence: the next training has labels alone")
+            log.warning(
+                "No unlabelled image was read with enough confidence: the next training has labelled images only"
+            )
     _log_begin(rounds, rounds)
     with ExitStack() as stack:
         return TrainingSession(hyperparameters, _with(data, pseudo, stack), options, callbacks).run()
 
 
 def _log_begin(number: int, rounds: int) -> None:
-    log.info("Training %d of %d, %s", number + 1, rounds + 1, "with labelled images alone" if not number else
+    log.info("Training %d of %d, %s", number + 1, rounds + 1, "with labelled images only" if not number else
              "with what the one before read in unlabelled images")  # fmt: skip
 
 

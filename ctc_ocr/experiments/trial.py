@@ -55,7 +55,9 @@ class Experiment:
             raise InputError(f"expected LabelledImages or a path, got {type(data).__name__}", "data")
         images = data if isinstance(data, LabelledImages) else LabelledImages(data)
         if images.training_only_sources:
-            raise InputError("has no part that is read: its images could be those of another part", "training_only")
+            raise InputError(
+                "cannot be used here: a network could be trained on images that it is to read", "training_only"
+            )
         options = replace(checked_options(options), resume=False, overwrite=False, tensorboard=False)
         settings, checked = TrainingSession(hyperparameters, images, options).checked_images()
         labels = [each.units for each in checked.samples]
@@ -64,8 +66,8 @@ class Experiment:
             shared = set(others.digests).intersection(checked.digests)
             if count := sum(digest in shared for digest in checked.digests):
                 raise InputError(
-                    f"{count} of these images are also among those that are divided: a part of them would choose the "
-                    "epoch that reads it", "validation",
+                    f"{count} of these images are also among those to be read: they would help to choose the epoch "
+                    "that reads them", "validation",
                 )  # fmt: skip
             labels += [each.units for each in others.samples]
         images = replace(images, alphabet=images.alphabet or Alphabet.from_labels(labels), choose=())

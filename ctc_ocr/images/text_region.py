@@ -83,9 +83,8 @@ def cut_text(image: Pixels) -> tuple[Pixels, int]:
         return image, 0
     height, width = image.shape[:2]
     box = box.with_margins(width, height)
-    return image[
-        box.top : box.bottom, box.left : box.right
-    ].copy(), box.left  # not a view, which would keep the picture
+    cut = image[box.top : box.bottom, box.left : box.right]
+    return cut.copy(), box.left  # not a view, which would keep the whole image
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ from ctc_ocr.symbols.contract import check_contract
 
 DIGITS = "0123456789"
 
-
 Shape = tuple[int, ...]
 
 

@@ -123,4 +123,4 @@ def _codes(units: Sequence[str], alphabet: Alphabet) -> list[int] | None:
     """The codes of a label, of letters in the other case if need be; None if there are none."""
     known = set(alphabet.units)
     found = [unit if unit in known else unit.swapcase() for unit in units]
-    return list(alphabet.encode(found)) if found and known.issuperset(found) else None
+    return alphabet.encode(found) if found and known.issuperset(found) else None

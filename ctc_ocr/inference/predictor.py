@@ -59,7 +59,7 @@ class Predictor:
 
     Images are prepared in the calling thread, and confidences are calibrated if the model's run calibrated this epoch.
     `prefix` and `epoch` say what was loaded; the prefix of a bundle is its path. `lengths`: of the labels that the
-    model was trained on, if it says so.
+    model was trained on, if it says so. `stored`: the model's parts as they are stored; None of an ONNX model.
     Raises InputError if the model cannot be loaded, or for a bad batch_size.
     """
 
@@ -74,7 +74,7 @@ class Predictor:
     ) -> None:
         if not 1 <= batch_size <= MAX_SIZE:
             raise InputError(f"expected 1 to {MAX_SIZE} images, got {batch_size}", "batch_size")
-        self._reader, self._stored = _reader(model, epoch, batch_size, context)
+        self._reader, self.stored = _reader(model, epoch, batch_size, context)
         self.prefix, self.epoch = self._reader.prefix, self._reader.epoch
         self.batch_size = batch_size
         self.calibration: Calibration | None = self._reader.calibration
@@ -87,12 +87,7 @@ class Predictor:
     def known_images(self) -> KnownImages | None:
         """The images that the model was trained on and validated with; None if its run does not tell, and of an ONNX
         model. Raises InputError if they cannot be read."""
-        return None if self._stored is None else stored_known_images(self._stored)
-
-    @property
-    def stored(self) -> StoredModel | None:
-        """The model's parts as they are stored; None of an ONNX model."""
-        return self._stored
+        return None if self.stored is None else stored_known_images(self.stored)
 
     def __repr__(self) -> str:
         architecture = self.hyperparameters.network.architecture

@@ -53,8 +53,8 @@ def open_reader(
     num_proc: reading processes; None: those of `fastest_num_proc`, but one for a GPU, and, with a warning in the log,
         for an architecture of your own that cannot be given to other processes.
     The others are as of Predictor and ReaderPool. `threads` are those of a ReaderPool's processes: this one's are fixed
-    when MXNet is imported. Raises InputError as these do, and for several processes with a GPU
-    or on a system (Windows) where they cannot be started.
+    when MXNet is imported. Raises InputError as these do, and for several processes with a GPU or on a system (Windows)
+    where they cannot be started.
     """
     if context is not None and (num_proc or 1) > 1:
         raise InputError("one process reads with a GPU", "num_proc")

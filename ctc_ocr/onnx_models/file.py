@@ -21,7 +21,7 @@ from ctc_ocr.onnx_models.building import build
 from ctc_ocr.onnx_models.description import METADATA_KEY, Description
 from ctc_ocr.onnx_models.quantising import LEVELS, SCALE, Quantised, is_quantised, scale_shape
 from ctc_ocr.onnx_models.weights import ARCHITECTURES, Weights, expected_shapes
-from ctc_ocr.runtime.text_files import read_bytes
+from ctc_ocr.runtime.input_files import read_bytes
 
 MAX_BYTES = 2**30
 DTYPES: dict[int, np.dtype[Any]] = {TensorProto.FLOAT: np.dtype("<f4"), TensorProto.INT8: np.dtype("i1")}

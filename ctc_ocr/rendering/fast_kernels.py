@@ -516,7 +516,7 @@ def _shrink(image, height, columns, column_fractions, rows, row_fractions, mixed
 
 
 @compiled_helper
-def _fill_tables(paper, ink, seen, masks, grey_table, opacity_table):
+def _fill_tables(ink, seen, masks, grey_table, opacity_table):
     """Fill, per slot of coverage, the grey that the library pastes, and its opacity, 0..1.
 
     The library uses the grey of the colour as the mask, so faint ink comes out darker than black ink. seen
@@ -644,7 +644,7 @@ def render_batch(
     for n in range(len(seeds)):
         seed, text = seeds[n], units[starts[n] : starts[n + 1]]
         opacity = _choose_colours(seed, paper, ink)
-        _fill_tables(paper, ink, seen, masks, scratch.grey_table, scratch.opacity_table)
+        _fill_tables(ink, seen, masks, scratch.grey_table, scratch.opacity_table)
         text_width, position = _measure_text(seed, text, glyphs, spaces, settings.num_fonts, settings.space_probability)
         canvas_width = text_width if text_width > width else width
         background = _grey(paper[0], paper[1], paper[2])

@@ -1,13 +1,14 @@
-"""Progress bars: on a terminal only."""
+"""How far work is, as functions and as bars; bars are shown on a terminal only."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+Item = TypeVar("Item")
 Progress = Callable[[int, int], object]  # called with what is done and the total
 
 
@@ -28,3 +29,11 @@ def shown_progress(unit: str = "image", show: bool = True) -> Iterator[Progress]
             bar.update(done - bar.n)
 
         yield update
+
+
+def reporting(items: Iterable[Item], total: int, progress: Progress | None) -> Iterator[Item]:
+    """The items; after each has been used, `progress` is called with how many that were, and the total."""
+    for number, item in enumerate(items, start=1):
+        yield item
+        if progress is not None:
+            progress(number, total)

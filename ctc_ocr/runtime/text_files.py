@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ctc_ocr.errors import InputError
-from ctc_ocr.runtime.input_files import MAX_JSON_BYTES, MAX_TEXT_BYTES
-from ctc_ocr.runtime.input_files import read_bytes as read_bytes
+from ctc_ocr.runtime.input_files import MAX_JSON_BYTES, MAX_TEXT_BYTES, read_bytes
 
 
 def read_text(path: str | Path, max_bytes: int = MAX_TEXT_BYTES) -> str:

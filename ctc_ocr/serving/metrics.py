@@ -16,9 +16,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self.requests = Counter(
-            "ctc_ocr_requests", "Requests, by HTTP status", ["status"], registry=self.registry
-        )  # fmt: skip
+        self.requests = Counter("ctc_ocr_requests", "Requests, by HTTP status", ["status"], registry=self.registry)
         self.images = Counter(
             "ctc_ocr_images", "Images, by model and by whether they were read", ["model", "outcome"],
             registry=self.registry,

@@ -9,14 +9,13 @@ import numpy as np
 
 from ctc_ocr.checkpoint.run_files import BUNDLE_SUFFIX, ONNX_SUFFIX, is_bundle, is_onnx
 from ctc_ocr.errors import InputError
+from ctc_ocr.inference.batch_rows import BATCH_SIZE
 from ctc_ocr.inference.predictor import Predictor
 
 PARAMS_SUFFIX = ".params"
 NAME = re.compile(r"[\w.\-]+")
 NAMED = re.compile(rf"(?P<name>{NAME.pattern})=(?P<model>.+)", re.DOTALL)
-# Batches of more images gain nothing: for ONNX Runtime, they no longer fit into the processor's caches.
-BATCH_SIZES = {"onnx": 16, "checkpoint": 128, "bundle": 128}
-
+ONNX_BATCH_SIZE = 16  # larger batches no longer fit into the processor's caches
 BLANK = np.full((32, 64), 255, np.uint8)
 
 
@@ -83,7 +82,6 @@ def _named(given: str) -> tuple[str, str]:
 
 
 def _predictor(model: str, batch_size: int | None) -> Predictor:
-    kind = "onnx" if is_onnx(model) else "checkpoint"
-    made = Predictor(model, batch_size=batch_size or BATCH_SIZES[kind])
+    made = Predictor(model, batch_size=batch_size or (ONNX_BATCH_SIZE if is_onnx(model) else BATCH_SIZE))
     made.read(BLANK)  # the first one takes longer, and says whether it can read at all
     return made

@@ -7,6 +7,7 @@ as in the example. Long short-term memory: Hochreiter and Schmidhuber, 1997; its
 
 from typing import NamedTuple
 
+from ctc_ocr.config.architectures import LAST_LAYER
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import Symbol
@@ -50,7 +51,7 @@ def layer(name: str, num_hidden: int, input_size: int) -> Layer:
 
 def classify(hidden: Symbol, num_classes: int) -> Symbol:
     """Logits (T, N, num_classes) of hidden states (T, N, H)."""
-    return mx.sym.FullyConnected(hidden, num_hidden=num_classes, flatten=False, name="pred_fc")
+    return mx.sym.FullyConnected(hidden, num_hidden=num_classes, flatten=False, name=LAST_LAYER)
 
 
 def unrolled(columns: Symbol, layers: list[Layer], num_hidden: int, num_steps: int) -> Symbol:

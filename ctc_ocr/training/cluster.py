@@ -60,4 +60,4 @@ def check_agreement(workers: StoreWorkers, data: TrainingData) -> None:
     checksums = {name: zlib.crc32(text.encode("utf-8", "surrogateescape")) for name, text in parts.items()}
     for name, own in checksums.items():
         if workers.of_first(own) != own:
-            raise InputError("other ones than those of the first worker: all need the same", name)
+            raise InputError("not the same as those of the first worker: all workers need the same", name)

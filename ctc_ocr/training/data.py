@@ -103,7 +103,7 @@ def _generated(settings: Hyperparameters, captchas: Captchas) -> TrainingData:
     training = settings.training
     settings.check_generated()
     if training.balance:
-        raise InputError("for labelled images only: those that are rendered have all units equally often", "balance")
+        raise InputError("for labelled images only: generated images have all units equally often anyway", "balance")
     if captchas.renderer is None and settings.data.renderer in BUILT_IN_RENDERERS:
         _refuse_settings_of_labelled_images(settings)
     train, validation = _renderers(settings, captchas)
@@ -155,8 +155,8 @@ def _refuse_settings_of_labelled_images(settings: Hyperparameters) -> None:
         given.append("samples_per_epoch 0")
     if given:
         raise InputError(
-            f"{', '.join(given)}: for labelled images only, or images of any size (--renderer wild), and these are "
-            "captchas of one size; --data names labelled images"
+            f"{', '.join(given)}: for labelled images only, which --data names, or images of any size (--renderer "
+            "wild); these are captchas of one size"
         )
 
 
@@ -372,8 +372,8 @@ def _warn_of_shared_images(train: CheckResult, validation: CheckResult) -> None:
 def _warn_of_changed_parts(train: CheckResult, validation: CheckResult, before: KnownImages) -> None:
     """Only images that the user names for validation, or of which too few are left, change their part."""
     for checked, part, was, now in (
-        (validation, "training", "trained on", "validated with: its validation is too good"),
-        (train, "validation", "validated with", "trained on"),
+        (validation, "training", "trained on", "now used for validation, which looks better than it is"),
+        (train, "validation", "validated with", "now used for training"),
     ):
         count = sum(before.part(digest) == part for digest in checked.digests)
         if count:

@@ -16,7 +16,8 @@ from ctc_ocr.alphabet import BLANK
 from ctc_ocr.config.architectures import LAST_LAYER
 
 BLANK_PROBABILITY = 2 / 3  # at the start, where all other logits are 0
-FORGET_GATE = 2  # of the four blocks: in gate, transform, forget gate, out gate
+NUM_GATES = 4  # blocks of an LSTM's weights: in gate, transform, forget gate, out gate
+FORGET_GATE = 2  # of these, from 0
 FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
@@ -33,18 +34,16 @@ def initial_parameters(
 
 def _initial(name: str, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray[Any, Any]:
     if name.endswith("h2h_weight"):
-        gates = 4
-        return np.concatenate([_orthogonal(shape[1], generator) for _ in range(gates)])
+        return np.concatenate([_orthogonal(shape[1], generator) for _ in range(NUM_GATES)])
     if name.endswith("i2h_weight"):
-        gates = 4
-        return np.concatenate([_xavier((shape[0] // gates, shape[1]), generator) for _ in range(gates)])
+        return np.concatenate([_xavier((shape[0] // NUM_GATES, shape[1]), generator) for _ in range(NUM_GATES)])
     if name.endswith("weight"):
         return _xavier(shape, generator)
     if name.endswith("gamma"):
         return np.ones(shape)
     values = np.zeros(shape)
     if name.endswith("i2h_bias"):
-        values.reshape(4, -1)[FORGET_GATE] = 1.0
+        values.reshape(NUM_GATES, -1)[FORGET_GATE] = 1.0
     if name == f"{LAST_LAYER}_bias":
         values[BLANK] = math.log(BLANK_PROBABILITY / (1 - BLANK_PROBABILITY) * (len(values) - 1))
     return values

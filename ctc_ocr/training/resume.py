@@ -17,7 +17,7 @@ from ctc_ocr.checkpoint.run_files import description_path, epochs, state_path, u
 from ctc_ocr.checkpoint.stored_model import StoredRun
 from ctc_ocr.checkpoint.training_state import checksum, load_state, load_training_state
 from ctc_ocr.errors import InputError
-from ctc_ocr.runtime.text_files import read_bytes
+from ctc_ocr.runtime.input_files import read_bytes
 from ctc_ocr.training.best import Best
 from ctc_ocr.training.budget import Budget
 from ctc_ocr.training.state_values import check_values
@@ -91,7 +91,7 @@ def newest(prefix: str) -> ResumePoint:
         newest_one = f": none is whole, the newest for this reason: {errors[0]}" if errors else ""
         raise InputError(f"no checkpoint to resume{newest_one}", prefix)
     for each in errors:
-        log.warning("Not whole, and not used: %s", each)
+        log.warning("Damaged or incomplete, and not used: %s", each)
     return point
 
 

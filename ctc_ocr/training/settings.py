@@ -18,8 +18,8 @@ DIST_SYNC = "dist_sync"  # the key-value store of MXNet in which all workers tak
 class Captchas:
     """Captchas, rendered while the network is trained.
 
-    `font`: a font file or a folder of fonts (None: the font of the captcha package). `renderer`: an object that renders
-    in place of the one that the hyperparameters name; it must be picklable.
+    font: a font file or a folder of fonts; None for the font of the captcha package.
+    renderer: an object that renders in place of the renderer that the hyperparameters name; it must be picklable.
     """
 
     font: str | Path | None = None
@@ -39,18 +39,21 @@ class Captchas:
 class LabelledImages:
     """Images with their labels, and how they are split.
 
-    `source` is what `open_source` accepts: a folder, a file with labels, a RecordIO pack, or NAME:ARGUMENT of a
-    registered one; or a list of them, whose images are put together. Validation uses `validation`, one or several
-    sources too, or else about `validation_fraction` of the images (None: a tenth, at least 10, or a fifth of fewer
-    than 50, and no more than about 1,000), chosen by their pixels; see `ctc_ocr.datasets.held_out`.
-    `training_only`: sources that are only trained on; an image that is also among the others is left out.
-    `choose`: names of the hyperparameters that are chosen from the images, of `ctc_ocr.datasets.choices.CHOSEN` (crop,
-    top_edge, bottom_edge, grey, ink, height, width, views); None: all if the run is given no hyperparameters, or else
-    none.
-    `alphabet` None: the units of all labels. `max_units`: longest label, 0 for any. Training fails if a larger fraction
-    of the samples than `max_invalid` is invalid. `only_alphabet`: skip samples with other units than the alphabet's, in
-    place of counting them as invalid. Raises InputError for fractions that are out of range, for no source, and for
-    other names to choose.
+    source: a folder, a file with labels, a RecordIO pack, or NAME:ARGUMENT of a registered source; or a list of them,
+        whose images are used together.
+    validation: one or several sources of images to validate with; None for a part of `source`.
+    validation_fraction: about this part, chosen by the pixels of the images (see `ctc_ocr.datasets.held_out`); None for
+        a tenth, but at least 10 images, or a fifth of fewer than 50, and at most about 1,000.
+    training_only: sources that are only trained on; an image that is also among the others is left out.
+    alphabet: None for the units of all labels.
+    max_units: longest label, 0 for any.
+    max_invalid: training fails if a larger fraction of the samples is invalid.
+    options: how labels are found.
+    only_alphabet: skip samples with units that are not in the alphabet, in place of counting them as invalid.
+    choose: names of hyperparameters that are chosen from the images: crop, top_edge, bottom_edge, grey, ink, height,
+        width and views; None for all if the run is given no hyperparameters, and else for none.
+
+    Raises InputError for fractions that are out of range, for no source, and for other names to choose.
     """
 
     source: str | Path | Sequence[str | Path]
@@ -114,15 +117,22 @@ def _strings(sources: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
 class RunOptions:
     """Where a run is written, from what it starts, and on what it runs.
 
-    `prefix`: beginning of the names of the run's files. `resume`: continue the run under the prefix; `overwrite`:
-    replace it; neither: refuse if there is one. `init_from`: a model whose weights (of its best epoch, unless a .params
-    is named) are a start, as far as they fit; "starter": the one that comes with the package; "none": no model; None:
-    the starter, for labelled images that it fits.
-    `kv_store`: "dist_sync" if this process is a worker of a cluster, which the environment variables DMLC_* describe.
-    `num_proc`: image processes (None: half the cores). `cpu`: threads of MXNet (None: the other cores); they are fixed
-    when MXNet is first imported; of each worker, if there are several. `gpu`: number of GPUs, 0 for the CPU; or
-    `gpu_ids`: the numbers of certain ones. `tensorboard`: also write files for TensorBoard.
-    `progress`: show progress bars on a terminal. Raises InputError for numbers that are too small.
+    prefix: beginning of the names of the run's files.
+    resume: continue the run under the prefix.
+    overwrite: replace the run under the prefix. Without `resume` and `overwrite`, an existing run is an error.
+    init_from: a model whose weights are the start, as far as they fit: those of its best epoch, unless a .params is
+        named. "starter" for the model that comes with the package, "none" for random weights, None for the starter if
+        it fits the labelled images.
+    kv_store: "dist_sync" if this process is a worker of a cluster, which the environment variables DMLC_* describe.
+    num_proc: image processes; None for half the cores.
+    cpu: threads of MXNet, which are fixed when it is first imported; None for the other cores. Of several workers,
+        threads of each.
+    gpu: number of GPUs; 0 for the CPU.
+    gpu_ids: the numbers of certain GPUs, in place of `gpu`.
+    tensorboard: also write files for TensorBoard.
+    progress: show progress bars on a terminal.
+
+    Raises InputError for numbers that are too small.
     """
 
     prefix: str = "ocr"

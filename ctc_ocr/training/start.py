@@ -121,7 +121,9 @@ def earlier_start(named: str | None, prefix: str, weights: int | None) -> "Check
 
 def warn_of_lost_start(error: Exception) -> None:
     """Log that a run goes on without the model that it started from."""
-    log.warning("The model that the run started from cannot be used any more, and is not averaged with: %s", error)
+    log.warning(
+        "The model that the run started from cannot be used any more, so weights are not averaged with it: %s", error
+    )
 
 
 def starter_fits(hyperparameters: Hyperparameters, frequencies: Counter[str]) -> bool:

@@ -21,7 +21,6 @@ Arrays = Mapping[str, NDArray[Any]]
 PARAMETER = re.compile(r"_(norm_.*|[ih]2h_weight|[ih]2h_bias|weight|bias)$")
 # Hyperparameters that change the pixels which a network is given. Not grey, which is chosen for what is copied.
 OF_PIXELS = {"data": ("height", "ink", "binarise", "normalise"), "network": ("input_mean", "input_scale")}
-
 KERNEL_AXES = 4  # of a convolution's weights: (outputs, inputs, rows, columns)
 
 log = logging.getLogger(__name__)

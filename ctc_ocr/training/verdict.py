@@ -52,7 +52,7 @@ class Verdict:
 
     def _likely_reason(self, last: EpochEnd, best: EpochEnd, is_bounded: bool) -> str:
         if best.validation_cer > LEARNED_NOTHING:
-            return f"It learned nothing that it can read with. {self._why_nothing()}"
+            return f"The network learned to read nothing. {self._why_nothing()}"
         if last.train_accuracy > OVERFITS[0] and best.validation_accuracy < last.train_accuracy - OVERFITS[1]:
             return (
                 f"It reads {last.train_accuracy:.0%} of its training images, and overfits them: more labels help most "
@@ -60,7 +60,7 @@ class Verdict:
             )
         if is_bounded and best.epoch >= (1 - STILL_IMPROVING) * last.epoch:
             return "Still improving when it ended: go on with --resume and a larger --num_epoch or --max_minutes"
-        return "" if is_bounded else "Validation stood still, so the run ended"
+        return "" if is_bounded else "Validation did not improve any more, so the run ended"
 
     def _why_nothing(self) -> str:
         facts = self._facts

@@ -81,7 +81,7 @@ def _open(path: str | Path, options: SourceOptions) -> Rows:
         refuse_options(path, "a pack", options, *CSV_OPTIONS, "pattern")
         return read_pack(pack, options.unicode_form)
     if path.suffix.lower() in FONT_SUFFIXES:
-        raise InputError("a font; accepted: labelled images. Captchas in this font are rendered without a source", path)
+        raise InputError("a font; accepted: labelled images. To train on captchas in this font, name no source", path)
     if path.suffix.lower() in SUFFIXES:
         raise InputError("an image; accepted: a folder of images, a file with labels, or a RecordIO pack (.rec)", path)
     return open_file(path, options)
