@@ -162,37 +162,29 @@ def test_the_height_grows_where_there_are_too_few_time_steps(tmp_path: Path) -> 
     assert choose(WORD, samples, ["height"])[0].data.height == 40
 
 
-def found(likelihood: float) -> FindRegion:
+def found(likelihood: float | None) -> FindRegion:
     """What a model chooses that finds no better region, and the labels as likely as that (nats per unit)."""
     return lambda samples, region, seed, names: FoundRegion(region, likelihood)
 
 
-def test_narrow_characters_get_more_pixels_if_training_starts_from_a_model() -> None:
-    def chosen(*samples: tuple[tuple[int, int], str]) -> Hyperparameters:
-        return choose(WORD, of_sizes(*samples), ["height"], found(-0.1))[0]
-
-    assert chosen(((160, 60), "1234")) == WORD  # 27 columns for each character at a height of 40
-    taller = chosen(((200, 80), "abcde"))  # 20 columns
-    assert (taller.data.height, taller.network.pool_heights) == (56, (2, 2, 1, 2, 3))
-    assert chosen(((400, 250), "abcdef")).data.height == 64  # 105 are too many
-    assert chosen(((100, 40), "abcde")).data.height == 40  # there are no more pixels
-    assert chosen(((100, 48), "abcdefgh")).data.height == 48
-    assert chosen(((200, 80), "abcde"), ((200, 80), "ab"), ((200, 80), "ab")).data.height == 40  # for most images
-
-
 def test_images_that_a_model_can_hardly_read_get_more_pixels() -> None:
-    def height(likelihood: float, size: tuple[int, int] = (160, 60)) -> int:
-        return choose(WORD, of_sizes((size, "1234")), ["height"], found(likelihood))[0].data.height
+    def chosen(likelihood: float | None, *sizes: tuple[int, int]) -> Hyperparameters:
+        samples = of_sizes(*((size, "1234") for size in sizes))
+        return choose(WORD, samples, ["height"], found(likelihood))[0]
 
-    assert [height(each) for each in (-0.1, -0.8, -1.0, -9.0)] == [40, 40, 64, 64]
-    assert height(-1.0, (300, 50)) == 48  # that it has
-    assert height(-1.0, (100, 30)) == 40
+    for likelihood in (None, -0.1, -0.8):
+        assert chosen(likelihood, (160, 60)) == WORD
+    taller = chosen(-1.0, (160, 56))
+    assert (taller.data.height, taller.network.pool_heights) == (56, (2, 2, 1, 2, 3))
+    assert chosen(-9.0, (400, 250)).data.height == 64
+    assert chosen(-9.0, (100, 30)) == WORD  # they have no more pixels
+    assert chosen(-9.0, (200, 80), (100, 30), (100, 30)) == WORD  # nor have most
 
 
 def test_the_width_follows_the_greater_height() -> None:
     samples = of_sizes(((500, 100), "abcdefgh"))
-    settings, _ = choose(WITHOUT_CHANGES, samples, ["height", "width"], found(-0.1))
-    assert (settings.data.height, settings.data.width) == (48, 240)
+    settings, _ = choose(WITHOUT_CHANGES, samples, ["height", "width"], found(-1.0))
+    assert (settings.data.height, settings.data.width) == (64, 320)
 
 
 def test_the_height_grows_if_small_text_must_not_be_cut_out(pictures: Path) -> None:

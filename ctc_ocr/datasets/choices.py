@@ -5,7 +5,6 @@ those of a model to start from too.
 """
 
 import logging
-import math
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -38,10 +37,9 @@ STEPS_PER_UNIT = 1.5  # at least, for most labels: with one step for each unit, 
 FEW, VIEWS_OF_FEW = 2000, 5  # a network that has learned from few images reads more of them in several views
 MAX_HEIGHT, MAX_WIDTH = 96, 1200  # pixels: what is larger costs more time than it is worth
 MULTIPLE = 8  # pixels: sizes are rounded up to a multiple
-# Of a network that starts from a model. Columns that a character and the gap behind it should have, in most images;
-# and the greatest height for them: training takes 2.5 times as long as at the 40 pixels of the starter.
-UNIT_COLUMNS, MAX_TALLER = 28, 64
-HARD = -0.9  # nats per unit: images whose labels are less likely to the model are read at their own height up to that
+# A model to which the labels are less likely than HARD, in nats per unit, can hardly read the images. They are read at
+# their own height then, but at most at one with which training takes 2.5 times as long as with the starter's.
+HARD, MAX_TALLER = -0.9, 64
 
 
 @dataclass(frozen=True)
@@ -181,12 +179,11 @@ def _height(settings: Hyperparameters, samples: Sequence[CheckedSample], text_he
 
 
 def _height_from_start(settings: Hyperparameters, samples: Sequence[CheckedSample], likelihood: float | None) -> int:
-    """At least that of the settings; more if the images have more pixels, and characters are narrow at that height or
-    the model can hardly read them."""
-    columns = math.inf if likelihood is not None and likelihood < HARD else UNIT_COLUMNS
-    wanted = [each.size[1] * min(1.0, columns * len(each.units) / each.size[0]) for each in samples if each.units]
-    nearest = MULTIPLE * round(median(wanted or [0]) / MULTIPLE)
-    return max(settings.data.height, min(nearest, MAX_TALLER))
+    """That of the settings; more if the images have more pixels, and the model can hardly read them."""
+    if likelihood is None or likelihood > HARD:
+        return settings.data.height
+    own = MULTIPLE * round(median(each.size[1] for each in samples) / MULTIPLE)
+    return max(settings.data.height, min(own, MAX_TALLER))
 
 
 def _width(settings: Hyperparameters, samples: Sequence[CheckedSample]) -> int:
