@@ -181,6 +181,16 @@ def test_images_that_a_model_can_hardly_read_get_more_pixels() -> None:
     assert chosen(-9.0, (200, 80), (100, 30), (100, 30)) == WORD  # nor have most
 
 
+def test_a_model_may_find_more_in_whole_pictures(pictures: Path) -> None:
+    def whole(samples: object, region: Region, seed: int, names: object) -> FoundRegion:
+        assert region.crop == "text"
+        return FoundRegion(replace(region, crop="none"))
+
+    settings, samples = choose(WORD, check_source(pictures), ["crop"], whole)
+    assert settings.data.crop == "none"
+    assert {each.size for each in samples.samples} == {(WIDTH, HEIGHT)}
+
+
 def test_the_width_follows_the_greater_height() -> None:
     samples = of_sizes(((500, 100), "abcdefgh"))
     settings, _ = choose(WITHOUT_CHANGES, samples, ["height", "width"], found(-1.0))

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 import ctc_ocr
 from ctc_ocr.cli.train import main as train
@@ -18,9 +18,11 @@ from ctc_ocr.datasets.checking import CheckResult, check_source
 from ctc_ocr.datasets.choices import CHOSEN, OF_REGION, FoundRegion, choose
 from ctc_ocr.images.preparation import prepare
 from ctc_ocr.images.region import WHOLE, Region
+from ctc_ocr.images.text_region import cut_text
 from ctc_ocr.inference.likely_region import FEWEST, likely_region
 from ctc_ocr.rendering.wild import WildRenderer
 from tests.commands import run_here
+from tests.pictures import write_pictures
 
 Colour = tuple[int, int, int]
 
@@ -94,6 +96,30 @@ def test_the_rows_of_the_text_are_found(low_text: CheckResult) -> None:
     assert 0.05 < found.top <= 0.3
     assert 0.45 <= found.bottom < 0.7
     assert likely_region("starter", low_text.samples).region == found
+
+
+def test_whole_images_are_read_where_the_line_that_was_found_is_not_the_text(tmp_path: Path, ubuntu_font: str) -> None:
+    """Under each number is a line of small print, the only one that is small enough to be cut out."""
+    print_face = ImageFont.truetype(ubuntu_font, 14)
+    for number in range(16):
+        text = f"{1000 + 7919 * number % 9000}"
+        image = Image.new("L", (220, 110), 230)
+        draw = ImageDraw.Draw(image)
+        draw.text((20, 0), text, font=ImageFont.truetype(ubuntu_font, 80), fill=60)
+        draw.text((10, 92), "type what you see above, please", font=print_face, fill=0)
+        image.save(tmp_path / f"{text}.png")
+    samples = check_source(tmp_path)
+    assert len(cut_text(np.array(image))[0]) < 40
+    assert likely_region("starter", samples.samples, Region("text"), names=["crop"]).region == WHOLE
+    as_the_user_says = likely_region("starter", samples.samples, Region("text"), names=["grey"])
+    assert as_the_user_says.region == Region("text")
+
+
+def test_a_line_that_is_the_text_is_cut_out(tmp_path: Path, ubuntu_font: str) -> None:
+    write_pictures(tmp_path / "pictures", 16, ubuntu_font)
+    samples = check_source(tmp_path / "pictures")
+    settings, _ = choose(preset("word"), samples, CHOSEN, partial(likely_region, "starter"))
+    assert (settings.data.crop, settings.data.height) == ("text", 40)
 
 
 def test_few_images_say_nothing(low_text: CheckResult) -> None:

@@ -39,7 +39,7 @@ MAX_HEIGHT, MAX_WIDTH = 96, 1200  # pixels: what is larger costs more time than 
 MULTIPLE = 8  # pixels: sizes are rounded up to a multiple
 # A model to which the labels are less likely than HARD, in nats per unit, can hardly read the images. They are read at
 # their own height then, but at most at one with which training takes 2.5 times as long as with the starter's.
-HARD, MAX_TALLER = -0.9, 64
+HARD, MAX_TALLER = -1.0, 64
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ def choose(
     then are: with their sizes after cropping. What was chosen is logged. Equal samples give equal choices.
 
     `checked` has the samples as `settings` cut them. find_region: of the model that training starts from, what chooses
-    top_edge and bottom_edge, if both are to be chosen, and grey; without it they stay. With it, a greater height leaves
+    top_edge and bottom_edge, if both are to be chosen, and grey; without it they stay. It may also take whole images in
+    place of a line of text that was found in them. With it, a greater height leaves
     the shapes of the network's weights as they are.
     """
     if settings.geometry.is_one_step:  # the size of an image says nothing about its one time step
@@ -82,7 +83,7 @@ def choose(
     if not names:
         return settings, checked
     found = FoundRegion(Region.of(settings.data))
-    if find_region is not None and {*OF_REGION, "height"} & {*names}:
+    if find_region is not None and {"crop", *OF_REGION, "height"} & {*names}:
         found = find_region(checked.samples, found.region, settings.training.seed, names)
         settings, checked = _cut(settings, checked, found.region)
     if "ink" in names:

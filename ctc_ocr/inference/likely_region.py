@@ -24,7 +24,8 @@ HEIGHTS = (1.15, 0.8, 0.65, 0.5, 0.4, 0.33, 0.25)  # of the rows, as fractions o
 MIDDLES = (0.5, 0.42, 0.58)  # of the rows
 MAX_ROWS = 400  # of an image that is kept: ten times what the starter is given
 LEAST = -10.0  # nats per unit: an image that cannot be read at all does not count more
-MIN_GAIN = 0.1  # nats per unit: for less, the region stays as it is
+MIN_GAIN = 0.1  # nats per unit: for less, the rows stay as they are
+MIN_CROP_GAIN = 0.5  # nats per unit: a line of text that was found is one, unless whole images are so much likelier
 GREYS = ("max", "min", "unsaturated")  # besides luminance
 MIN_GREY_GAIN = 0.2  # nats per unit: of three greys of images that can hardly be read, one is likelier by chance
 
@@ -36,19 +37,22 @@ def likely_region(
     seed: int = 0,
     names: Collection[str] = OF_REGION,
 ) -> FoundRegion:
-    """`start` with the rows and the grey that make the labels likeliest to the model, if they are among the `names` of
-    hyperparameters, and clearly better than those of `start`; and how likely they then are.
+    """`start` with the crop, the rows and the grey that make the labels likeliest to the model, if they are among the
+    `names` of hyperparameters, and clearly better than those of `start`; and how likely they then are.
 
-    Rows of several heights are tried in the middle of the images, then others of about the best height, then other
-    greys of the best rows. The measure is the mean log probability of a label, per unit, over a random part of the
-    samples. Those with units that the model does not know in either case are left out.
+    Where `start` cuts out a line of text, whole images are tried; then rows of several heights in the middle of the
+    images, others of about the best height, and other greys of the best rows. The measure is the mean log probability
+    of a label, per unit, over a random part of the samples. Those with units that the model does not know in either
+    case are left out.
     """
     likelihood = _Likelihood(Predictor(model, decoder=Decoder(views=1)), samples, seed)
     if likelihood.num_images < FEWEST:
         return FoundRegion(start)
     found = start
+    if "crop" in names and start.crop == "text":
+        found = likelihood.better(found, replace(start, crop="none"), MIN_CROP_GAIN)
     if {*ROWS} <= {*names}:
-        found = likelihood.better(found, _likely_rows(start, likelihood), MIN_GAIN)
+        found = likelihood.better(found, _likely_rows(found, likelihood), MIN_GAIN)
     if "grey" in names and likelihood.has_colours:
         others = [replace(found, grey=each) for each in GREYS]
         found = likelihood.better(found, max(others, key=likelihood.of), MIN_GREY_GAIN)
