@@ -9,13 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.bundle import find_model
 from ctc_ocr.checkpoint.model_files import load_stored
 from ctc_ocr.checkpoint.starter import STARTER
 from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.captcha_files import CaptchaWriter
-from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.datasets.sources import read_source
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import InputError
@@ -23,7 +21,6 @@ from ctc_ocr.images.pixels import stretch_contrast
 from ctc_ocr.inference import activation_map
 from ctc_ocr.inference.activation_map import ActivationMaps
 from ctc_ocr.inference.evaluate import evaluate
-from ctc_ocr.inference.label_probabilities import LabelProbabilities
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.interpretation.interpreting import interpret
 from ctc_ocr.runtime.mxnet import mx
@@ -183,20 +180,6 @@ def test_losses_are_among_the_allowed_units_and_an_empty_label_has_one(images: P
     found = interpret(digits, tmp_path / "labels.csv")
     assert found.mean_loss == pytest.approx(-scores[2], rel=1e-5)
     assert math.isfinite(scores[2])
-
-
-def test_labels_are_divided_as_their_source_does_it_or_into_the_longest_units(tmp_path: Path) -> None:
-    save_own_model(tmp_path / "ocr", "01234")
-    predictor = Predictor(tmp_path / "ocr")
-    predictor.alphabet = Alphabet(("s", "c", "h", "sch", "ch"))
-    image = np.full((predictor.hyperparameters.data.height, predictor.hyperparameters.data.width), 200, np.uint8)
-    prepared = predictor.prepare(cv2.imencode(".png", image)[1].tobytes(), "a.png")
-    readings = predictor.predict_prepared([prepared] * 4)
-    samples = [Sample("a.png", tuple(units), "a.png") for units in (("s", "c", "h"), ("s", "ch"), ("x",), ())]
-    found = LabelProbabilities(predictor)(samples, [prepared] * 4, readings)
-    for codes, score in zip(([4], [1, 5], None, []), found, strict=True):
-        expected = -math.inf if codes is None else predictor.label_log_probabilities([prepared], [codes])[0]
-        assert score == pytest.approx(expected)
 
 
 @pytest.mark.slow

@@ -79,7 +79,7 @@ def test_counts_for_fewer_samples_leave_the_others() -> None:
     assert [len(part) for part in parts] == [20, 5, 0]
     groups = [list(range(10)), *([each] for each in range(10, 20))]
     assert [len(part) for part in partition(groups, [6, 4, 0], np.random.default_rng(0))] == [6, 4, 0]
-    with pytest.raises(InputError, match="cannot be met"):
+    with pytest.raises(InputError, match="were not met"):
         partition(groups, [9, 4, 0], np.random.default_rng(0))
 
 
