@@ -132,8 +132,8 @@ def starter_fits(hyperparameters: Hyperparameters, frequencies: Counter[str]) ->
     frequencies: how often each unit occurs in the labels. Letters count as known in either case.
     """
     model = _starter()
-    same = _shape_of(model.hyperparameters) == _shape_of(hyperparameters)
-    same = same and hyperparameters.data.height >= model.hyperparameters.data.height
+    is_lower = hyperparameters.data.height < model.hyperparameters.data.height
+    same = _shape_of(model.hyperparameters) == _shape_of(hyperparameters) and not is_lower
     known = {form for unit in model.alphabet.units for form in (unit, unit.lower(), unit.upper())}
     count = sum(number for unit, number in frequencies.items() if unit in known)
     return same and count >= KNOWN_UNITS * sum(frequencies.values())
