@@ -22,7 +22,7 @@ from ctc_ocr.datasets.labelled import LabelledBatches
 from ctc_ocr.datasets.preview import preview
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.images.pixels import Pixels, invert
-from ctc_ocr.images.region import Region
+from ctc_ocr.images.region import WHOLE, Region
 from ctc_ocr.training.data import training_data
 from ctc_ocr.training.session import TrainingSession
 from ctc_ocr.training.settings import LabelledImages, RunOptions
@@ -164,7 +164,7 @@ def test_the_height_grows_where_there_are_too_few_time_steps(tmp_path: Path) -> 
 
 def found(likelihood: float | None) -> FindRegion:
     """What a model chooses that finds no better region, and the labels as likely as that (nats per unit)."""
-    return lambda samples, region, seed, names: FoundRegion(region, likelihood)
+    return lambda samples, region, seed, names, height: FoundRegion(region, likelihood)
 
 
 def test_images_that_a_model_can_hardly_read_get_more_pixels() -> None:
@@ -181,8 +181,26 @@ def test_images_that_a_model_can_hardly_read_get_more_pixels() -> None:
     assert chosen(-9.0, (200, 80), (100, 30), (100, 30)) == WORD  # nor have most
 
 
+def test_the_rows_are_chosen_at_the_height_at_which_images_are_read(tmp_path: Path) -> None:
+    asked = []
+
+    def find(samples: object, region: Region, seed: int, names: object, height: int) -> FoundRegion:
+        asked.append((region, height))
+        return FoundRegion(replace(region, top=0.25, bottom=0.75) if height == 40 else region, -3.0)
+
+    samples = checked(tmp_path / "a", captcha(0, height=120, width=400))
+    settings, cut = choose(WORD, samples, ["height", "top_edge", "bottom_edge"], find)
+    assert asked == [(WHOLE, 40), (WHOLE, 64)]
+    assert (settings.data.height, settings.data.top_edge, settings.data.bottom_edge) == (64, 0.0, 1.0)
+    assert cut.samples[0].size == (400, 120)
+    asked.clear()
+    settings, cut = choose(WORD, samples, ["top_edge", "bottom_edge"], find)
+    assert asked == [(WHOLE, 40)]
+    assert (settings.data.height, settings.data.top_edge, cut.samples[0].size) == (40, 0.25, (400, 60))
+
+
 def test_a_model_may_find_more_in_whole_pictures(pictures: Path) -> None:
-    def whole(samples: object, region: Region, seed: int, names: object) -> FoundRegion:
+    def whole(samples: object, region: Region, seed: int, names: object, height: int) -> FoundRegion:
         assert region.crop == "text"
         return FoundRegion(replace(region, crop="none"))
 

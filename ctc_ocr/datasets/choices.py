@@ -51,8 +51,9 @@ class FoundRegion:
     likelihood: float | None = None
 
 
-# Of samples, a region, a seed and the names of what is to be chosen: the region with that.
-FindRegion = Callable[[Sequence[CheckedSample], Region, int, Collection[str]], FoundRegion]
+# Of samples, a region, a seed, the names of what is to be chosen, and the height in pixels at which images are read:
+# the region with what was chosen.
+FindRegion = Callable[[Sequence[CheckedSample], Region, int, Collection[str], int], FoundRegion]
 
 log = logging.getLogger(__name__)
 
@@ -82,15 +83,11 @@ def choose(
     names = _found_by_model(names, settings, find_region is not None)
     if not names:
         return settings, checked
-    found = FoundRegion(Region.of(settings.data))
     if find_region is not None and {"crop", *OF_REGION, "height"} & {*names}:
-        found = find_region(checked.samples, found.region, settings.training.seed, names)
-        settings, checked = _cut(settings, checked, found.region)
+        settings, checked = _chosen_by_model(settings, checked, names, find_region)
     if "ink" in names:
         settings = _with(settings, ink=_ink(checked.samples))
-    if "height" in names and find_region is not None:
-        settings = for_height(settings, _height_from_start(settings, checked.samples, found.likelihood))
-    elif "height" in names:
+    if "height" in names and find_region is None:
         settings = _with(settings, height=_height(settings, checked.samples, median(text_heights)))
     if "width" in names:
         settings = _with(settings, width=_width(settings, checked.samples))
@@ -109,6 +106,21 @@ def _found_by_model(names: Collection[str], settings: Hyperparameters, is_there:
         left -= {*ROWS}
     left -= {"grey"} if not is_there or settings.data.channels != 1 else set()
     return left if is_there else left - {"views"}
+
+
+def _chosen_by_model(
+    settings: Hyperparameters, checked: CheckResult, names: Collection[str], find_region: FindRegion
+) -> tuple[Hyperparameters, CheckResult]:
+    """With the region and the height that a model chooses. At a greater height, the region is chosen again: what is too
+    small to be found at the one can be read at the other."""
+    start, seed = Region.of(settings.data), settings.training.seed
+    found = find_region(checked.samples, start, seed, names, settings.data.height)
+    settings, checked = _cut(settings, checked, found.region)
+    height = _height_from_start(settings, checked.samples, found.likelihood)
+    if "height" not in names or height == settings.data.height:
+        return settings, checked
+    found = find_region(checked.samples, start, seed, names, height)
+    return _cut(for_height(settings, height), checked, found.region)
 
 
 def description(settings: Hyperparameters) -> str:

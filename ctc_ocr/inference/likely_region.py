@@ -7,8 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.checkpoint.bundle import find_model
+from ctc_ocr.checkpoint.taller_model import TallerModel
 from ctc_ocr.datasets.checking import CheckedSample
 from ctc_ocr.datasets.choices import OF_REGION, ROWS, FoundRegion
 from ctc_ocr.decoding.decoder import Decoder
@@ -28,6 +31,7 @@ MIN_GAIN = 0.1  # nats per unit: for less, the rows stay as they are
 MIN_CROP_GAIN = 0.5  # nats per unit: a line of text that was found is one, unless whole images are so much likelier
 GREYS = ("max", "min", "unsaturated")  # besides luminance
 MIN_GREY_GAIN = 0.2  # nats per unit: of three greys of images that can hardly be read, one is likelier by chance
+STANDARD_ERRORS = 2.0  # of the mean difference between two regions: a smaller gain may be chance
 
 
 def likely_region(
@@ -36,6 +40,7 @@ def likely_region(
     start: Region = WHOLE,
     seed: int = 0,
     names: Collection[str] = OF_REGION,
+    height: int | None = None,
 ) -> FoundRegion:
     """`start` with the crop, the rows and the grey that make the labels likeliest to the model, if they are among the
     `names` of hyperparameters, and clearly better than those of `start`; and how likely they then are.
@@ -44,8 +49,12 @@ def likely_region(
     images, others of about the best height, and other greys of the best rows. The measure is the mean log probability
     of a label, per unit, over a random part of the samples. Those with units that the model does not know in either
     case are left out.
+
+    height: at which images are read, in pixels; None for the model's own, and at least that.
     """
-    likelihood = _Likelihood(Predictor(model, decoder=Decoder(views=1)), samples, seed)
+    stored = find_model(model)
+    taller = stored if height is None else TallerModel(stored, height)
+    likelihood = _Likelihood(Predictor(taller, decoder=Decoder(views=1)), samples, seed)
     if likelihood.num_images < FEWEST:
         return FoundRegion(start)
     found = start
@@ -81,7 +90,7 @@ class _Likelihood:
 
     def __init__(self, predictor: Predictor, samples: Sequence[CheckedSample], seed: int) -> None:
         self._predictor = predictor
-        self._found = dict[Region, float]()
+        self._found = dict[Region, NDArray[np.float64]]()
         self._images, self._labels = list[Pixels](), list[list[int]]()
         for index in np.random.default_rng(seed).permutation(len(samples)):
             codes = _codes(samples[index].units, predictor.alphabet)
@@ -104,15 +113,20 @@ class _Likelihood:
         return any(np.ptp(each.astype(np.int16), axis=2).any() for each in self._images)
 
     def better(self, region: Region, other: Region, gain: float) -> Region:
-        """The other region if it is better by more than the gain."""
-        return other if self.of(other) > self.of(region) + gain else region
+        """The other region if it is better by more than the gain, and not by chance."""
+        gains = self._of_each(other) - self._of_each(region)
+        by_chance = STANDARD_ERRORS * gains.std(ddof=1) / np.sqrt(len(gains))
+        return other if gains.mean() > max(gain, by_chance) else region
 
     def of(self, region: Region) -> float:
         """Mean log probability of a label per unit, in nats."""
+        return float(self._of_each(region).mean())
+
+    def _of_each(self, region: Region) -> NDArray[np.float64]:
         if region not in self._found:
             prepared = [self._predictor.prepare(grey(region.cut(each), region.grey)) for each in self._images]
             found = self._predictor.label_log_probabilities(prepared, self._labels)
-            self._found[region] = float(np.maximum(found / [len(each) for each in self._labels], LEAST).mean())
+            self._found[region] = np.maximum(found / [len(each) for each in self._labels], LEAST)
         return self._found[region]
 
 

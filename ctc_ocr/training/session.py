@@ -389,12 +389,12 @@ def usable_prefix(prefix: str) -> Iterator[None]:
 
 
 def _region_by_starter(
-    samples: Sequence[CheckedSample], region: Region, seed: int, names: Collection[str]
+    samples: Sequence[CheckedSample], region: Region, seed: int, names: Collection[str], height: int
 ) -> FoundRegion:
     """Imports MXNet."""
     from ctc_ocr.inference.likely_region import likely_region
 
-    return likely_region(STARTER, samples, region, seed, names)
+    return likely_region(STARTER, samples, region, seed, names, height)
 
 
 def _with_choices(data: LabelledImages, options: RunOptions, is_default: bool) -> LabelledImages:
