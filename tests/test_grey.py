@@ -19,6 +19,19 @@ def expected(kind: str) -> np.ndarray:
     return {"max": most, "min": least, "unsaturated": np.minimum(255, 2 * most - least)}[kind]
 
 
+def by_paper(image: np.ndarray) -> np.ndarray:
+    """The grey `paper`, pixel by pixel."""
+    found: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
+    pixels = [tuple(map(int, pixel)) for pixel in image.reshape(-1, 3)]
+    for pixel in pixels:
+        found.setdefault(tuple(value // 16 for value in pixel), []).append(pixel)
+    most = max(len(each) for each in found.values())
+    _, members = min((key, each) for key, each in found.items() if len(each) == most)
+    paper = [sum(values) // len(values) for values in zip(*members, strict=True)]
+    levels = [255 - max(abs(value - own) for value, own in zip(pixel, paper, strict=True)) for pixel in pixels]
+    return np.array(levels).reshape(image.shape[:2])
+
+
 @pytest.mark.parametrize("kind", ["max", "min", "unsaturated"])
 def test_each_kind_is_what_its_name_says(kind: str) -> None:
     np.testing.assert_array_equal(grey(COLOURS, kind), expected(kind))
@@ -27,7 +40,23 @@ def test_each_kind_is_what_its_name_says(kind: str) -> None:
     np.testing.assert_array_equal(grey(np.stack([plain] * 3, axis=2), kind), plain)
 
 
-@pytest.mark.parametrize("kind", ["max", "unsaturated"])
+def test_paper_is_light_and_ink_of_any_colour_is_dark() -> None:
+    image = np.full((20, 30, 3), (100, 60, 180), np.uint8)
+    image[2:5, 3:9] = (240, 60, 180)
+    image[8:11, 3:9] = (100, 60, 40)
+    levels = grey(image, "paper")
+    assert levels.dtype == np.uint8
+    assert {*levels[2:5, 3:9].flat, *levels[8:11, 3:9].flat} == {115}
+    assert (levels == 255).sum() == 600 - 36
+    for noisy in (COLOURS, COLOURS // 8, image + COLOURS[:20, :30] // 16):
+        np.testing.assert_array_equal(grey(noisy, "paper"), by_paper(noisy))
+    plain = image[:, :, 0]
+    np.testing.assert_array_equal(grey(plain, "paper"), by_paper(np.stack([plain] * 3, axis=2)))
+    white = np.where(COLOURS < 30, COLOURS, 255).astype(np.uint8)
+    np.testing.assert_array_equal(grey(white, "paper"), grey(white, "min"))
+
+
+@pytest.mark.parametrize("kind", ["max", "unsaturated", "paper"])
 def test_a_model_reads_files_arrays_and_onnx_in_the_same_way(kind: str, tmp_path: Path) -> None:
     save_line_model(tmp_path / "m", grey=kind)
     Image.fromarray(COLOURS).save(tmp_path / "a.png")

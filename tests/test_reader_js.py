@@ -112,7 +112,7 @@ def test_images_are_prepared_in_the_same_way_and_black_and_white_is_refused(read
     colours[:20] = np.where(generator.random((20, 30, 1)) < 0.9, 20, 240)
     path = tmp_path / "a.png"
     Image.fromarray(colours.astype(np.uint8)).save(path)
-    greys = {each: {"grey": each} for each in ("max", "min", "unsaturated")}
+    greys = {each: {"grey": each} for each in ("max", "min", "unsaturated", "paper")}
     upper = {"top_edge": 0.0, "bottom_edge": 0.25, "ink": "auto"}  # dark paper, and light below
     prepared: dict[str, dict[str, Any]] = {"vertical": {"writing": "vertical"}, "upper": upper, **greys}
     for name, data in {**prepared, "binary": {"binarise": "otsu"}}.items():

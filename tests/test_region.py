@@ -169,6 +169,18 @@ def test_the_grey_in_which_the_text_stands_out_is_found(
     assert colour.data.grey == "luminance"
 
 
+def test_ink_that_is_lighter_and_darker_than_the_paper_is_found(tmp_path: Path) -> None:
+    inks = [(240, 120, 200), (120, 120, 40)]  # of about the paper's luminance
+    for number in range(16):
+        label = f"{1000 + 7919 * number % 9000}"
+        image = np.full((44, 140, 3), (120, 120, 200), np.uint8)
+        for place, digit in enumerate(label):
+            cv2.putText(image, digit, (8 + 32 * place, 33), cv2.FONT_HERSHEY_DUPLEX, 1.2, inks[place % 2], 2)
+        Image.fromarray(image).save(tmp_path / f"{label}.png")
+    settings, _ = choose(preset("word"), check_source(tmp_path), CHOSEN, partial(likely_region, "starter"))
+    assert (settings.data.grey, settings.data.ink) == ("paper", "dark")
+
+
 def test_units_that_the_starter_does_not_know_are_left_out(tmp_path: Path) -> None:
     for number in range(12):
         image = np.full((40, 100), 10 * number, np.uint8)

@@ -63,8 +63,9 @@ class Data:
     )  # fmt: skip
     grey: str = option(
         "luminance", "how labelled or wild images become grey: by luminance, by the largest or smallest of red, green "
-        "and blue (max, min), or with colours as light as paper (unsaturated)",
-        choices=("luminance", "max", "min", "unsaturated"),
+        "and blue (max, min), with colours as light as paper (unsaturated), or by the difference from the paper's "
+        "colour (paper)",
+        choices=("luminance", "max", "min", "unsaturated", "paper"),
     )  # fmt: skip
     normalise: str = option(
         "fixed", "normalise pixels by input_mean and input_scale alone, or (image) stretch each image's contrast first",

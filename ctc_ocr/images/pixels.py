@@ -15,12 +15,16 @@ MIN_CONTRAST = 16  # below this, an image counts as one level
 
 
 def grey(image: Pixels, kind: str = "luminance") -> Pixels:
-    """(H, W) or (H, W, 3) RGB -> (H, W), by a choice of the hyperparameter `grey`; a grey image stays as it is.
+    """(H, W) or (H, W, 3) RGB -> (H, W), by a choice of the hyperparameter `grey`; a grey image stays as it is, but for
+    the choice paper.
 
     luminance: weighted as in ITU-R BT.601, the same levels as read_image gives. max, min: the largest or smallest of a
     pixel's values. unsaturated: their maximum and their range, added up: colours are as light as white paper, and only
-    greys are dark.
+    greys are dark. paper: 255 minus the largest difference from the paper's red, green and blue, so that ink of any
+    colour is dark, also where some of it is lighter than the paper.
     """
+    if kind == "paper":
+        return _without_paper(image)
     if image.ndim == 2:
         return image
     if kind == "luminance":
@@ -30,6 +34,21 @@ def grey(image: Pixels, kind: str = "luminance") -> Pixels:
     if kind == "unsaturated":
         most = cv2.add(most, cv2.subtract(most, least))  # at most 255
     return np.asarray(least if kind == "min" else most, np.uint8)
+
+
+def _without_paper(image: Pixels) -> Pixels:
+    """255 minus the largest difference of a pixel's values from the paper's."""
+    colours = image if image.ndim == 3 else np.stack([image] * 3, axis=2)
+    paper = np.broadcast_to(_paper_colour(colours), colours.shape)
+    return np.subtract(255, cv2.absdiff(colours, np.ascontiguousarray(paper)).max(axis=2), dtype=np.uint8)
+
+
+def _paper_colour(image: Pixels) -> NDArray[np.uint8]:
+    """(H, W, 3) -> (3,): the mean of the pixels in the most frequent of 16x16x16 ranges of colours, rounded down."""
+    red, green, blue = cv2.split(image.astype(np.uint16) >> 4)
+    ranges = (red << 8) | (green << 4) | blue
+    is_paper = ranges == np.bincount(ranges.ravel()).argmax()
+    return image[is_paper].mean(axis=0).astype(np.uint8)
 
 
 def resize(image: Pixels, width: int, height: int) -> Pixels:

@@ -21,7 +21,7 @@ from ctc_ocr.images.pixels import Pixels, grey, resize
 from ctc_ocr.images.region import WHOLE, Region
 from ctc_ocr.inference.predictor import Predictor
 
-NUM_READ = 32  # images
+NUM_READ = 64  # images
 FEWEST = 8  # images: fewer say nothing
 HEIGHTS = (1.15, 0.8, 0.65, 0.5, 0.4, 0.33, 0.25)  # of the rows, as fractions of the image's height
 MIDDLES = (0.5, 0.42, 0.58)  # of the rows
@@ -29,8 +29,8 @@ MAX_ROWS = 400  # of an image that is kept: ten times what the starter is given
 LEAST = -10.0  # nats per unit: an image that cannot be read at all does not count more
 MIN_GAIN = 0.1  # nats per unit: for less, the rows stay as they are
 MIN_CROP_GAIN = 0.5  # nats per unit: a line of text that was found is one, unless whole images are so much likelier
-GREYS = ("max", "min", "unsaturated")  # besides luminance
-MIN_GREY_GAIN = 0.2  # nats per unit: of three greys of images that can hardly be read, one is likelier by chance
+GREYS = ("max", "min", "unsaturated", "paper")  # besides luminance
+MIN_GREY_GAIN = 0.2  # nats per unit: of several greys of images that can hardly be read, one is likelier by chance
 STANDARD_ERRORS = 2.0  # of the mean difference between two regions: a smaller gain may be chance
 
 

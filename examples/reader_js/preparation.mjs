@@ -52,6 +52,9 @@ function greyOf(plane, kind = "luminance") {
   if (plane.channels === 1) {
     return plane;
   }
+  if (kind === "paper") {
+    return { ...plane, channels: 1, data: withoutPaper(plane.data) };
+  }
   if (!Object.hasOwn(GREYS, kind)) {
     throw new Error(`grey ${kind} is not implemented here`);
   }
@@ -60,6 +63,32 @@ function greyOf(plane, kind = "luminance") {
     found[pixel] = GREYS[kind](...plane.data.subarray(3 * pixel, 3 * pixel + 3));
   }
   return { ...plane, channels: 1, data: found };
+}
+
+// RGB values -> for each pixel, 255 minus its largest difference from the colour of the paper.
+function withoutPaper(values) {
+  const paper = paperOf(values);
+  return Uint8Array.from({ length: values.length / 3 }, (_, pixel) => {
+    const differences = paper.map((level, channel) => Math.abs(values[3 * pixel + channel] - level));
+    return 255 - Math.max(...differences);
+  });
+}
+
+// The mean of the colours in the most frequent of 16x16x16 ranges.
+function paperOf(values) {
+  const counts = new Array(4096).fill(0);
+  const rangeOf = (first) => ((values[first] >> 4) << 8) | ((values[first + 1] >> 4) << 4) | (values[first + 2] >> 4);
+  for (let first = 0; first < values.length; first += 3) {
+    counts[rangeOf(first)]++;
+  }
+  const most = counts.indexOf(counts.reduce((one, other) => Math.max(one, other)));
+  const sums = [0, 0, 0];
+  for (let first = 0; first < values.length; first += 3) {
+    if (rangeOf(first) === most) {
+      sums.forEach((_, channel) => (sums[channel] += values[first + channel]));
+    }
+  }
+  return sums.map((sum) => Math.floor(sum / counts[most]));
 }
 
 function hasLightInk(grey) {
