@@ -40,7 +40,8 @@ def _without_paper(image: Pixels) -> Pixels:
     """255 minus the largest difference of a pixel's values from the paper's."""
     colours = image if image.ndim == 3 else np.stack([image] * 3, axis=2)
     paper = np.broadcast_to(_paper_colour(colours), colours.shape)
-    return np.subtract(255, cv2.absdiff(colours, np.ascontiguousarray(paper)).max(axis=2), dtype=np.uint8)
+    differences: Pixels = cv2.absdiff(colours, np.ascontiguousarray(paper)).max(axis=2)
+    return invert(differences)
 
 
 def _paper_colour(image: Pixels) -> NDArray[np.uint8]:
@@ -48,7 +49,8 @@ def _paper_colour(image: Pixels) -> NDArray[np.uint8]:
     red, green, blue = cv2.split(image.astype(np.uint16) >> 4)
     ranges = (red << 8) | (green << 4) | blue
     is_paper = ranges == np.bincount(ranges.ravel()).argmax()
-    return image[is_paper].mean(axis=0).astype(np.uint8)
+    mean: NDArray[np.float64] = image[is_paper].mean(axis=0)
+    return mean.astype(np.uint8)
 
 
 def resize(image: Pixels, width: int, height: int) -> Pixels:
