@@ -113,13 +113,13 @@ def _chosen_by_model(
 ) -> tuple[Hyperparameters, CheckResult]:
     """With the region and the height that a model chooses. At a greater height, the region is chosen again: what is too
     small to be found at the one can be read at the other."""
-    start, seed = Region.of(settings.data), settings.training.seed
-    found = find_region(checked.samples, start, seed, names, settings.data.height)
+    seed = settings.training.seed
+    found = find_region(checked.samples, Region.of(settings.data), seed, names, settings.data.height)
     settings, checked = _cut(settings, checked, found.region)
     height = _height_from_start(settings, checked.samples, found.likelihood)
     if "height" not in names or height == settings.data.height:
         return settings, checked
-    found = find_region(checked.samples, start, seed, names, height)
+    found = find_region(checked.samples, found.region, seed, names, height)
     return _cut(for_height(settings, height), checked, found.region)
 
 

@@ -23,13 +23,14 @@ from ctc_ocr.inference.predictor import Predictor
 
 NUM_READ = 64  # images
 FEWEST = 8  # images: fewer say nothing
-HEIGHTS = (1.15, 0.8, 0.65, 0.5, 0.4, 0.33, 0.25)  # of the rows, as fractions of the image's height
+HEIGHTS = (1.15, 1.0, 0.8, 0.65, 0.5, 0.4, 0.33, 0.25)  # of the rows, as fractions of the image's height
 MIDDLES = (0.5, 0.42, 0.58)  # of the rows
 MAX_ROWS = 400  # of an image that is kept: ten times what the starter is given
 LEAST = -10.0  # nats per unit: an image that cannot be read at all does not count more
 MIN_GAIN = 0.1  # nats per unit: for less, the rows stay as they are
 MIN_CROP_GAIN = 0.5  # nats per unit: a line of text that was found is one, unless whole images are so much likelier
-GREYS = ("max", "min", "unsaturated", "paper")  # besides luminance
+GREYS = ("luminance", "max", "min", "unsaturated", "paper")
+ROUNDS = 2  # in which rows and grey are chosen: other rows may be best in another grey
 MIN_GREY_GAIN = 0.2  # nats per unit: of several greys of images that can hardly be read, one is likelier by chance
 STANDARD_ERRORS = 2.0  # of the mean difference between two regions: a smaller gain may be chance
 
@@ -46,7 +47,8 @@ def likely_region(
     `names` of hyperparameters, and clearly better than those of `start`; and how likely they then are.
 
     Where `start` cuts out a line of text, whole images are tried; then rows of several heights in the middle of the
-    images, others of about the best height, and other greys of the best rows. The measure is the mean log probability
+    images, others of about the best height, and other greys of the best rows; in another grey, rows are chosen once
+    more, and the grey of these. The measure is the mean log probability
     of a label, per unit, over a random part of the samples. Those with units that the model does not know in either
     case are left out.
 
@@ -60,11 +62,15 @@ def likely_region(
     found = start
     if "crop" in names and start.crop == "text":
         found = likelihood.better(found, replace(start, crop="none"), MIN_CROP_GAIN)
-    if {*ROWS} <= {*names}:
-        found = likelihood.better(found, _likely_rows(found, likelihood), MIN_GAIN)
-    if "grey" in names and likelihood.has_colours:
-        others = [replace(found, grey=each) for each in GREYS]
-        found = likelihood.better(found, max(others, key=likelihood.of), MIN_GREY_GAIN)
+    for _ in range(ROUNDS):
+        last_grey = found.grey
+        if {*ROWS} <= {*names}:
+            found = likelihood.better(found, _likely_rows(found, likelihood), MIN_GAIN)
+        if "grey" in names and likelihood.has_colours:
+            greys = [replace(found, grey=each) for each in GREYS]
+            found = likelihood.better(found, max(greys, key=likelihood.of), MIN_GREY_GAIN)
+        if found.grey == last_grey:
+            break
     return FoundRegion(found, likelihood.of(found))
 
 
