@@ -39,7 +39,7 @@ MAX_HEIGHT, MAX_WIDTH = 96, 1200  # pixels: what is larger costs more time than 
 MULTIPLE = 8  # pixels: sizes are rounded up to a multiple
 # A model to which the labels are less likely than HARD, in nats per unit, can hardly read the images. They are read at
 # their own height then, but at most at one with which training takes 2.5 times as long as with the starter's.
-HARD, MAX_TALLER = -1.0, 64
+HARD, MAX_TALLER = -0.8, 64
 
 
 @dataclass(frozen=True)
