@@ -40,7 +40,8 @@ from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.experiments.self_training import train_with_unlabelled
 from ctc_ocr.runtime.threads import available_cores
 from ctc_ocr.training.events import make_callback
-from ctc_ocr.training.session import TrainingResult, TrainingSession
+from ctc_ocr.training.results import TrainingResult
+from ctc_ocr.training.session import TrainingSession
 from ctc_ocr.training.settings import DIST_SYNC, Captchas, LabelledImages, RunOptions
 from ctc_ocr.training.start import network_of
 
