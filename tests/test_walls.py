@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "generation": {"errors", "runtime"},
     "pages": {"errors", "images", "runtime"},
     "datasets": {"alphabet", "config", "errors", "generation", "images", "pages", "registry", "rendering", "runtime"},
-    "decoding": {"alphabet", "errors", "lengths", "runtime"},
+    "decoding": {"alphabet", "config", "errors", "lengths", "runtime"},
     "evaluation": {"alphabet", "errors"},
     "checkpoint": {"alphabet", "config", "errors", "evaluation", "lengths", "runtime"},
     "distributed": {"errors", "runtime"},
