@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from ctc_ocr.training.learning_rate import find_learning_rate as find_learning_rate
     from ctc_ocr.training.rate_curve import RateCurve as RateCurve
     from ctc_ocr.training.rate_plot import plot_curve as plot_curve
-    from ctc_ocr.training.session import TrainingResult as TrainingResult
+    from ctc_ocr.training.results import TrainingResult as TrainingResult
     from ctc_ocr.training.session import TrainingSession as TrainingSession
     from ctc_ocr.training.session import train as train
     from ctc_ocr.training.settings import Captchas as Captchas
@@ -125,7 +125,8 @@ _HOMES = {
     "training.learning_rate": ("find_learning_rate",),
     "training.rate_curve": ("RateCurve",),
     "training.rate_plot": ("plot_curve",),
-    "training.session": ("TrainingResult", "TrainingSession", "train"),
+    "training.results": ("TrainingResult",),
+    "training.session": ("TrainingSession", "train"),
     "training.settings": ("Captchas", "LabelledImages", "RunOptions"),
 }
 _MODULES = {name: f"ctc_ocr.{module}" for module, names in _HOMES.items() for name in names}

@@ -22,11 +22,13 @@ from ctc_ocr.datasets.packing import pack_source
 from ctc_ocr.experiments.audit import settings_of, unseen_start
 from ctc_ocr.experiments.cross_validation import cross_validate
 from ctc_ocr.experiments.label_readings import read_labelled
-from ctc_ocr.experiments.trial import Experiment
+from ctc_ocr.experiments.trial import Experiment, without_advice
 from ctc_ocr.inference.predictor import Predictor
+from ctc_ocr.training.results import TrainingResult, log_advice
 from tests.commands import Done, run_here
 from tests.models import save_line_model
 from tests.test_train_labelled_cli import SMALL
+from tests.training_runs import epoch_end
 
 LEARNING = ("--num_epoch=4", "--schedule=cosine", "--learning_rate=0.01", "--augment=false")
 QUICK = ("--num_epoch=1", "--samples_per_epoch=64", "--augment=false")
@@ -356,3 +358,17 @@ def test_too_few_images_for_a_curve_are_refused(folder: Path, tmp_path: Path) ->
     done = run_here(data.main, folder, "curve", str(tmp_path / "few.csv"), *SMALL)
     assert done.returncode == 2
     assert "too few images: an eighth of the 26 that a fold leaves is less than 4" in done.stderr
+
+
+def test_the_log_of_a_trial_does_not_say_how_to_use_its_model(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="ctc_ocr")
+    result = TrainingResult("gone", finished=True, best_epoch=1, newest_epoch=1, history=(epoch_end().row,))
+    with without_advice():
+        log_advice(result)
+    assert caplog.messages == []
+    log_advice(result)
+    assert caplog.messages == [
+        "Best epoch: 1, newest: 1. To read images with the best: ctc-ocr infer --model gone IMAGE"
+    ]
+    log_advice(TrainingResult("gone", finished=False))
+    assert len(caplog.messages) == 1

@@ -129,7 +129,7 @@ def test_an_export_of_another_size(model: Path, tmp_path: Path, monkeypatch: pyt
 def test_an_export_that_reads_another_text(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two of the gates of the LSTM are exchanged, and the difference of the numbers is let pass."""
     monkeypatch.setattr("ctc_ocr.onnx_models.weights.GATES", (0, 2, 3, 1))
-    monkeypatch.setattr("ctc_ocr.export.onnx.TOLERANCE", np.inf)
+    monkeypatch.setattr("ctc_ocr.export.tolerance.ABSOLUTE", np.inf)
     images: Any = [IMAGE]
     with pytest.raises(RunError, match=r"^the exported model reads another text than MXNet in image 0$"):
         ctc_ocr.export_onnx(model, tmp_path / "new.onnx", images=images)

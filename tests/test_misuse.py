@@ -14,7 +14,7 @@ from ctc_ocr.inference.image_list import ListedImage
 from ctc_ocr.inference.predictions_csv import predictions_file
 from ctc_ocr.lengths import Lengths
 from ctc_ocr.runtime.mxnet_errors import reason_of
-from ctc_ocr.training.session import usable_prefix
+from ctc_ocr.training.prefix import usable_prefix
 
 IMAGE = Path(__file__).parents[1] / "docs" / "sample.png"
 DIGITS = ctc_ocr.Alphabet(tuple("0123456789"))

@@ -10,7 +10,8 @@ import pytest
 
 from ctc_ocr.cli.serve import main
 from ctc_ocr.errors import InputError
-from ctc_ocr.serving.models import load_models
+from ctc_ocr.inference.batch_rows import BATCH_SIZE
+from ctc_ocr.serving.models import ONNX_BATCH_SIZE, load_models
 from ctc_ocr.serving.settings import Limits, Settings
 from tests.commands import Done, run_here
 from tests.servers import ROOT, STARTER, serving
@@ -35,6 +36,15 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: 
         "ctc-ocr serve: error: uvicorn, python-multipart not installed: serving needs it; "
         "pip install 'ctc_ocr[serve]'\n"
     )
+
+
+def test_without_mxnet_the_starter_has_the_batches_of_an_onnx_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_models(["starter"])[0].predictor.batch_size == BATCH_SIZE
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "mxnet" else find(name))
+    (served,) = load_models(["starter"])
+    assert (served.name, served.format, served.predictor.batch_size) == ("starter", "onnx", ONNX_BATCH_SIZE)
+    assert load_models(["starter"], batch_size=3)[0].predictor.batch_size == 3
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "generation": {"errors", "runtime"},
     "pages": {"errors", "images", "runtime"},
     "datasets": {"alphabet", "config", "errors", "generation", "images", "pages", "registry", "rendering", "runtime"},
-    "decoding": {"alphabet", "errors", "lengths", "runtime"},
+    "decoding": {"alphabet", "config", "errors", "lengths", "runtime"},
     "evaluation": {"alphabet", "errors"},
     "checkpoint": {"alphabet", "config", "errors", "evaluation", "lengths", "runtime"},
     "distributed": {"errors", "runtime"},
@@ -84,8 +84,8 @@ IMPORT_MXNET = {
     "training.store_workers", "training.trainer", "training.trial_updates", "training.updates", "training.validating",
     "training.weight_averages",
 }  # fmt: skip
-# Only this module joins the network's parts, and only the session reaches from training into inference.
-JOINS_NETWORK, SESSION = "ctc_ocr.training.network", "ctc_ocr.training.session"
+# Only this module joins the network's parts, and only one reaches from training into inference.
+JOINS_NETWORK, READS = "ctc_ocr.training.network", "ctc_ocr.training.reading"
 MAY_PRINT = ("cli.", "runtime.progress")
 INTERNALS = "ctc_ocr.runtime.mxnet_internals"
 PRIVATE = re.compile(r"\._exec_group\b|\._curr_module\b|\._LIB\b|\b_LIB\b")
@@ -137,7 +137,7 @@ def violations(root: Path) -> list[str]:
         reaches = any({each, each.split(".")[0]} & {"mxnet", DOOR} for each in reached(name, trees))
         if reaches and short not in IMPORT_MXNET:
             found.append(f"{name} imports MXNet")
-        if own == "training" and name not in (JOINS_NETWORK, SESSION):
+        if own == "training" and name not in (JOINS_NETWORK, READS):
             joined = [module for room, module in used if room in ("symbols", "losses", "inference")]
             found += [f"{name} joins the network's parts: {module}" for module in joined]
         everything = set(imports(tree, at_import_time=False))

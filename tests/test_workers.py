@@ -205,7 +205,7 @@ class Watched(WorkerProcesses):
 
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> type[Watched]:
-    monkeypatch.setattr("ctc_ocr.training.session.WorkerProcesses", Watched)
+    monkeypatch.setattr("ctc_ocr.training.running.WorkerProcesses", Watched)
     return Watched
 
 

@@ -3,6 +3,7 @@
 How it was made is in starter/README.md. It is a bundle.
 """
 
+import importlib.util
 from pathlib import Path
 
 STARTER = "starter"  # the name by which a model is asked for
@@ -16,3 +17,9 @@ def starter_path() -> Path:
 def starter_onnx_path() -> Path:
     """The same model as an ONNX file, for where there is no MXNet."""
     return starter_path().with_suffix(".onnx")
+
+
+def model_to_read(model: str | Path) -> str | Path:
+    """What is read where this model is asked for: itself, but without MXNet the starter's ONNX file."""
+    is_other = str(model) != STARTER or importlib.util.find_spec("mxnet") is not None
+    return model if is_other else starter_onnx_path()

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ctc_ocr.cli.arguments import integer
+from ctc_ocr.config.sections import MAX_VIEWS
 from ctc_ocr.decoding.beam_search import MAX_WIDTH
-from ctc_ocr.decoding.decoder import DEFAULT_BEAM_WIDTH, MAX_VIEWS, BoundDecoder, Decoder
+from ctc_ocr.decoding.decoder import DEFAULT_BEAM_WIDTH, BoundDecoder, Decoder
 from ctc_ocr.decoding.language_model import MAX_ORDER
 from ctc_ocr.errors import InputError
 from ctc_ocr.lengths import Lengths

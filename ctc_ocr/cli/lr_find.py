@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ctc_ocr.cli.arguments import MAX_UPDATES, Parser, integer, number
 from ctc_ocr.cli.running import inputs_of, refuse_inputs, run, set_up_logging
-from ctc_ocr.cli.train import add_set_up, set_up
+from ctc_ocr.cli.train import add_set_up, run_options, set_up
 from ctc_ocr.config.sections import Augmentation, Data, Network
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.runtime.atomic_files import is_device
@@ -15,7 +15,6 @@ from ctc_ocr.runtime.progress import shown_progress
 from ctc_ocr.training.learning_rate import FEWEST_UPDATES, MAX_RATE, MIN_RATE, NUM_UPDATES, find_learning_rate
 from ctc_ocr.training.rate_curve import RateCurve, write_curve
 from ctc_ocr.training.rate_plot import plot_curve, require_plots
-from ctc_ocr.training.settings import RunOptions
 
 PROG = "ctc-ocr lr-find"
 DEFAULT_PLOT = Path("lr-find.png")
@@ -67,13 +66,7 @@ def _find(argv: list[str]) -> None:
     set_up_logging()
     plot = arguments.plot or (None if arguments.csv else DEFAULT_PLOT)
     _check_outputs(plot, arguments)
-    options = RunOptions(
-        init_from=arguments.init_from,
-        num_proc=arguments.num_proc,
-        cpu=arguments.cpu,
-        gpu=arguments.gpu,
-        gpu_ids=arguments.gpu_ids,
-    )
+    options = run_options(arguments)
     settings, data = set_up(arguments)
     with shown_progress("update") as progress:
         curve = find_learning_rate(

@@ -3,6 +3,7 @@
 import argparse
 import logging
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from ctc_ocr.checkpoint.starter import NO_MODEL
@@ -40,7 +41,8 @@ from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.experiments.self_training import train_with_unlabelled
 from ctc_ocr.runtime.threads import available_cores
 from ctc_ocr.training.events import make_callback
-from ctc_ocr.training.session import TrainingResult, TrainingSession
+from ctc_ocr.training.results import TrainingResult
+from ctc_ocr.training.session import TrainingSession
 from ctc_ocr.training.settings import DIST_SYNC, Captchas, LabelledImages, RunOptions
 from ctc_ocr.training.start import network_of
 
@@ -212,19 +214,26 @@ def session_of(arguments: argparse.Namespace) -> TrainingSession:
     _refuse_without_effect(arguments)
     return TrainingSession(
         *set_up(arguments, resume=arguments.resume),
-        RunOptions(
+        replace(
+            run_options(arguments),
             prefix=arguments.prefix,
             resume=arguments.resume,
             overwrite=arguments.overwrite,
-            init_from=arguments.init_from,
             kv_store=arguments.kv_store,
-            num_proc=arguments.num_proc,
-            cpu=arguments.cpu,
-            gpu=arguments.gpu,
-            gpu_ids=arguments.gpu_ids,
             tensorboard=arguments.tensorboard,
         ),
         [make_callback(name) for name in arguments.callback],
+    )
+
+
+def run_options(arguments: argparse.Namespace) -> RunOptions:
+    """What the flags of add_set_up say of the start and the devices."""
+    return RunOptions(
+        init_from=arguments.init_from,
+        num_proc=arguments.num_proc,
+        cpu=arguments.cpu,
+        gpu=arguments.gpu,
+        gpu_ids=arguments.gpu_ids,
     )
 
 

@@ -11,6 +11,7 @@ from ctc_ocr.config.schema import MAX_SIZE, Integers, Strings, option
 LSTM, CNN, AUGMENT = {"architecture": ("lstm",)}, {"architecture": ("cnn",)}, {"augment": (True,)}
 RECURRENT, CONVOLUTIONAL = {"architecture": ("lstm", "crnn")}, {"architecture": ("crnn", "cnn")}
 MAX_WORKERS = 64  # each takes 200 MB and more
+MAX_VIEWS = 9  # as many as ctc_ocr.images.views makes
 AUGMENT_COLOUR = {**AUGMENT, "channels": (3,)}
 
 
@@ -73,7 +74,7 @@ class Data:
     )  # fmt: skip
     views: int = option(
         1, "views of each image that are read, as it is and slightly changed; the text is the one that is likeliest in "
-        "all; no effect on training", minimum=1, maximum=9,
+        "all; no effect on training", minimum=1, maximum=MAX_VIEWS,
     )  # fmt: skip
 
 

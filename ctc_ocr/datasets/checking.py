@@ -154,19 +154,7 @@ def check(
     samples = SampleColumns.of(samples)
     if only_alphabet:
         samples = _within(samples, known)
-    places = range(len(samples))
-    reasons = {
-        index: reason for index in places if (reason := _label_reason(samples.units_of(index), known, max_units))
-    }
-    # A label that is invalid by itself contradicts no other.
-    groups = samples.same_images(index for index in places if index not in reasons)
-    repeats: dict[int, str] = {}
-    for group in groups:
-        contradictions = contradiction(samples, group)
-        reasons |= contradictions
-        if not contradictions:
-            repeats |= dict.fromkeys(group[1:], f"the same as {samples[group[0]].where}")
-
+    reasons, repeats = _checked_labels(samples, known, max_units)
     invalid, notes = list(problems), list[Problem]()
 
     def examined() -> Iterator[CheckedSample | Problem]:
@@ -182,6 +170,25 @@ def check(
     kept = valid.samples
     notes += [*_duplicates_with_other_labels(result), *mixed_unicode_forms(kept), *units_that_occur_once(kept)]
     return replace(result, notes=tuple(notes))
+
+
+def _checked_labels(
+    samples: SampleColumns, known: frozenset[str] | None, max_units: int
+) -> tuple[dict[int, str], dict[int, str]]:
+    """By the index of a sample: why its label is invalid, and of which sample, with the same label, it is a repeat."""
+    places = range(len(samples))
+    reasons = {
+        index: reason for index in places if (reason := _label_reason(samples.units_of(index), known, max_units))
+    }
+    # A label that is invalid by itself contradicts no other.
+    groups = samples.same_images(index for index in places if index not in reasons)
+    repeats: dict[int, str] = {}
+    for group in groups:
+        contradictions = contradiction(samples, group)
+        reasons |= contradictions
+        if not contradictions:
+            repeats |= dict.fromkeys(group[1:], f"the same as {samples[group[0]].where}")
+    return reasons, repeats
 
 
 def _valid(

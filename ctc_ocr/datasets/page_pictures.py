@@ -69,9 +69,7 @@ def write_page_pictures(
             "not pages with boxes: expected a folder with BOOK/images and BOOK/BOOK_coordinate.csv", source
         )
     found, problems = pages_and_problems(books, options.encoding)
-    shown = [page for page in found if not pages or page.name in pages]
-    if unknown := sorted(set(pages) - {page.name for page in found}):
-        raise InputError(f"no page {unknown[0]!r}; there are {', '.join(page.name for page in found[:5])}, ...", source)
+    shown = _named(pages, found, source)
     samples = page_samples(shown, options)
     counts = Counter(unit for sample in samples for unit in sample.units)
     if not counts:
@@ -81,10 +79,7 @@ def write_page_pictures(
     files = [*pictures, Path(folder, GRID), Path(folder, FREQUENCIES), *([Path(folder, INDEX)] if as_html else [])]
     refuse_existing(files, overwrite)
     for number, (page, path) in enumerate(zip(shown, pictures, strict=True), start=1):
-        try:
-            _save(_drawn(page, samples, options, chosen), path)
-        except InputError as error:
-            problems.append(Problem.of(error))
+        problems += _write_page(path, page, samples, options, chosen)
         if progress is not None:
             progress(number, len(shown))
     _save(draw_grid(_by_class(samples), chosen), Path(folder, GRID))
@@ -96,6 +91,24 @@ def write_page_pictures(
         with replacing(Path(folder, INDEX)) as unfinished:
             unfinished.write_text(_html(written), encoding="utf-8")
     return written
+
+
+def _named(names: Sequence[str], found: Sequence[Page], source: str | Path) -> list[Page]:
+    """The pages of these names; all if there are none. Raises InputError for a name that no page has."""
+    if unknown := sorted(set(names) - {page.name for page in found}):
+        raise InputError(f"no page {unknown[0]!r}; there are {', '.join(page.name for page in found[:5])}, ...", source)
+    return [page for page in found if not names or page.name in names]
+
+
+def _write_page(
+    path: Path, page: Page, samples: Sequence[PageSample], options: SourceOptions, font: Path
+) -> list[Problem]:
+    """Write the picture of a page; returns why not, if it cannot be read."""
+    try:
+        _save(_drawn(page, samples, options, font), path)
+    except InputError as error:
+        return [Problem.of(error)]
+    return []
 
 
 def _drawn(page: Page, samples: Sequence[PageSample], options: SourceOptions, font: Path) -> Image.Image:

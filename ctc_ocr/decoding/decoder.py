@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.config.sections import MAX_VIEWS
 from ctc_ocr.decoding.alignment import AlignedUnit, align, align_greedy
 from ctc_ocr.decoding.beam_search import BeamSearch
 from ctc_ocr.decoding.greedy import greedy
@@ -25,7 +26,6 @@ from ctc_ocr.lengths import Lengths
 
 DEFAULT_BEAM_WIDTH = 10
 LENGTHS_BEAM_WIDTH = 100  # for the few texts of another length than expected, whose best prefixes are the wrong ones
-MAX_VIEWS = 9  # as ctc_ocr.images.views has
 
 PathName = str | PathLike[str]
 OfAlphabet = TypeVar("OfAlphabet", LanguageModel, WordList)

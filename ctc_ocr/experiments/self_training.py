@@ -23,7 +23,8 @@ from ctc_ocr.images.folders import find_images
 from ctc_ocr.inference.image_list import ListedImage
 from ctc_ocr.runtime.signals import interruption
 from ctc_ocr.training.events import Callback
-from ctc_ocr.training.session import TrainingResult, TrainingSession
+from ctc_ocr.training.results import TrainingResult
+from ctc_ocr.training.session import TrainingSession
 from ctc_ocr.training.settings import LabelledImages, RunOptions, checked_options
 
 ROUNDS = 2

@@ -19,6 +19,7 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.experiments.label_readings import LabelReading, read_labelled
 from ctc_ocr.experiments.part_source import part_source
 from ctc_ocr.runtime.signals import interruption
+from ctc_ocr.training import results
 from ctc_ocr.training.session import TrainingSession
 from ctc_ocr.training.settings import LabelledImages, RunOptions, checked_options
 
@@ -126,7 +127,7 @@ class Experiment:
 @contextmanager
 def without_advice() -> Iterator[None]:
     """The log does not say how to use a model that will be removed."""
-    logger = logging.getLogger("ctc_ocr.training.session")
+    logger = results.log
 
     def keeps(record: logging.LogRecord) -> bool:
         return "ctc-ocr infer" not in record.msg

@@ -16,6 +16,7 @@ from ctc_ocr.checkpoint.run_files import Epoch
 from ctc_ocr.checkpoint.stored_model import StoredModel
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.export.samples import sample_images
+from ctc_ocr.export.tolerance import Deviation, worst_deviation
 from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.onnx_models.description import MAX_SOURCE, Description
@@ -23,8 +24,6 @@ from ctc_ocr.onnx_models.opening import require_onnx
 from ctc_ocr.onnx_models.weights import weights_of
 from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.runtime.output_files import refuse_existing
-
-TOLERANCE = 1e-4  # of log probabilities
 
 
 @dataclass(frozen=True)
@@ -54,10 +53,10 @@ def export_onnx(
     greedy: with an output `codes`, the text of the best path. quantise: with weights in 8 bits, in about a quarter of
     the bytes. images: image files on which it is compared with MXNet; drawn ones if there are none.
 
-    The file gets its name only if its log probabilities differ by no more than 1e-4 from those of MXNet, and all texts
-    are the same; else RunError is raised, and nothing is left. With `quantise`, that holds before the weights are
-    rounded, and the result says what rounding changes. Raises InputError for a model that cannot be exported,
-    and for a file that exists, without overwrite.
+    The file gets its name only if each of its log probabilities x differs by no more than 1e-4 + 1e-5 |x| from that of
+    MXNet, and all texts are the same; else RunError is raised, and nothing is left. With `quantise`, that holds before
+    the weights are rounded, and the result says what rounding changes. Raises InputError for a model that cannot be
+    exported, and for a file that exists, without overwrite.
     """
     require_onnx()
     path = Path(path)
@@ -106,9 +105,10 @@ def _source(stored: StoredModel) -> str:
 
 @dataclass(frozen=True)
 class _Compared:
-    """One image: the largest difference of a log probability, and whether the texts are the same."""
+    """One image: the largest difference of a log probability, the worst one, and whether the texts are the same."""
 
     difference: float
+    worst: Deviation
     same_text: bool
 
 
@@ -129,14 +129,16 @@ def _beside(predictor: Predictor, exported: Predictor, image: str | Path | Pixel
     expected, found = _log_probabilities(predictor, image), _log_probabilities(exported, image)
     if expected.shape != found.shape:
         raise RunError(f"the exported model has outputs {found.shape}, and MXNet {expected.shape}")
-    return _Compared(float(np.abs(expected - found).max()), predictor.read(image).text == exported.read(image).text)
+    same_text = predictor.read(image).text == exported.read(image).text
+    return _Compared(float(np.abs(expected - found).max()), worst_deviation(expected, found), same_text)
 
 
 def _check(found: Sequence[_Compared], images: Sequence[str | Path | Pixels]) -> None:
     """Raises RunError if a file differs from MXNet in more than rounding."""
     for number, (each, image) in enumerate(zip(found, images, strict=True)):
-        if not each.difference <= TOLERANCE:
-            raise RunError(f"the exported model differs from MXNet by {each.difference:.2g}; accepted: {TOLERANCE:g}")
+        if not each.worst.is_rounding:
+            difference, accepted = each.worst.difference, each.worst.accepted
+            raise RunError(f"the exported model differs from MXNet by {difference:.2g}; accepted: {accepted:.2g}")
         if not each.same_text:
             raise RunError(f"the exported model reads another text than MXNet in {_name(image, number)}")
 

@@ -30,12 +30,11 @@ _MOVED = (
     _View(0.02, 0.0, 0.92, 0.0),
     _View(-0.02, 0.0, 1.08, 0.0),
 )
-MAX_VIEWS = 1 + len(_MOVED)
 
 
 def view_of(image: Pixels, number: int) -> Pixels:
-    """View `number`, 0 to MAX_VIEWS - 1, of a prepared image (H, W) or (H, W, 3) uint8, of the same shape; 0 is the
-    image itself. At its edges, the outermost pixels are repeated."""
+    """View `number`, from 0 on, of a prepared image (H, W) or (H, W, 3) uint8, of the same shape; 0 is the image
+    itself. At its edges, the outermost pixels are repeated. There are MAX_VIEWS, see `ctc_ocr.config.sections`."""
     if number == 0:
         return image
     view, (height, width) = _MOVED[number - 1], image.shape[:2]

@@ -12,7 +12,7 @@ from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, open_source
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.evaluator import Evaluator
 from ctc_ocr.evaluation.result import EvaluationResult
-from ctc_ocr.inference.batch import predict_each
+from ctc_ocr.inference.batch import Result, predict_each
 from ctc_ocr.inference.batch_rows import BATCH_SIZE
 from ctc_ocr.inference.ink import InkCheck
 from ctc_ocr.inference.locating import KnownSamples
@@ -130,36 +130,59 @@ def evaluate(
     """
     reader = _reader(model, epoch, batch_size)
     opened = source if isinstance(source, OpenedSources) else open_sources(source, options)
-    known = KnownSamples(reader.known_images())
-    evaluator = Evaluator(reader.alphabet, min_confidence)
-    ink = InkCheck(reader.hyperparameters.data.ink)
-    num_samples, num_invalid, invalid = 0, 0, list[Problem]()
+    known, ink = KnownSamples(reader.known_images()), InkCheck(reader.hyperparameters.data.ink)
+    counts = _Counts(Evaluator(reader.alphabet, min_confidence))
     results = predict_each(reader, opened, known, batches=BATCHES, ink=ink)
     portion = min(COUNTED, BATCHES * reader.batch_size)
     while chunk := list(itertools.islice(results, portion)):
+        readings = counts.add(chunk)
+        if on_reading:
+            for each in readings:
+                on_reading(each)
+        if progress:
+            progress(counts.total, opened.total)
+    if not counts.total:
+        raise InputError("no labelled images in it", opened.names)
+    return _evaluation(reader, opened.names, counts, known, ink)
+
+
+class _Counts:
+    """What was read so far, and what was not."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self.evaluator = evaluator
+        self.num_samples, self.num_invalid = 0, 0
+        self.invalid: list[Problem] = []  # the first ones
+
+    @property
+    def total(self) -> int:
+        return self.num_samples + self.num_invalid
+
+    def add(self, chunk: Sequence[tuple[Sample | Problem, Result]]) -> Iterator[Reading]:
+        """Count some rows and what became of them; returns the readings of those that were read."""
         read = list[tuple[Sample, Prediction]]()
         for row, result in chunk:
             if isinstance(row, Sample) and isinstance(result, Prediction):
                 read.append((row, result))
-            elif isinstance(result, InputError) and len(invalid) < MAX_INVALID:
-                invalid.append(Problem(result.where, result.reason))
-        edits = _add(evaluator, read)
-        if on_reading:
-            for (sample, prediction), number in zip(read, edits, strict=True):
-                on_reading(_reading(sample, prediction, number))
-        num_samples, num_invalid = num_samples + len(read), num_invalid + len(chunk) - len(read)
-        if progress:
-            progress(num_samples + num_invalid, opened.total)
-    if not num_samples + num_invalid:
-        raise InputError("no labelled images in it", opened.names)
+            elif isinstance(result, InputError) and len(self.invalid) < MAX_INVALID:
+                self.invalid.append(Problem(result.where, result.reason))
+        edits = _add(self.evaluator, read)
+        self.num_samples += len(read)
+        self.num_invalid += len(chunk) - len(read)
+        return (_reading(*each, number) for each, number in zip(read, edits, strict=True))
+
+
+def _evaluation(
+    reader: Predictor | ReaderPool, names: str, counts: _Counts, known: KnownSamples, ink: InkCheck
+) -> Evaluation:
     return Evaluation(
         prefix=reader.prefix,
         epoch=reader.epoch,
-        source=opened.names,
-        num_samples=num_samples,
-        result=evaluator.result(),
-        num_invalid=num_invalid,
-        invalid=tuple(invalid),
+        source=names,
+        num_samples=counts.num_samples,
+        result=counts.evaluator.result(),
+        num_invalid=counts.num_invalid,
+        invalid=tuple(counts.invalid),
         ink=ink.ink,
         num_inverted=ink.count,
         num_trained_on=known.count("training"),

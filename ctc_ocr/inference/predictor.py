@@ -1,6 +1,5 @@
 """Images -> texts and confidences, by a model of this package, of MXNet's example/ctc, or an ONNX model."""
 
-import importlib.util
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -14,7 +13,7 @@ from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.bundle import find_model
 from ctc_ocr.checkpoint.known_images import KnownImages
 from ctc_ocr.checkpoint.run_files import Epoch, is_onnx
-from ctc_ocr.checkpoint.starter import STARTER, starter_onnx_path
+from ctc_ocr.checkpoint.starter import model_to_read
 from ctc_ocr.checkpoint.stored_model import StoredModel, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.schema import MAX_SIZE
@@ -249,8 +248,8 @@ def refuse_one_image(images: object) -> None:
 def _reader(
     model: str | Path | StoredModel, epoch: Epoch | None, batch_size: int, context: Context
 ) -> "tuple[MXNetReader | OnnxReader, StoredModel | None]":
-    if str(model) == STARTER and not importlib.util.find_spec("mxnet"):
-        model = starter_onnx_path()
+    if isinstance(model, (str, Path)):
+        model = model_to_read(model)
     if not isinstance(model, (str, Path)) or not is_onnx(model):
         stored = find_model(model, epoch) if isinstance(model, (str, Path)) else model
         from ctc_ocr.inference.mxnet_reader import MXNetReader

@@ -1,13 +1,12 @@
 """What reads a number of images fastest: a Predictor in this process, or several reading processes."""
 
-import importlib.util
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ctc_ocr.checkpoint.run_files import Epoch, is_onnx
-from ctc_ocr.checkpoint.starter import STARTER
+from ctc_ocr.checkpoint.starter import model_to_read
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import InputError
 from ctc_ocr.inference.batch_rows import BATCH_SIZE
@@ -28,8 +27,7 @@ log = logging.getLogger(__name__)
 def fastest_num_proc(model: str | Path, num_images: int, threads: int = 1) -> int:
     """Processes of so many threads each that read so many images fastest: at most one for each core, and one for few
     images."""
-    by_onnx = is_onnx(model) or (str(model) == STARTER and not importlib.util.find_spec("mxnet"))
-    least = LEAST_IMAGES_ONNX if by_onnx else LEAST_IMAGES
+    least = LEAST_IMAGES_ONNX if is_onnx(model_to_read(model)) else LEAST_IMAGES
     if not CAN_START_PROCESSES:
         return 1
     return max(1, min(available_cores() // threads, num_images // least))

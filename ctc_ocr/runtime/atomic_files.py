@@ -2,8 +2,9 @@
 
 import errno
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ctc_ocr.errors import RunError
@@ -21,13 +22,17 @@ def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
     """A temporary name in the same folder, whose file replaces `path` once it is complete and on disk.
 
     The target of a symbolic link is replaced, not the link; a device is written to directly. Raises RunError that names
-    the path if it cannot be written; other errors of the block pass through unchanged. Without `sync` it is not waited
-    for the disk, which takes some milliseconds: for many small files that can be made again.
+    the path if it cannot be written; other errors of the block pass through unchanged. Each process has its own name:
+    of several that write the same file, the last one's is left. What a killed process left is removed.
+
+    Without `sync` it is not waited for the disk, which takes some milliseconds, nor looked for what a killed process
+    left: for many small files that can be made again.
     """
     device = is_device(path)
     target = Path(os.path.realpath(path))
-    # The same name each time: what a killed process left is replaced with the file itself.
-    temporary = path if device else target.with_name(f".{target.name}.tmp")
+    temporary = path if device else target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    if sync and not device:
+        _remove_left(target)
     try:
         try:
             yield temporary
@@ -93,6 +98,29 @@ def _remove(temporary: Path) -> None:
         temporary.unlink(missing_ok=True)
     except OSError:  # the folder itself cannot be used, which has been said
         return
+
+
+def _remove_left(target: Path) -> None:
+    """Remove the temporary files of a target whose processes were killed. Not on Windows, where it cannot be asked
+    whether a process runs without a risk for it."""
+    if os.name == "nt":
+        return
+    pattern = re.compile(rf"\.{re.escape(target.name)}\.(\d+)\.tmp")
+    with suppress(OSError):  # the folder cannot be used, which writing will say
+        for path in target.parent.iterdir():
+            if (match := pattern.fullmatch(path.name)) and not _is_running(int(match[1])):
+                path.unlink(missing_ok=True)
+
+
+def _is_running(process_id: int) -> bool:
+    """Whether there is such a process; also if it is somebody else's."""
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):  # a number that no process has, which was not named here
+        return True
+    return True
 
 
 def _sync(path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ctc_ocr.checkpoint.run_files import BUNDLE_SUFFIX, ONNX_SUFFIX, is_bundle, is_onnx
+from ctc_ocr.checkpoint.starter import model_to_read
 from ctc_ocr.errors import InputError
 from ctc_ocr.inference.batch_rows import BATCH_SIZE
 from ctc_ocr.inference.predictor import Predictor
@@ -82,6 +83,7 @@ def _named(given: str) -> tuple[str, str]:
 
 
 def _predictor(model: str, batch_size: int | None) -> Predictor:
-    made = Predictor(model, batch_size=batch_size or (ONNX_BATCH_SIZE if is_onnx(model) else BATCH_SIZE))
+    fastest = ONNX_BATCH_SIZE if is_onnx(model_to_read(model)) else BATCH_SIZE
+    made = Predictor(model, batch_size=batch_size or fastest)
     made.read(BLANK)  # the first one takes longer, and says whether it can read at all
     return made

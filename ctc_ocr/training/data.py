@@ -202,12 +202,7 @@ def _labelled(
     find_region: FindRegion | None,
 ) -> TrainingData:
     settings, train = chosen_images(settings, data, progress, from_starter, find_region)
-    if data.validation_sources:
-        checked = _checked(settings, data, data.validation_sources, progress)
-        validation = _usable(settings, data, data.validation_sources, checked)
-        _warn_of_shared_images(train, validation)
-    else:
-        train, validation = _split(train, data.validation_fraction, before)
+    train, validation = _parts(settings, data, train, progress, before)
     frequencies = train.frequencies() + validation.frequencies()
     starters = starter_units() if from_starter and starter_fits(settings, frequencies) else ()
     missing = likely_missing(frequencies, starters)
@@ -215,10 +210,7 @@ def _labelled(
     if data.training_only_sources:
         known_digests = {*train.digests, *validation.digests}
         train = train.with_samples(_training_only(settings, data, progress, known_digests))
-    known = KnownImages.of(train.digests, validation.digests)
-    if before is not None:
-        _warn_of_changed_parts(train, validation, before)
-        known = known.with_earlier(before)
+    known = _known(train, validation, before)
     alphabet = data.alphabet or _alphabet_of(train, validation, missing, starters)
     max_length = max(int(part.samples.samples.labels.lengths.max()) for part in (train, validation))
     log.info(
@@ -259,6 +251,27 @@ def chosen_images(
         find_region = None
     settings, checked = choose(settings, checked, names, find_region)
     return settings, _usable(settings, data, data.sources, checked)
+
+
+def _parts(
+    settings: Hyperparameters, data: LabelledImages, found: CheckResult, progress: bool, before: KnownImages | None
+) -> tuple[CheckResult, CheckResult]:
+    """The images to train on and to validate with: those of other sources, or a part of those that were found."""
+    if not data.validation_sources:
+        return _split(found, data.validation_fraction, before)
+    checked = _checked(settings, data, data.validation_sources, progress)
+    validation = _usable(settings, data, data.validation_sources, checked)
+    _warn_of_shared_images(found, validation)
+    return found, validation
+
+
+def _known(train: CheckResult, validation: CheckResult, before: KnownImages | None) -> KnownImages:
+    """The images of the run, and of the one before it."""
+    known = KnownImages.of(train.digests, validation.digests)
+    if before is None:
+        return known
+    _warn_of_changed_parts(train, validation, before)
+    return known.with_earlier(before)
 
 
 def _facts(train: CheckResult, settings: Hyperparameters) -> Facts:

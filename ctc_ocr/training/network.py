@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ctc_ocr import losses, symbols
 from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.iterator import BatchIter
 from ctc_ocr.errors import InputError
@@ -25,6 +26,7 @@ from ctc_ocr.runtime.mxnet_internals import (
 from ctc_ocr.runtime.types import Context, DataBatch, MXArray, Symbol
 from ctc_ocr.symbols.contract import check_contract
 from ctc_ocr.symbols.fixed_statistics import with_fixed_statistics
+from ctc_ocr.symbols.summary import describe_network
 from ctc_ocr.training.divergence import FiniteVectors
 from ctc_ocr.training.freezing import frozen_layers
 from ctc_ocr.training.initialisation import initial_parameters
@@ -55,6 +57,11 @@ def training_symbol(model: Model) -> Symbol:
     layers = frozen_layers(training.freeze, names)
     # Of the whole graph: a part of it would no longer share the input `steps` with the rest.
     return with_fixed_statistics(symbol, [name for name in names if layer_of(name) in layers]) if layers else symbol
+
+
+def network_table(hyperparameters: Hyperparameters, num_classes: int) -> str:
+    """The layers of a training's network, their output shapes for one batch and numbers of parameters."""
+    return describe_network(hyperparameters, num_classes, hyperparameters.training.batch_size)
 
 
 def _of_names(wanted: Sequence[str], names: Sequence[str], arrays: list[list[MXArray]]) -> list[list[MXArray]]:

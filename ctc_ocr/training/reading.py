@@ -1,0 +1,43 @@
+"""What a run lets a model read: the starter, to choose the part of the images, and its own, to calibrate it."""
+
+import logging
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from ctc_ocr.checkpoint import run_files
+from ctc_ocr.checkpoint.calibration_file import has_been_chosen
+from ctc_ocr.checkpoint.starter import STARTER
+from ctc_ocr.datasets.checking import CheckedSample
+from ctc_ocr.datasets.choices import FoundRegion
+from ctc_ocr.images.region import Region
+from ctc_ocr.runtime.types import Context
+from ctc_ocr.training.job import Ended
+
+if TYPE_CHECKING:
+    from ctc_ocr.datasets.iterator import BatchIter
+
+log = logging.getLogger(__name__)
+
+
+def region_by_starter(
+    samples: Sequence[CheckedSample], region: Region, seed: int, names: Collection[str], height: int
+) -> FoundRegion:
+    """Imports MXNet."""
+    from ctc_ocr.inference.likely_region import likely_region
+
+    return likely_region(STARTER, samples, region, seed, names, height)
+
+
+def calibrate(prefix: str, ended: Ended, validation: "BatchIter", context: Context) -> None:
+    """Of an interrupted run, only the best epoch, which is read by default; and not if no epoch was completed, for
+    then the images of `validation` may still be in the making. Imports MXNet."""
+    from ctc_ocr.inference.calibrate import calibrate_unless_interrupted
+
+    epochs = run_files.epochs_to_calibrate(prefix)
+    if ended.finished:
+        calibrate_unless_interrupted(prefix, epochs, validation, context)
+    elif not (epochs and has_been_chosen(prefix, epochs[0])):
+        if epochs and ended.complete:
+            calibrate_unless_interrupted(prefix, epochs[:1], validation, context)
+        else:
+            log.info("Not calibrated: no epoch was completed. A run that reaches its end is calibrated")

@@ -1,0 +1,56 @@
+"""What a session is given: what is used where nothing is, and what contradicts each other."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ctc_ocr.config.hyperparameters import Hyperparameters, read_sections
+from ctc_ocr.config.presets import preset
+from ctc_ocr.datasets.choices import CHOSEN
+from ctc_ocr.errors import InputError
+from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions
+from ctc_ocr.training.start import Start, network_of
+
+
+def with_choices(data: LabelledImages, options: RunOptions, is_default: bool) -> LabelledImages:
+    """With the names of the hyperparameters that are chosen from the images. Those of a run that is resumed stay, and
+    so does the height of a model to start from: its LSTM fits no other."""
+    names = data.choose if data.choose is not None else CHOSEN if is_default else ()
+    kept = CHOSEN if options.resume else ("height",) if Start(options).named is not None else ()
+    return replace(data, choose=tuple(name for name in names if name not in kept))
+
+
+def default_hyperparameters(data: Captchas | LabelledImages, options: RunOptions) -> Hyperparameters:
+    """What is used where no hyperparameters are given."""
+    description = Path(f"{options.prefix}.json")
+    if options.resume and description.is_file():
+        return Hyperparameters.from_dict(read_sections(description))
+    name = Start(options).named
+    start = {} if name is None or options.resume else network_of(name)
+    return preset("lstm" if isinstance(data, Captchas) else "word", start)
+
+
+def check_kinds(hyperparameters: object, data: object, callbacks: object) -> None:
+    """Raises InputError for arguments of other types, with what is accepted."""
+    if not isinstance(hyperparameters, Hyperparameters):
+        raise InputError(f"expected Hyperparameters, as from preset(); got {hyperparameters!r}", "hyperparameters")
+    if not isinstance(data, (Captchas, LabelledImages)):
+        hint = "; Captchas(renderer=...) takes a renderer" if hasattr(data, "render_batch") else ""
+        raise InputError(f"expected Captchas, LabelledImages or a path, got {type(data).__name__}{hint}", "data")
+    if not isinstance(callbacks, Sequence):
+        raise InputError(f"expected a list of callbacks, got {callbacks!r}", "callbacks")
+    for each in callbacks:
+        if isinstance(each, type) or not callable(each):
+            raise InputError(
+                f"expected functions or objects that can be called with an event, got {each!r}", "callbacks"
+            )
+
+
+def check_options(hyperparameters: Hyperparameters, options: RunOptions) -> None:
+    """Raises InputError for options that contradict the hyperparameters, or each other."""
+    batch_size, gpus = hyperparameters.training.batch_size, len(options.gpus)
+    if gpus and batch_size % gpus:
+        raise InputError(f"{batch_size} cannot be divided by {gpus} GPUs", "batch_size")
+    if options.resume and (options.init_from or options.overwrite):
+        other = "init_from" if options.init_from else "overwrite"
+        raise InputError("has no effect on a run that is resumed: it goes on from its own files", other)

@@ -1,0 +1,87 @@
+"""Files that are replaced as a whole, by several processes at once, and by processes that are killed."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ctc_ocr.checkpoint import run_files
+from ctc_ocr.runtime.atomic_files import replace_content, replacing
+
+ROOT = Path(__file__).resolve().parent.parent
+# It writes half of a file, and the other half when it is told to.
+WRITER = """
+import sys
+from pathlib import Path
+from ctc_ocr.runtime.atomic_files import replacing
+with replacing(Path(sys.argv[1])) as temporary, temporary.open("w") as file:
+    print("one half", file=file, flush=True)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    print("the other", file=file)
+"""
+
+
+@contextmanager
+def half_written(path: Path) -> Iterator["subprocess.Popen[str]"]:
+    """Another process, which has written half of a file."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path)], stdin=pipe, stdout=pipe, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as writer:  # fmt: skip
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+        try:
+            yield writer
+        finally:
+            writer.kill()
+
+
+def temporary_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob(".*.tmp"))
+
+
+def test_processes_that_write_one_file_do_not_mix(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    with half_written(path) as one, half_written(path) as other:
+        assert len(temporary_files(tmp_path)) == 2
+        replace_content(path, b"whole")
+        assert path.read_bytes() == b"whole"
+        for writer in (one, other):
+            writer.communicate("go on\n", timeout=60)
+            assert writer.returncode == 0
+            assert path.read_text() == "one half\nthe other\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot tell whether a process runs")
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "ocr.json"
+    with half_written(path) as killed:
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+    left = temporary_files(tmp_path)
+    assert [each.name for each in left] == [f".ocr.json.{killed.pid}.tmp"]
+    strangers = [tmp_path / ".ocr.json.x.tmp", tmp_path / f".ocr.json.{10**30}.tmp", tmp_path / ".b.json.1.tmp"]
+    for each in strangers:
+        each.touch()
+    assert left[0] in run_files.existing_files(tmp_path / "ocr")
+    replace_content(path, b"{}")
+    assert sorted(tmp_path.iterdir()) == sorted([path, *strangers])
+
+
+def test_an_error_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("older")
+    for error in (ValueError, KeyboardInterrupt):
+        with pytest.raises(error), replacing(path) as temporary:  # noqa: PT012
+            temporary.write_text("newer")
+            raise error
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_text() == "older"
