@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from ctc_ocr.errors import RunError
 
 WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+LEFT = 60.0  # seconds since it was last written to: a younger file may be of a process of another machine or container
 
 
 def is_device(path: Path) -> bool:
@@ -23,7 +25,7 @@ def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
 
     The target of a symbolic link is replaced, not the link; a device is written to directly. Raises RunError that names
     the path if it cannot be written; other errors of the block pass through unchanged. Each process has its own name:
-    of several that write the same file, the last one's is left. What a killed process left is removed.
+    of several that write the same file, the last one's is left. What a killed process left is removed after a minute.
 
     Without `sync` it is not waited for the disk, which takes some milliseconds, nor looked for what a killed process
     left: for many small files that can be made again.
@@ -108,7 +110,8 @@ def _remove_left(target: Path) -> None:
     pattern = re.compile(rf"\.{re.escape(target.name)}\.(\d+)\.tmp")
     with suppress(OSError):  # the folder cannot be used, which writing will say
         for path in target.parent.iterdir():
-            if (match := pattern.fullmatch(path.name)) and not _is_running(int(match[1])):
+            match = pattern.fullmatch(path.name)
+            if match and not _is_running(int(match[1])) and time.time() - path.stat().st_mtime > LEFT:
                 path.unlink(missing_ok=True)
 
 
