@@ -474,6 +474,18 @@ def test_readings_replace_nothing_unasked(tmp_path, model, table, capsys):
         assert said in capsys.readouterr().err
 
 
+def test_the_labels_of_a_folder_are_not_replaced_by_what_is_made_of_it(model, table, capsys):
+    folder, before = str(table.parent), table.read_bytes()
+    for command, arguments, name in (
+        (main, [str(model), folder, "--overwrite", "--out"], "SOURCE"),
+        (infer_command, [folder, "--model", str(model), "--labels", folder, "--overwrite", "--out"], "--labels"),
+        (data, ["check", folder, "--overwrite", "--write_lookup"], "SOURCE"),
+    ):
+        assert command([*arguments, str(table)]) == 2
+        assert f"labels.csv: would replace {name}" in capsys.readouterr().err
+        assert table.read_bytes() == before
+
+
 def test_records_of_a_pack_are_named_in_the_readings(tmp_path, model, table):
     assert data(["pack", str(table), str(tmp_path / "pack")]) == 0
     _, figures = report(tmp_path, model, tmp_path / "pack.rec", "--out", tmp_path / "readings.csv")
