@@ -139,7 +139,7 @@ def test_invalid_samples_are_counted_and_the_first_are_listed(tmp_path, model, t
     assert (figures["samples"], figures["invalid"]["samples"], len(figures["invalid"]["first"])) == (59, 14, 10)
     notices = capsys.readouterr().err
     assert f"ctc-ocr evaluate: invalid sample: {table}, row 61: " in notices
-    assert f"invalid sample: {table}, row 1: not an image" in notices
+    assert f"invalid sample: {table}, row 1: {tmp_path}/images/00.png: not an image" in notices
     assert "4 more invalid samples" in notices
 
 
