@@ -13,7 +13,6 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ctc_ocr.datasets.sources.layouts import is_read_by
 from ctc_ocr.errors import InputError, RunError, UserError, printable
 from ctc_ocr.registry import import_module
 from ctc_ocr.runtime.signals import Terminated, sigterm_raises
@@ -155,6 +154,8 @@ def _encode_one(error: UnicodeError) -> tuple[str | bytes, int]:
 def refuse_inputs(flag: str, path: Path, inputs: Mapping[str, str | Path | None]) -> None:
     """Raises InputError if the output that a flag names is among the {name: path} that the command reads, or has the
     labels of a folder among them."""
+    from ctc_ocr.datasets.sources.layouts import is_read_by  # with OpenCV, which not every command needs
+
     for name, given in inputs.items():
         if given is not None and is_read_by(given, path):
             raise InputError(f"would replace {name}: use another name", f"{flag} {path}")
