@@ -139,7 +139,7 @@ def test_invalid_samples_are_counted_and_the_first_are_listed(tmp_path, model, t
     assert (figures["samples"], figures["invalid"]["samples"], len(figures["invalid"]["first"])) == (59, 14, 10)
     notices = capsys.readouterr().err
     assert f"ctc-ocr evaluate: invalid sample: {table}, row 61: " in notices
-    assert f"invalid sample: {table}, row 1: not an image" in notices
+    assert f"invalid sample: {table}, row 1: {tmp_path}/images/00.png: not an image" in notices
     assert "4 more invalid samples" in notices
 
 
@@ -472,6 +472,18 @@ def test_readings_replace_nothing_unasked(tmp_path, model, table, capsys):
     ):
         assert main([str(model), str(table), *flags]) == 2
         assert said in capsys.readouterr().err
+
+
+def test_the_labels_of_a_folder_are_not_replaced_by_what_is_made_of_it(model, table, capsys):
+    folder, before = str(table.parent), table.read_bytes()
+    for command, arguments, name in (
+        (main, [str(model), folder, "--overwrite", "--out"], "SOURCE"),
+        (infer_command, [folder, "--model", str(model), "--labels", folder, "--overwrite", "--out"], "--labels"),
+        (data, ["check", folder, "--overwrite", "--write_lookup"], "SOURCE"),
+    ):
+        assert command([*arguments, str(table)]) == 2
+        assert f"labels.csv: would replace {name}" in capsys.readouterr().err
+        assert table.read_bytes() == before
 
 
 def test_records_of_a_pack_are_named_in_the_readings(tmp_path, model, table):

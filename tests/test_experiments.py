@@ -86,7 +86,9 @@ def test_train_folds_prints_a_table_and_leaves_nothing(folder: Path, tmp_path: P
     accuracies = [float(line[3]) for line in lines[1:3]]
     assert float(lines[3][1]) == pytest.approx(sum(accuracies) / 2, abs=1e-4)
     assert lines[4][:2] == ["standard", "deviation"]
+    assert "held-out images" in done.stderr
     assert "ctc-ocr infer" not in done.stderr
+    assert "--resume" not in done.stderr
     assert sorted(tmp_path.iterdir()) == [temporary]
     assert list(temporary.iterdir()) == []
 

@@ -46,6 +46,11 @@ def test_too_few_or_too_many_folds_are_refused(count: int) -> None:
         folds_of([DIGESTS[0], DIGESTS[1], DIGESTS[1]], count)
 
 
+def test_images_that_are_all_the_same_make_no_folds() -> None:
+    with pytest.raises(InputError, match="^folds: too few images: expected at least two that differ, got 1$"):
+        folds_of([DIGESTS[0]] * 3, 2)
+
+
 def test_subsets_are_nested_and_of_the_asked_sizes() -> None:
     subsets = nested_subsets(range(5, 35), DIGESTS, [3, 10, 30], seed=0)
     assert [len(each) for each in subsets] == [3, 10, 30]

@@ -163,6 +163,8 @@ def test_files_that_are_read_are_not_replaced(tmp_path: Path, labels: Path) -> N
     for path in (labels, tmp_path / "s.csv"):
         with pytest.raises(InputError, match="would replace a file that is read"):
             correct_labels(labels, tmp_path / "s.csv", path, overwrite=True)
+        with pytest.raises(InputError, match="would replace a file that is read"):  # by its folder
+            correct_labels(labels.parent, tmp_path / "s.csv", path, overwrite=True)
 
 
 def test_the_command_corrects(tmp_path: Path, labels: Path) -> None:

@@ -1,6 +1,7 @@
 """What infer does with its predictions: lines on stdout, rows of a CSV file, or .txt files beside the images."""
 
 import argparse
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -30,7 +31,9 @@ def printer(arguments: argparse.Namespace) -> Give:
 
 
 def writer(arguments: argparse.Namespace, stack: ExitStack) -> Give:
-    """Writes a row, a .txt file, or both. The file of the rows is closed by the stack."""
+    """Writes a row, a .txt file, or both. The file of the rows is closed by the stack. An image that is named several
+    times has several rows, and one .txt file."""
+    have_text = set[tuple[str, str]]()
     write_row = stack.enter_context(predictions_file(arguments.out)) if arguments.out else None
 
     def give(image: ListedImage, result: "Prediction | InputError", _: str | None) -> None:
@@ -42,7 +45,10 @@ def writer(arguments: argparse.Namespace, stack: ExitStack) -> Give:
         if write_row:
             write_row(image, text, None if isinstance(result, InputError) else result, status)
         if arguments.txt and not image.problem:
-            write_text(image.path, text if status == READ else None, overwrite=arguments.overwrite)
+            place = os.path.realpath(image.path.parent), image.path.name
+            if place not in have_text:
+                write_text(image.path, text if status == READ else None, overwrite=arguments.overwrite)
+                have_text.add(place)
 
     return give
 

@@ -152,9 +152,12 @@ def _encode_one(error: UnicodeError) -> tuple[str | bytes, int]:
 
 
 def refuse_inputs(flag: str, path: Path, inputs: Mapping[str, str | Path | None]) -> None:
-    """Raises InputError if the output that a flag names is among the {name: path} that the command reads."""
+    """Raises InputError if the output that a flag names is among the {name: path} that the command reads, or has the
+    labels of a folder among them."""
+    from ctc_ocr.datasets.sources.layouts import is_read_by  # with OpenCV, which not every command needs
+
     for name, given in inputs.items():
-        if given is not None and os.path.realpath(given) == os.path.realpath(path):
+        if given is not None and is_read_by(given, path):
             raise InputError(f"would replace {name}: use another name", f"{flag} {path}")
 
 

@@ -15,6 +15,8 @@ def folds_of(digests: Sequence[bytes], count: int, seed: int = 0) -> list[Indice
     or for more than there are different images.
     """
     different = sorted(set(digests), key=lambda digest: _shuffled(digest, seed))
+    if len(different) < 2:
+        raise InputError(f"too few images: expected at least two that differ, got {len(different)}", "folds")
     if not 2 <= count <= len(different):
         raise InputError(f"expected 2 to {len(different)}, the number of different images, got {count}", "folds")
     fold_of = {digest: position % count for position, digest in enumerate(different)}

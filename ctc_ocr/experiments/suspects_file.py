@@ -15,6 +15,7 @@ from ctc_ocr.datasets.csv_files.text import read_lines
 from ctc_ocr.datasets.csv_files.writing import write_delimited
 from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, read_source
+from ctc_ocr.datasets.sources.layouts import is_read_by
 from ctc_ocr.errors import InputError
 from ctc_ocr.experiments.audit import Suspect
 from ctc_ocr.runtime.atomic_files import replacing
@@ -69,7 +70,7 @@ def correct_labels(
     cannot be used, and, with the row, for an image that is not in the source or has another label by now.
     """
     out = Path(out)
-    if os.path.realpath(out) in (os.path.realpath(source), os.path.realpath(suspects)):
+    if any(is_read_by(each, out) for each in (source, suspects)):
         raise InputError("would replace a file that is read: use another name", out)
     refuse_existing([out], overwrite)
     accepted = _accepted(Path(suspects))

@@ -19,9 +19,11 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.experiments.label_readings import LabelReading, read_labelled
 from ctc_ocr.experiments.part_source import part_source
 from ctc_ocr.runtime.signals import interruption
-from ctc_ocr.training import results
 from ctc_ocr.training.session import TrainingSession
 from ctc_ocr.training.settings import LabelledImages, RunOptions, checked_options
+
+# Loggers of lines that say how to use, resume or calibrate the model of a training.
+SAY_HOW_TO_GO_ON = ("ctc_ocr.training.results", "ctc_ocr.training.verdict", "ctc_ocr.inference.calibrate")
 
 log = logging.getLogger(__name__)
 
@@ -126,14 +128,17 @@ class Experiment:
 
 @contextmanager
 def without_advice() -> Iterator[None]:
-    """The log does not say how to use a model that will be removed."""
-    logger = results.log
+    """The log does not say how to use or resume a model that will be removed."""
+    loggers = [logging.getLogger(name) for name in SAY_HOW_TO_GO_ON]
 
     def keeps(record: logging.LogRecord) -> bool:
-        return "ctc-ocr infer" not in record.msg
+        said = record.getMessage()
+        return "ctc-ocr infer" not in said and "--resume" not in said
 
-    logger.addFilter(keeps)
+    for logger in loggers:
+        logger.addFilter(keeps)
     try:
         yield
     finally:
-        logger.removeFilter(keeps)
+        for logger in loggers:
+            logger.removeFilter(keeps)

@@ -52,9 +52,9 @@ class KnownSamples(CountingLocate):
             raise InputError(row.reason, row.where)
         encoded = row.read_bytes()
         if self._images is not None:
-            pixels = read_image(encoded, row.where, channels=3)
+            pixels = read_image(encoded, row.place, channels=3)
             self.counts[self._images.part(pixel_digest(pixels))] += 1
-        return encoded, row.where
+        return encoded, row.place
 
 
 def locate_listed(image: ListedImage) -> Located:

@@ -115,7 +115,7 @@ def _draw(dice: Dice, text: str, glyphs: GlyphCache, data: Data) -> Image:
     chosen = plan(dice)
     colours = choose_colours(dice, data.channels, dice.chance(LIGHT_INK[data.ink]), chosen.kind == "print")
     margin = 0.1 * len(chosen.distortions) + (0.12 if chosen.kind in ("plate", "meter") else 0.0)
-    layout = random_layout(dice, text, glyphs, chosen.calm, margin)
+    layout = random_layout(dice, text, glyphs, chosen.calm, margin, data.height)
     image = wild_paper.draw_paper(dice, colours, layout.height, layout.width, chosen.paper)
     inks = _inks(dice, colours, len(text), chosen.calm)
     if chosen.kind == "meter":

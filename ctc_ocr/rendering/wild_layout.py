@@ -11,7 +11,8 @@ from ctc_ocr.rendering.wild_glyphs import EM, MARGIN, STYLES, GlyphCache
 from ctc_ocr.rendering.wild_kernels import LOOK
 from ctc_ocr.rendering.wild_kernels import lay_out as _lay_out
 
-MIN_HEIGHT, MAX_HEIGHT = 26, 64  # of most images, in pixels
+MIN_HEIGHT, MAX_HEIGHT = 26, 64  # of most images, in pixels, that are read USUAL_HEIGHT pixels tall
+USUAL_HEIGHT = 40
 STYLE_WEIGHTS = ("plain",) * 6 + ("bold",) * 2 + ("thin", "hollow", "hollow")
 ROTATIONS = (8, 15, 20, 30, 40, 60, 90)  # degrees: the most that a character of an image is rotated by
 
@@ -29,17 +30,21 @@ class Layout:
     boxes: NDArray[np.float64]
 
 
-def random_layout(dice: Dice, text: str, cache: GlyphCache, calm: bool, margin: float) -> Layout:
-    """The text in one line. calm: as print, a plate or a meter has it. margin: the least one, in font sizes."""
+def random_layout(
+    dice: Dice, text: str, cache: GlyphCache, calm: bool, margin: float, height: int = USUAL_HEIGHT
+) -> Layout:
+    """The text in one line. calm: as print, a plate or a meter has it. margin: the least one, in font sizes. height: at
+    which images are read; for a greater one than usual, they are drawn larger."""
     fonts = _fonts(dice, text, cache, calm)
     styles = _styles(dice, len(text), calm)
     indices = [cache.find(*each) for each in zip(fonts, text, styles, strict=True)]
     looks = np.array([_look(dice, calm, margin)], LOOK)
-    height = dice.whole(MIN_HEIGHT, MAX_HEIGHT) if dice.chance(0.4) else dice.whole(36, 50)
+    rows = dice.whole(MIN_HEIGHT, MAX_HEIGHT) if dice.chance(0.4) else dice.whole(36, 50)
+    rows = round(rows * max(1.0, height / USUAL_HEIGHT))
     count = len(text)
     bitmaps, maps, boxes = np.empty((count, 3), np.int64), np.empty((count, 6)), np.empty((count, 4))
     rows, columns, size = _lay_out(
-        np.uint64(dice.word()), cache.table[indices], looks, height, EM, MARGIN, bitmaps, maps, boxes
+        np.uint64(dice.word()), cache.table[indices], looks, rows, EM, MARGIN, bitmaps, maps, boxes
     )
     return Layout(rows, columns, size, bitmaps, maps, boxes)
 

@@ -241,6 +241,16 @@ def test_two_images_do_not_share_a_text(prefix, folder, capsys):
     assert (folder / "x.txt").read_bytes() == (folder / "00.png").read_bytes()
 
 
+def test_an_image_that_is_named_twice_has_one_text(prefix, folder, tmp_path):
+    table = tmp_path / "in.csv"
+    table.write_text("image\nimages/00.png\nimages/01.png\nimages/../images/00.png\nimages/00.png\n")
+    assert main(["--prefix", prefix, "--csv", str(table), "--txt", "--out", str(tmp_path / "out.csv")]) == 0
+    assert sorted(path.name for path in folder.glob("*.txt")) == ["00.txt", "01.txt"]
+    first, _, *others = rows_of(tmp_path / "out.csv")
+    assert [row["text"] for row in others] == [first["text"]] * 2
+    assert (folder / "00.txt").read_text(encoding="utf-8") == f"{first['text']}\n"
+
+
 def test_a_list_of_images_in_another_column_and_encoding(tmp_path):
     for content, options in (
         ("nr;Datei;text\n1;\xe9.png;x\n", {"encoding": "cp1252"}),

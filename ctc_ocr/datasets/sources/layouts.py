@@ -4,6 +4,7 @@ Names are taken for labels only if nothing else in the folder, or beside it, may
 """
 
 import itertools
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +40,12 @@ def open_folder(path: Path, options: SourceOptions) -> Rows:
         _refuse_unexplained(folder)
         _refuse_labels_beside(folder)
     return read_names(folder, options)
+
+
+def is_read_by(source: str | Path, path: Path) -> bool:
+    """Whether a file is a source itself, or the file with the labels of a folder."""
+    file, read = Path(os.path.realpath(path)), Path(os.path.realpath(source))
+    return file == read or (file.parent in (read, read / IMAGES) and file.is_file() and is_labels_file(file))
 
 
 def _table(folder: Folder) -> Path | None:
