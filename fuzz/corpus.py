@@ -122,7 +122,9 @@ def runs() -> list[Files]:
     def make(folder: Path) -> None:
         save_own_model(folder / PREFIX, lstm_graph="fused")
         save_calibrations(folder / PREFIX, {1: chosen(Calibration(0.7, 0.2)), 2: chosen(None)})
-        write(folder / PREFIX, [Row(epoch, 100 * epoch, 1.5, 0.01, *[0.5] * 6) for epoch in (1, 2)])
+        write(
+            folder / PREFIX, [Row(epoch, 100 * epoch, 1.5, 0.01, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 20) for epoch in (1, 2)]
+        )
         save_known_images(folder / PREFIX, KnownImages.of([b"0123456789"], [b"abcdefghij"]))
 
     return [_files_of(make)]

@@ -70,9 +70,9 @@ def test_the_best_epoch_is_that_of_the_history_that_is_still_there(tmp_path: Pat
     [
         ("", "not the history of a run"),
         ("a,b\n", "row 1: expected the columns epoch, samples, seconds"),
-        (",".join(history.COLUMNS) + "\n1,2,3\n", "row 2: expected 10 numbers, got '1,2,3'"),
-        (",".join(history.COLUMNS) + "\n1,2,3,4,5,6,7,8,9,x\n", "row 2: expected 10 numbers"),
-        (",".join(history.COLUMNS) + "\n1,2,3,4,5,6,7,8,9,10,11\n", "row 2: expected 10 numbers"),
+        (",".join(history.COLUMNS) + "\n1,2,3\n", "row 2: expected 11 numbers, got '1,2,3'"),
+        (",".join(history.COLUMNS) + "\n1,2,3,4,5,6,7,8,9,x,11\n", "row 2: expected 11 numbers"),
+        (",".join(history.COLUMNS) + "\n1,2,3,4,5,6,7,8,9,10,11,12\n", "row 2: expected 11 numbers"),
         ("\0\xff", "ocr-history.csv"),
     ],
 )
@@ -112,7 +112,8 @@ def test_validation_predictions_of_any_text_and_file_name(tmp_path: Path) -> Non
 
 def test_the_newest_checkpoints_and_the_best_are_kept(source: GeneratedSource, tmp_path: Path) -> None:
     prefix = str(tmp_path / "ocr")
-    settings = training(num_epoch=5, samples_per_epoch=8, learning_rate=1e-20)  # the first stays the best
+    # The first stays the best.
+    settings = training(num_epoch=5, samples_per_epoch=8, learning_rate=1e-20, schedule="constant")
     run(settings, source, tmp_path / "ocr", callbacks=[Pruning(prefix, keep=2)])
     kept = {f"ocr-000{epoch}.{kind}" for epoch in (1, 4, 5) for kind in ("params", "state.npz")}
     assert names(tmp_path) == {"ocr.json", "ocr-symbol.json", *kept}

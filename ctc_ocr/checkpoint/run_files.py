@@ -147,7 +147,8 @@ def _ranked_or_why_not(prefix: str | Path) -> list[int]:
 
 
 def best_epoch(prefix: str | Path) -> int | None:
-    """The epoch with the best validation, of those whose .params exist; None if the history has none of them.
+    """The epoch that is used, of those whose .params exist (see history.best_row); None if the history has none of
+    them.
 
     Raises InputError that names the file and row if the history is broken.
     """
@@ -156,8 +157,9 @@ def best_epoch(prefix: str | Path) -> int | None:
 
 def ranked_epochs(prefix: str | Path) -> list[int]:
     """The epochs of the history whose .params exist, the best first. Raises InputError as best_epoch."""
-    rows = sorted(validated(prefix), key=lambda row: history.rank(row.validation_cer, row.validation_loss))
-    return [row.epoch for row in rows]
+    rows = validated(prefix)
+    ranked = sorted(rows, key=lambda row: history.rank(row.validation_cer, row.validation_loss))
+    return list(dict.fromkeys([history.best_row(rows).epoch, *(row.epoch for row in ranked)])) if rows else []
 
 
 def validated(prefix: str | Path) -> list[history.Row]:

@@ -66,9 +66,13 @@ class EpochEnd:
     validation_lcs_ratio: float
     blank_fraction: float  # of all time steps of all validation images
     empty_fraction: float  # of the validation images: the predicted text is empty
-    best_epoch: int  # number of the checkpoint with the best validation
+    best_epoch: int  # number of the checkpoint that is used: see checkpoint.history.best_row
     seconds_left: float  # until the run ends, if validation does not improve any more
     predictions: tuple[ValidationPrediction, ...]  # of all validation images, in their order
+
+    @property
+    def validation_samples(self) -> int:
+        return len(self.predictions)
 
     @property
     def row(self) -> Row:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.description import Model
-from ctc_ocr.checkpoint.history import Row
+from ctc_ocr.checkpoint.history import Row, row_of
 from ctc_ocr.checkpoint.history import read as read_history
 from ctc_ocr.checkpoint.model_files import Checkpoint, load
 from ctc_ocr.checkpoint.run_files import description_path, epochs, state_path, unfinished_path
@@ -163,7 +163,7 @@ def _history(prefix: str, values: Mapping[str, Any]) -> tuple[Row, ...]:
     if "history" not in values:
         return tuple(row for row in read_history(prefix) if row.epoch <= int(values["epochs_done"]))
     rows = values["history"]
-    return tuple(Row(int(epoch), int(samples), *map(float, others)) for epoch, samples, *others in rows)
+    return tuple(map(row_of, rows))
 
 
 def check_resumable(point: ResumePoint, model: Model, num_batches: int, fingerprint: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ctc_ocr.checkpoint.description import Model
-from ctc_ocr.checkpoint.history import Row
+from ctc_ocr.checkpoint.history import Row, best_row
 from ctc_ocr.checkpoint.model_files import Checkpoint
 from ctc_ocr.checkpoint.provenance import path_from, path_of
 from ctc_ocr.checkpoint.training_state import checksum
@@ -176,10 +176,11 @@ class Trainer:
         end = epoch_end(
             sums, validated, predictions, epoch=self.epochs_done - 1, update=self.updates_done,
             samples=self.epochs_done * self._samples_per_epoch, seconds=seconds, waiting=waiting,
-            learning_rate=rate, best_epoch=self.best.epoch,
+            learning_rate=rate, best_epoch=0,
             seconds_left=self.budget.seconds_left(self._settings, self.epochs_done),
         )  # fmt: skip
         self.history.append(end.row)
+        end = replace(end, best_epoch=best_row(self.history).epoch)
         self.save(prefix, self.epochs_done)
         self.epochs_saved = self.epochs_done
         self._emit(end)

@@ -5,12 +5,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from ctc_ocr.checkpoint.history import rank
 from ctc_ocr.evaluation.metrics import wilson_interval
 from ctc_ocr.training.events import EpochEnd
 
 LEARNED_NOTHING = 0.9  # a CER above this
 OVERFITS = (0.9, 0.3)  # so much of the training images is read, and so much less of validation
-STILL_IMPROVING = 0.15  # the best epoch is among so many of the last ones, as a fraction of all
+STILL_IMPROVING = 0.15  # the lowest CER is among so many of the last epochs, as a fraction of all
 FEW_IMAGES, FEW_PER_UNIT, FEW_STEPS = 200, 20, 1.5
 
 log = logging.getLogger(__name__)
@@ -34,23 +35,26 @@ class Verdict:
         self._facts, self._started = facts, started
         self._last: EpochEnd | None = None
         self._best: EpochEnd | None = None
+        self._lowest: EpochEnd | None = None  # with the lowest CER, or of equal ones the lowest loss
 
     def __call__(self, event: Any) -> None:
         if isinstance(event, EpochEnd):
             self._last = event
             if event.best_epoch == event.epoch + 1:
                 self._best = event
+            if self._lowest is None or _rank(event) < _rank(self._lowest):
+                self._lowest = event
 
     def log(self, is_bounded: bool, is_finished: bool = True) -> None:
         """Log what was reached and, of a run that no signal ended, why it is not more. is_bounded: the number of epochs
         or minutes ended the run, and not validation."""
-        if self._last is None or self._best is None:
+        if self._last is None or self._best is None or self._lowest is None:
             return
         log.info("%s", reached(self._best))
-        if is_finished and (reason := self._likely_reason(self._last, self._best, is_bounded)):
+        if is_finished and (reason := self._likely_reason(self._last, self._best, self._lowest, is_bounded)):
             log.info("%s", reason)
 
-    def _likely_reason(self, last: EpochEnd, best: EpochEnd, is_bounded: bool) -> str:
+    def _likely_reason(self, last: EpochEnd, best: EpochEnd, lowest: EpochEnd, is_bounded: bool) -> str:
         if best.validation_cer > LEARNED_NOTHING:
             return f"The network learned to read nothing. {self._why_nothing()}"
         if last.train_accuracy > OVERFITS[0] and best.validation_accuracy < last.train_accuracy - OVERFITS[1]:
@@ -58,7 +62,7 @@ class Verdict:
                 f"It reads {last.train_accuracy:.0%} of its training images, and overfits them: more labels help most "
                 "(`ctc-ocr data curve` tells how many), or stronger augmentation"
             )
-        if is_bounded and best.epoch >= (1 - STILL_IMPROVING) * last.epoch:
+        if is_bounded and lowest.epoch >= (1 - STILL_IMPROVING) * last.epoch:
             return "Still improving when it ended: go on with --resume and a larger --num_epoch or --max_minutes"
         return "" if is_bounded else "Validation did not improve any more, so the run ended"
 
@@ -77,8 +81,12 @@ class Verdict:
         return "Wrong labels, or characters that are too small: see `ctc-ocr data preview`, and try --overfit_batch"
 
 
+def _rank(end: EpochEnd) -> tuple[float, float]:
+    return rank(end.validation_cer, end.validation_loss)
+
+
 def reached(best: EpochEnd) -> str:
-    """The best validation, with the 95 % confidence interval of its accuracy."""
+    """The validation of the epoch that is used, with the 95 % confidence interval of its accuracy."""
     count, correct = len(best.predictions), sum(not each.edits for each in best.predictions)
     low, high = wilson_interval(correct, count)
     digits = 0 if high - low > 0.02 else 1

@@ -2,7 +2,6 @@
 the model that it started from."""
 
 import logging
-import math
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.types import MXArray
-from ctc_ocr.training.averaging import average, best_share
+from ctc_ocr.training.averaging import SHARE, average
 from ctc_ocr.training.network import TrainingNetwork
 from ctc_ocr.training.parameter_vector import FOREIGN_STATE
 from ctc_ocr.training.running_average import RunningAverage
@@ -82,21 +81,15 @@ class WeightAverages:
         """Replace the weights by their average with those of the start, if validation is better with it: its loss, and
         its CER and accuracy are no worse. Returns the validation of the weights that are left."""
         trained = self._network.values()
-        results = {1.0: (validated, predictions)}
-
-        def loss_at(share: float) -> float:
-            self._network.set_values(average(self.start, trained, share))
-            results[share] = validate()
-            of_all = results[share][0]
-            # What is surely wrong costs much loss: a start that is unsure of everything lowers it and reads worse.
-            before, now = validated.tally, of_all.tally
-            return of_all.mean_loss if now.cer <= before.cer and now.accuracy >= before.accuracy else math.inf
-
-        share = best_share(loss_at, validated.mean_loss)
-        self._network.set_values(trained if share == 1.0 else average(self.start, trained, share))
-        if share < 1.0:
-            log.info(
-                "Weights averaged with those of the start: validation loss %.3f with %.0f %% of the trained ones, "
-                "%.3f without", results[share][0].mean_loss, 100 * share, validated.mean_loss,
-            )  # fmt: skip
-        return results[share]
+        self._network.set_values(average(self.start, trained, SHARE))
+        of_average, read = validate()
+        # What is surely wrong costs much loss: a start that is unsure of everything lowers it and reads worse.
+        before, now = validated.tally, of_average.tally
+        if now.cer > before.cer or now.accuracy < before.accuracy or not of_average.mean_loss < validated.mean_loss:
+            self._network.set_values(trained)
+            return validated, predictions
+        log.info(
+            "Weights averaged with those of the start: validation loss %.3f with %.0f %% of the trained ones, "
+            "%.3f without", of_average.mean_loss, 100 * SHARE, validated.mean_loss,
+        )  # fmt: skip
+        return of_average, read
