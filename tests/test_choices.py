@@ -181,22 +181,19 @@ def test_images_that_a_model_can_hardly_read_get_more_pixels() -> None:
     assert chosen(-9.0, (200, 80), (100, 30), (100, 30)) == WORD  # nor have most
 
 
-def test_the_rows_are_chosen_at_the_height_at_which_images_are_read(tmp_path: Path) -> None:
+def test_the_rows_are_chosen_at_the_height_of_the_settings_and_decide_whether_it_grows(tmp_path: Path) -> None:
     asked = []
-    low = replace(WHOLE, top=0.25, bottom=0.75)
 
     def find(samples: object, region: Region, seed: int, names: object, height: int) -> FoundRegion:
         asked.append((region, height))
-        return FoundRegion(low if height == 40 else WHOLE, -3.0)
+        return FoundRegion(replace(WHOLE, top=0.25, bottom=0.75), -3.0)
 
     samples = checked(tmp_path / "a", captcha(0, height=120, width=400))
     settings, cut = choose(WORD, samples, ["height", "top_edge", "bottom_edge"], find)
-    assert asked == [(WHOLE, 40), (low, 64)]
-    assert (settings.data.height, settings.data.top_edge, settings.data.bottom_edge) == (64, 0.0, 1.0)
-    assert cut.samples[0].size == (400, 120)
-    asked.clear()
-    settings, cut = choose(WORD, samples, ["top_edge", "bottom_edge"], find)
     assert asked == [(WHOLE, 40)]
+    assert (settings.data.height, settings.data.top_edge, settings.data.bottom_edge) == (64, 0.25, 0.75)
+    assert cut.samples[0].size == (400, 60)
+    settings, cut = choose(WORD, samples, ["top_edge", "bottom_edge"], find)
     assert (settings.data.height, settings.data.top_edge, cut.samples[0].size) == (40, 0.25, (400, 60))
 
 

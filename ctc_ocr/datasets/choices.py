@@ -111,16 +111,15 @@ def _found_by_model(names: Collection[str], settings: Hyperparameters, is_there:
 def _chosen_by_model(
     settings: Hyperparameters, checked: CheckResult, names: Collection[str], find_region: FindRegion
 ) -> tuple[Hyperparameters, CheckResult]:
-    """With the region and the height that a model chooses. At a greater height, the region is chosen again: what is too
-    small to be found at the one can be read at the other."""
-    seed = settings.training.seed
-    found = find_region(checked.samples, Region.of(settings.data), seed, names, settings.data.height)
+    """With the region and the height that a model chooses. The region is that of the model's own height: at a greater
+    one, the model prefers small characters in more rows, and networks that were trained on these read less."""
+    found = find_region(
+        checked.samples, Region.of(settings.data), settings.training.seed, names, settings.data.height
+    )  # fmt: skip
     settings, checked = _cut(settings, checked, found.region)
-    height = _height_from_start(settings, checked.samples, found.likelihood)
-    if "height" not in names or height == settings.data.height:
+    if "height" not in names:
         return settings, checked
-    found = find_region(checked.samples, found.region, seed, names, height)
-    return _cut(for_height(settings, height), checked, found.region)
+    return for_height(settings, _height_from_start(settings, checked.samples, found.likelihood)), checked
 
 
 def description(settings: Hyperparameters) -> str:
