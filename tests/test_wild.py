@@ -287,3 +287,10 @@ def test_pieces_of_fields_have_any_size() -> None:
         field = piece(Dice(3), 4, height, width)
         assert field.shape == (height, width)
         assert math.isfinite(float(field.sum()))
+
+
+def test_images_that_are_read_taller_are_drawn_larger(ubuntu_font: str) -> None:
+    usual, low, tall = (WildRenderer((ubuntu_font,), Data(alphabet="0123456789", height=each)) for each in (40, 32, 64))
+    heights = [[len(each.render_seeded("0723", seed)) for seed in range(200)] for each in (usual, low, tall)]
+    assert heights[0] == heights[1]
+    assert 1.5 < np.mean(heights[2]) / np.mean(heights[0]) < 1.7
