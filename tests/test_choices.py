@@ -164,7 +164,7 @@ def test_the_height_grows_where_there_are_too_few_time_steps(tmp_path: Path) -> 
 
 def found(likelihood: float | None) -> FindRegion:
     """What a model chooses that finds no better region, and the labels as likely as that (nats per unit)."""
-    return lambda samples, region, seed, names, height: FoundRegion(region, likelihood)
+    return lambda samples, region, seed, names: FoundRegion(region, likelihood)
 
 
 def test_images_that_a_model_can_hardly_read_get_more_pixels() -> None:
@@ -181,16 +181,16 @@ def test_images_that_a_model_can_hardly_read_get_more_pixels() -> None:
     assert chosen(-9.0, (200, 80), (100, 30), (100, 30)) == WORD  # nor have most
 
 
-def test_the_rows_are_chosen_at_the_height_of_the_settings_and_decide_whether_it_grows(tmp_path: Path) -> None:
+def test_the_rows_are_chosen_before_the_height(tmp_path: Path) -> None:
     asked = []
 
-    def find(samples: object, region: Region, seed: int, names: object, height: int) -> FoundRegion:
-        asked.append((region, height))
+    def find(samples: object, region: Region, seed: int, names: object) -> FoundRegion:
+        asked.append(region)
         return FoundRegion(replace(WHOLE, top=0.25, bottom=0.75), -3.0)
 
     samples = checked(tmp_path / "a", captcha(0, height=120, width=400))
     settings, cut = choose(WORD, samples, ["height", "top_edge", "bottom_edge"], find)
-    assert asked == [(WHOLE, 40)]
+    assert asked == [WHOLE]
     assert (settings.data.height, settings.data.top_edge, settings.data.bottom_edge) == (64, 0.25, 0.75)
     assert cut.samples[0].size == (400, 60)
     settings, cut = choose(WORD, samples, ["top_edge", "bottom_edge"], find)
@@ -198,7 +198,7 @@ def test_the_rows_are_chosen_at_the_height_of_the_settings_and_decide_whether_it
 
 
 def test_a_model_may_find_more_in_whole_pictures(pictures: Path) -> None:
-    def whole(samples: object, region: Region, seed: int, names: object, height: int) -> FoundRegion:
+    def whole(samples: object, region: Region, seed: int, names: object) -> FoundRegion:
         assert region.crop == "text"
         return FoundRegion(replace(region, crop="none"))
 

@@ -191,7 +191,7 @@ def test_units_that_the_starter_does_not_know_are_left_out(tmp_path: Path) -> No
 def test_both_ends_are_chosen_or_none(low_text: CheckResult) -> None:
     asked = []
 
-    def find(samples: object, region: Region, seed: int, names: Collection[str], height: int) -> FoundRegion:
+    def find(samples: object, region: Region, seed: int, names: Collection[str]) -> FoundRegion:
         asked.append({*names} & {*OF_REGION})
         return FoundRegion(replace(region, top=0.25, bottom=0.5) if "top_edge" in names else region)
 

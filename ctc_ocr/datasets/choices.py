@@ -51,9 +51,8 @@ class FoundRegion:
     likelihood: float | None = None
 
 
-# Of samples, a region, a seed, the names of what is to be chosen, and the height in pixels at which images are read:
-# the region with what was chosen.
-FindRegion = Callable[[Sequence[CheckedSample], Region, int, Collection[str], int], FoundRegion]
+# Of samples, a region, a seed and the names of what is to be chosen: the region with that.
+FindRegion = Callable[[Sequence[CheckedSample], Region, int, Collection[str]], FoundRegion]
 
 log = logging.getLogger(__name__)
 
@@ -113,9 +112,7 @@ def _chosen_by_model(
 ) -> tuple[Hyperparameters, CheckResult]:
     """With the region and the height that a model chooses. The region is that of the model's own height: at a greater
     one, the model prefers small characters in more rows, and networks that were trained on these read less."""
-    found = find_region(
-        checked.samples, Region.of(settings.data), settings.training.seed, names, settings.data.height
-    )  # fmt: skip
+    found = find_region(checked.samples, Region.of(settings.data), settings.training.seed, names)
     settings, checked = _cut(settings, checked, found.region)
     if "height" not in names:
         return settings, checked

@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import Alphabet
-from ctc_ocr.checkpoint.bundle import find_model
-from ctc_ocr.checkpoint.taller_model import TallerModel
 from ctc_ocr.datasets.checking import CheckedSample
 from ctc_ocr.datasets.choices import OF_REGION, ROWS, FoundRegion
 from ctc_ocr.decoding.decoder import Decoder
@@ -41,22 +39,16 @@ def likely_region(
     start: Region = WHOLE,
     seed: int = 0,
     names: Collection[str] = OF_REGION,
-    height: int | None = None,
 ) -> FoundRegion:
     """`start` with the crop, the rows and the grey that make the labels likeliest to the model, if they are among the
     `names` of hyperparameters, and clearly better than those of `start`; and how likely they then are.
 
     Where `start` cuts out a line of text, whole images are tried; then rows of several heights in the middle of the
     images, others of about the best height, and other greys of the best rows; in another grey, rows are chosen once
-    more, and the grey of these. The measure is the mean log probability
-    of a label, per unit, over a random part of the samples. Those with units that the model does not know in either
-    case are left out.
-
-    height: at which images are read, in pixels; None for the model's own, and at least that.
+    more, and the grey of these. The measure is the mean log probability of a label, per unit, over a random part of the
+    samples. Those with units that the model does not know in either case are left out.
     """
-    stored = find_model(model)
-    taller = stored if height is None else TallerModel(stored, height)
-    likelihood = _Likelihood(Predictor(taller, decoder=Decoder(views=1)), samples, seed)
+    likelihood = _Likelihood(Predictor(model, decoder=Decoder(views=1)), samples, seed)
     if likelihood.num_images < FEWEST:
         return FoundRegion(start)
     found = start

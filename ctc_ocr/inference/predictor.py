@@ -46,7 +46,7 @@ class Predictor:
     """Reads images of any size with a model. Several threads may use one Predictor at once.
 
     model: a prefix, a PREFIX-0007.params, a bundle, a folder with one model, or an ONNX model (MODEL.onnx), which is
-        read by ONNX Runtime, without MXNet; or a model that was found already.
+        read by ONNX Runtime, without MXNet.
     epoch: a number, "best" (by validation), "newest", or None: that of the .params or bundle, or else the best; the
         newest of a model without a history. An ONNX model has only one.
     batch_size: maximum number of images in a batch, 1 to 10,000.
@@ -64,7 +64,7 @@ class Predictor:
 
     def __init__(
         self,
-        model: str | Path | StoredModel,
+        model: str | Path,
         epoch: Epoch | None = None,
         batch_size: int = BATCH_SIZE,
         context: Context = None,
@@ -246,12 +246,11 @@ def refuse_one_image(images: object) -> None:
 
 
 def _reader(
-    model: str | Path | StoredModel, epoch: Epoch | None, batch_size: int, context: Context
+    model: str | Path, epoch: Epoch | None, batch_size: int, context: Context
 ) -> "tuple[MXNetReader | OnnxReader, StoredModel | None]":
-    if isinstance(model, (str, Path)):
-        model = model_to_read(model)
-    if not isinstance(model, (str, Path)) or not is_onnx(model):
-        stored = find_model(model, epoch) if isinstance(model, (str, Path)) else model
+    model = model_to_read(model)
+    if not is_onnx(model):
+        stored = find_model(model, epoch)
         from ctc_ocr.inference.mxnet_reader import MXNetReader
 
         return MXNetReader(stored, batch_size, context), stored
