@@ -30,9 +30,11 @@ def ends(*cers: float, train: float = 0.5, read: int = 0, count: int = 20) -> li
     return found
 
 
-def said(events: list[EpochEnd], caplog: pytest.LogCaptureFixture, facts: Any = ENOUGH, **how: bool) -> list[str]:
+def said(
+    events: list[EpochEnd], caplog: pytest.LogCaptureFixture, facts: Any = ENOUGH, target: float = 0.0, **how: bool
+) -> list[str]:
     caplog.set_level("INFO", logger="ctc_ocr")
-    verdict = Verdict(facts, started=how.get("started", True))
+    verdict = Verdict(facts, started=how.get("started", True), target=target)
     for each in events:
         verdict(each)
     caplog.clear()
@@ -82,3 +84,9 @@ def test_why_nothing_was_learned(
 
 def test_nothing_is_said_of_a_run_without_an_epoch(caplog: pytest.LogCaptureFixture) -> None:
     assert said([], caplog) == []
+
+
+def test_a_run_that_reached_its_target_needs_no_advice(caplog: pytest.LogCaptureFixture) -> None:
+    events = ends(0.4, 0.2, 0.1, read=18)
+    assert said(events, caplog, target=0.9, is_bounded=True)[1:] == ["The target accuracy 0.9 is reached"]
+    assert "Still improving" in said(events, caplog, target=0.95, is_bounded=True)[1]

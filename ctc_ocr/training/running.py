@@ -54,7 +54,8 @@ class Running:
             verdict: list[Verdict] = []
 
             def begin(begun: Begun) -> Callback:
-                verdict.append(Verdict(self.data.facts, begun.started))
+                target = self.data.hyperparameters.training.target_accuracy
+                verdict.append(Verdict(self.data.facts, begun.started, target))
                 options, data = self.job.options, self.data
                 made = run_callbacks(options, data, begun, self.replaced, self.callbacks, stack)
                 return calling([*verdict, *made])

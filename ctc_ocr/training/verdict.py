@@ -29,10 +29,11 @@ class Facts:
 
 
 class Verdict:
-    """A callback that keeps what a verdict is made of. facts: of labelled images. started: from another model."""
+    """A callback that keeps what a verdict is made of. facts: of labelled images. started: from another model. target:
+    the accuracy that ends the run; 0 for none."""
 
-    def __init__(self, facts: Facts | None, started: bool) -> None:
-        self._facts, self._started = facts, started
+    def __init__(self, facts: Facts | None, started: bool, target: float = 0.0) -> None:
+        self._facts, self._started, self._target = facts, started, target
         self._last: EpochEnd | None = None
         self._best: EpochEnd | None = None
         self._lowest: EpochEnd | None = None  # with the lowest CER, or of equal ones the lowest loss
@@ -55,6 +56,8 @@ class Verdict:
             log.info("%s", reason)
 
     def _likely_reason(self, last: EpochEnd, best: EpochEnd, lowest: EpochEnd, is_bounded: bool) -> str:
+        if self._target and last.validation_accuracy >= self._target:
+            return f"The target accuracy {self._target} is reached"
         if best.validation_cer > LEARNED_NOTHING:
             return f"The network learned to read nothing. {self._why_nothing()}"
         if last.train_accuracy > OVERFITS[0] and best.validation_accuracy < last.train_accuracy - OVERFITS[1]:
