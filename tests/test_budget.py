@@ -45,6 +45,16 @@ def test_small_improvements_and_a_sure_reading_are_no_improvement() -> None:
     assert budget.decay_from == 5
 
 
+def test_a_lower_loss_of_few_samples_is_no_improvement() -> None:
+    """Of ten samples, one that is read no longer adds about 0.3 nats to the mean."""
+    for samples, decay_from in ((FEW, 5), (10 * FEW, 6)):
+        budget = Budget()
+        budget.start(WSD, 0)
+        for done in range(1, 10):
+            budget.after_epoch(WSD, done, 10.0, 0.1, 0.8 if done == 1 else 0.55, samples)
+        assert budget.decay_from == decay_from
+
+
 def test_a_run_whose_many_validation_images_are_all_read_ends_soon() -> None:
     """Few that are all read say little: of ten, a quarter of the others may be wrong."""
     for samples, end in ((300, 3), (299, 7)):

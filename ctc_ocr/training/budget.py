@@ -15,6 +15,7 @@ LESS_CER, LESS_LOSS = 0.95, 0.8  # fractions of the lowest value before, at whic
 # Validation images, all read: below 1 in 100 is wrong with 95 % confidence ("rule of three"), and little can improve.
 MANY_READ, PATIENCE_OF_ALL_READ = 300, 1
 CERTAIN = 0.05  # nats per sample, the right text with 95 %: a lower loss changes no reading
+ONE_SAMPLE = 3.0  # nats, about the loss of a wrong one: the mean over few samples falls by less than one by chance
 
 
 @dataclass
@@ -30,10 +31,13 @@ class StandStill:
     def add(self, cer: float, loss: float, samples: int) -> None:
         """Take an epoch's validation with so many samples into account."""
         self.all_read = cer == 0 and samples >= MANY_READ
-        if cer < LESS_CER * self.cer or (cer <= self.cer and max(loss, CERTAIN) < LESS_LOSS * self.loss):
+        if cer < LESS_CER * self.cer or (cer <= self.cer and self._is_less(max(loss, CERTAIN), samples)):
             self.cer, self.loss, self.epochs = cer, loss, 0
         else:
             self.epochs += 1
+
+    def _is_less(self, loss: float, samples: int) -> bool:
+        return loss < LESS_LOSS * self.loss and loss <= self.loss - ONE_SAMPLE / samples
 
 
 @dataclass
