@@ -143,7 +143,7 @@ def _point(
             stored, path, model, checkpoint, arrays, named[TRAINED], named[OF_NETWORK], named[AVERAGE],
             named[FROZEN], **progress, sums=tuple(tuple(map(float, each)) for each in values.get("sums", ())),
             seconds=float(values.get("seconds", 0.0)), reductions=int(values["falls"]),
-            restarts=int(values.get("restarts", 0)), best=Best(**values["best"]),
+            restarts=int(values.get("restarts", 0)), best=Best.from_values(values["best"]),
             budget=Budget.from_values(values["budget"]), history=_history(stored.prefix, values),
             fingerprint=str(values["data"]), start=values.get("start"),
         )  # fmt: skip

@@ -26,7 +26,8 @@ def check_values(values: Mapping[str, Any], epoch: int | None) -> None:
         for each in sums:
             _number(each)
     best, budget = values["best"], values["budget"]
-    _whole(best["epoch"], 0, done if epoch is None else epoch)
+    if "epoch" in best:  # which earlier versions wrote
+        _whole(best["epoch"], 0, done if epoch is None else epoch)
     _whole(best["epochs_since"], 0)
     for name in ("limit", "end", "decay_from"):
         _whole(budget[name], 0)

@@ -201,7 +201,7 @@ class Trainer:
                 lambda: self._validate(validation), validated, predictions
             )
             self.best = best_before
-            self.best.add(self.epochs_done, validated.tally.cer, validated.mean_loss)
+            self.best.add(validated.tally.cer, validated.mean_loss)
             self.best.epochs_since = max(self.best.epochs_since, stalled_for)  # a better average ends the run as well
         return validated, predictions
 
@@ -218,7 +218,7 @@ class Trainer:
     def _record(self, validated: Sums, seconds: float) -> None:
         """Update the best validation, the budget, and what the learning rate follows from."""
         cer, loss = validated.tally.cer, validated.mean_loss
-        self.best.add(self.epochs_done, cer, loss)
+        self.best.add(cer, loss)
         self.budget.after_epoch(self._settings, self.epochs_done, seconds, cer, loss, validated.tally.count)
         self._follow_budget()
         since, patience = self.best.epochs_since, self._settings.plateau_patience
