@@ -22,6 +22,8 @@ def check_values(values: Mapping[str, Any], epoch: int | None) -> None:
         raise ValueError("not a time")
     if values.get("start") is not None:
         _whole(values["start"], 0, 2**32 - 1)
+    if values.get("validation_fraction") is not None and not 0 <= _number(values["validation_fraction"]) < 1:
+        raise ValueError("not a fraction")
     for sums in values.get("sums", ()):
         for each in sums:
             _number(each)
