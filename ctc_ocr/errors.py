@@ -46,3 +46,10 @@ class RunError(UserError):
     """A run that failed while it worked (exit status 1)."""
 
     exit_status = 1
+
+
+def refuse_single(value: object, where: str) -> None:
+    """Raises InputError for a text or a path where a list of them is expected: the characters of a text would be taken
+    for its entries."""
+    if isinstance(value, str | PathLike):
+        raise InputError(f"expected a list, such as [{value!r}], got {value!r}", where)

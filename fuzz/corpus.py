@@ -85,7 +85,7 @@ def states() -> list[Files]:
     def make(folder: Path) -> None:
         save_own_model(folder / PREFIX, lstm_graph="fused")
         values = {
-            "epochs_done": 1, "batches_done": 0, "num_batches": 10, "falls": 0, "best": asdict(Best(1, 0.5, 2.0)),
+            "epochs_done": 1, "batches_done": 0, "num_batches": 10, "falls": 0, "best": asdict(Best(0.5, 2.0)),
             "budget": asdict(Budget(limit=9, end=9, decay_from=9, seconds=1.5)),
             "history": [[1, 320, 1.0] + [0.5] * 7], "data": "x",
             "checksum": checksum(load(folder / PREFIX).arg_params),

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +61,29 @@ def test_processes_that_write_one_file_do_not_mix(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_threads_that_write_one_file_do_not_mix(tmp_path: Path) -> None:
+    path, both = tmp_path / "a.csv", threading.Barrier(2, timeout=60)
+    errors = list[Exception]()
+
+    def write(text: str) -> None:
+        try:
+            with replacing(path) as temporary:
+                temporary.write_text(text)
+                both.wait()
+                assert temporary.read_text() == text
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=write, args=[text]) for text in ("one", "the other")]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert errors == []
+    assert path.read_text() in ("one", "the other")
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot tell whether a process runs")
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     path = tmp_path / "ocr.json"
@@ -67,11 +91,13 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
         killed.send_signal(signal.SIGKILL)
         killed.wait()
     left = temporary_files(tmp_path)
-    assert [each.name for each in left] == [f".ocr.json.{killed.pid}.tmp"]
+    assert [each.name for each in left] == [f".ocr.json.{killed.pid}-0.tmp"]
+    left.append(left[0].with_name(f".ocr.json.{killed.pid}.tmp"))  # of an earlier version
+    left[1].touch()
     strangers = [tmp_path / ".ocr.json.x.tmp", tmp_path / f".ocr.json.{10**30}.tmp", tmp_path / ".b.json.1.tmp"]
     for each in strangers:
         each.touch()
-    assert left[0] in run_files.existing_files(tmp_path / "ocr")
+    assert {*left} < {*run_files.existing_files(tmp_path / "ocr")}
     replace_content(path, b"{}")
     assert sorted(tmp_path.iterdir()) == sorted([path, *left, *strangers])  # it may be of another machine's process
     for each in (*left, *strangers):

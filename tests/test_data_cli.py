@@ -407,6 +407,15 @@ def test_preview_of_fewer_images_than_asked_for_and_of_bad_ones(
     assert run("preview", tmp_path / "set", tmp_path / "q.png") == 1
 
 
+def test_preview_tells_first_what_its_flags_cause(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "work0_00.png").write_bytes(b"")
+    assert run("preview", folder, folder.parent / "p.png", "--count", 40, "--width", 8) == 1
+    said = capsys.readouterr().err
+    assert "none of its 40 samples is valid; the first: " in said
+    assert "the label is too long for its image" in said
+    assert "the file is empty" not in said
+
+
 def test_contact_sheet_takes_the_font_that_has_the_label(ubuntu_font: str) -> None:
     droid = find_fonts(None)[0]
     grey, colour = np.zeros((10, 20), np.uint8), np.full((30, 50, 3), (255, 0, 0), np.uint8)

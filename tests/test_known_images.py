@@ -184,9 +184,11 @@ def test_a_run_that_replaces_another_replaces_its_images(tmp_path: Path) -> None
     known = load_known_images(tmp_path / "ocr")
     assert known is not None
     assert {known.part(digest) for digest in digests(old)} == {None}
-    # A resumed run keeps its split, whatever fraction is given.
+    # A resumed run keeps its split: another fraction is refused.
     again = ctc_ocr.LabelledImages(new, validation_fraction=0.5)
-    result = ctc_ocr.train(settings(num_epoch=2), again, tmp_path / "ocr", num_proc=1, resume=True)
+    with pytest.raises(InputError, match="the run was not begun with validation_fraction 0.5"):
+        ctc_ocr.train(settings(num_epoch=2), again, tmp_path / "ocr", num_proc=1, resume=True)
+    result = ctc_ocr.train(settings(num_epoch=2), new, tmp_path / "ocr", num_proc=1, resume=True)
     assert result.newest_epoch == 2
     shutil.rmtree(new)
 

@@ -79,6 +79,27 @@ REFUSED: list[tuple[Callable[[], Any], str]] = [
         "num_epoch belongs to a section: training={'num_epoch': 3}",
     ),
     (lambda: ctc_ocr.RunOptions(gpu_ids=(1, 1)), "gpu_ids: expected different numbers from 0 on, got (1, 1)"),
+    (lambda: ctc_ocr.RunOptions(gpu_ids="01"), "gpu_ids: expected a list, such as ['01'], got '01'"),  # type: ignore[arg-type]
+    (
+        lambda: ctc_ocr.LabelledImages("images", choose="ink"),
+        "choose: expected a list, such as ['ink'], got 'ink'",
+    ),
+    (
+        lambda: Hyperparameters(training=ctc_ocr.Training(freeze="conv")),  # type: ignore[arg-type]
+        "training.freeze: expected a list, such as ['conv'], got 'conv'",
+    ),
+    (
+        lambda: Hyperparameters(network=ctc_ocr.Network(features="32")),  # type: ignore[arg-type]
+        "network.features: expected a list, such as ['32'], got '32'",
+    ),
+    (
+        lambda: ctc_ocr.export_onnx("starter", "starter.onnx", images="image.png"),
+        "images: expected a list, such as ['image.png'], got 'image.png'",
+    ),
+    (
+        lambda: ctc_ocr.TrainingSession(callbacks="name"),  # type: ignore[arg-type]
+        "callbacks: expected a list of callbacks, got 'name'",
+    ),
     (
         lambda: ctc_ocr.RunOptions(gpu=1, gpu_ids=(0,)),
         "gpu_ids: names the GPUs, and gpu their number: give one of the two",

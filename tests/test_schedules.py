@@ -136,11 +136,15 @@ def learned(changes: dict[str, Any], batches: BatchIter) -> dict[str, np.ndarray
 def test_the_best_validation_has_the_lowest_cer_then_the_lowest_loss() -> None:
     best = Best()
     seen = []
-    for epoch, (cer, loss) in enumerate([(1, 9), (1, 8), (1, 8), (0.5, 20), (0.5, 30), (math.nan, 1), (0.5, 19)], 1):
-        best.add(epoch, cer, loss)
-        seen.append((best.epoch, best.epochs_since))
-    assert seen == [(1, 0), (2, 0), (2, 1), (4, 0), (4, 1), (4, 2), (7, 0)]
-    assert (best.cer, best.loss) == (0.5, 19)
+    for cer, loss in [(1, 9), (1, 8), (1, 8), (0.5, 20), (0.5, 30), (math.nan, 1), (0.5, 19)]:
+        best.add(cer, loss)
+        seen.append((best.cer, best.loss, best.epochs_since))
+    assert seen == [(1, 9, 0), (1, 8, 0), (1, 8, 1), (0.5, 20, 0), (0.5, 20, 1), (0.5, 20, 2), (0.5, 19, 0)]
+
+
+def test_the_best_validation_of_an_earlier_versions_state() -> None:
+    written = {"cer": 0.5, "loss": 2.0, "epochs_since": 3}
+    assert Best.from_values({"epoch": 4, **written}) == Best.from_values(written) == Best(0.5, 2.0, 3)
 
 
 def ends(events: list[Any]) -> list[EpochEnd]:
@@ -160,7 +164,7 @@ def test_the_rate_falls_while_validation_stands_still_and_a_resumed_run_does_the
     run(training(num_epoch=4, **still), source, tmp_path / "part")
     resumed, later = run(training(num_epoch=7, **still), source, tmp_path / "part", first=4)
     assert [end.learning_rate for end in ends(later)] == pytest.approx(expected[4:])
-    assert resumed.best == trainer.best == Best(1, trainer.best.cer, trainer.best.loss, 6)
+    assert resumed.best == trainer.best == Best(trainer.best.cer, trainer.best.loss, 6)
     assert newest(str(tmp_path / "part")).reductions == 3
 
 

@@ -126,7 +126,8 @@ def test_init_from_another_alphabet_and_resume(tmp_path: Path, photos: Path) -> 
     assert train(["--prefix", str(tmp_path / "first"), "--resume", "--num_epoch=2"]) == 2  # --data is forgotten
     for flags, status, said in (
         ([f"--validation={photos}"], 2, "the run has other images, or another split"),
-        (["--seed=7", "--validation_fraction=0.5"], 0, "The run ended after 2 epochs"),  # the split is the run's
+        (["--seed=7"], 0, "The run ended after 2 epochs"),  # the split is the run's
+        (["--validation_fraction=0.5"], 2, "the run was not begun with validation_fraction 0.5; leave it out"),
         (["--init_from=tuned"], 2, "--init_from: has no effect on a run that is resumed"),
         (["--config=first.json"], 0, "The run ended after 2 epochs"),
     ):

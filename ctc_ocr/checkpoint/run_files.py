@@ -80,8 +80,8 @@ def existing_files(prefix: str | Path) -> list[Path]:
     named = r"\.json|-symbol\.json|-history\.csv|-validation\.csv|-calibration\.json|-images\.csv"
     endings = rf"(?:{named}|-unfinished\.state\.npz|{OF_AN_EPOCH})"
     beside = Path(f"{prefix}-")
-    # Temporary names as runtime.atomic_files.replacing forms them; without a process, as it once did.
-    temporary = _files(beside.with_name(f".{beside.name[:-1]}"), rf"{endings}(?:\.\d+)?\.tmp")
+    # Temporary names as runtime.atomic_files.replacing forms them; without a call or a process, as it once did.
+    temporary = _files(beside.with_name(f".{beside.name[:-1]}"), rf"{endings}(?:\.\d+(?:-\d+)?)?\.tmp")
     events = tensorboard_folder(prefix).glob("events.out.tfevents.*")
     return sorted([*(path for path, _ in itertools.chain(_files(prefix, endings), temporary)), *events])
 

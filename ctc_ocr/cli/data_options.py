@@ -171,17 +171,18 @@ def hyperparameters(
     start: Mapping[str, Mapping[str, Any]] | None = None,
     task: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Hyperparameters:
-    """From the flags that were given, or else --config or `start`, the changes of a `task`, --preset, the defaults."""
-    config = read_sections(arguments.config) if arguments.config else dict(start or {})
+    """From the flags that were given, or else --config, `start`, the changes of a `task`, --preset, the defaults."""
+    config = read_sections(arguments.config) if arguments.config else {}
     preset_training = presets.PRESETS[arguments.preset or "lstm"].get("training", {})
+    default: dict[str, dict[str, Any]] = {}
     if getattr(arguments, "data", None) and "samples_per_epoch" not in preset_training:
         # The default is a number of captchas, which are endless, and does not suit labelled images.
-        config = {**config, "training": {"samples_per_epoch": 0, **config.get("training", {})}}
+        default = {"training": {"samples_per_epoch": 0}}
     flags: dict[str, dict[str, Any]] = {}
     for name, option in options().items():
         if name in arguments:
             flags.setdefault(option.section, {})[name] = getattr(arguments, name)
-    found = presets.preset(arguments.preset or "lstm", task or {}, config, flags)
+    found = presets.preset(arguments.preset or "lstm", task or {}, default, start or {}, config, flags)
     for name in itertools.chain.from_iterable(flags.values()):
         if reason := found.without_effect(name):
             raise InputError(f"has no effect {reason}", f"--{name}")

@@ -2,9 +2,10 @@
 
 import argparse
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ctc_ocr.checkpoint.starter import NO_MODEL
 from ctc_ocr.cli.arguments import (
@@ -206,14 +207,9 @@ def _result(session: TrainingSession, unlabelled: list[str] | None) -> TrainingR
 
 def session_of(arguments: argparse.Namespace) -> TrainingSession:
     """What the arguments ask for. Raises InputError for those that contradict each other."""
-    description = Path(f"{arguments.prefix}.json")
-    if arguments.resume and not arguments.config and description.is_file():
-        if arguments.preset:
-            _warn_of_another_preset(arguments.preset, description)
-        arguments.config = str(description)  # all of the run's own settings, except for the flags that are given
     _refuse_without_effect(arguments)
     return TrainingSession(
-        *set_up(arguments, resume=arguments.resume),
+        *set_up(arguments, _settings_of_run(arguments) if arguments.resume else None),
         replace(
             run_options(arguments),
             prefix=arguments.prefix,
@@ -237,25 +233,42 @@ def run_options(arguments: argparse.Namespace) -> RunOptions:
     )
 
 
-def _warn_of_another_preset(name: str, description: Path) -> None:
-    """The command that is repeated with --resume may name the run's preset; another one has no effect."""
-    of_run, of_preset = read_sections(description).get("network", {}), presets.preset(name).network
+def _settings_of_run(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """{section: {name: value}} of the run that is resumed; empty if it has no description. Warns of a --preset or
+    --task of another network."""
+    description = Path(f"{arguments.prefix}.json")
+    if not description.is_file():
+        return {}
+    settings = read_sections(description)
+    if arguments.task:
+        _warn_of_another_network("--task", arguments.task, TASKS.get(arguments.task).preset, settings)
+    if arguments.preset:
+        _warn_of_another_network("--preset", arguments.preset, arguments.preset, settings)
+    return settings
+
+
+def _warn_of_another_network(flag: str, name: str, preset: str, settings: Mapping[str, Mapping[str, Any]]) -> None:
+    """The command that is repeated with --resume may name the run's preset or task; another one has no effect."""
+    of_run, of_preset = settings.get("network", {}), presets.preset(preset).network
     same = of_run.get("architecture") == of_preset.architecture
     if not same or of_run.get("features") != list(of_preset.features):
-        log.warning("--preset %s has no effect: a run that is resumed keeps its own network", name)
+        log.warning("%s %s has no effect: a run that is resumed keeps its own network", flag, name)
 
 
-def set_up(arguments: argparse.Namespace, resume: bool = False) -> tuple[Hyperparameters, Captchas | LabelledImages]:
-    """What the flags of add_set_up ask for. Raises InputError for those that contradict each other."""
+def set_up(
+    arguments: argparse.Namespace, of_run: Mapping[str, Mapping[str, Any]] | None = None
+) -> tuple[Hyperparameters, Captchas | LabelledImages]:
+    """What the flags of add_set_up ask for; where they and --config say nothing, as in the settings `of_run`, if one is
+    resumed. Raises InputError for those that contradict each other."""
     task = None if arguments.task is None else TASKS.get(arguments.task)
     if task is not None:
         _take_flags_of(task, arguments)
-    names_network = arguments.config or arguments.preset or resume
+    names_network = arguments.config or arguments.preset or of_run is not None
     choose = names_to_choose(arguments)
     arguments.preset = arguments.preset or ("word" if arguments.data else "lstm")
     _refuse_those_of_other_images(arguments)
     named = arguments.init_from and arguments.init_from != NO_MODEL
-    start = network_of(arguments.init_from) if named and not names_network else None
+    start = network_of(arguments.init_from) if named and not names_network else of_run
     changes = {} if task is None else task.changes
     return hyperparameters(arguments, start, changes), _data(arguments, choose)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any
 
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, refuse_single
 
 Integers = tuple[int, ...]
 Strings = tuple[str, ...]
@@ -85,7 +85,10 @@ def options_of(sections: Mapping[str, type]) -> dict[str, Option]:
 def check_section(name: str, section: Any) -> None:
     """Raises InputError for the first value of a section that its rule does not accept."""
     for each in fields(section):
-        each.metadata["rule"].check(f"{name}.{each.name}", getattr(section, each.name))
+        value = getattr(section, each.name)
+        if isinstance(each.default, tuple):
+            refuse_single(value, f"{name}.{each.name}")
+        each.metadata["rule"].check(f"{name}.{each.name}", value)
 
 
 def section_from_dict(name: str, kind: Any, values: Any) -> Any:

@@ -55,7 +55,8 @@ class CheckResult:
         return replace(self, samples=CheckedSamples.of(itertools.chain(self.samples, samples)))
 
     def fitting(self, steps_of: StepsOf) -> "CheckResult":
-        """Without the samples whose labels need more time steps than a network makes, which are invalid."""
+        """Without the samples whose labels need more time steps than a network makes. These are invalid for no other
+        reason, so they come before those that no settings could help."""
         reasons = {
             index: reason
             for index, each in enumerate(self.samples)
@@ -65,7 +66,7 @@ class CheckResult:
             return self
         kept = self.samples.take(index for index in range(len(self.samples)) if index not in reasons)
         long = (Problem(self.samples[index].sample.where, reason) for index, reason in reasons.items())
-        return replace(self, samples=kept, invalid=(*self.invalid, *long))
+        return replace(self, samples=kept, invalid=(*long, *self.invalid))
 
     def cropped(self, region: Region) -> "CheckResult":
         """With the sizes and the ink of these parts of the images: reads them again."""

@@ -1,6 +1,7 @@
 """Files that are replaced as a whole: a crash leaves the older one."""
 
 import errno
+import itertools
 import os
 import re
 import time
@@ -13,6 +14,8 @@ from ctc_ocr.errors import RunError
 WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 LEFT = 60.0  # seconds since it was last written to: a younger file may be of a process of another machine or container
 
+_numbers = itertools.count()  # of the calls of this process
+
 
 def is_device(path: Path) -> bool:
     """Whether it is a device or a pipe, which is written to and never replaced by a file."""
@@ -24,15 +27,16 @@ def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
     """A temporary name in the same folder, whose file replaces `path` once it is complete and on disk.
 
     The target of a symbolic link is replaced, not the link; a device is written to directly. Raises RunError that names
-    the path if it cannot be written; other errors of the block pass through unchanged. Each process has its own name:
-    of several that write the same file, the last one's is left. What a killed process left is removed after a minute.
+    the path if it cannot be written; other errors of the block pass through unchanged. Each call has its own name: of
+    several threads or processes that write the same file, the last one's is left. What a killed process left is removed
+    after a minute.
 
     Without `sync` it is not waited for the disk, which takes some milliseconds, nor looked for what a killed process
     left: for many small files that can be made again.
     """
     device = is_device(path)
     target = Path(os.path.realpath(path))
-    temporary = path if device else target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = path if device else target.with_name(f".{target.name}.{os.getpid()}-{next(_numbers)}.tmp")
     if sync and not device:
         _remove_left(target)
     try:
@@ -107,7 +111,8 @@ def _remove_left(target: Path) -> None:
     whether a process runs without a risk for it."""
     if os.name == "nt":
         return
-    pattern = re.compile(rf"\.{re.escape(target.name)}\.(\d+)\.tmp")
+    # Earlier versions gave a process one name.
+    pattern = re.compile(rf"\.{re.escape(target.name)}\.(\d+)(?:-\d+)?\.tmp")
     with suppress(OSError):  # the folder cannot be used, which writing will say
         for path in target.parent.iterdir():
             match = pattern.fullmatch(path.name)

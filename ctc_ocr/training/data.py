@@ -72,6 +72,7 @@ class TrainingData:
     facts: Facts | None = None  # of labelled training images
     lengths: Lengths | None = None  # of their labels, without those of sources that are only trained on
     held_out: Sequence[Sample] = ()  # the labelled images of validation
+    validation_fraction: float = 0.0  # as the user gives it; 0: the default
 
 
 def training_data(
@@ -231,6 +232,7 @@ def _labelled(
         facts=_facts(train, settings),
         lengths=lengths,
         held_out=[each.sample for each in validation.samples],
+        validation_fraction=data.validation_fraction or 0.0,
     )
 
 

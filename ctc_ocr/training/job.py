@@ -195,7 +195,9 @@ def trainer_of(
     iterator = streamed_batches(train, pool, data.samples_per_epoch, first % num_batches, workers.rows, batch_size)
     callbacks: list[Callback] = []
     model = Model(data.hyperparameters, data.alphabet, lengths=data.lengths)
-    trainer = Trainer(model, iterator, contexts_of(job), callbacks, data.fingerprint, workers, restarts)
+    trainer = Trainer(
+        model, iterator, contexts_of(job), callbacks, data.fingerprint, workers, restarts, data.validation_fraction
+    )
     return trainer, iterator, callbacks
 
 

@@ -57,6 +57,7 @@ class ResumePoint:
     budget: Budget
     history: tuple[Row, ...]
     fingerprint: str  # of the images
+    validation_fraction: float | None  # as the user gave it, 0 for the default; None: not known, as of earlier versions
     start: int | None  # checksum of the weights that the run started from; None: from none, or not known
 
     @property
@@ -143,9 +144,10 @@ def _point(
             stored, path, model, checkpoint, arrays, named[TRAINED], named[OF_NETWORK], named[AVERAGE],
             named[FROZEN], **progress, sums=tuple(tuple(map(float, each)) for each in values.get("sums", ())),
             seconds=float(values.get("seconds", 0.0)), reductions=int(values["falls"]),
-            restarts=int(values.get("restarts", 0)), best=Best(**values["best"]),
+            restarts=int(values.get("restarts", 0)), best=Best.from_values(values["best"]),
             budget=Budget.from_values(values["budget"]), history=_history(stored.prefix, values),
-            fingerprint=str(values["data"]), start=values.get("start"),
+            fingerprint=str(values["data"]), validation_fraction=values.get("validation_fraction"),
+            start=values.get("start"),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, IndexError):
         raise InputError("not a training state of this package", path) from None
@@ -191,6 +193,21 @@ def check_resumable(point: ResumePoint, model: Model, num_batches: int, fingerpr
             f"{_start_anew(point.prefix)}",
             point.prefix,
         )
+
+
+def check_fraction(point: ResumePoint, given: float | None) -> None:
+    """Raises InputError for a validation_fraction that is not that of a run, whose images stay in their parts. Logs one
+    that cannot be compared. None or 0: none is given."""
+    if not given or given == point.validation_fraction:
+        return
+    if point.validation_fraction is None:
+        log.warning("validation_fraction %g has no effect: a run that is resumed keeps its split", given)
+        return
+    raise InputError(
+        f"cannot resume: the run was not begun with validation_fraction {given:g}; leave it out to go on with the same "
+        f"split; {_start_anew(point.prefix)}",
+        point.prefix,
+    )
 
 
 def check_alphabet(prefix: str, alphabet: Alphabet) -> None:

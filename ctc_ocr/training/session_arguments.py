@@ -37,7 +37,7 @@ def check_kinds(hyperparameters: object, data: object, callbacks: object) -> Non
     if not isinstance(data, (Captchas, LabelledImages)):
         hint = "; Captchas(renderer=...) takes a renderer" if hasattr(data, "render_batch") else ""
         raise InputError(f"expected Captchas, LabelledImages or a path, got {type(data).__name__}{hint}", "data")
-    if not isinstance(callbacks, Sequence):
+    if not isinstance(callbacks, Sequence) or isinstance(callbacks, str):
         raise InputError(f"expected a list of callbacks, got {callbacks!r}", "callbacks")
     for each in callbacks:
         if isinstance(each, type) or not callable(each):

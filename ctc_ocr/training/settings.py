@@ -9,7 +9,7 @@ from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.config.renderers import BatchRenderer
 from ctc_ocr.datasets.choices import CHOSEN
 from ctc_ocr.datasets.samples import SourceOptions
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, refuse_single
 
 DIST_SYNC = "dist_sync"  # the key-value store of MXNet in which all workers take part in each update
 
@@ -70,6 +70,7 @@ class LabelledImages:
     def __post_init__(self) -> None:
         if self.alphabet is not None and not isinstance(self.alphabet, Alphabet):
             raise InputError("expected an Alphabet; Alphabet(tuple(text)) has the characters of a text", "alphabet")
+        refuse_single(self.choose, "choose")
         for name in self.choose or ():
             if name not in CHOSEN:
                 raise InputError(f"{name!r} is not one of {', '.join(CHOSEN)}", "choose")
@@ -159,6 +160,7 @@ class RunOptions:
             raise InputError(f"expected 0 or more, got {self.gpu}", "gpu")
         if self.gpu and self.gpu_ids:
             raise InputError("names the GPUs, and gpu their number: give one of the two", "gpu_ids")
+        refuse_single(self.gpu_ids, "gpu_ids")
         if len(set(self.gpu_ids)) < len(self.gpu_ids) or any(each < 0 for each in self.gpu_ids):
             raise InputError(f"expected different numbers from 0 on, got {self.gpu_ids}", "gpu_ids")
 

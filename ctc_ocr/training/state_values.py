@@ -22,11 +22,14 @@ def check_values(values: Mapping[str, Any], epoch: int | None) -> None:
         raise ValueError("not a time")
     if values.get("start") is not None:
         _whole(values["start"], 0, 2**32 - 1)
+    if values.get("validation_fraction") is not None and not 0 <= _number(values["validation_fraction"]) < 1:
+        raise ValueError("not a fraction")
     for sums in values.get("sums", ()):
         for each in sums:
             _number(each)
     best, budget = values["best"], values["budget"]
-    _whole(best["epoch"], 0, done if epoch is None else epoch)
+    if "epoch" in best:  # which earlier versions wrote
+        _whole(best["epoch"], 0, done if epoch is None else epoch)
     _whole(best["epochs_since"], 0)
     for name in ("limit", "end", "decay_from"):
         _whole(budget[name], 0)

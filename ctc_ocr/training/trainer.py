@@ -25,7 +25,7 @@ from ctc_ocr.training.divergence import diverged, what_is_wrong
 from ctc_ocr.training.epoch_end import epoch_end
 from ctc_ocr.training.events import BatchEnd, Callback, Progress, Saved, StateSaved, ValidationPrediction
 from ctc_ocr.training.interrupts import Interrupts
-from ctc_ocr.training.resume import ResumePoint, check_resumable
+from ctc_ocr.training.resume import ResumePoint, check_fraction, check_resumable
 from ctc_ocr.training.saving import Saving, own_sums, own_vectors
 from ctc_ocr.training.schedules import Schedule
 from ctc_ocr.training.start import warn_of_lost_start
@@ -52,7 +52,8 @@ class Trainer:
     one calls callbacks and saves.
 
     `fingerprint` identifies the images: a run can be resumed only with the same ones. `restarts`: how often the run has
-    diverged; its learning rate is lower for it. The state of a run is what save()
+    diverged; its learning rate is lower for it. `validation_fraction`: of the images, as the user gives it; 0: the
+    default. The state of a run is what save()
     writes and resume() reads: weights, optimizer state, progress, and how validation went.
     """
 
@@ -65,6 +66,7 @@ class Trainer:
         fingerprint: str = "",
         workers: OneWorker = ALONE,
         restarts: int = 0,
+        validation_fraction: float = 0.0,
     ) -> None:
         self.model = model
         self.epochs_done = 0
@@ -79,6 +81,7 @@ class Trainer:
         self._num_batches = data.num_batches
         self._samples_per_epoch = data.num_samples
         self._fingerprint = fingerprint
+        self._validation_fraction: float | None = validation_fraction
         self._callbacks = callbacks
         self._saving = Saving(model, self.network, self._averages, workers)
         self._saved = time.monotonic()  # when something was saved last
@@ -201,7 +204,7 @@ class Trainer:
                 lambda: self._validate(validation), validated, predictions
             )
             self.best = best_before
-            self.best.add(self.epochs_done, validated.tally.cer, validated.mean_loss)
+            self.best.add(validated.tally.cer, validated.mean_loss)
             self.best.epochs_since = max(self.best.epochs_since, stalled_for)  # a better average ends the run as well
         return validated, predictions
 
@@ -218,7 +221,7 @@ class Trainer:
     def _record(self, validated: Sums, seconds: float) -> None:
         """Update the best validation, the budget, and what the learning rate follows from."""
         cer, loss = validated.tally.cer, validated.mean_loss
-        self.best.add(self.epochs_done, cer, loss)
+        self.best.add(cer, loss)
         self.budget.after_epoch(self._settings, self.epochs_done, seconds, cer, loss, validated.tally.count)
         self._follow_budget()
         since, patience = self.best.epochs_since, self._settings.plateau_patience
@@ -334,13 +337,16 @@ class Trainer:
             "budget": asdict(self.budget),
             "history": [astuple(row) for row in self.history],
             "data": self._fingerprint,
+            "validation_fraction": self._validation_fraction,
             "start": self._start_checksum,
         }
 
     def resume(self, point: ResumePoint, start: Checkpoint | None = None) -> None:
         """Continue a run: its weights, optimizer state and progress. `start`: the model that it started from. Raises
         InputError if it would be another run."""
+        check_fraction(point, self._validation_fraction)
         check_resumable(point, self.model, self._num_batches, self._fingerprint)
+        self._validation_fraction = point.validation_fraction
         self._start_checksum = point.start
         if start is not None:
             try:
