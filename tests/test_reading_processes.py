@@ -261,6 +261,29 @@ def test_a_parent_that_is_killed_leaves_nothing() -> None:
     assert wait_until_gone(pids) == []
 
 
+NOT_CLOSED = """
+import ctc_ocr
+
+pool = ctc_ocr.ReaderPool("m.onnx", 2)
+print(*pool.process_ids)
+"""
+
+
+@pytest.mark.parametrize("end", ["", "raise SystemExit(0)", "pool.predict(['images/00.png']).__next__()"])
+def test_a_program_that_does_not_close_its_pool_ends(end: str) -> None:
+    command = [sys.executable, "-c", NOT_CLOSED + end]
+    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert wait_until_gone([int(each) for each in done.stdout.split()]) == []
+
+
+def test_a_pool_that_nobody_uses_any_more_ends_its_processes() -> None:
+    pool = ReaderPool("m.onnx", 1)
+    ids = pool.process_ids
+    del pool
+    assert wait_until_gone(ids) == []
+
+
 def children_of(pid: int) -> list[int]:
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 

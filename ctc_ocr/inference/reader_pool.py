@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -88,6 +89,9 @@ class ReaderPool:
         self._dropped: set[int] = set()  # chunks that nobody waits for any more
         self._number = 0
         self._reading = False
+        # Without `with` too: at the end of the program, multiprocessing would wait for them without end, since they
+        # ignore the SIGTERM that it sends.
+        Finalize(self, _end, (self._readers,), exitpriority=0)
         arguments = pickled((str(model), epoch, batch_size, ink, ARCHITECTURES.own_parts()))
         try:
             self._call = pack(serve, threads, arguments)
@@ -170,12 +174,7 @@ class ReaderPool:
 
     def close(self) -> None:
         """End the processes, at once: they have nothing to lose."""
-        for each in self._readers.values():
-            each.process.kill()
-        for connection, each in self._readers.items():
-            each.process.join()
-            connection.close()
-        self._readers.clear()
+        _end(self._readers)
         self._orphans.clear()
 
     def _start(self) -> Connection:
@@ -291,6 +290,15 @@ class ReaderPool:
         self._send(other, self._call)
         if self._told:
             self._send(other, self._told)
+
+
+def _end(readers: dict[Connection, _Reader]) -> None:
+    for each in readers.values():
+        each.process.kill()
+    for connection, each in readers.items():
+        each.process.join()
+        connection.close()
+    readers.clear()
 
 
 def _folder() -> str | None:
