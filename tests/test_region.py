@@ -181,11 +181,70 @@ def test_ink_that_is_lighter_and_darker_than_the_paper_is_found(tmp_path: Path) 
     assert (settings.data.grey, settings.data.ink) == ("paper", "dark")
 
 
-def test_units_that_the_starter_does_not_know_are_left_out(tmp_path: Path) -> None:
+def test_labels_of_units_that_the_starter_does_not_know_say_nothing(tmp_path: Path) -> None:
     for number in range(12):
         image = np.full((40, 100), 10 * number, np.uint8)
-        Image.fromarray(image).save(tmp_path / f"ä{7919 * number % 1000:03}.png")
-    assert likely_region("starter", check_source(tmp_path).samples).region == WHOLE
+        Image.fromarray(image).save(tmp_path / f"äöü{number}{number}.png")
+    assert likely_region("starter", check_source(tmp_path).samples) == FoundRegion(WHOLE, None)
+
+
+def test_units_that_the_starter_does_not_know_are_left_out_of_labels(low_text: CheckResult, tmp_path: Path) -> None:
+    rows = [(each.sample.image, f"{''.join(each.units)}ä") for each in low_text.samples]
+    table = tmp_path / "labels.csv"
+    table.write_text("image,label\n" + "".join(f"{image},{label}\n" for image, label in rows), encoding="utf-8")
+    assert likely_region("starter", check_source(table).samples) == likely_region("starter", low_text.samples)
+
+
+def plates(folder: Path, count: int = 16) -> CheckResult:
+    """Numbers in dark ink on small light plates, on bodies darker than the middle between ink and plate."""
+    generator = np.random.default_rng(0)
+    for number in range(count):
+        label = f"{1000 + 7919 * number % 9000}"
+        image = np.full((80, 180), 20 + 5 * number, np.uint8)
+        cv2.rectangle(image, (30, 18), (150, 62), 235, -1)
+        cv2.putText(image, label, (36, 52), cv2.FONT_HERSHEY_DUPLEX, 1.2, 20, 2)
+        noise = generator.normal(0, 6, image.shape)
+        Image.fromarray(np.clip(image + noise, 0, 255).astype(np.uint8)).save(folder / f"{label}.png")
+    return check_source(folder)
+
+
+def test_the_ink_is_found_where_most_of_an_image_is_not_paper(tmp_path: Path) -> None:
+    samples = plates(tmp_path)
+    assert all(each.light_ink for each in samples.samples)
+    assert likely_region("starter", samples.samples, names=["ink"]).ink == "dark"
+    settings, _ = choose(preset("word"), samples, ["ink"], partial(likely_region, "starter"))
+    assert settings.data.ink == "dark"
+    by_level, _ = choose(preset("word"), samples, ["ink"])
+    assert by_level.data.ink == "light"
+
+
+def test_a_decision_for_each_image_stays_where_the_ink_differs(tmp_path: Path) -> None:
+    for number in range(16):
+        text = f"{1000 + 7919 * number % 9000}"
+        image = np.full((44, 110), 230, np.uint8)
+        cv2.putText(image, text, (5, 33), cv2.FONT_HERSHEY_DUPLEX, 1.2, 30, 2)
+        Image.fromarray(image if number % 2 else 255 - image).save(tmp_path / f"{text}.png")
+    samples = check_source(tmp_path)
+    assert likely_region("starter", samples.samples, names=["ink"]).ink == "auto"
+    settings, _ = choose(preset("word"), samples, CHOSEN, partial(likely_region, "starter"))
+    assert settings.data.ink == "auto"
+
+
+def test_rows_have_a_margin_that_costs_little(tmp_path: Path) -> None:
+    """Most numbers are from row 49 on. Two are lower, and rows that have all of these cut the others."""
+    generator = np.random.default_rng(0)
+    for number in range(32):
+        text = f"{1000 + 7919 * number % 9000}"
+        image = np.full((160, 130), 230, np.uint8)
+        lowered = 40 if number % 16 == 0 else 0
+        cv2.putText(image, text, (14, 84 + lowered), cv2.FONT_HERSHEY_DUPLEX, 1.2, 30, 2)
+        for _ in range(12):
+            ends = (generator.random((2, 2)) * (130, 30)).astype(int)
+            cv2.line(image, ends[0].tolist(), ends[1].tolist(), 60, 2)
+        Image.fromarray(image).save(tmp_path / f"{text}.png")
+    found = likely_region("starter", check_source(tmp_path).samples).region
+    assert found.top <= 49 / 160
+    assert found.bottom >= (84 + 40) / 160
 
 
 def test_both_ends_are_chosen_or_none(low_text: CheckResult) -> None:
@@ -221,7 +280,7 @@ def test_a_run_from_the_starter_reads_the_rows_of_the_text(low_text: CheckResult
 
 
 def test_photographs_are_kept_small() -> None:
-    from ctc_ocr.inference.likely_region import _shrunk
+    from ctc_ocr.inference.label_likelihood import _shrunk
 
     assert _shrunk(np.zeros((3000, 4000, 3), np.uint8)).shape == (400, 533, 3)
     assert _shrunk(np.zeros((4000, 500, 3), np.uint8)).shape == (3200, 400, 3)

@@ -45,10 +45,11 @@ HARD, MAX_TALLER = -0.8, 64
 @dataclass(frozen=True)
 class FoundRegion:
     """What a model finds the labels in. likelihood: their mean log probability there, per unit, in nats; None if too
-    few can tell."""
+    few can tell. ink: of all images; auto if none is clearly better than a decision for each."""
 
     region: Region
     likelihood: float | None = None
+    ink: str = "auto"
 
 
 # Of samples, a region, a seed and the names of what is to be chosen: the region with that.
@@ -64,7 +65,8 @@ def choose(
     then are: with their sizes after cropping. What was chosen is logged. Equal samples give equal choices.
 
     `checked` has the samples as `settings` cut them. find_region: of the model that training starts from, what chooses
-    top_edge and bottom_edge, if both are to be chosen, and grey; without it they stay. It may also take whole images in
+    top_edge and bottom_edge, if both are to be chosen, and grey; without it they stay. It also chooses the ink, and
+    may also take whole images in
     place of a line of text that was found in them. With it, a greater height leaves the shapes of the network's weights
     as they are.
     """
@@ -82,10 +84,11 @@ def choose(
     names = _found_by_model(names, settings, find_region is not None)
     if not names:
         return settings, checked
-    if find_region is not None and {"crop", *OF_REGION, "height"} & {*names}:
-        settings, checked = _chosen_by_model(settings, checked, names, find_region)
+    ink = "auto"
+    if find_region is not None and {"crop", *OF_REGION, "height", "ink"} & {*names}:
+        settings, checked, ink = _chosen_by_model(settings, checked, names, find_region)
     if "ink" in names:
-        settings = _with(settings, ink=_ink(checked.samples))
+        settings = _with(settings, ink=_ink(checked.samples) if ink == "auto" else ink)
     if "height" in names and find_region is None:
         settings = _with(settings, height=_height(settings, checked.samples, median(text_heights)))
     if "width" in names:
@@ -109,14 +112,16 @@ def _found_by_model(names: Collection[str], settings: Hyperparameters, is_there:
 
 def _chosen_by_model(
     settings: Hyperparameters, checked: CheckResult, names: Collection[str], find_region: FindRegion
-) -> tuple[Hyperparameters, CheckResult]:
-    """With the region and the height that a model chooses. The region is that of the model's own height: at a greater
-    one, the model prefers small characters in more rows, and networks that were trained on these read less."""
+) -> tuple[Hyperparameters, CheckResult, str]:
+    """With the region and the height that a model chooses, and the ink that it finds. The region is that of the model's
+    own height: at a greater one, the model prefers small characters in more rows, and networks that were trained on
+    these read less."""
     found = find_region(checked.samples, Region.of(settings.data), settings.training.seed, names)
     settings, checked = _cut(settings, checked, found.region)
     if "height" not in names:
-        return settings, checked
-    return for_height(settings, _height_from_start(settings, checked.samples, found.likelihood)), checked
+        return settings, checked, found.ink
+    height = _height_from_start(settings, checked.samples, found.likelihood)
+    return for_height(settings, height), checked, found.ink
 
 
 def description(settings: Hyperparameters) -> str:

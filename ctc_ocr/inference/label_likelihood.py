@@ -1,0 +1,112 @@
+"""How likely the labels of some images are to a model, by what it is shown of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctc_ocr.alphabet import Alphabet
+from ctc_ocr.datasets.checking import CheckedSample
+from ctc_ocr.decoding.decoder import Decoder
+from ctc_ocr.errors import InputError
+from ctc_ocr.images.files import read_image
+from ctc_ocr.images.pixels import Pixels, grey, resize
+from ctc_ocr.images.region import Region
+from ctc_ocr.inference.predictor import Predictor
+
+NUM_READ = 64  # images
+MAX_ROWS = 400  # of an image that is kept: ten times what the starter is given
+LEAST = -10.0  # nats per unit: an image that cannot be read at all does not count more
+STANDARD_ERRORS = 2.0  # of the mean difference between two inputs: a smaller gain may be chance
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a model is shown of images: a part of each, in a grey, and their ink as `data.ink` names it."""
+
+    region: Region
+    ink: str = "auto"
+
+
+class LabelLikelihood:
+    """The log probabilities of labels, in nats per unit, of a random part of the samples by a seed.
+
+    Units that the model does not know in either case are left out. Imports MXNet.
+    """
+
+    def __init__(self, model: str | Path, samples: Sequence[CheckedSample], seed: int) -> None:
+        self._predictor = _predictor(model, None)
+        self._model, self._with_ink = model, dict[str, Predictor]()
+        self._found = dict[Shown, NDArray[np.float64]]()
+        self._images, self._labels = list[Pixels](), list[list[int]]()
+        for index in np.random.default_rng(seed).permutation(len(samples)):
+            codes = _codes(samples[index].units, self._predictor.alphabet)
+            if codes is None or len(self._images) == NUM_READ:
+                continue
+            sample = samples[index].sample
+            try:
+                self._images.append(_shrunk(read_image(sample.read_bytes(), sample.place, channels=3)))
+            except InputError:
+                continue
+            self._labels.append(codes)
+
+    @property
+    def num_images(self) -> int:
+        return len(self._images)
+
+    @property
+    def has_colours(self) -> bool:
+        """Whether any image is more than grey."""
+        return any(np.ptp(each.astype(np.int16), axis=2).any() for each in self._images)
+
+    def better(self, shown: Shown, other: Shown, gain: float) -> Shown:
+        """The other one if it is better by more than the gain, and not by chance."""
+        gains = self._of_each(other) - self._of_each(shown)
+        return other if gains.mean() > max(gain, STANDARD_ERRORS * _standard_error(gains)) else shown
+
+    def as_good(self, shown: Shown, other: Shown) -> bool:
+        """Whether it is worse than another one by no more than a standard error, or better."""
+        losses = self._of_each(other) - self._of_each(shown)
+        return bool(losses.mean() <= _standard_error(losses))
+
+    def of(self, shown: Shown) -> float:
+        """Mean over the images."""
+        return float(self._of_each(shown).mean())
+
+    def _of_each(self, shown: Shown) -> NDArray[np.float64]:
+        if shown not in self._found:
+            prepare = self._preparing(shown.ink).prepare
+            prepared = [prepare(grey(shown.region.cut(each), shown.region.grey)) for each in self._images]
+            found = self._predictor.label_log_probabilities(prepared, self._labels)
+            self._found[shown] = np.maximum(found / [len(each) for each in self._labels], LEAST)
+        return self._found[shown]
+
+    def _preparing(self, ink: str) -> Predictor:
+        if ink not in self._with_ink:
+            self._with_ink[ink] = _predictor(self._model, ink)
+        return self._with_ink[ink]
+
+
+def _predictor(model: str | Path, ink: str | None) -> Predictor:
+    return Predictor(model, decoder=Decoder(views=1), ink=ink)
+
+
+def _standard_error(values: NDArray[np.float64]) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def _shrunk(image: Pixels) -> Pixels:
+    """(H, W, 3), with at most MAX_ROWS rows (columns, of vertical text, are not fewer): photographs are large."""
+    height, width = image.shape[:2]
+    factor = MAX_ROWS / min(height, width)
+    return image if factor >= 1 else resize(image, round(width * factor), round(height * factor))
+
+
+def _codes(units: Sequence[str], alphabet: Alphabet) -> list[int] | None:
+    """The codes of a label, of letters in the other case if need be, without units that the model does not know, such
+    as the dash of a plate: it reads nothing there, or something else. None if these are more than half."""
+    known = set(alphabet.units)
+    found = [form for unit in units if (form := unit if unit in known else unit.swapcase()) in known]
+    return alphabet.encode(found) if found and 2 * len(found) >= len(units) else None
