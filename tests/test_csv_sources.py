@@ -37,6 +37,7 @@ def read(path: Path, options: SourceOptions | None = None) -> list[tuple[str, st
         "Text\tFile\nx\ta.png\ny\tb.png\n",
         "file,words\nno_suffix,x\nother,y\n",
         "Bild;Kennzeichen;leer\na.png;x;\nb.png;y;\n",
+        "Datei;Beschriftung\na.png;x;\nb.png;y;\n",
         "x,a.png\ny,b.png\n",
         "a.png,x,\nb.png,y,\n",
         "a.png,x,,\n",
@@ -58,6 +59,20 @@ def test_columns_are_found(tmp_path: Path, content: str) -> None:
     found = [(names.get(name, name), label) for name, label in read(csv_file(tmp_path, content))]
     assert found == [("a.png", "x"), ("b.png", "y")][: len(found)]
     assert len(found) == (1 if content == "a.png,x,,\n" else 2)
+
+
+@pytest.mark.parametrize("bad", ["c.png ;z", "c;z", ";z", "c.png;z;y"])
+def test_a_bad_row_does_not_make_a_row_of_the_header(tmp_path: Path, bad: str) -> None:
+    path = csv_file(tmp_path, f"Datei;Beschriftung \n{bad}\na.png;x\nb.png;y\n")
+    samples, problems = read_source(path, SourceOptions())
+    assert f"{path}, row 1" not in [each.where for each in samples] + [each.where for each in problems]
+    assert ([each.label for each in samples][-2:], len(samples) + len(problems)) == (["x", "y"], 3)
+
+
+def test_a_word_above_few_names_of_images_is_a_row(tmp_path: Path) -> None:
+    assert read(csv_file(tmp_path, "one,x\ntwo,y\na.png,z\n")) == [("one", "x"), ("two", "y"), ("a.png", "z")]
+    samples, problems = read_source(csv_file(tmp_path, "one\na.png,x\nb.png,y\n"), SourceOptions())
+    assert (len(samples), len(problems)) == (2, 1)
 
 
 def test_units_among_other_columns(tmp_path: Path) -> None:
