@@ -1,16 +1,20 @@
 """CSV files as people have them: more columns, other encodings, what Excel and Windows write, and broken bytes."""
 
+import os
 import random
 from pathlib import Path
 
 import pytest
 
 from ctc_ocr.cli.data import main as data
+from ctc_ocr.datasets.checking import check_source
 from ctc_ocr.datasets.csv_files.header import IMAGE_NAMES, LABEL_NAMES
 from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
 from ctc_ocr.datasets.sources import open_source, read_source
 from ctc_ocr.errors import InputError
+from ctc_ocr.images.files import read_image
 from ctc_ocr.inference.image_list import read_image_list
+from ctc_ocr.runtime.similar_files import similar_path
 from tests.test_sources import picture
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -204,6 +208,39 @@ def test_paths_of_windows(tmp_path: Path) -> None:
     ]
     with pytest.raises(InputError, match=f"row 3: {tmp_path}/none/c.png: No such file"):
         samples[0].read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("existing", "written", "hint"),
+    [
+        ("b_004.JPG", "B_004.jpg", "; there is 'b_004.JPG'"),
+        ("b.png", "b.png ", "; there is 'b.png'"),
+        (" b.png", "b.png", "; there is ' b.png'"),
+        ("Gr\u00fc\u00dfe.png", "Gru\u0308\u00dfe.PNG", "; there is 'Gr\u00fc\u00dfe.png'"),
+        ("Fotos/b.png", "fotos/B.png", "; there is '{folder}/Fotos/b.png'"),
+        ("b.png", "bb.png", ""),
+        ("b.png", "none/b.png", ""),
+    ],
+)
+def test_a_missing_file_is_compared_with_names_nearly_the_same(
+    tmp_path: Path, existing: str, written: str, hint: str
+) -> None:
+    picture(tmp_path / existing)
+    path = csv_file(tmp_path, f"image,label\n{written},x\n")
+    said = f"No such file or directory{hint.format(folder=tmp_path)}"
+    (problem,) = check_source(path).invalid
+    assert problem == Problem(f"{path}, row 2: {tmp_path / written}", said)
+    with pytest.raises(InputError) as error:
+        read_image(tmp_path / written)
+    assert error.value.reason == said
+
+
+def test_a_folder_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    assert similar_path(tmp_path / "B.png") is None
+    picture(tmp_path / "b.png")
+    os.utime(tmp_path, ns=(0, 0))  # the clock of a file system may be coarse
+    assert similar_path(tmp_path / "B.png") == "b.png"
+    assert similar_path(tmp_path / "b.png") is None
 
 
 def test_status_is_read_of_predictions_only(tmp_path: Path) -> None:
