@@ -3,13 +3,14 @@
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.config.renderers import BatchRenderer
 from ctc_ocr.datasets.choices import CHOSEN
 from ctc_ocr.datasets.samples import SourceOptions
-from ctc_ocr.errors import InputError, refuse_single
+from ctc_ocr.errors import InputError, refuse_other, refuse_single
 
 DIST_SYNC = "dist_sync"  # the key-value store of MXNet in which all workers take part in each update
 
@@ -133,7 +134,7 @@ class RunOptions:
     tensorboard: also write files for TensorBoard.
     progress: show progress bars on a terminal.
 
-    Raises InputError for numbers that are too small.
+    Raises InputError for values of another kind, and for numbers that are too small.
     """
 
     prefix: str = "ocr"
@@ -149,6 +150,11 @@ class RunOptions:
     progress: bool = True
 
     def __post_init__(self) -> None:
+        refuse_other(self, "a path", ("prefix",))
+        refuse_other(self, "a path", ("init_from",), or_none=True)
+        refuse_other(self, "True or False", ("resume", "overwrite", "tensorboard", "progress"))
+        refuse_other(self, "an integer", ("num_proc", "cpu"), or_none=True)
+        refuse_other(self, "an integer", ("gpu",))
         object.__setattr__(self, "prefix", os.fspath(self.prefix))
         for name in ("num_proc", "cpu"):
             value = getattr(self, name)
@@ -161,6 +167,9 @@ class RunOptions:
         if self.gpu and self.gpu_ids:
             raise InputError("names the GPUs, and gpu their number: give one of the two", "gpu_ids")
         refuse_single(self.gpu_ids, "gpu_ids")
+        refuse_other(self, "a list of numbers", ("gpu_ids",))
+        if not all(isinstance(each, Integral) for each in self.gpu_ids):
+            raise InputError(f"expected a list of numbers; got {self.gpu_ids!r}", "gpu_ids")
         if len(set(self.gpu_ids)) < len(self.gpu_ids) or any(each < 0 for each in self.gpu_ids):
             raise InputError(f"expected different numbers from 0 on, got {self.gpu_ids}", "gpu_ids")
 
