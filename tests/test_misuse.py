@@ -1,6 +1,9 @@
 """Arguments of another kind than is expected, from Python: what is accepted is said, at once."""
 
+import inspect
+import pickle
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +151,36 @@ def test_runs_and_experiments_take_options_and_images() -> None:
     assert refused(lambda: ctc_ocr.cross_validate(captchas, 2)) == (
         "data: expected LabelledImages or a path, got Captchas"
     )
+
+
+ACCEPTED = (
+    "prefix, resume, overwrite, init_from, kv_store, num_proc, cpu, gpu, gpu_ids, tensorboard, progress"  # RunOptions
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("max_minutes", 0.5, 'is a hyperparameter: preset("word", training={"max_minutes": 0.5}) sets it'),
+        ("ink", "light", """is a hyperparameter: preset("word", data={"ink": 'light'}) sets it"""),
+        ("only_alphabet", True, "belongs to the images: LabelledImages(..., only_alphabet=True) sets it"),
+        ("overwrites", True, f"no option has this name; accepted: {ACCEPTED}; did you mean overwrite?"),
+        (
+            "num_epochs", 5,
+            f'no option has this name; accepted: {ACCEPTED}; did you mean preset("word", training={{"num_epoch": 5}})?',
+        ),
+        ("colour", 5, f"no option has this name; accepted: {ACCEPTED}"),
+    ],
+)  # fmt: skip
+def test_an_option_that_a_training_does_not_have(name: str, value: Any, said: str) -> None:
+    assert refused(lambda: ctc_ocr.train(data="photos", prefix="x", **{name: value})) == f"{name}: {said}"
+    assert refused(lambda: ctc_ocr.RunOptions(**{name: value})) == f"{name}: {said}"
+
+
+def test_options_that_are_checked_are_a_dataclass_as_before() -> None:
+    made = ctc_ocr.RunOptions("x", num_proc=2)
+    assert pickle.loads(pickle.dumps(made)) == replace(made, cpu=None) == made
+    assert list(inspect.signature(ctc_ocr.RunOptions).parameters) == ACCEPTED.split(", ")
 
 
 def test_no_unlabelled_images_are_an_error() -> None:

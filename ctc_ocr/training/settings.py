@@ -11,6 +11,7 @@ from ctc_ocr.config.renderers import BatchRenderer
 from ctc_ocr.datasets.choices import CHOSEN
 from ctc_ocr.datasets.samples import SourceOptions
 from ctc_ocr.errors import InputError, refuse_other, refuse_single
+from ctc_ocr.training.unknown_options import names_checked
 
 DIST_SYNC = "dist_sync"  # the key-value store of MXNet in which all workers take part in each update
 
@@ -115,6 +116,7 @@ def _strings(sources: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
     return (str(sources),) if isinstance(sources, (str, Path)) else tuple(map(str, sources))
 
 
+@names_checked(LabelledImages)
 @dataclass(frozen=True)
 class RunOptions:
     """Where a run is written, from what it starts, and on what it runs.
@@ -134,7 +136,7 @@ class RunOptions:
     tensorboard: also write files for TensorBoard.
     progress: show progress bars on a terminal.
 
-    Raises InputError for values of another kind, and for numbers that are too small.
+    Raises InputError for other names, for values of another kind, and for numbers that are too small.
     """
 
     prefix: str = "ocr"
