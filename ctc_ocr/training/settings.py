@@ -14,6 +14,7 @@ from ctc_ocr.errors import InputError, refuse_other, refuse_single
 from ctc_ocr.training.unknown_options import names_checked
 
 DIST_SYNC = "dist_sync"  # the key-value store of MXNet in which all workers take part in each update
+ALL = "all"  # the hyperparameters that can be chosen from the images
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,9 @@ class LabelledImages:
     max_invalid: training fails if a larger fraction of the samples is invalid.
     options: how labels are found.
     only_alphabet: skip samples with units that are not in the alphabet, in place of counting them as invalid.
-    choose: names of hyperparameters that are chosen from the images: crop, top_edge, bottom_edge, grey, ink, height,
-        width and views; None for all if the run is given no hyperparameters, and else for none.
+    choose: names of hyperparameters that are chosen from the images, whatever they are in those that the run is given:
+        crop, top_edge, bottom_edge, grey, ink, height, width and views. "all" for all of them; None for all if the run
+        is given no hyperparameters, and else for none.
 
     Raises InputError for fractions that are out of range, for no source, and for other names to choose.
     """
@@ -72,6 +74,8 @@ class LabelledImages:
     def __post_init__(self) -> None:
         if self.alphabet is not None and not isinstance(self.alphabet, Alphabet):
             raise InputError("expected an Alphabet; Alphabet(tuple(text)) has the characters of a text", "alphabet")
+        if self.choose == ALL:
+            object.__setattr__(self, "choose", CHOSEN)
         refuse_single(self.choose, "choose")
         for name in self.choose or ():
             if name not in CHOSEN:
