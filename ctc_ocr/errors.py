@@ -1,10 +1,24 @@
 """Errors meant for the person at the terminal: shown as one message, without a traceback."""
 
 import re
+from collections.abc import Collection
+from numbers import Integral, Real
 from os import PathLike
 from typing import TypeVar
 
 Error = TypeVar("Error", bound="UserError")
+# What a field may have, as an error calls it.
+KINDS: dict[str, tuple[type, ...]] = {
+    "an integer": (Integral,),
+    "a number": (Real,),
+    "a text": (str,),
+    "a path": (str, PathLike),
+    "True or False": (bool,),
+    "a name, a number from 1": (str, Integral),
+    "a list of numbers": (Collection,),
+    "a text or a list of units": (Collection,),
+    "words or a path": (Collection, PathLike),
+}
 # Control characters and the two ends of lines of Unicode: terminals obey some of them.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -53,3 +67,12 @@ def refuse_single(value: object, where: str) -> None:
     for its entries."""
     if isinstance(value, str | PathLike):
         raise InputError(f"expected a list, such as [{value!r}], got {value!r}", where)
+
+
+def refuse_other(given: object, kind: str, names: Collection[str], or_none: bool = False) -> None:
+    """Raises InputError for the first of these fields whose value is not of this kind (see KINDS)."""
+    accepted = f"{kind} or None" if or_none else kind
+    for name in names:
+        value = getattr(given, name)
+        if not isinstance(value, KINDS[kind]) and not (or_none and value is None):
+            raise InputError(f"expected {accepted}; got {value!r}", name)

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ import ctc_ocr
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.cli.data_options import names_to_choose
 from ctc_ocr.cli.train import main as train
-from ctc_ocr.cli.train import parser
+from ctc_ocr.cli.train import parser, session_of
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.presets import preset
 from ctc_ocr.datasets.checking import CheckedSample, CheckedSamples, CheckResult, check_source
@@ -252,10 +253,37 @@ def test_in_python_all_is_chosen_unless_hyperparameters_are_given(pictures: Path
     assert chosen(WORD, data) == ()
     assert chosen(WORD, replace(data, choose=["ink"])) == ("ink",)
     assert chosen(None, replace(data, choose=())) == ()
+    assert chosen(WORD, replace(data, choose="all")) == CHOSEN
+    assert chosen(WORD, replace(data, choose="all"), init_from="starter") == tuple(
+        name for name in CHOSEN if name != "height"
+    )
+    assert chosen(WORD, replace(data, choose="all"), resume=True) == ()
     with pytest.raises(
         ctc_ocr.InputError, match="'colour' is not one of crop, top_edge, bottom_edge, grey, ink, height, width"
     ):
         LabelledImages(pictures, choose=["colour"])
+
+
+def test_python_can_choose_as_the_command_does_with_a_flag_of_training(pictures: Path, tmp_path: Path) -> None:
+    given = parser().parse_args([f"--data={pictures}", "--num_epoch=5", f"--prefix={tmp_path / 'r'}"])
+    command = session_of(given)
+    data, options = LabelledImages(pictures, choose="all"), RunOptions(str(tmp_path / "r"))
+    session = TrainingSession(preset("word", training={"num_epoch": 5}), data, options)
+    assert isinstance(command.data, LabelledImages)
+    assert isinstance(session.data, LabelledImages)
+    assert (session.hyperparameters, session.data.choose) == (command.hyperparameters, command.data.choose)
+
+
+@pytest.mark.parametrize(
+    ("settings", "choose", "is_said"), [(WORD, None, True), (WORD, (), False), (WORD, ["ink"], False)]
+)
+def test_it_is_said_that_nothing_is_chosen(
+    pictures: Path, caplog: pytest.LogCaptureFixture, settings: Hyperparameters, choose: Any, is_said: bool
+) -> None:
+    caplog.set_level("INFO", logger="ctc_ocr")
+    TrainingSession(settings, LabelledImages(pictures, choose=choose), RunOptions(progress=False)).checked_images()
+    said = [line for line in caplog.messages if line.startswith("Hyperparameters are given, so nothing is chosen")]
+    assert len(said) == is_said
 
 
 @pytest.mark.slow

@@ -1,16 +1,20 @@
 """CSV files as people have them: more columns, other encodings, what Excel and Windows write, and broken bytes."""
 
+import os
 import random
 from pathlib import Path
 
 import pytest
 
 from ctc_ocr.cli.data import main as data
+from ctc_ocr.datasets.checking import check_source
 from ctc_ocr.datasets.csv_files.header import IMAGE_NAMES, LABEL_NAMES
 from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
 from ctc_ocr.datasets.sources import open_source, read_source
 from ctc_ocr.errors import InputError
+from ctc_ocr.images.files import read_image
 from ctc_ocr.inference.image_list import read_image_list
+from ctc_ocr.runtime.similar_files import similar_path
 from tests.test_sources import picture
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,6 +41,7 @@ def read(path: Path, options: SourceOptions | None = None) -> list[tuple[str, st
         "Text\tFile\nx\ta.png\ny\tb.png\n",
         "file,words\nno_suffix,x\nother,y\n",
         "Bild;Kennzeichen;leer\na.png;x;\nb.png;y;\n",
+        "Datei;Beschriftung\na.png;x;\nb.png;y;\n",
         "x,a.png\ny,b.png\n",
         "a.png,x,\nb.png,y,\n",
         "a.png,x,,\n",
@@ -58,6 +63,20 @@ def test_columns_are_found(tmp_path: Path, content: str) -> None:
     found = [(names.get(name, name), label) for name, label in read(csv_file(tmp_path, content))]
     assert found == [("a.png", "x"), ("b.png", "y")][: len(found)]
     assert len(found) == (1 if content == "a.png,x,,\n" else 2)
+
+
+@pytest.mark.parametrize("bad", ["c.png ;z", "c;z", ";z", "c.png;z;y"])
+def test_a_bad_row_does_not_make_a_row_of_the_header(tmp_path: Path, bad: str) -> None:
+    path = csv_file(tmp_path, f"Datei;Beschriftung \n{bad}\na.png;x\nb.png;y\n")
+    samples, problems = read_source(path, SourceOptions())
+    assert f"{path}, row 1" not in [each.where for each in samples] + [each.where for each in problems]
+    assert ([each.label for each in samples][-2:], len(samples) + len(problems)) == (["x", "y"], 3)
+
+
+def test_a_word_above_few_names_of_images_is_a_row(tmp_path: Path) -> None:
+    assert read(csv_file(tmp_path, "one,x\ntwo,y\na.png,z\n")) == [("one", "x"), ("two", "y"), ("a.png", "z")]
+    samples, problems = read_source(csv_file(tmp_path, "one\na.png,x\nb.png,y\n"), SourceOptions())
+    assert (len(samples), len(problems)) == (2, 1)
 
 
 def test_units_among_other_columns(tmp_path: Path) -> None:
@@ -189,6 +208,39 @@ def test_paths_of_windows(tmp_path: Path) -> None:
     ]
     with pytest.raises(InputError, match=f"row 3: {tmp_path}/none/c.png: No such file"):
         samples[0].read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("existing", "written", "hint"),
+    [
+        ("b_004.JPG", "B_004.jpg", "; there is 'b_004.JPG'"),
+        ("b.png", "b.png ", "; there is 'b.png'"),
+        (" b.png", "b.png", "; there is ' b.png'"),
+        ("Gr\u00fc\u00dfe.png", "Gru\u0308\u00dfe.PNG", "; there is 'Gr\u00fc\u00dfe.png'"),
+        ("Fotos/b.png", "fotos/B.png", "; there is '{folder}/Fotos/b.png'"),
+        ("b.png", "bb.png", ""),
+        ("b.png", "none/b.png", ""),
+    ],
+)
+def test_a_missing_file_is_compared_with_names_nearly_the_same(
+    tmp_path: Path, existing: str, written: str, hint: str
+) -> None:
+    picture(tmp_path / existing)
+    path = csv_file(tmp_path, f"image,label\n{written},x\n")
+    said = f"No such file or directory{hint.format(folder=tmp_path)}"
+    (problem,) = check_source(path).invalid
+    assert problem == Problem(f"{path}, row 2: {tmp_path / written}", said)
+    with pytest.raises(InputError) as error:
+        read_image(tmp_path / written)
+    assert error.value.reason == said
+
+
+def test_a_folder_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    assert similar_path(tmp_path / "B.png") is None
+    picture(tmp_path / "b.png")
+    os.utime(tmp_path, ns=(0, 0))  # the clock of a file system may be coarse
+    assert similar_path(tmp_path / "B.png") == "b.png"
+    assert similar_path(tmp_path / "b.png") is None
 
 
 def test_status_is_read_of_predictions_only(tmp_path: Path) -> None:

@@ -146,6 +146,19 @@ def test_notes_are_about_valid_samples(tmp_path: Path) -> None:
     assert checked.duplicates() == [[0, 1], [2, 3]]
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "is_noted"),
+    [(1, 1, True), (200, 4, True), (8, 12, False), (5, 9, False), (5, 8, True), (9, 5, False), (8, 5, True)],
+)
+def test_images_that_nobody_can_read_are_noted(tmp_path: Path, width: int, height: int, is_noted: bool) -> None:
+    """Five characters in a row or in a column."""
+    (tmp_path / "a.png").write_bytes(encoded(width, height))
+    (tmp_path / "set.csv").write_text("a.png,11111\n")
+    checked = check_source(tmp_path / "set.csv")
+    said = f"{width}x{height} pixels are too few: nobody can read '11111' in them"
+    assert (len(checked.samples), [each.reason for each in checked.notes]) == (1, [said] if is_noted else [])
+
+
 def test_pixels_of_another_shape_or_file_format(tmp_path: Path) -> None:
     """A digest is of the pixels and their shape, whatever the file."""
     for name, content in {

@@ -1,6 +1,9 @@
 """Arguments of another kind than is expected, from Python: what is accepted is said, at once."""
 
+import inspect
+import pickle
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +84,46 @@ def test_a_number_of_numpy_is_a_number() -> None:
     assert "expected int" in refused(lambda: ctc_ocr.preset("word", training={"num_epoch": np.float64(2)}))
 
 
+OTHER_KINDS: list[tuple[Callable[..., Any], str, Any, str]] = [
+    (ctc_ocr.SourceOptions, "seq_length", "3", "two integers, such as (2, 5), or None"),
+    (ctc_ocr.SourceOptions, "seq_length", (2, "5"), "two integers, such as (2, 5), or None"),
+    (ctc_ocr.SourceOptions, "delimiter", 5, "a text or None"),
+    (ctc_ocr.SourceOptions, "margin", "0.1", "a number"),
+    (ctc_ocr.SourceOptions, "min_frequency", "2", "an integer"),
+    (ctc_ocr.SourceOptions, "strip_accents", "no", "True or False"),
+    (ctc_ocr.SourceOptions, "image_column", 1.5, "a name, a number from 1 or None"),
+    (ctc_ocr.RunOptions, "gpu_ids", 1, "a list of numbers"),
+    (ctc_ocr.RunOptions, "gpu_ids", ["1"], "a list of numbers"),
+    (ctc_ocr.RunOptions, "num_proc", "2", "an integer or None"),
+    (ctc_ocr.RunOptions, "gpu", None, "an integer"),
+    (ctc_ocr.RunOptions, "resume", "no", "True or False"),
+    (ctc_ocr.RunOptions, "prefix", 5, "a path"),
+    (ctc_ocr.RunOptions, "init_from", 5, "a path or None"),
+    (ctc_ocr.Decoder, "allowed", 5, "a text or a list of units or None"),
+    (ctc_ocr.Decoder, "allowed", [1, 2], "a text or a list of units or None"),
+    (ctc_ocr.Decoder, "beam_width", "10", "an integer or None"),
+    (ctc_ocr.Decoder, "top_k", 2.5, "an integer"),
+    (ctc_ocr.Decoder, "length_bonus", "1", "a number"),
+    (ctc_ocr.Decoder, "separators", None, "a text"),
+    (ctc_ocr.Decoder, "language_model", 5, "a path or None"),
+    (ctc_ocr.Decoder, "words", 5, "words or a path or None"),
+]
+
+
+@pytest.mark.parametrize(("make", "name", "value", "accepted"), OTHER_KINDS)
+def test_options_of_another_kind_are_refused_when_they_are_made(
+    make: Callable[..., Any], name: str, value: Any, accepted: str
+) -> None:
+    assert refused(lambda: make(**{name: value})) == f"{name}: expected {accepted}; got {value!r}"
+
+
+def test_options_take_what_is_of_their_kind() -> None:
+    integer: Any = np.int64(3)
+    assert ctc_ocr.SourceOptions(seq_length=(integer, integer), image_column=integer).seq_length == (3, 3)
+    assert ctc_ocr.RunOptions(gpu_ids=(integer,), num_proc=integer).gpus == (3,)
+    assert ctc_ocr.Decoder(beam_width=integer, lm_weight=1, allowed={"1"}).bind(DIGITS).search is not None
+
+
 def test_a_form_of_unicode_is_one() -> None:
     assert refused(lambda: ctc_ocr.SourceOptions(unicode_form="nfc")) == (
         "unicode_form: expected NFC, NFD, NFKC, NFKD or nothing, got 'nfc'"
@@ -108,6 +151,36 @@ def test_runs_and_experiments_take_options_and_images() -> None:
     assert refused(lambda: ctc_ocr.cross_validate(captchas, 2)) == (
         "data: expected LabelledImages or a path, got Captchas"
     )
+
+
+ACCEPTED = (
+    "prefix, resume, overwrite, init_from, kv_store, num_proc, cpu, gpu, gpu_ids, tensorboard, progress"  # RunOptions
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("max_minutes", 0.5, 'is a hyperparameter: preset("word", training={"max_minutes": 0.5}) sets it'),
+        ("ink", "light", """is a hyperparameter: preset("word", data={"ink": 'light'}) sets it"""),
+        ("only_alphabet", True, "belongs to the images: LabelledImages(..., only_alphabet=True) sets it"),
+        ("overwrites", True, f"no option has this name; accepted: {ACCEPTED}; did you mean overwrite?"),
+        (
+            "num_epochs", 5,
+            f'no option has this name; accepted: {ACCEPTED}; did you mean preset("word", training={{"num_epoch": 5}})?',
+        ),
+        ("colour", 5, f"no option has this name; accepted: {ACCEPTED}"),
+    ],
+)  # fmt: skip
+def test_an_option_that_a_training_does_not_have(name: str, value: Any, said: str) -> None:
+    assert refused(lambda: ctc_ocr.train(data="photos", prefix="x", **{name: value})) == f"{name}: {said}"
+    assert refused(lambda: ctc_ocr.RunOptions(**{name: value})) == f"{name}: {said}"
+
+
+def test_options_that_are_checked_are_a_dataclass_as_before() -> None:
+    made = ctc_ocr.RunOptions("x", num_proc=2)
+    assert pickle.loads(pickle.dumps(made)) == replace(made, cpu=None) == made
+    assert list(inspect.signature(ctc_ocr.RunOptions).parameters) == ACCEPTED.split(", ")
 
 
 def test_no_unlabelled_images_are_an_error() -> None:

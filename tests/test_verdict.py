@@ -58,6 +58,21 @@ def test_a_run_that_stands_still_and_one_that_improves(caplog: pytest.LogCapture
     assert line.startswith("Still improving when it ended: go on with --resume")
 
 
+@pytest.mark.parametrize("cers", [(0.2,), (0.2, 0.2), (0.5, 0.2, 0.2), (0.5, 0.2, 0.3)])
+def test_a_run_whose_last_epochs_read_no_more_is_not_called_improving(
+    cers: tuple[float, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not even if its loss fell meanwhile."""
+    losses = [replace(each, validation_loss=3.0 - each.epoch) for each in ends(*cers, read=10)]
+    assert said(losses, caplog, is_bounded=True)[1:] == []
+
+
+def test_some_of_the_last_epochs_must_have_improved(caplog: pytest.LogCaptureFixture) -> None:
+    long = [0.9 - 0.04 * number for number in range(18)]
+    assert "Still improving" in said(ends(*long, 0.3, 0.3, read=10), caplog, is_bounded=True)[1]
+    assert said(ends(*long[:-1], 0.1, 0.2, 0.2, 0.2, read=10), caplog, is_bounded=True)[1:] == []
+
+
 def test_images_that_are_learned_by_heart(caplog: pytest.LogCaptureFixture) -> None:
     (line,) = said(ends(0.6, 0.5, 0.5, train=0.99, read=2), caplog)[1:]
     assert "It reads 99% of its training images, and overfits them: more labels help most" in line

@@ -4,9 +4,10 @@ import argparse
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
-from ctc_ocr.cli.suggestions import did_you_mean, flag_like, like, see_help
+from ctc_ocr.cli.suggestions import flag_like, see_help
 from ctc_ocr.config.hyperparameters import RENAMED, options
 from ctc_ocr.config.schema import MAX_SIZE, Integers, Option, Strings
+from ctc_ocr.runtime.suggestions import did_you_mean, like
 from ctc_ocr.version import __version__
 
 MAX_THREADS = 1024

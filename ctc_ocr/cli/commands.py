@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from ctc_ocr.cli.suggestions import did_you_mean, like, see_help
+from ctc_ocr.cli.suggestions import see_help
+from ctc_ocr.runtime.suggestions import did_you_mean, like
 
 
 def listed(prog: str, commands: Mapping[str, str]) -> str:

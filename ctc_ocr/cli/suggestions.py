@@ -1,9 +1,9 @@
-"""What was probably meant by a flag, a choice or a command that does not exist."""
+"""What was probably meant by a flag that does not exist."""
 
-import difflib
 from collections.abc import Iterable
 
-CUTOFF = 0.75  # similarity by difflib, 0 to 1, above which a name is suggested
+from ctc_ocr.runtime.suggestions import like
+
 # What other programs call a flag -> our names, of which a command has one. Names without hyphens and underscores.
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "backbone": ("architecture",),
@@ -65,18 +65,6 @@ def flag_like(given: str, flags: Iterable[str]) -> str:
     asked = _plain(given.partition("=")[0])
     wanted = [asked, *map(_plain, SYNONYMS.get(asked, ()))]
     return next((names[name] for name in wanted if name in names), "") or names.get(like(asked, names), "")
-
-
-def like(given: str, names: Iterable[str]) -> str:
-    """The name that is most similar to what was given, whatever its case; "" if none is near."""
-    by_lower = {name.lower(): name for name in names}
-    near = difflib.get_close_matches(given.lower(), by_lower, n=1, cutoff=CUTOFF)
-    return by_lower[near[0]] if near else ""
-
-
-def did_you_mean(name: str) -> str:
-    """The end of an error; "" for no name."""
-    return f"; did you mean {name}?" if name else ""
 
 
 def see_help(message: str, prog: str) -> str:

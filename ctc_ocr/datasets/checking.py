@@ -23,6 +23,9 @@ from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.images.region import WHOLE, Region
 from ctc_ocr.runtime.progress import Progress
 
+# What nobody can read: the smallest fonts are five pixels high, and a stroke needs a gap to the next one.
+MIN_SIDE, PIXELS_PER_UNIT = 5, 2
+
 
 @dataclass(frozen=True)
 class CheckResult:
@@ -163,7 +166,7 @@ def check(
             if progress is not None:
                 progress(index + 1, len(samples))
             if isinstance(checked, CheckedSample):
-                notes.extend(_notes(checked.sample, repeats.get(index)))
+                notes.extend(_notes(checked, repeats.get(index)))
             yield checked
 
     valid = CheckedSamples.of(_valid(examined(), invalid.append))
@@ -210,11 +213,14 @@ def _within(samples: SampleColumns, known: frozenset[str] | None) -> SampleColum
     return samples.take(index for index in range(len(samples)) if known.issuperset(samples.units_of(index)))
 
 
-def _notes(sample: Sample, repeat: str | None) -> Iterator[Problem]:
+def _notes(checked: CheckedSample, repeat: str | None) -> Iterator[Problem]:
+    sample, (width, height) = checked.sample, checked.size
     if repeat is not None:
         yield Problem(sample.where, repeat)
     if sample.label != sample.label.strip():
         yield Problem(sample.where, f"the label {sample.label!r} starts or ends with whitespace")
+    if min(width, height) < MIN_SIDE or max(width, height) < PIXELS_PER_UNIT * len(sample.units) - 1:
+        yield Problem(sample.where, f"{width}x{height} pixels are too few: nobody can read {sample.label!r} in them")
 
 
 def _duplicates_with_other_labels(result: CheckResult) -> Iterator[Problem]:

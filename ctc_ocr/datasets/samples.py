@@ -4,12 +4,14 @@ import os
 import unicodedata
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 from ctc_ocr.datasets import recordio
-from ctc_ocr.errors import InputError, printable
+from ctc_ocr.errors import InputError, printable, refuse_other
 from ctc_ocr.images.limits import MAX_FILE_BYTES
 from ctc_ocr.runtime.input_files import read_bytes
+from ctc_ocr.runtime.similar_files import named_similarly
 
 UNICODE_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 
@@ -57,7 +59,7 @@ class Sample:
                 return read_bytes(self.image, MAX_FILE_BYTES, pipes=False)
             return recordio.unpack(recordio.read_key(self.image, self.record))[1]
         except InputError as error:
-            raise InputError(error.reason, self.place) from None
+            raise named_similarly(error, self.image, self.place) from None
         except OSError as error:
             raise InputError(error.strerror or str(error), self.place) from None
         except ValueError as error:  # a damaged pack
@@ -107,12 +109,25 @@ class SourceOptions:
     cut_size: str | None = None  # pages: size of what is cut, as ctc_ocr.pages.cutting.CutSize reads it; None: as it is
 
     def __post_init__(self) -> None:
-        """Raises InputError for a form that Unicode does not have."""
+        """Raises InputError for values of another kind, and for a form that Unicode does not have."""
+        refuse_other(self, "a text", TEXTS, or_none=True)
+        refuse_other(self, "an integer", ("min_frequency", "seq_seed"))
+        refuse_other(self, "a number", ("margin",))
+        refuse_other(self, "True or False", ("strip_accents", "mask_neighbours"))
+        refuse_other(self, "a name, a number from 1", ("image_column", "label_column"), or_none=True)
+        if self.seq_length is not None and not _are_two_integers(self.seq_length):
+            raise InputError(f"expected two integers, such as (2, 5), or None; got {self.seq_length!r}", "seq_length")
         if self.unicode_form not in ("", *UNICODE_FORMS):
             forms = ", ".join(UNICODE_FORMS)
             raise InputError(f"expected {forms} or nothing, got {self.unicode_form!r}", "unicode_form")
 
 
+def _are_two_integers(value: object) -> bool:
+    return isinstance(value, tuple | list) and len(value) == 2 and all(isinstance(each, Integral) for each in value)
+
+
+# Options that are texts.
+TEXTS = ("delimiter", "splitter", "pattern", "encoding", "scope", "charset", "reading_order", "cut_size")
 # Options that have an effect on CSV files only.
 CSV_OPTIONS = ("delimiter", "splitter", "encoding", "image_column", "label_column")
 # Options that have an effect on pages with boxes only.

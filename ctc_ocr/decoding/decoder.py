@@ -21,7 +21,7 @@ from ctc_ocr.decoding.mask import allowed_classes, restrict
 from ctc_ocr.decoding.unit_alternatives import with_alternatives
 from ctc_ocr.decoding.views import best_of_views
 from ctc_ocr.decoding.word_list import DEFAULT_SEPARATORS, WordList
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, refuse_other
 from ctc_ocr.lengths import Lengths
 
 DEFAULT_BEAM_WIDTH = 10
@@ -53,7 +53,7 @@ class Decoder:
         those that are found in any of them, that which is likeliest in all. Reading takes as many times as long. None:
         as many as the model says.
 
-    Raises InputError for numbers out of range.
+    Raises InputError for values of another kind, and for numbers out of range.
     """
 
     beam_width: int | None = None
@@ -69,6 +69,17 @@ class Decoder:
     views: int | None = None
 
     def __post_init__(self) -> None:
+        refuse_other(self, "an integer", ("beam_width", "views"), or_none=True)
+        refuse_other(self, "an integer", ("top_k", "lm_order"))
+        refuse_other(self, "a number", ("lm_weight", "length_bonus"))
+        refuse_other(self, "a text", ("separators",))
+        refuse_other(self, "a text or a list of units", ("allowed",), or_none=True)
+        if not all(isinstance(each, str) for each in self.allowed or ()):
+            raise InputError(f"expected a text or a list of units or None; got {self.allowed!r}", "allowed")
+        if not isinstance(self.language_model, LanguageModel):
+            refuse_other(self, "a path", ("language_model",), or_none=True)
+        if not isinstance(self.words, WordList):
+            refuse_other(self, "words or a path", ("words",), or_none=True)
         self._search()
         self._lengths()
         if not self.lm_weight >= 0:

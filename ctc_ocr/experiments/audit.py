@@ -86,7 +86,9 @@ def audit_labels(
     Raises InputError for a model or a source that cannot be used, RunError for a training that fails.
     """
     stored, options = find_model(model), checked_options(options)
-    experiment = Experiment.of(data, hyperparameters or preset("word", settings_of(model)), options)
+    if hyperparameters is None:
+        hyperparameters, data = preset("word", settings_of(model)), _nothing_chosen(data)
+    experiment = Experiment.of(data, hyperparameters, options)
     if _may_read(stored, experiment.checked.digests):
         log.info("%s was not trained on these images: it reads them", model)
         return _audited(_read_by(model, experiment), experiment, 0)
@@ -94,6 +96,15 @@ def audit_labels(
     log.info("Each of %d folds is read by a network that is trained on the others, from %s", folds, start or "nothing")
     experiment = replace(experiment, options=replace(options, init_from=start or NO_MODEL))
     return _audited(cross_validated(experiment, folds).readings, experiment, folds)
+
+
+def _nothing_chosen(data: LabelledImages | str | Path) -> LabelledImages | str | Path:
+    """The images, of which nothing is chosen unless they say so: what the network is given is as it was for a model."""
+    if isinstance(data, str | Path):
+        return LabelledImages(data, choose=())
+    if isinstance(data, LabelledImages) and data.choose is None:
+        return replace(data, choose=())
+    return data
 
 
 def unseen_start(model: StoredModel, digests: Sequence[bytes]) -> Path | None:

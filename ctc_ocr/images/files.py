@@ -16,6 +16,7 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.images.limits import MAX_FILE_BYTES, MAX_PIXELS, check_costs, check_header
 from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.runtime.input_files import read_bytes, too_large
+from ctc_ocr.runtime.similar_files import named_similarly
 
 FORMATS = {
     "BMP": (".bmp",),
@@ -67,7 +68,7 @@ def read_encoded(path: str | os.PathLike[str], name: str) -> bytes:
     try:
         return read_bytes(Path(path), MAX_FILE_BYTES)
     except InputError as error:
-        raise InputError(error.reason, name) from None
+        raise named_similarly(error, path, name) from None
 
 
 def _decode(encoded: bytes, channels: int, max_pixels: int) -> Pixels:

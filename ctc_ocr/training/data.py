@@ -248,6 +248,11 @@ def chosen_images(
     Raises InputError for a source that cannot be used, RunError where too many samples are invalid or none is left.
     """
     checked = _checked(settings, data, data.sources, progress)
+    if data.choose is None:
+        log.info(
+            "Hyperparameters are given, so nothing is chosen from the images; LabelledImages(..., choose='all') "
+            "chooses what `ctc-ocr train --data` does"
+        )
     names = set(data.choose or ())
     if not (from_starter and starter_fits(settings, checked.frequencies())):
         find_region = None

@@ -49,11 +49,11 @@ def train(
     """Train a network and write its checkpoints under `prefix`. Returns what the run ended with.
 
     `hyperparameters`: see `preset`; by default `lstm` for captchas and `word` for labelled images, but with `init_from`
-    the network and the size of the images are those of that model, and some are chosen from labelled images: see
-    `LabelledImages.choose`. A run that is resumed keeps its own. `data`: captchas to generate, labelled images, or the
-    path of labelled images; None: captchas in the captcha package's font. `callbacks` get the events of
-    `ctc_ocr.training.events`. `options` are the other fields of RunOptions: resume, overwrite, init_from, num_proc,
-    cpu, gpu, tensorboard, progress.
+    the network and the size of the images are those of that model, and some are chosen from labelled images. If they
+    are given, none are chosen, unless `LabelledImages(..., choose="all")` says so. A run that is resumed keeps its own.
+    `data`: captchas to generate, labelled images, or the path of labelled images; None: captchas in the captcha
+    package's font. `callbacks` get the events of `ctc_ocr.training.events`. `options` are the other fields of
+    RunOptions: resume, overwrite, init_from, num_proc, cpu, gpu, tensorboard, progress.
 
     What happens is logged by the logger `ctc_ocr`. Ctrl-C or SIGTERM ends the run after the current update and saves
     it; before the first update it raises KeyboardInterrupt. Raises InputError for arguments and files that cannot be

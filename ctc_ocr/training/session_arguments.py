@@ -13,9 +13,12 @@ from ctc_ocr.training.start import Start, network_of
 
 
 def with_choices(data: LabelledImages, options: RunOptions, is_default: bool) -> LabelledImages:
-    """With the names of the hyperparameters that are chosen from the images. Those of a run that is resumed stay, and
-    so does the height of a model to start from: its LSTM fits no other."""
-    names = data.choose if data.choose is not None else CHOSEN if is_default else ()
+    """With the names of the hyperparameters that are chosen from the images; None if nothing is, since hyperparameters
+    are given. Those of a run that is resumed stay, and so does the height of a model to start from: its LSTM fits no
+    other."""
+    names = CHOSEN if data.choose is None and (is_default or options.resume) else data.choose
+    if names is None:
+        return data
     kept = CHOSEN if options.resume else ("height",) if Start(options).named is not None else ()
     return replace(data, choose=tuple(name for name in names if name not in kept))
 

@@ -3,15 +3,18 @@
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.config.renderers import BatchRenderer
 from ctc_ocr.datasets.choices import CHOSEN
 from ctc_ocr.datasets.samples import SourceOptions
-from ctc_ocr.errors import InputError, refuse_single
+from ctc_ocr.errors import InputError, refuse_other, refuse_single
+from ctc_ocr.training.unknown_options import names_checked
 
 DIST_SYNC = "dist_sync"  # the key-value store of MXNet in which all workers take part in each update
+ALL = "all"  # the hyperparameters that can be chosen from the images
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,9 @@ class LabelledImages:
     max_invalid: training fails if a larger fraction of the samples is invalid.
     options: how labels are found.
     only_alphabet: skip samples with units that are not in the alphabet, in place of counting them as invalid.
-    choose: names of hyperparameters that are chosen from the images: crop, top_edge, bottom_edge, grey, ink, height,
-        width and views; None for all if the run is given no hyperparameters, and else for none.
+    choose: names of hyperparameters that are chosen from the images, whatever they are in those that the run is given:
+        crop, top_edge, bottom_edge, grey, ink, height, width and views. "all" for all of them; None for all if the run
+        is given no hyperparameters, and else for none.
 
     Raises InputError for fractions that are out of range, for no source, and for other names to choose.
     """
@@ -70,6 +74,8 @@ class LabelledImages:
     def __post_init__(self) -> None:
         if self.alphabet is not None and not isinstance(self.alphabet, Alphabet):
             raise InputError("expected an Alphabet; Alphabet(tuple(text)) has the characters of a text", "alphabet")
+        if self.choose == ALL:
+            object.__setattr__(self, "choose", CHOSEN)
         refuse_single(self.choose, "choose")
         for name in self.choose or ():
             if name not in CHOSEN:
@@ -114,6 +120,7 @@ def _strings(sources: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
     return (str(sources),) if isinstance(sources, (str, Path)) else tuple(map(str, sources))
 
 
+@names_checked(LabelledImages)
 @dataclass(frozen=True)
 class RunOptions:
     """Where a run is written, from what it starts, and on what it runs.
@@ -133,7 +140,7 @@ class RunOptions:
     tensorboard: also write files for TensorBoard.
     progress: show progress bars on a terminal.
 
-    Raises InputError for numbers that are too small.
+    Raises InputError for other names, for values of another kind, and for numbers that are too small.
     """
 
     prefix: str = "ocr"
@@ -149,6 +156,11 @@ class RunOptions:
     progress: bool = True
 
     def __post_init__(self) -> None:
+        refuse_other(self, "a path", ("prefix",))
+        refuse_other(self, "a path", ("init_from",), or_none=True)
+        refuse_other(self, "True or False", ("resume", "overwrite", "tensorboard", "progress"))
+        refuse_other(self, "an integer", ("num_proc", "cpu"), or_none=True)
+        refuse_other(self, "an integer", ("gpu",))
         object.__setattr__(self, "prefix", os.fspath(self.prefix))
         for name in ("num_proc", "cpu"):
             value = getattr(self, name)
@@ -161,6 +173,9 @@ class RunOptions:
         if self.gpu and self.gpu_ids:
             raise InputError("names the GPUs, and gpu their number: give one of the two", "gpu_ids")
         refuse_single(self.gpu_ids, "gpu_ids")
+        refuse_other(self, "a list of numbers", ("gpu_ids",))
+        if not all(isinstance(each, Integral) for each in self.gpu_ids):
+            raise InputError(f"expected a list of numbers; got {self.gpu_ids!r}", "gpu_ids")
         if len(set(self.gpu_ids)) < len(self.gpu_ids) or any(each < 0 for each in self.gpu_ids):
             raise InputError(f"expected different numbers from 0 on, got {self.gpu_ids}", "gpu_ids")
 

@@ -2,16 +2,16 @@
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ctc_ocr.checkpoint.history import rank
 from ctc_ocr.evaluation.metrics import wilson_interval
 from ctc_ocr.training.events import EpochEnd
 
 LEARNED_NOTHING = 0.9  # a CER above this
 OVERFITS = (0.9, 0.3)  # so much of the training images is read, and so much less of validation
-STILL_IMPROVING = 0.15  # the lowest CER is among so many of the last epochs, as a fraction of all
+LAST_EPOCHS = 0.15  # of all: if these lowered the CER, the run was still improving
 FEW_IMAGES, FEW_PER_UNIT, FEW_STEPS = 200, 20, 1.5
 
 log = logging.getLogger(__name__)
@@ -36,26 +36,25 @@ class Verdict:
         self._facts, self._started, self._target = facts, started, target
         self._last: EpochEnd | None = None
         self._best: EpochEnd | None = None
-        self._lowest: EpochEnd | None = None  # with the lowest CER, or of equal ones the lowest loss
+        self._cers = list[float]()  # of validation, after each epoch
 
     def __call__(self, event: Any) -> None:
         if isinstance(event, EpochEnd):
             self._last = event
+            self._cers.append(event.validation_cer)
             if event.best_epoch == event.epoch + 1:
                 self._best = event
-            if self._lowest is None or _rank(event) < _rank(self._lowest):
-                self._lowest = event
 
     def log(self, is_bounded: bool, is_finished: bool = True) -> None:
         """Log what was reached and, of a run that no signal ended, why it is not more. is_bounded: the number of epochs
         or minutes ended the run, and not validation."""
-        if self._last is None or self._best is None or self._lowest is None:
+        if self._last is None or self._best is None:
             return
         log.info("%s", reached(self._best))
-        if is_finished and (reason := self._likely_reason(self._last, self._best, self._lowest, is_bounded)):
+        if is_finished and (reason := self._likely_reason(self._last, self._best, is_bounded)):
             log.info("%s", reason)
 
-    def _likely_reason(self, last: EpochEnd, best: EpochEnd, lowest: EpochEnd, is_bounded: bool) -> str:
+    def _likely_reason(self, last: EpochEnd, best: EpochEnd, is_bounded: bool) -> str:
         if self._target and last.validation_accuracy >= self._target:
             return f"The target accuracy {self._target} is reached"
         if best.validation_cer > LEARNED_NOTHING:
@@ -65,7 +64,7 @@ class Verdict:
                 f"It reads {last.train_accuracy:.0%} of its training images, and overfits them: more labels help most "
                 "(`ctc-ocr data curve` tells how many), or stronger augmentation"
             )
-        if is_bounded and lowest.epoch >= (1 - STILL_IMPROVING) * last.epoch:
+        if is_bounded and is_improving(self._cers):
             return "Still improving when it ended: go on with --resume and a larger --num_epoch or --max_minutes"
         return "" if is_bounded else "Validation did not improve any more, so the run ended"
 
@@ -84,8 +83,10 @@ class Verdict:
         return "Wrong labels, or characters that are too small: see `ctc-ocr data preview`, and try --overfit_batch"
 
 
-def _rank(end: EpochEnd) -> tuple[float, float]:
-    return rank(end.validation_cer, end.validation_loss)
+def is_improving(cers: Sequence[float]) -> bool:
+    """Whether the last epochs lowered the CER below that of all epochs before them."""
+    count = max(1, round(LAST_EPOCHS * len(cers)))
+    return len(cers) > count and min(cers[-count:]) < min(cers[:-count])
 
 
 def reached(best: EpochEnd) -> str:

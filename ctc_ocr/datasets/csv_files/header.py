@@ -78,8 +78,8 @@ def delimiter_of(line: str) -> str | None:
 
 
 def find_header(rows: Sequence[Sequence[str]], folder: Path, wanted: Sequence[str] = ()) -> Header | None:
-    """The first row, if it is a header: it has one of the names `wanted`, or known names, or a word above the names of
-    image files. A row that names an image file, or a file in the folder, is none."""
+    """The first row, if it is a header: it has one of the names `wanted`, or known names, or a word above a column that
+    mostly has names of image files. A row that names an image file, or a file in the folder, is none."""
     if not rows:
         return None
     header = Header.of(rows[0])
@@ -91,12 +91,13 @@ def find_header(rows: Sequence[Sequence[str]], folder: Path, wanted: Sequence[st
 
 
 def _is_above_images(rows: Sequence[Sequence[str]], folder: Path) -> bool:
-    """Whether the first row has a word where all others have the name of an image file."""
-    first, others = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
+    """Whether the first row has a word where most others have the name of an image file. Not all: one bad row of many
+    must not make a header a row. Others may have empty fields beyond those of the first."""
+    first, width = rows[0], len(rows[0])
+    others = [row for row in rows[1:] if len(row) >= width and not any(row[width:])]
     return any(
-        bool(others)
-        and all(is_image_name(row[index]) for row in others)
-        and WORDS.fullmatch(name) is not None
+        2 * sum(is_image_name(row[index].strip()) for row in others) > len(others)
+        and WORDS.fullmatch(name.strip()) is not None
         and not is_file(folder / name)
         for index, name in enumerate(first)
     )

@@ -1,0 +1,51 @@
+"""What a missing file was probably meant to be: one whose name differs in case, in spaces at its ends, or in how its
+accents are written."""
+
+import functools
+import os
+import unicodedata
+from pathlib import Path
+
+from ctc_ocr.errors import InputError
+
+
+def named_similarly(error: InputError, path: str | os.PathLike[str], where: str) -> InputError:
+    """An error about a file, at another place; if the file is missing, with one of nearly the same name."""
+    similar = similar_path(Path(path))
+    if similar is None:
+        return InputError(error.reason, where)
+    return InputError(f"{error.reason}; there is {similar!r}", where)
+
+
+def similar_path(path: Path) -> str | None:
+    """A path that exists, and differs from this one as names may; its last part alone where the folder is the same.
+    None if there is none, or if this one exists."""
+    place = Path(path.anchor)
+    for name in path.parts[1 if path.anchor else 0 :]:
+        exact = place / name
+        found = exact if os.path.lexists(exact) else _similar(place, name)
+        if found is None:
+            return None
+        place = found
+    if place == path:
+        return None
+    return place.name if place.parent == path.parent else str(place)
+
+
+def _similar(folder: Path, name: str) -> Path | None:
+    try:
+        names = _names(str(folder), folder.stat().st_mtime_ns)
+    except OSError:
+        return None
+    similar = names.get(_normal(name))
+    return None if similar is None else folder / similar
+
+
+@functools.lru_cache(maxsize=16)
+def _names(folder: str, changed: int) -> dict[str, str]:
+    """{normal name: name} of what is in a folder. `changed`: when, so that it is read again after that."""
+    return {_normal(name): name for name in sorted(os.listdir(folder), reverse=True)}  # noqa: PTH208
+
+
+def _normal(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold().strip()
