@@ -37,8 +37,8 @@ class LabelLikelihood:
     """
 
     def __init__(self, model: str | Path, samples: Sequence[CheckedSample], seed: int) -> None:
-        self._predictor = _predictor(model, None)
-        self._model, self._with_ink = model, dict[str, Predictor]()
+        self._model, self._predictor = model, _predictor(model, "auto")
+        self._with_ink = {"auto": self._predictor}
         self._found = dict[Shown, NDArray[np.float64]]()
         self._images, self._labels = list[Pixels](), list[list[int]]()
         for index in np.random.default_rng(seed).permutation(len(samples)):
@@ -89,7 +89,7 @@ class LabelLikelihood:
         return self._with_ink[ink]
 
 
-def _predictor(model: str | Path, ink: str | None) -> Predictor:
+def _predictor(model: str | Path, ink: str) -> Predictor:
     return Predictor(model, decoder=Decoder(views=1), ink=ink)
 
 
