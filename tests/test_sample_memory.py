@@ -22,7 +22,7 @@ from ctc_ocr.datasets.pack_writing import write_labelled_bytes
 from ctc_ocr.datasets.sample_columns import SampleColumns
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.images.region import Region
-from ctc_ocr.training import data as training_data
+from ctc_ocr.training import labelled_data
 
 COUNT = 20_000
 ALPHABET = Alphabet(tuple("0123456789"))
@@ -55,8 +55,8 @@ def test_memory_of_each_sample_that_is_trained_on(pack: Path, monkeypatch: pytes
         assert len(checked.samples) == COUNT
         assert kept < 60 * COUNT
         assert peak < 200 * COUNT
-        train, _ = training_data._split(checked, None, None)
-        training_data._fingerprint(train)
+        train, _ = labelled_data._split(checked, None, None)
+        labelled_data._fingerprint(train)
         assert tracemalloc.get_traced_memory()[1] < 250 * COUNT
         batches = LabelledBatches(ImageColumns.encoded(train.samples, ALPHABET), settings, 5, shuffle=True)
         del checked, train

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from ctc_ocr.distributed.cluster import HEARTBEAT_SECONDS, LOST_SECONDS, cluster_of
 from ctc_ocr.distributed.store import KeyValueStore
 from ctc_ocr.errors import InputError
-from ctc_ocr.training.data import TrainingData
+from ctc_ocr.training.run_data import TrainingData
 from ctc_ocr.training.store_workers import StoreWorkers
 
 log = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ from ctc_ocr.errors import RunError
 from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.generation.rows import ALL_ROWS, Rows
 from ctc_ocr.runtime.types import Context
-from ctc_ocr.training.data import ImageSource, TrainingData
 from ctc_ocr.training.events import Callback, Restarted
 from ctc_ocr.training.interrupts import Interrupts
+from ctc_ocr.training.run_data import ImageSource, TrainingData
 from ctc_ocr.training.settings import RunOptions
 from ctc_ocr.training.start import Start, earlier_start
 from ctc_ocr.training.workers import ALONE, OneWorker

@@ -5,9 +5,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ctc_ocr.training.data import TrainingData
 from ctc_ocr.training.events import Callback
 from ctc_ocr.training.job import Begun
+from ctc_ocr.training.run_data import TrainingData
 from ctc_ocr.training.settings import RunOptions
 
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from ctc_ocr.checkpoint import run_files
 from ctc_ocr.generation.rows import ALL_ROWS
 from ctc_ocr.runtime.types import Context
-from ctc_ocr.training.data import TrainingData
 from ctc_ocr.training.events import Callback
 from ctc_ocr.training.job import Begun, Ended, Job, contexts_of, train_rows, validation_batches
 from ctc_ocr.training.reading import calibrate
 from ctc_ocr.training.results import TrainingResult, log_advice, result_of
 from ctc_ocr.training.run_callbacks import calling, run_callbacks
+from ctc_ocr.training.run_data import TrainingData
 from ctc_ocr.training.verdict import Verdict
 from ctc_ocr.training.worker_processes import WorkerProcesses
 from ctc_ocr.training.workers import ALONE

@@ -17,13 +17,15 @@ from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.runtime.run_lock import locked_prefix
 from ctc_ocr.runtime.threads import available_cores, set_threads
 from ctc_ocr.runtime.types import Context
-from ctc_ocr.training.data import TrainingData, chosen_images, training_data
+from ctc_ocr.training.data import training_data
 from ctc_ocr.training.events import Callback
 from ctc_ocr.training.job import Job, trainer_of
+from ctc_ocr.training.labelled_data import chosen_images
 from ctc_ocr.training.number_of_workers import with_workers
 from ctc_ocr.training.prefix import replaced_files, usable_prefix
 from ctc_ocr.training.reading import region_by_starter
 from ctc_ocr.training.results import OverfitResult, TrainingResult
+from ctc_ocr.training.run_data import TrainingData
 from ctc_ocr.training.running import Running
 from ctc_ocr.training.session_arguments import check_kinds, check_options, default_hyperparameters, with_choices
 from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions, checked_options
