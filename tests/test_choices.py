@@ -165,7 +165,7 @@ def test_the_height_grows_where_there_are_too_few_time_steps(tmp_path: Path) -> 
 
 def found(likelihood: float | None) -> FindRegion:
     """What a model chooses that finds no better region, and the labels as likely as that (nats per unit)."""
-    return lambda samples, region, seed, names: FoundRegion(region, likelihood)
+    return lambda samples, region, ink, seed, names: FoundRegion(region, likelihood)
 
 
 def test_images_that_a_model_can_hardly_read_get_more_pixels() -> None:
@@ -185,7 +185,7 @@ def test_images_that_a_model_can_hardly_read_get_more_pixels() -> None:
 def test_the_rows_are_chosen_before_the_height(tmp_path: Path) -> None:
     asked = []
 
-    def find(samples: object, region: Region, seed: int, names: object) -> FoundRegion:
+    def find(samples: object, region: Region, ink: str, seed: int, names: object) -> FoundRegion:
         asked.append(region)
         return FoundRegion(replace(WHOLE, top=0.25, bottom=0.75), -3.0)
 
@@ -199,13 +199,26 @@ def test_the_rows_are_chosen_before_the_height(tmp_path: Path) -> None:
 
 
 def test_a_model_may_find_more_in_whole_pictures(pictures: Path) -> None:
-    def whole(samples: object, region: Region, seed: int, names: object) -> FoundRegion:
+    def whole(samples: object, region: Region, ink: str, seed: int, names: object) -> FoundRegion:
         assert region.crop == "text"
         return FoundRegion(replace(region, crop="none"))
 
     settings, samples = choose(WORD, check_source(pictures), ["crop"], whole)
     assert settings.data.crop == "none"
     assert {each.size for each in samples.samples} == {(WIDTH, HEIGHT)}
+
+
+def test_a_model_is_shown_the_ink_that_the_user_names() -> None:
+    asked = []
+
+    def find(samples: object, region: Region, ink: str, seed: int, names: object) -> FoundRegion:
+        asked.append(ink)
+        return FoundRegion(region, ink=ink)
+
+    light = replace(WORD, data=replace(WORD.data, ink="light"))
+    for chosen in (["top_edge", "bottom_edge"], ["ink"]):
+        choose(light, of_sizes(((100, 40), "abc")), chosen, find)
+    assert asked == ["light", "auto"]
 
 
 def test_the_width_follows_the_greater_height() -> None:

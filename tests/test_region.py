@@ -216,6 +216,9 @@ def test_the_ink_is_found_where_most_of_an_image_is_not_paper(tmp_path: Path) ->
     assert settings.data.ink == "dark"
     by_level, _ = choose(preset("word"), samples, ["ink"])
     assert by_level.data.ink == "light"
+    by_ink = [likely_region("starter", samples.samples, WHOLE, ink, names=["grey"]) for ink in ("light", "dark")]
+    assert [each.ink for each in by_ink] == ["light", "dark"]
+    assert (by_ink[0].likelihood or 0) < (by_ink[1].likelihood or 0) - 0.5
 
 
 def test_a_decision_for_each_image_stays_where_the_ink_differs(tmp_path: Path) -> None:
@@ -250,7 +253,7 @@ def test_rows_have_a_margin_that_costs_little(tmp_path: Path) -> None:
 def test_both_ends_are_chosen_or_none(low_text: CheckResult) -> None:
     asked = []
 
-    def find(samples: object, region: Region, seed: int, names: Collection[str]) -> FoundRegion:
+    def find(samples: object, region: Region, ink: str, seed: int, names: Collection[str]) -> FoundRegion:
         asked.append({*names} & {*OF_REGION})
         return FoundRegion(replace(region, top=0.25, bottom=0.5) if "top_edge" in names else region)
 

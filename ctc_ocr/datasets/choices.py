@@ -52,8 +52,8 @@ class FoundRegion:
     ink: str = "auto"
 
 
-# Of samples, a region, a seed and the names of what is to be chosen: the region with that.
-FindRegion = Callable[[Sequence[CheckedSample], Region, int, Collection[str]], FoundRegion]
+# Of samples, a region, their ink, a seed and the names of what is to be chosen: the region with that.
+FindRegion = Callable[[Sequence[CheckedSample], Region, str, int, Collection[str]], FoundRegion]
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,8 @@ def _chosen_by_model(
     """With the region and the height that a model chooses, and the ink that it finds. The region is that of the model's
     own height: at a greater one, the model prefers small characters in more rows, and networks that were trained on
     these read less."""
-    found = find_region(checked.samples, Region.of(settings.data), settings.training.seed, names)
+    ink = "auto" if "ink" in names else settings.data.ink
+    found = find_region(checked.samples, Region.of(settings.data), ink, settings.training.seed, names)
     settings, checked = _cut(settings, checked, found.region)
     if "height" not in names:
         return settings, checked, found.ink

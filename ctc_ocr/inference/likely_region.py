@@ -27,12 +27,13 @@ def likely_region(
     model: str | Path,
     samples: Sequence[CheckedSample],
     start: Region = WHOLE,
+    ink: str = "auto",
     seed: int = 0,
     names: Collection[str] = OF_REGION,
 ) -> FoundRegion:
     """`start` with the crop, the rows and the grey that make the labels likeliest to the model, if they are among the
     `names` of hyperparameters, and clearly better than those of `start`; the ink, if one for all images is clearly
-    better than a decision for each; and how likely the labels then are.
+    better than a decision for each, and else the given one; and how likely the labels then are.
 
     Where `start` cuts out a line of text, whole images are tried; then rows of several heights in the middle of the
     images, others of about the best height, and other greys of the best rows; in another grey, rows are chosen once
@@ -41,8 +42,8 @@ def likely_region(
     """
     likelihood = LabelLikelihood(model, samples, seed)
     if likelihood.num_images < FEWEST:
-        return FoundRegion(start)
-    found = Shown(start)
+        return FoundRegion(start, ink=ink)
+    found = Shown(start, ink)
     if "crop" in names and start.crop == "text":
         found = likelihood.better(found, Shown(replace(start, crop="none")), MIN_CROP_GAIN)
     if "ink" in names:

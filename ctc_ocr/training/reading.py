@@ -20,12 +20,12 @@ log = logging.getLogger(__name__)
 
 
 def region_by_starter(
-    samples: Sequence[CheckedSample], region: Region, seed: int, names: Collection[str]
+    samples: Sequence[CheckedSample], region: Region, ink: str, seed: int, names: Collection[str]
 ) -> FoundRegion:
     """Imports MXNet."""
     from ctc_ocr.inference.likely_region import likely_region
 
-    return likely_region(STARTER, samples, region, seed, names)
+    return likely_region(STARTER, samples, region, ink, seed, names)
 
 
 def calibrate(prefix: str, ended: Ended, validation: "BatchIter", context: Context) -> None:
