@@ -41,6 +41,9 @@ def test_a_later_epoch_whose_rate_has_fallen_counts_if_it_is_not_clearly_worse()
     assert chosen(best, (0.0, 0.79, 0.9, 0.05)) == 2
     assert chosen((1e-3, 0.5, 0.99, 0.05), (0.0, 0.5, 0.98, 0.08), samples=3000) == 1  # 30 are wrong, and 60
     assert chosen((1e-3, 0.01, 1.0, 0.0), (0.0, 0.05, 0.98, 0.01)) == 2
+    one_more_wrong = (1e-3, 0.25, 1.0, 0.0), (0.0, 0.55, 0.9, 0.02)
+    assert chosen(*one_more_wrong, samples=10) == 2  # one sample explains the loss, too
+    assert chosen(*one_more_wrong, samples=100) == 1
 
 
 def test_a_resumed_run_has_several_such_epochs() -> None:

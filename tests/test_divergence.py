@@ -134,7 +134,7 @@ def test_a_run_goes_back_to_the_last_epoch_with_half_the_rate(tmp_path: Path, ub
     assert restarts == [1] * len(restarts)
     assert restarts
     assert rates == [200.0 / 2 ** len(restarts)]
-    assert newest(str(tmp_path / "ocr")).restarts == len(restarts)
+    assert newest(str(tmp_path / "ocr")).state.restarts == len(restarts)
     assert [row.epoch for row in read_history(tmp_path / "ocr")] == [1, 2]
 
 
@@ -166,8 +166,8 @@ def test_a_state_within_an_epoch_goes_on_to_the_bit(
     ctc_ocr.train(settings, data, tmp_path / "whole", callbacks=[copy], **options)
     assert not run_files.unfinished_path(tmp_path / "whole").exists()
     point = newest(str(tmp_path / "part"))
-    assert point.batches_done > 0
-    assert point.epochs_done == (0 if update < 12 else 1)
+    assert point.state.batches_done > 0
+    assert point.state.epochs_done == (0 if update < 12 else 1)
     without = replace(settings, training=replace(settings.training, checkpoint_minutes=0.0))
     ctc_ocr.train(without, data, tmp_path / "part", resume=True, **options)
     assert rows_of(tmp_path / "part") == rows_of(tmp_path / "whole")

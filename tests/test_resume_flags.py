@@ -14,6 +14,7 @@ from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.cli.train import parser, session_of
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.training.resume import ResumePoint, check_fraction, newest
+from ctc_ocr.training.run_state import RunState
 from tests.test_known_images import captchas
 from tests.test_known_images import settings as small
 
@@ -54,7 +55,7 @@ def test_a_task_of_another_network_has_no_effect(
 
 def test_the_fraction_of_a_run(caplog: pytest.LogCaptureFixture) -> None:
     def begun_with(fraction: float | None) -> ResumePoint:
-        return cast(ResumePoint, SimpleNamespace(prefix="ocr", validation_fraction=fraction))
+        return cast(ResumePoint, SimpleNamespace(prefix="ocr", state=RunState(10, validation_fraction=fraction)))
 
     for of_run, given in ((0.2, 0.2), (0.2, None), (0.2, 0.0), (0.0, None), (None, None)):
         check_fraction(begun_with(of_run), given)
@@ -76,7 +77,7 @@ def test_a_resumed_run_keeps_its_fraction(tmp_path: Path) -> None:
 
     train(1, 0.3, init_from="none")
     train(2, None, resume=True)
-    assert newest(str(tmp_path / "ocr")).validation_fraction == 0.3
+    assert newest(str(tmp_path / "ocr")).state.validation_fraction == 0.3
     train(3, 0.3, resume=True)
     with pytest.raises(ctc_ocr.InputError, match="was not begun with validation_fraction 0.4"):
         train(4, 0.4, resume=True)

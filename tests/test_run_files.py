@@ -40,7 +40,9 @@ def test_history_has_a_row_per_epoch_and_is_continued_by_a_resumed_run(source: G
     _, events = run(settings, source, tmp_path / "ocr", callbacks=[History(prefix)])
     for file in tmp_path.glob("ocr-0002.*"):
         file.unlink()
-    _, again = run(settings, source, tmp_path / "ocr", first=2, callbacks=[History(prefix, newest(prefix).history)])
+    _, again = run(
+        settings, source, tmp_path / "ocr", first=2, callbacks=[History(prefix, newest(prefix).state.history)]
+    )
     ends = [event for event in [*events[:-1], *again] if isinstance(event, EpochEnd)]
     rows = history.read(prefix)
     assert [row.epoch for row in rows] == [1, 2] == [end.epoch + 1 for end in ends]

@@ -110,7 +110,7 @@ def test_a_resumed_run_has_the_bits_of_the_average_that_was_not_stopped(
 
     trained(settings, source, tmp_path / "whole")
     trained(settings, source, tmp_path / "part", interrupt)
-    assert newest(str(tmp_path / "part")).updates_done == updates
+    assert newest(str(tmp_path / "part")).state.updates_done == updates
     run(settings, source, tmp_path / "part", first=updates)
     whole, part = (model_files.load(tmp_path / name, 2) for name in ("whole", "part"))
     for name, array in {**whole.arg_params, **whole.aux_params}.items():

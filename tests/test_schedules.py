@@ -164,8 +164,9 @@ def test_the_rate_falls_while_validation_stands_still_and_a_resumed_run_does_the
     run(training(num_epoch=4, **still), source, tmp_path / "part")
     resumed, later = run(training(num_epoch=7, **still), source, tmp_path / "part", first=4)
     assert [end.learning_rate for end in ends(later)] == pytest.approx(expected[4:])
-    assert resumed.best == trainer.best == Best(trainer.best.cer, trainer.best.loss, 6)
-    assert newest(str(tmp_path / "part")).reductions == 3
+    best = trainer.state.best
+    assert resumed.state.best == best == Best(best.cer, best.loss, 6)
+    assert newest(str(tmp_path / "part")).state.reductions == 3
 
 
 def test_a_run_stops_that_stands_still_and_stays_stopped(

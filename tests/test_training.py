@@ -47,7 +47,7 @@ def test_a_resumed_run_gives_the_bits_of_one_that_was_not_stopped(
     run(settings, source, tmp_path / "part")
     for file in tmp_path.glob("part-0002*"):
         file.unlink()
-    assert newest(str(tmp_path / "part")).updates_done == 4
+    assert newest(str(tmp_path / "part")).state.updates_done == 4
     resumed, _ = run(settings, source, tmp_path / "part", first=4)
     for name, array in weights(whole).items():
         np.testing.assert_array_equal(weights(resumed)[name], array, err_msg=name)
@@ -117,7 +117,7 @@ def test_a_run_interrupted_at_any_batch_and_resumed_gives_the_same_bits(
 
     assert not run_interrupted(settings, source, tmp_path / "part", interrupt)
     point = newest(str(tmp_path / "part"))
-    assert point.updates_done == batch
+    assert point.state.updates_done == batch
     resumed, _ = run(settings, source, tmp_path / "part", first=batch)
     for name, array in weights(whole).items():
         np.testing.assert_array_equal(weights(resumed)[name], array, err_msg=name)
@@ -239,7 +239,7 @@ def test_a_run_that_is_killed_before_its_history_is_written_loses_no_row(
     with pytest.raises(SystemExit):
         run(settings, source, tmp_path / "m", callbacks=[die, History(prefix)])
     assert [row.epoch for row in history.read(prefix)] == [1]
-    rows = newest(prefix).history
+    rows = newest(prefix).state.history
     assert [row.epoch for row in rows] == [1, 2]
     run(settings, source, tmp_path / "m", first=8, callbacks=[History(prefix, rows)])
     assert history.read(prefix)[:2] == list(rows)

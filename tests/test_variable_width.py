@@ -273,14 +273,14 @@ def test_a_resumed_run_of_many_widths_gives_the_same_bits(tmp_path: Path, optimi
     part, iterator = trainer_of(settings, batches)
     for batch in itertools.islice(iterator, 3):
         part.updates.make(batch)
-        part.batches_done += 1
+        part.state.batches_done += 1
     part.save(str(tmp_path / "part"), 1)
     mx.random.seed(99)  # as another process would begin with another one
 
     resumed, iterator = trainer_of(settings, batches, first=3)
     resumed.resume(newest(str(tmp_path / "part")))
     assert resumed.fit(iterator, validation, str(tmp_path / "part"), lambda: 0.0)
-    assert resumed.best == whole.best
+    assert resumed.state.best == whole.state.best
     for kind in (0, 1):
         for name, array in whole.network.parameters()[kind].items():
             found = resumed.network.parameters()[kind][name].asnumpy()

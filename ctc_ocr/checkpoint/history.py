@@ -38,6 +38,7 @@ class Row:
 
 COLUMNS = tuple(each.name for each in fields(Row))
 LOSS_FACTOR, LOSS_MARGIN = 1.5, 0.05  # nats per sample: overfitting raises the loss long before more texts are wrong
+ONE_SAMPLE = 3.0  # nats, about the loss of a wrong one: the mean over few samples differs by less than one by chance
 FALLEN = 0.05  # of the highest learning rate: a lower one has fallen to nothing
 
 
@@ -68,9 +69,8 @@ def _is_as_good(row: Row, best: Row) -> bool:
     if row.validation_samples == 0 or row.validation_samples != best.validation_samples:
         return False
     more, all_wrong = row.num_wrong - best.num_wrong, row.num_wrong + best.num_wrong
-    return (
-        more <= math.sqrt(all_wrong) + 1e-6 and row.validation_loss <= LOSS_FACTOR * best.validation_loss + LOSS_MARGIN
-    )
+    margin = max(LOSS_MARGIN, ONE_SAMPLE / row.validation_samples)
+    return more <= math.sqrt(all_wrong) + 1e-6 and row.validation_loss <= LOSS_FACTOR * best.validation_loss + margin
 
 
 def row_of(values: Sequence[Any]) -> Row:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ctc_ocr.checkpoint.history import ONE_SAMPLE
 from ctc_ocr.config.sections import Training
 
 EPOCH_UPDATES = 100  # of labelled images: enough for a difference that validation shows, few enough to stop in time
@@ -15,7 +16,6 @@ LESS_CER, LESS_LOSS = 0.95, 0.8  # fractions of the lowest value before, at whic
 # Validation images, all read: below 1 in 100 is wrong with 95 % confidence ("rule of three"), and little can improve.
 MANY_READ, PATIENCE_OF_ALL_READ = 300, 1
 CERTAIN = 0.05  # nats per sample, the right text with 95 %: a lower loss changes no reading
-ONE_SAMPLE = 3.0  # nats, about the loss of a wrong one: the mean over few samples falls by less than one by chance
 
 
 @dataclass

@@ -113,7 +113,7 @@ class _Attempts:
         """From the start, the checkpoint that is resumed, or the one before the divergence."""
         options, data, point = self._job.options, self._job.data, self._point
         start = None if point else Start(options).checkpoint(data.hyperparameters, data.facts)
-        first = point.updates_done if point else 0
+        first = point.state.updates_done if point else 0
         with ExitStack() as stack:
             compiles = "; a first run compiles the renderer" if data.facts is None else ""
             if self._workers is None:
@@ -129,20 +129,20 @@ class _Attempts:
             if start is not None:
                 trainer.initialise_from(start)
             if point:
-                trainer.resume(point, earlier_start(point.model.init_from, point.prefix, point.start))
+                trainer.resume(point, earlier_start(point.model.init_from, point.prefix, point.state.start))
             self._trainer = trainer
             done = trainer.has_ended
             if done and _is_complete(trainer, options.prefix):
                 return Ended(finished=True, complete=False, bounded=False, idle=True)
-            before = trainer.epochs_done
+            before = trainer.state.epochs_done
             if workers.is_first:
-                begun = Begun(tuple(trainer.history), trainer.updates_done, start is not None)
+                begun = Begun(tuple(trainer.state.history), trainer.updates_done, start is not None)
                 self._callback = self._callback or self._begin(begun)
                 callbacks.append(self._callback)
             validation = stack.enter_context(validation_batches(data, self._job.num_proc, self._rows))
             waited, interrupts = (lambda: pool.seconds_waited), self._interrupts
             finished = done or trainer.fit(iterator, validation, options.prefix, waited, interrupts)
-            complete = finished or trainer.epochs_done > before
+            complete = finished or trainer.state.epochs_done > before
             bounded = finished and not trainer.stands_still
             ended = Ended(finished, complete, bounded, signal=0 if finished else interrupts.number)
             if self._calibrate is not None:
@@ -157,7 +157,7 @@ class _Attempts:
         trainer, wanted = self._trainer, self._job.data.hyperparameters.training.on_divergence
         if not isinstance(error, Diverged) or wanted != "restart" or trainer is None or self._interrupts.requested:
             return False
-        self._restarts = trainer.restarts + 1
+        self._restarts = trainer.state.restarts + 1
         if self._restarts > MAX_RESTARTS:
             return False
         prefix, epochs = self._job.options.prefix, trainer.epochs_saved
@@ -220,10 +220,10 @@ def _resume_point(options: RunOptions) -> "ResumePoint | None":
 def _is_complete(trainer: "Trainer", prefix: str) -> bool:
     """Whether nothing is left to do for a run that has ended; says how it goes on."""
     training = trainer.model.hyperparameters.training
-    by_minutes = trainer.budget.end < trainer.budget.limit
+    by_minutes = trainer.state.budget.end < trainer.state.budget.limit
     name = "target_accuracy" if trainer.has_reached_target else "max_minutes" if by_minutes else "num_epoch"
     log.info(
         "The run ended after %d epochs; a larger --%s (it is %s) continues it",
-        trainer.epochs_done, name, getattr(training, name),
+        trainer.state.epochs_done, name, getattr(training, name),
     )  # fmt: skip
     return all(has_been_chosen(prefix, epoch) for epoch in epochs_to_calibrate(prefix))

@@ -10,16 +10,13 @@ from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.description import Model
-from ctc_ocr.checkpoint.history import Row, row_of
-from ctc_ocr.checkpoint.history import read as read_history
 from ctc_ocr.checkpoint.model_files import Checkpoint, load
 from ctc_ocr.checkpoint.run_files import description_path, epochs, state_path, unfinished_path
 from ctc_ocr.checkpoint.stored_model import StoredRun
 from ctc_ocr.checkpoint.training_state import checksum, load_state, load_training_state
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.input_files import read_bytes
-from ctc_ocr.training.best import Best
-from ctc_ocr.training.budget import Budget
+from ctc_ocr.training.run_state import RunState
 from ctc_ocr.training.state_values import check_values
 
 # Hyperparameters that change only how the run goes on, and not what its files mean.
@@ -35,7 +32,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ResumePoint:
-    """A checkpoint with its optimizer state, or the state within an epoch, and the progress of its run."""
+    """A checkpoint with its optimizer state, or the state within an epoch, and how far its run was."""
 
     stored: StoredRun  # of the run: its description, and the epoch of the checkpoint, 0 without one
     state_file: Path
@@ -46,28 +43,12 @@ class ResumePoint:
     vectors: Arrays  # within an epoch, without a checkpoint: those of the network
     average: Arrays  # likewise, of the running average
     frozen: Arrays  # likewise, of frozen layers
-    epochs_done: int
-    batches_done: int  # of the epoch under way
-    num_batches: int  # per epoch
+    state: RunState
     sums: tuple[tuple[float, ...], ...]  # of the epoch under way, of each worker
-    seconds: float  # of training, of the epoch under way
-    reductions: int  # of the learning rate, by the schedule `plateau`
-    restarts: int  # since the run diverged
-    best: Best
-    budget: Budget
-    history: tuple[Row, ...]
-    fingerprint: str  # of the images
-    validation_fraction: float | None  # as the user gave it, 0 for the default; None: not known, as of earlier versions
-    start: int | None  # checksum of the weights that the run started from; None: from none, or not known
 
     @property
     def prefix(self) -> str:
         return self.stored.prefix
-
-    @property
-    def updates_done(self) -> int:
-        """Updates since the run began."""
-        return self.epochs_done * self.num_batches + self.batches_done
 
 
 def newest(prefix: str) -> ResumePoint:
@@ -84,7 +65,8 @@ def newest(prefix: str) -> ResumePoint:
             break
         except InputError as error:
             errors.append(error)
-    if (within := _unfinished(prefix, errors)) and (point is None or within.updates_done > point.updates_done):
+    within = _unfinished(prefix, errors)
+    if within and (point is None or within.state.updates_done > point.state.updates_done):
         point = within
     if point is None:
         if len(errors) == 1:
@@ -139,33 +121,20 @@ def _point(
     named = {beginning: _taken(arrays, beginning) for beginning in (TRAINED, OF_NETWORK, AVERAGE, FROZEN)}
     try:
         check_values(values, checkpoint.epoch if checkpoint else None)
-        progress = {name: int(values[name]) for name in ("epochs_done", "batches_done", "num_batches")}
-        return ResumePoint(
-            stored, path, model, checkpoint, arrays, named[TRAINED], named[OF_NETWORK], named[AVERAGE],
-            named[FROZEN], **progress, sums=tuple(tuple(map(float, each)) for each in values.get("sums", ())),
-            seconds=float(values.get("seconds", 0.0)), reductions=int(values["falls"]),
-            restarts=int(values.get("restarts", 0)), best=Best.from_values(values["best"]),
-            budget=Budget.from_values(values["budget"]), history=_history(stored.prefix, values),
-            fingerprint=str(values["data"]), validation_fraction=values.get("validation_fraction"),
-            start=values.get("start"),
-        )  # fmt: skip
+        state = RunState.from_values(values, stored.prefix)
+        sums = tuple(tuple(map(float, each)) for each in values.get("sums", ()))
     except (KeyError, TypeError, ValueError, IndexError):
         raise InputError("not a training state of this package", path) from None
+    return ResumePoint(
+        stored, path, model, checkpoint, arrays, named[TRAINED], named[OF_NETWORK], named[AVERAGE], named[FROZEN],
+        state, sums,
+    )  # fmt: skip
 
 
 def _taken(arrays: Arrays, beginning: str) -> Arrays:
     """Takes the arrays whose names have this beginning; returns them without it."""
     names = [name for name in arrays if name.startswith(beginning)]
     return {name.removeprefix(beginning): arrays.pop(name) for name in names}
-
-
-def _history(prefix: str, values: Mapping[str, Any]) -> tuple[Row, ...]:
-    """The rows of the epochs that are done. The states of version 0.2 have none: those of the file. Raises KeyError,
-    TypeError or ValueError for broken ones."""
-    if "history" not in values:
-        return tuple(row for row in read_history(prefix) if row.epoch <= int(values["epochs_done"]))
-    rows = values["history"]
-    return tuple(map(row_of, rows))
 
 
 def check_resumable(point: ResumePoint, model: Model, num_batches: int, fingerprint: str) -> None:
@@ -181,13 +150,13 @@ def check_resumable(point: ResumePoint, model: Model, num_batches: int, fingerpr
                 raise InputError(reason, point.prefix)
             log.info("Resuming with %s=%s; it was %s before", name, value, old)
     _refuse_other_alphabet(point.prefix, point.model.alphabet, model.alphabet)
-    if point.num_batches != num_batches:
+    if point.state.num_batches != num_batches:
         raise InputError(
-            f"cannot resume: its epochs have {point.num_batches} batches, and these settings give {num_batches}; "
+            f"cannot resume: its epochs have {point.state.num_batches} batches, and these settings give {num_batches}; "
             "resume with the same images, batch_size and samples_per_epoch",
             point.prefix,
         )
-    if point.fingerprint != fingerprint:
+    if point.state.fingerprint != fingerprint:
         raise InputError(
             "cannot resume: the run has other images, or another split into training and validation; "
             f"{_start_anew(point.prefix)}",
@@ -198,9 +167,9 @@ def check_resumable(point: ResumePoint, model: Model, num_batches: int, fingerpr
 def check_fraction(point: ResumePoint, given: float | None) -> None:
     """Raises InputError for a validation_fraction that is not that of a run, whose images stay in their parts. Logs one
     that cannot be compared. None or 0: none is given."""
-    if not given or given == point.validation_fraction:
+    if not given or given == point.state.validation_fraction:
         return
-    if point.validation_fraction is None:
+    if point.state.validation_fraction is None:
         log.warning("validation_fraction %g has no effect: a run that is resumed keeps its split", given)
         return
     raise InputError(

@@ -4,13 +4,14 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, astuple, replace
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ctc_ocr.checkpoint.description import Model
-from ctc_ocr.checkpoint.history import Row, best_row
+from ctc_ocr.checkpoint.history import best_row
 from ctc_ocr.checkpoint.model_files import Checkpoint
 from ctc_ocr.checkpoint.provenance import path_from, path_of
 from ctc_ocr.checkpoint.training_state import checksum
@@ -19,13 +20,12 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.generation.pool import WaitInterrupted
 from ctc_ocr.runtime.signals import interruption
 from ctc_ocr.runtime.types import Context, DataBatch, MXArray
-from ctc_ocr.training.best import Best
-from ctc_ocr.training.budget import Budget
 from ctc_ocr.training.divergence import diverged, what_is_wrong
 from ctc_ocr.training.epoch_end import epoch_end
 from ctc_ocr.training.events import BatchEnd, Callback, Progress, Saved, StateSaved, ValidationPrediction
 from ctc_ocr.training.interrupts import Interrupts
 from ctc_ocr.training.resume import ResumePoint, check_fraction, check_resumable
+from ctc_ocr.training.run_state import RunState
 from ctc_ocr.training.saving import Saving, own_sums, own_vectors
 from ctc_ocr.training.schedules import Schedule
 from ctc_ocr.training.start import warn_of_lost_start
@@ -51,10 +51,8 @@ class Trainer:
     Of several `workers`, each has a trainer, with the same model and its own rows of the same batches; only the first
     one calls callbacks and saves.
 
-    `fingerprint` identifies the images: a run can be resumed only with the same ones. `restarts`: how often the run has
-    diverged; its learning rate is lower for it. `validation_fraction`: of the images, as the user gives it; 0: the
-    default. The state of a run is what save()
-    writes and resume() reads: weights, optimizer state, progress, and how validation went.
+    `fingerprint`, `restarts` and `validation_fraction` are those of RunState. What save() writes and resume() reads is
+    the run's `state`, with the weights and the optimizer's state.
     """
 
     def __init__(
@@ -69,67 +67,52 @@ class Trainer:
         validation_fraction: float = 0.0,
     ) -> None:
         self.model = model
-        self.epochs_done = 0
-        self.batches_done = 0  # of the epoch under way
-        self.best = Best()
-        self.history: list[Row] = []  # of the epochs that are done
-        self.budget = Budget()
+        self.state = RunState(data.num_batches, fingerprint, validation_fraction, restarts)
         self.updates = Updates(model, data, contexts, workers)
         self.network, self._averages = self.updates.network, self.updates.averages
         self._workers = workers
         self._settings = model.hyperparameters.training
-        self._num_batches = data.num_batches
         self._samples_per_epoch = data.num_samples
-        self._fingerprint = fingerprint
-        self._validation_fraction: float | None = validation_fraction
         self._callbacks = callbacks
         self._saving = Saving(model, self.network, self._averages, workers)
         self._saved = time.monotonic()  # when something was saved last
-        self._restarts = restarts
-        self._start_checksum: int | None = None  # of the weights of the model that the run started from
         self._carried: list[float] | None = None  # own sums of the epoch under way, before the run was resumed
         self.epochs_saved = 0  # the newest epoch that this run has saved as a whole, or was resumed from
         self._own_sums = Sums()  # of the epoch under way
-        self._seconds = 0.0  # of training in the epoch under way
-        self.budget.start(self._settings, epochs_done=0)
+        self.state.budget.start(self._settings, epochs_done=0)
         self._init_optimizer()
 
-    def _init_optimizer(self, reductions: int = 0) -> None:
+    def _init_optimizer(self) -> None:
         self._schedule = Schedule(
-            self._settings, self._num_updates, reductions, self._updates_before_decay, self._restarts
+            self._settings, self._num_updates, self.state.reductions, self._updates_before_decay, self.state.restarts
         )
         self.updates.schedule(self._settings, self._schedule)
 
     @property
     def _num_updates(self) -> int:
         """Updates of the whole run, as far as is known now."""
-        return int(self.budget.end * self._num_batches)
+        return int(self.state.budget.end * self.state.num_batches)
 
     @property
     def _updates_before_decay(self) -> int:
-        return int(self.budget.decay_from * self._num_batches)
+        return int(self.state.budget.decay_from * self.state.num_batches)
 
     @property
     def has_ended(self) -> bool:
         """Whether there is nothing left to do: the target is reached, or the budget is used up, or early stopping ended
         the run."""
-        return self.has_reached_target or self.epochs_done >= self.budget.end or self._stalled()
+        return self.has_reached_target or self.state.epochs_done >= self.state.budget.end or self._stalled()
 
     @property
     def has_reached_target(self) -> bool:
         """Whether the last epoch has the accuracy that ends the run."""
         target = self._settings.target_accuracy
-        return bool(target and self.history) and self.history[-1].validation_accuracy >= target
+        return bool(target and self.state.history) and self.state.history[-1].validation_accuracy >= target
 
     @property
     def stands_still(self) -> bool:
         """Whether validation ended the run, or will."""
-        return self.budget.stopped or self._stalled()
-
-    @property
-    def restarts(self) -> int:
-        """How often the run has diverged and gone back."""
-        return self._restarts
+        return self.state.budget.stopped or self._stalled()
 
     @property
     def updates_done(self) -> int:
@@ -154,13 +137,13 @@ class Trainer:
         """
         with interrupts or Interrupts() as interrupts:
             while not self.has_ended:
-                clock, began = Clock(waited, self._seconds), time.perf_counter() - self._seconds
+                clock, began = Clock(waited, self.state.seconds), time.perf_counter() - self.state.seconds
                 sums = self._train_epoch(data, interrupts, waited, prefix)
-                if self.batches_done < self._num_batches:
+                if self.state.batches_done < self.state.num_batches:
                     if not self.updates_done:
                         raise interruption(interrupts.number)
-                    self._seconds, _ = clock.read()
-                    self.save(prefix, self.epochs_done + 1)
+                    self.state.seconds, _ = clock.read()
+                    self.save(prefix, self.state.epochs_done + 1)
                     return False
                 if self._end_epoch(sums, validation, prefix, clock, began):
                     return True
@@ -172,20 +155,20 @@ class Trainer:
     def _end_epoch(self, sums: Sums, validation: BatchIter, prefix: str, clock: Clock, began: float) -> bool:
         """Validate, and write the epoch's checkpoint: whether the target accuracy is reached."""
         seconds, waiting = clock.read()
-        self._seconds = 0.0
-        self.epochs_done, self.batches_done = self.epochs_done + 1, 0
+        self.state.seconds = 0.0
+        self.state.epochs_done, self.state.batches_done = self.state.epochs_done + 1, 0
         rate = self._schedule(self.updates_done)
         validated, predictions = self._validate_epoch(validation, began)
         end = epoch_end(
-            sums, validated, predictions, epoch=self.epochs_done - 1, update=self.updates_done,
-            samples=self.epochs_done * self._samples_per_epoch, seconds=seconds, waiting=waiting,
+            sums, validated, predictions, epoch=self.state.epochs_done - 1, update=self.updates_done,
+            samples=self.state.epochs_done * self._samples_per_epoch, seconds=seconds, waiting=waiting,
             learning_rate=rate, best_epoch=0,
-            seconds_left=self.budget.seconds_left(self._settings, self.epochs_done),
+            seconds_left=self.state.budget.seconds_left(self._settings, self.state.epochs_done),
         )  # fmt: skip
-        self.history.append(end.row)
-        end = replace(end, best_epoch=best_row(self.history).epoch)
-        self.save(prefix, self.epochs_done)
-        self.epochs_saved = self.epochs_done
+        self.state.history.append(end.row)
+        end = replace(end, best_epoch=best_row(self.state.history).epoch)
+        self.save(prefix, self.state.epochs_done)
+        self.epochs_saved = self.state.epochs_done
         self._emit(end)
         return self.has_reached_target
 
@@ -196,37 +179,38 @@ class Trainer:
         validated, predictions = self._validate(validation)
         if not np.isfinite(validated.mean_loss):
             raise diverged("the validation loss is not finite", self.updates_done)
-        best_before = replace(self.best)
+        best_before = replace(self.state.best)
         self._record(validated, self._workers.of_first(time.perf_counter() - began))
-        target, stalled_for = self._settings.target_accuracy, self.best.epochs_since
+        target, stalled_for = self._settings.target_accuracy, self.state.best.epochs_since
         if self._averages.start and (self.has_ended or (target and validated.tally.accuracy >= target)):
             validated, predictions = self._averages.with_start(
                 lambda: self._validate(validation), validated, predictions
             )
-            self.best = best_before
-            self.best.add(validated.tally.cer, validated.mean_loss)
-            self.best.epochs_since = max(self.best.epochs_since, stalled_for)  # a better average ends the run as well
+            best = self.state.best = best_before
+            best.add(validated.tally.cer, validated.mean_loss)
+            best.epochs_since = max(best.epochs_since, stalled_for)  # a better average ends the run as well
         return validated, predictions
 
     def _stalled(self) -> bool:
         patience = self._settings.stop_patience
-        return self._settings.schedule != "wsd" and 0 < patience <= self.best.epochs_since
+        return self._settings.schedule != "wsd" and 0 < patience <= self.state.best.epochs_since
 
     def _log_why_it_ended(self) -> None:
         if self._stalled():
-            log.info("Early stopping: no improvement in %d epochs", self.best.epochs_since)
+            log.info("Early stopping: no improvement in %d epochs", self.state.best.epochs_since)
         if target := self._settings.target_accuracy:
             log.info("Target accuracy %s not reached; train longer with a larger --num_epoch", target)
 
     def _record(self, validated: Sums, seconds: float) -> None:
         """Update the best validation, the budget, and what the learning rate follows from."""
         cer, loss = validated.tally.cer, validated.mean_loss
-        self.best.add(cer, loss)
-        self.budget.after_epoch(self._settings, self.epochs_done, seconds, cer, loss, validated.tally.count)
+        self.state.best.add(cer, loss)
+        self.state.budget.after_epoch(self._settings, self.state.epochs_done, seconds, cer, loss, validated.tally.count)
         self._follow_budget()
-        since, patience = self.best.epochs_since, self._settings.plateau_patience
+        since, patience = self.state.best.epochs_since, self._settings.plateau_patience
         if self._settings.schedule == "plateau" and since > 0 and since % patience == 0:
-            self._schedule.reductions += 1
+            self.state.reductions += 1
+            self._schedule.reductions = self.state.reductions
             rate = self._schedule(self.updates_done + 1)
             log.info("No improvement in %d epochs: learning rate reduced to %.3g", since, rate)
 
@@ -234,7 +218,7 @@ class Trainer:
         """The rest of the epoch under way; ends after an update when Ctrl-C was pressed."""
         whole = self._own_sums = Sums() if self._carried is None else Sums.of_values(self._carried)
         self._carried = None
-        part, clock, epoch_clock = Sums(), Clock(waited), Clock(waited, self._seconds)
+        part, clock, epoch_clock = Sums(), Clock(waited), Clock(waited, self.state.seconds)
         pending: Pending = None
         for batch in _until_interrupted(data):
             outputs = self.updates.begin(batch)
@@ -243,34 +227,34 @@ class Trainer:
             wrong = what_is_wrong(self.network.finite, loss, self.updates.largest_loss)
             pending = (outputs, batch)
             done = self.updates.finish(Wishes(interrupts.requested, self._is_due(), wrong is not None))
-            size = data.size_of(self.batches_done)
-            self.batches_done += 1
+            size = data.size_of(self.state.batches_done)
+            self.state.batches_done += 1
             if done.give_up:
                 raise diverged(wrong or OF_ANOTHER_WORKER, self.updates_done)
-            self._emit(BatchEnd(self.epochs_done, self.batches_done, self._num_batches, size))
+            self._emit(BatchEnd(self.state.epochs_done, self.state.batches_done, self.state.num_batches, size))
             self._foresee(epoch_clock)
-            if self.batches_done % PROGRESS_EVERY == 0:
+            if self.state.batches_done % PROGRESS_EVERY == 0:
                 self._emit_progress(part, clock)
                 part, clock = Sums(), Clock(waited)
             # Several workers stop together: each asks with its next update.
             if done.stop or (interrupts.requested and self._workers.count == 1):
                 break
-            if done.save and self.batches_done < self._num_batches:
+            if done.save and self.state.batches_done < self.state.num_batches:
                 self.updates.check(count_batch(pending, whole, part))
                 pending = None
                 self._save_unfinished(prefix, epoch_clock.read()[0])
         self.updates.check(count_batch(pending, whole))
-        if self.batches_done == self._num_batches:
+        if self.state.batches_done == self.state.num_batches:
             data.reset()
         return self._of_all(whole)
 
     def _foresee(self, clock: Clock) -> None:
         """After 16, 32, 64 ... updates of the first epoch, which may be a long one: what fits into --max_minutes, so
         that the learning rate falls within them."""
-        done = self.batches_done
-        if self._settings.max_minutes and self.epochs_done == 0 and done >= FORESEEN_FROM and done & (done - 1) == 0:
+        state, done = self.state, self.state.batches_done
+        if self._settings.max_minutes and state.epochs_done == 0 and done >= FORESEEN_FROM and done & (done - 1) == 0:
             seconds = self._workers.of_first(clock.read()[0])
-            self.budget.foresee(self._settings, seconds * self._num_batches / done)
+            state.budget.foresee(self._settings, seconds * state.num_batches / done)
             self._follow_budget()
 
     def _follow_budget(self) -> None:
@@ -289,9 +273,9 @@ class Trainer:
         part = self._of_all(own)
         self._emit(
             Progress(
-                epoch=self.epochs_done,
-                batch=self.batches_done,
-                num_batches=self._num_batches,
+                epoch=self.state.epochs_done,
+                batch=self.state.batches_done,
+                num_batches=self.state.num_batches,
                 update=self.updates_done,
                 speed=part.tally.count / clock.read()[0],
                 learning_rate=self._schedule(self.updates_done),
@@ -311,63 +295,40 @@ class Trainer:
         self._saving.check()
         sums = self._workers.gather(self._own_sums.values())
         if self._workers.is_first:
-            self._emit(Saved(str(self._saving.checkpoint(prefix, epoch, self._state(sums)))))
+            self._emit(Saved(str(self._saving.checkpoint(prefix, epoch, self.state.to_values(sums)))))
         self._averages.leave()
         self._saved = time.monotonic()
 
     def _save_unfinished(self, prefix: str, seconds: float) -> None:
         """Write the state within the epoch under way. Raises Diverged for what is not finite."""
         sums = self._workers.gather(self._own_sums.values())
-        path = self._saving.unfinished(prefix, {**self._state(sums), "seconds": seconds})
+        path = self._saving.unfinished(prefix, replace(self.state, seconds=seconds).to_values(sums))
         if path is not None:
             self._emit(StateSaved(str(path)))
         self._saved = time.monotonic()
 
-    def _state(self, sums: list[list[float]]) -> dict[str, Any]:
-        """What resuming needs besides arrays."""
-        return {
-            "epochs_done": self.epochs_done,
-            "batches_done": self.batches_done,
-            "num_batches": self._num_batches,
-            "sums": sums if self.batches_done else [],
-            "seconds": self._seconds,
-            "falls": self._schedule.reductions,
-            "restarts": self._restarts,
-            "best": asdict(self.best),
-            "budget": asdict(self.budget),
-            "history": [astuple(row) for row in self.history],
-            "data": self._fingerprint,
-            "validation_fraction": self._validation_fraction,
-            "start": self._start_checksum,
-        }
-
     def resume(self, point: ResumePoint, start: Checkpoint | None = None) -> None:
         """Continue a run: its weights, optimizer state and progress. `start`: the model that it started from. Raises
         InputError if it would be another run."""
-        check_fraction(point, self._validation_fraction)
-        check_resumable(point, self.model, self._num_batches, self._fingerprint)
-        self._validation_fraction = point.validation_fraction
-        self._start_checksum = point.start
+        check_fraction(point, self.state.validation_fraction)
+        check_resumable(point, self.model, self.state.num_batches, self.state.fingerprint)
         if start is not None:
             try:
                 self._averages.start, _ = transfer_checkpoint(self.network.values(), self.model, start)
             except InputError as error:
                 warn_of_lost_start(error)
-        self.epochs_done, self.batches_done = point.epochs_done, point.batches_done
-        self.updates.done = point.updates_done
-        self.best, self.budget, self.history = replace(point.best), point.budget, list(point.history)
-        self.epochs_saved = point.epochs_done
-        self._carried = own_sums(point.sums, self._workers.rows) if point.batches_done else None
-        self._seconds = point.seconds if point.batches_done else 0.0
+        state = self.state = replace(deepcopy(point.state), restarts=max(self.state.restarts, point.state.restarts))
+        self.updates.done = state.updates_done
+        self.epochs_saved = state.epochs_done
+        self._carried = own_sums(point.sums, self._workers.rows) if state.batches_done else None
         before = point.model.hyperparameters.training
         if any(getattr(before, name) != getattr(self._settings, name) for name in MORE_TRAINING):
-            self.budget.start(self._settings, self.epochs_done)
+            state.budget.start(self._settings, state.epochs_done)
             if self._stalled():
-                self.best.epochs_since = 0
+                state.best.epochs_since = 0
         if point.model.init_from is not None:
             self._saving.start = path_from(point.model.init_from, point.prefix)
-        self._restarts = max(self._restarts, point.restarts)
-        self._init_optimizer(point.reductions)
+        self._init_optimizer()
         try:
             self._restore_weights(point)
             self.network.restore_optimizer(point.optimizer_state)
@@ -391,7 +352,7 @@ class Trainer:
         """
         self._averages.start, transferred = transfer_checkpoint(self.network.values(), self.model, checkpoint)
         self.network.set_values(self._averages.start)
-        self._saving.start, self._start_checksum = path_of(checkpoint.stored), checksum(checkpoint.arg_params)
+        self._saving.start, self.state.start = path_of(checkpoint.stored), checksum(checkpoint.arg_params)
         log.info("Starting from %s: %s", checkpoint.params_file, transferred)
         assert checkpoint.model is not None
         warn_of_other_pixels(checkpoint.model.hyperparameters, self.model.hyperparameters)
