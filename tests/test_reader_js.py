@@ -110,6 +110,7 @@ def test_images_are_prepared_in_the_same_way_and_black_and_white_is_refused(read
     generator = np.random.default_rng(0)
     colours = np.where(generator.random((80, 30, 3)) < 0.3, 20, 240)
     colours[:20] = np.where(generator.random((20, 30, 1)) < 0.9, 20, 240)
+    colours += np.arange(30)[None, :, None] // 2  # a gradient
     path = tmp_path / "a.png"
     Image.fromarray(colours.astype(np.uint8)).save(path)
     greys = {each: {"grey": each} for each in ("max", "min", "unsaturated", "paper")}

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ctc_ocr.images.paper import paper
+
 Pixels = NDArray[np.uint8]
 PAPER_LEVEL, INK_LEVEL = 225.0, 45.0  # to which stretch_contrast maps the paper and the ink
 PAPER_PERCENTILE, INK_PERCENTILE = 90, 2
@@ -21,7 +23,7 @@ def grey(image: Pixels, kind: str = "luminance") -> Pixels:
     luminance: weighted as in ITU-R BT.601, the same levels as read_image gives. max, min: the largest or smallest of a
     pixel's values. unsaturated: their maximum and their range, added up: colours are as light as white paper, and only
     greys are dark. paper: 255 minus the largest difference from the paper's red, green and blue, so that ink of any
-    colour is dark, also where some of it is lighter than the paper.
+    colour is dark, also where some of it is lighter than the paper, and also where the paper changes evenly.
     """
     if kind == "paper":
         return _without_paper(image)
@@ -39,18 +41,8 @@ def grey(image: Pixels, kind: str = "luminance") -> Pixels:
 def _without_paper(image: Pixels) -> Pixels:
     """255 minus the largest difference of a pixel's values from the paper's."""
     colours = image if image.ndim == 3 else np.stack([image] * 3, axis=2)
-    paper = np.broadcast_to(_paper_colour(colours), colours.shape)
-    differences: Pixels = cv2.absdiff(colours, np.ascontiguousarray(paper)).max(axis=2)
-    return invert(differences)
-
-
-def _paper_colour(image: Pixels) -> NDArray[np.uint8]:
-    """(H, W, 3) -> (3,): the mean of the pixels in the most frequent of 16x16x16 ranges of colours, rounded down."""
-    red, green, blue = cv2.split(image.astype(np.uint16) >> 4)
-    ranges = (red << 8) | (green << 4) | blue
-    is_paper = ranges == np.bincount(ranges.ravel()).argmax()
-    mean: NDArray[np.float64] = image[is_paper].mean(axis=0)
-    return mean.astype(np.uint8)
+    differences = np.asarray(cv2.absdiff(colours, paper(colours)), np.uint8)
+    return invert(grey(differences, "max"))
 
 
 def resize(image: Pixels, width: int, height: int) -> Pixels:

@@ -53,7 +53,7 @@ function greyOf(plane, kind = "luminance") {
     return plane;
   }
   if (kind === "paper") {
-    return { ...plane, channels: 1, data: withoutPaper(plane.data) };
+    return { ...plane, channels: 1, data: withoutPaper(plane) };
   }
   if (!Object.hasOwn(GREYS, kind)) {
     throw new Error(`grey ${kind} is not implemented here`);
@@ -65,30 +65,86 @@ function greyOf(plane, kind = "luminance") {
   return { ...plane, channels: 1, data: found };
 }
 
-// RGB values -> for each pixel, 255 minus its largest difference from the colour of the paper.
-function withoutPaper(values) {
-  const paper = paperOf(values);
-  return Uint8Array.from({ length: values.length / 3 }, (_, pixel) => {
-    const differences = paper.map((level, channel) => Math.abs(values[3 * pixel + channel] - level));
-    return 255 - Math.max(...differences);
+// For each pixel, 255 minus its largest difference from the paper.
+function withoutPaper({ width, height, data }) {
+  const paper = paperOf(width, height, data);
+  return Uint8Array.from({ length: width * height }, (_, pixel) => {
+    const levels = paper(Math.floor(pixel / width), pixel % width);
+    return 255 - Math.max(...levels.map((level, channel) => Math.abs(data[3 * pixel + channel] - level)));
   });
 }
 
-// The mean of the colours in the most frequent of 16x16x16 ranges.
-function paperOf(values) {
-  const counts = new Array(4096).fill(0);
-  const rangeOf = (first) => ((values[first] >> 4) << 8) | ((values[first + 1] >> 4) << 4) | (values[first + 2] >> 4);
-  for (let first = 0; first < values.length; first += 3) {
-    counts[rangeOf(first)]++;
-  }
-  const most = counts.indexOf(counts.reduce((one, other) => Math.max(one, other)));
-  const sums = [0, 0, 0];
-  for (let first = 0; first < values.length; first += 3) {
-    if (rangeOf(first) === most) {
-      sums.forEach((_, channel) => (sums[channel] += values[first + channel]));
+// The paper's levels at a row and a column: planes, fitted to what is nearly as they say, beginning with one colour.
+function paperOf(width, height, data) {
+  const place = (index, count) => (2 * index + 1) / count - 1;
+  const step = Math.max(1, Math.floor(Math.sqrt(Math.floor((width * height) / 2000))));
+  const sample = [];
+  for (let row = 0; row < height; row += step) {
+    for (let column = 0; column < width; column += step) {
+      const first = 3 * (row * width + column);
+      sample.push({ row, column, colour: [...data.subarray(first, first + 3)] });
     }
   }
-  return sums.map((sum) => Math.floor(sum / counts[most]));
+  let planes = mostFrequent(sample).map((level) => [level, 0, 0]);
+  const paper = (row, column) =>
+    planes.map(([middle, down, across]) => {
+      const level = middle + 0.499999 + place(row, height) * down + place(column, width) * across;
+      return Math.floor(Math.min(Math.max(level, 0), 255));
+    });
+  let before = "";
+  for (let fits = 0; fits < 10; fits++) {
+    const isPaper = sample.map(({ row, column, colour }) =>
+      paper(row, column).every((level, channel) => Math.abs(level - colour[channel]) <= 32),
+    );
+    if (isPaper.join() === before) {
+      break;
+    }
+    before = isPaper.join();
+    planes = fitted(
+      sample.filter((_, index) => isPaper[index]),
+      ({ row, column }) => [1, place(row, height), place(column, width)],
+    );
+  }
+  return paper;
+}
+
+// The mean, rounded down, of the colours in the most frequent of 16x16x16 ranges.
+function mostFrequent(sample) {
+  const rangeOf = ([red, green, blue]) => ((red >> 4) << 8) | ((green >> 4) << 4) | (blue >> 4);
+  const counts = new Array(4096).fill(0);
+  sample.forEach(({ colour }) => counts[rangeOf(colour)]++);
+  const most = counts.indexOf(counts.reduce((one, other) => Math.max(one, other)));
+  const members = sample.filter(({ colour }) => rangeOf(colour) === most);
+  return [0, 1, 2].map((channel) =>
+    Math.floor(members.reduce((sum, { colour }) => sum + colour[channel], 0) / members.length),
+  );
+}
+
+// By least squares, the plane of each channel. The last two terms are held back a little, for pixels in one line.
+function fitted(pixels, termsOf) {
+  const ridge = 1e-6 * pixels.length;
+  const products = [0, 1, 2].map((term) => [0, 1, 2].map((other) => (term && term === other ? ridge : 0)));
+  const sums = [0, 1, 2].map(() => [0, 0, 0]);
+  for (const pixel of pixels) {
+    const terms = termsOf(pixel);
+    terms.forEach((value, term) => {
+      terms.forEach((other, index) => (products[term][index] += value * other));
+      pixel.colour.forEach((level, channel) => (sums[channel][term] += value * level));
+    });
+  }
+  return sums.map((column) => solved(products, column));
+}
+
+// Three linear equations, by Cramer's rule.
+function solved(matrix, right) {
+  const whole = determinant(matrix);
+  return [0, 1, 2].map(
+    (unknown) => determinant(matrix.map((row, line) => row.map((value, at) => (at === unknown ? right[line] : value)))) / whole,
+  );
+}
+
+function determinant([[a, b, c], [d, e, f], [g, h, i]]) {
+  return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g);
 }
 
 function hasLightInk(grey) {
