@@ -19,7 +19,7 @@ from ctc_ocr.datasets.choices import CHOSEN, OF_REGION, FoundRegion, choose
 from ctc_ocr.images.preparation import prepare
 from ctc_ocr.images.region import WHOLE, Region
 from ctc_ocr.images.text_region import cut_text
-from ctc_ocr.inference.likely_region import FEWEST, likely_region
+from ctc_ocr.inference.likely_region import FEWEST, GUESSED, likely_region
 from ctc_ocr.rendering.wild import WildRenderer
 from tests.commands import run_here
 from tests.pictures import write_pictures
@@ -212,6 +212,20 @@ def test_signs_that_the_starter_reads_as_letters_do_not_make_images_hard(tmp_pat
     samples = check_source(tmp_path / "labels.csv")
     settings, _ = choose(preset("word"), samples, CHOSEN, partial(likely_region, "starter"))
     assert (settings.data.height, Region.of(settings.data)) == (40, WHOLE)
+
+
+def test_nothing_is_chosen_where_the_starter_reads_other_text(tmp_path: Path, ubuntu_font: str) -> None:
+    """Beside each number is a word that its label does not have."""
+    face = ImageFont.truetype(ubuntu_font, 36)
+    for number in range(16):
+        text = f"{1000 + 7919 * number % 9000}"
+        image = Image.new("L", (320, 64), 235)
+        ImageDraw.Draw(image).text((12, 10), f"METER NO {text}", font=face, fill=40)
+        image.save(tmp_path / f"{text}.png")
+    found = likely_region("starter", check_source(tmp_path).samples)
+    assert (found.region, found.ink) == (WHOLE, "auto")
+    assert found.likelihood is not None
+    assert found.likelihood < GUESSED
 
 
 def plates(folder: Path, count: int = 16) -> CheckResult:
