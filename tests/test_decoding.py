@@ -14,7 +14,13 @@ from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.decoding.greedy import best_path, greedy
 from ctc_ocr.decoding.language_model import LanguageModel
-from ctc_ocr.decoding.likelihood import label_log_probability, log_softmax, steps_per_image
+from ctc_ocr.decoding.likelihood import (
+    ANYTHING,
+    label_log_probability,
+    likeliest_alignment,
+    log_softmax,
+    steps_per_image,
+)
 from ctc_ocr.decoding.mask import allowed_classes, restrict
 from ctc_ocr.decoding.word_list import WordList
 from ctc_ocr.errors import InputError
@@ -71,6 +77,26 @@ def test_label_probability_is_the_sum_over_all_alignments():
     # Labels that no alignment gives: too long, or repeats that need blanks between them.
     assert np.isneginf(found[expected == 0]).all()
     assert (expected == 0).any()
+
+
+@pytest.mark.parametrize("label", [[], [1], [1, 1], [1, ANYTHING, 2], [ANYTHING, 1], [2, ANYTHING, 2, ANYTHING]])
+def test_the_likeliest_alignment_may_have_anything_in_it(label):
+    steps, classes = 5, 3
+    log_probs = log_softmax(np.random.default_rng(6).normal(size=(steps, 1, classes)) * 3)
+    of_anything = np.zeros((steps, 1))
+    of_classes = np.hstack([log_probs[:, 0], of_anything])
+    sought = [classes if code == ANYTHING else code for code in label]
+    alignments = [each for each in itertools.product(range(classes + 1), repeat=steps) if collapse_one(each) == sought]
+    best = max(of_classes[range(steps), each].sum() for each in alignments)
+    assert likeliest_alignment(log_probs, [label])[0] == pytest.approx(best)
+
+
+def test_anything_costs_nothing_where_other_units_are_read():
+    """Between a 1 and a 2 is a sign that is read as the units 3 and 1."""
+    read = np.array([1, 0, 3, 1, 0, 2])
+    log_probs = log_softmax(20.0 * np.eye(4)[read][:, np.newaxis])
+    assert likeliest_alignment(log_probs, [[1, ANYTHING, 2]])[0] == pytest.approx(0, abs=1e-6)
+    assert label_log_probability(log_probs, [[1, 2]])[0] < -20
 
 
 def test_probabilities_of_all_labels_sum_to_one():

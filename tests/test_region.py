@@ -19,7 +19,7 @@ from ctc_ocr.datasets.choices import CHOSEN, OF_REGION, FoundRegion, choose
 from ctc_ocr.images.preparation import prepare
 from ctc_ocr.images.region import WHOLE, Region
 from ctc_ocr.images.text_region import cut_text
-from ctc_ocr.inference.likely_region import FEWEST, likely_region
+from ctc_ocr.inference.likely_region import FEWEST, GUESSED, likely_region
 from ctc_ocr.rendering.wild import WildRenderer
 from tests.commands import run_here
 from tests.pictures import write_pictures
@@ -188,11 +188,44 @@ def test_labels_of_units_that_the_starter_does_not_know_say_nothing(tmp_path: Pa
     assert likely_region("starter", check_source(tmp_path).samples) == FoundRegion(WHOLE, None)
 
 
-def test_units_that_the_starter_does_not_know_are_left_out_of_labels(low_text: CheckResult, tmp_path: Path) -> None:
+def test_units_that_the_starter_does_not_know_change_nothing(low_text: CheckResult, tmp_path: Path) -> None:
     rows = [(each.sample.image, f"{''.join(each.units)}ä") for each in low_text.samples]
     table = tmp_path / "labels.csv"
     table.write_text("image,label\n" + "".join(f"{image},{label}\n" for image, label in rows), encoding="utf-8")
-    assert likely_region("starter", check_source(table).samples) == likely_region("starter", low_text.samples)
+    found = likely_region("starter", check_source(table).samples)
+    known = likely_region("starter", low_text.samples)
+    assert replace(found, likelihood=known.likelihood) == known
+    assert found.likelihood == pytest.approx(known.likelihood, abs=0.05)
+
+
+def test_signs_that_the_starter_reads_as_letters_do_not_make_images_hard(tmp_path: Path, ubuntu_font: str) -> None:
+    """It reads % as some letters or digits, of which the labels have none."""
+    face = ImageFont.truetype(ubuntu_font, 44)
+    rows = ["image,label"]
+    for number in range(16):
+        text = f"-{10 + 7 * number % 90}.{number % 10}%"
+        image = Image.new("L", (240, 64), 235)
+        ImageDraw.Draw(image).text((16, 6), text, font=face, fill=40)
+        image.save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png,{text}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    samples = check_source(tmp_path / "labels.csv")
+    settings, _ = choose(preset("word"), samples, CHOSEN, partial(likely_region, "starter"))
+    assert (settings.data.height, Region.of(settings.data)) == (40, WHOLE)
+
+
+def test_nothing_is_chosen_where_the_starter_reads_other_text(tmp_path: Path, ubuntu_font: str) -> None:
+    """Beside each number is a word that its label does not have."""
+    face = ImageFont.truetype(ubuntu_font, 36)
+    for number in range(16):
+        text = f"{1000 + 7919 * number % 9000}"
+        image = Image.new("L", (320, 64), 235)
+        ImageDraw.Draw(image).text((12, 10), f"METER NO {text}", font=face, fill=40)
+        image.save(tmp_path / f"{text}.png")
+    found = likely_region("starter", check_source(tmp_path).samples)
+    assert (found.region, found.ink) == (WHOLE, "auto")
+    assert found.likelihood is not None
+    assert found.likelihood < GUESSED
 
 
 def plates(folder: Path, count: int = 16) -> CheckResult:

@@ -16,6 +16,7 @@ from ctc_ocr.errors import InputError
 Steps = Sequence[int] | NDArray[Any]
 
 MIN_LOG_PROBABILITY = -1e6  # of a class: the sums below would turn -inf - -inf into NaN
+ANYTHING = -1  # in a label: whatever is read there, also several units or none
 
 
 def steps_per_image(log_probs: NDArray[Any], steps: Steps | None = None) -> NDArray[np.intp]:
@@ -55,6 +56,23 @@ def label_log_probability(
     The loop is over the states (blank, unit, blank, ..., unit, blank), not over the time steps: there are fewer of
     them, and each is computed for all steps at once.
     """
+    return _over_alignments(log_probs, labels, steps, np.logaddexp)
+
+
+def likeliest_alignment(
+    log_probs: NDArray[np.floating[Any]], labels: Sequence[Sequence[int]], steps: Steps | None = None
+) -> NDArray[np.float64]:
+    """The log probability of each label's likeliest alignment alone; else as label_log_probability. ANYTHING may be
+    among the codes: any output has probability 1 there. (A sum would count each output many times, once for every
+    place at which ANYTHING may begin and end.)"""
+    anything = np.zeros((*log_probs.shape[:2], 1), log_probs.dtype)  # the last class, which is what -1 is the index of
+    return _over_alignments(np.concatenate((log_probs, anything), axis=2), labels, steps, np.maximum)
+
+
+def _over_alignments(
+    log_probs: NDArray[np.floating[Any]], labels: Sequence[Sequence[int]], steps: Steps | None, either: np.ufunc
+) -> NDArray[np.float64]:
+    """`either` gives the log probability of one or another alignment: of both, logaddexp, or the likelier, maximum."""
     count = log_probs.shape[1]
     lengths = np.array([len(label) for label in labels], dtype=np.intp)
     units = padded_labels(labels)
@@ -72,24 +90,28 @@ def label_log_probability(
     found = [blank[last, images]]
     for position in range(len(units)):
         if position == 0:
-            unit = _alpha(blank, 0.0, unit_stays[:, 0])
+            unit = _alpha(blank, 0.0, unit_stays[:, 0], either)
         else:
-            unit = _alpha(np.logaddexp(blank, unit + skips[position - 1]), -np.inf, unit_stays[:, position])
-        blank = _alpha(unit, -np.inf, blank_stays)
-        found.append(np.logaddexp(unit[last, images], blank[last, images]))
+            before = either(blank, unit + skips[position - 1])
+            unit = _alpha(before, -np.inf, unit_stays[:, position], either)
+        blank = _alpha(unit, -np.inf, blank_stays, either)
+        found.append(either(unit[last, images], blank[last, images]))
     without_steps = np.where(lengths == 0, 0.0, -np.inf)
     return np.where(own_steps == 0, without_steps, np.stack(found)[lengths, images])
 
 
-def _alpha(source: NDArray[np.float64], start: float, stays: NDArray[np.float64]) -> NDArray[np.float64]:
+def _alpha(
+    source: NDArray[np.float64], start: float, stays: NDArray[np.float64], either: np.ufunc
+) -> NDArray[np.float64]:
     """The log forward variable (T, N) of a state. It is entered from `source` (T, N) of the step before, or in the
     first step with log probability `start`; `stays` (T, N) is the log probability of staying in it from then on.
 
-    alpha[t] = exp(stays[t]) * (exp(start) + sum over j < t of source[j] / exp(stays[j])).
+    alpha[t] = exp(stays[t]) * (exp(start) + sum over j < t of source[j] / exp(stays[j])); of the likeliest alignment
+    alone, the greatest of these terms.
     """
     entered = np.empty_like(stays)
     entered[0] = start
     np.subtract(source[:-1], stays[:-1], entered[1:])
-    alpha: NDArray[np.float64] = np.logaddexp.accumulate(entered, axis=0)
+    alpha: NDArray[np.float64] = either.accumulate(entered, axis=0)
     alpha += stays
     return alpha

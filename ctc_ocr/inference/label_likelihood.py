@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.datasets.checking import CheckedSample
 from ctc_ocr.decoding.decoder import Decoder
+from ctc_ocr.decoding.likelihood import ANYTHING
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import read_image
 from ctc_ocr.images.pixels import Pixels, grey, resize
@@ -33,7 +34,7 @@ class Shown:
 class LabelLikelihood:
     """The log probabilities of labels, in nats per unit, of a random part of the samples by a seed.
 
-    Units that the model does not know in either case are left out. Imports MXNet.
+    For units that the model does not know in either case, anything may be read. Imports MXNet.
     """
 
     def __init__(self, model: str | Path, samples: Sequence[CheckedSample], seed: int) -> None:
@@ -80,7 +81,7 @@ class LabelLikelihood:
             prepare = self._preparing(shown.ink).prepare
             prepared = [prepare(grey(shown.region.cut(each), shown.region.grey)) for each in self._images]
             found = self._predictor.label_log_probabilities(prepared, self._labels)
-            self._found[shown] = np.maximum(found / [len(each) for each in self._labels], LEAST)
+            self._found[shown] = np.maximum(found / [_num_known(each) for each in self._labels], LEAST)
         return self._found[shown]
 
     def _preparing(self, ink: str) -> Predictor:
@@ -105,8 +106,20 @@ def _shrunk(image: Pixels) -> Pixels:
 
 
 def _codes(units: Sequence[str], alphabet: Alphabet) -> list[int] | None:
-    """The codes of a label, of letters in the other case if need be, without units that the model does not know, such
-    as the dash of a plate: it reads nothing there, or something else. None if these are more than half."""
+    """The codes of a label, of letters in the other case if need be, and ANYTHING for units that the model does not
+    know, such as the dash of a plate: it reads nothing there, or other units. None if these are more than half."""
     known = set(alphabet.units)
-    found = [form for unit in units if (form := unit if unit in known else unit.swapcase()) in known]
-    return alphabet.encode(found) if found and 2 * len(found) >= len(units) else None
+    codes = list[int]()
+    for unit in units:
+        form = unit if unit in known else unit.swapcase()
+        if form in known:
+            codes.append(alphabet.encode([form])[0])
+        elif codes[-1:] != [ANYTHING]:
+            codes.append(ANYTHING)
+    found = _num_known(codes)
+    return codes if found and 2 * found >= len(units) else None
+
+
+def _num_known(codes: Sequence[int]) -> int:
+    """Those that the model knows."""
+    return len(codes) - codes.count(ANYTHING)

@@ -16,6 +16,9 @@ HEIGHTS = (1.15, 1.0, 0.8, 0.65, 0.5, 0.4, 0.33, 0.25)  # of the rows, as fracti
 MIDDLES = (0.5, 0.42, 0.58)  # of the rows
 WIDER = (1.6, 1.45, 1.3, 1.2, 1.1)  # rows around the likeliest, as fractions of their height
 MIN_GAIN = 0.1  # nats per unit: for less, the rows and the ink stay as they are
+# Nats per unit: a guess among 62 units and the blank. Where nothing makes the labels likelier, the model reads other
+# text than that of the labels, and finds those likeliest where it can read least.
+GUESSED = -4.0
 MIN_CROP_GAIN = 0.5  # nats per unit: a line of text that was found is one, unless whole images are so much likelier
 GREYS = ("luminance", "max", "min", "unsaturated", "paper")
 ROUNDS = 2  # in which rows and grey are chosen: other rows may be best in another grey
@@ -37,8 +40,8 @@ def likely_region(
 
     Where `start` cuts out a line of text, whole images are tried; then rows of several heights in the middle of the
     images, others of about the best height, and other greys of the best rows; in another grey, rows are chosen once
-    more, and the grey of these. The ink is chosen before and after. The measure is the mean log probability of a label,
-    per unit: see LabelLikelihood.
+    more, and the grey of these. The ink is chosen before and after. Nothing is chosen where the labels stay less likely
+    than by a guess. The measure is the mean log probability of a label, per unit: see LabelLikelihood.
     """
     likelihood = LabelLikelihood(model, samples, seed)
     if likelihood.num_images < FEWEST:
@@ -58,6 +61,8 @@ def likely_region(
             break
     if "ink" in names:
         found = _with_ink(found, likelihood)
+    if likelihood.of(found) < GUESSED:
+        found = Shown(start)
     return FoundRegion(found.region, likelihood.of(found), found.ink)
 
 

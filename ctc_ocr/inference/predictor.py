@@ -19,7 +19,7 @@ from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.schema import MAX_SIZE
 from ctc_ocr.config.sections import Data
 from ctc_ocr.decoding.decoder import BoundDecoder, Decoder
-from ctc_ocr.decoding.likelihood import label_log_probability
+from ctc_ocr.decoding.likelihood import ANYTHING, label_log_probability, likeliest_alignment
 from ctc_ocr.decoding.mask import restrict
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.calibration import Calibration
@@ -171,14 +171,16 @@ class Predictor:
     def label_log_probabilities(self, images: Sequence[Pixels], labels: Sequence[Sequence[int]]) -> NDArray[np.float64]:
         """log p(label | image) (N,) float64, in nats, of N images that `prepare` returned and their labels as codes:
         the mean of those in all views that the decoder reads, among the units that it allows; -inf for a label that
-        does not fit its time steps, or has other units."""
+        does not fit its time steps, or has other units. If any label has ANYTHING, it is that of the likeliest
+        alignment, for all."""
         found, mask = np.empty(len(images)), self.decoder.mask
+        of_labels = likeliest_alignment if any(ANYTHING in codes for codes in labels) else label_log_probability
         for indices, views, steps in self._outputs(images, self.decoder.views):
             chosen = [labels[index] for index in indices]
             allowed = views if mask is None else [restrict(each, mask) for each in views]
-            found[indices] = np.mean([label_log_probability(each, chosen, steps) for each in allowed], axis=0)
+            found[indices] = np.mean([of_labels(each, chosen, steps) for each in allowed], axis=0)
         if mask is not None:
-            found[[not mask[list(codes)].all() for codes in labels]] = -np.inf
+            found[[not all(mask[code] for code in codes if code != ANYTHING) for codes in labels]] = -np.inf
         return found
 
     def _outputs(
