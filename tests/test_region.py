@@ -181,6 +181,17 @@ def test_ink_that_is_lighter_and_darker_than_the_paper_is_found(tmp_path: Path) 
     assert (settings.data.grey, settings.data.ink) == ("paper", "dark")
 
 
+def test_grey_paper_may_change_evenly(tmp_path: Path) -> None:
+    """Ink of one level, lighter than the paper on the left, and darker on the right."""
+    for number in range(16):
+        text = f"{1000 + 7919 * number % 9000}"
+        image = np.repeat(np.linspace(40, 250, 130, dtype=np.uint8)[None], 50, axis=0)
+        cv2.putText(image, text, (14, 36), cv2.FONT_HERSHEY_DUPLEX, 1.2, 145, 2)
+        Image.fromarray(image).save(tmp_path / f"{text}.png")
+    samples = check_source(tmp_path).samples
+    assert likely_region("starter", samples).region.grey == "paper"
+
+
 def test_labels_of_units_that_the_starter_does_not_know_say_nothing(tmp_path: Path) -> None:
     for number in range(12):
         image = np.full((40, 100), 10 * number, np.uint8)
@@ -249,7 +260,7 @@ def test_the_ink_is_found_where_most_of_an_image_is_not_paper(tmp_path: Path) ->
     assert settings.data.ink == "dark"
     by_level, _ = choose(preset("word"), samples, ["ink"])
     assert by_level.data.ink == "light"
-    by_ink = [likely_region("starter", samples.samples, WHOLE, ink, names=["grey"]) for ink in ("light", "dark")]
+    by_ink = [likely_region("starter", samples.samples, WHOLE, ink, names=["crop"]) for ink in ("light", "dark")]
     assert [each.ink for each in by_ink] == ["light", "dark"]
     assert (by_ink[0].likelihood or 0) < (by_ink[1].likelihood or 0) - 0.5
 

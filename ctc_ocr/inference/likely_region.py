@@ -21,6 +21,7 @@ MIN_GAIN = 0.1  # nats per unit: for less, the rows and the ink stay as they are
 GUESSED = -4.0
 MIN_CROP_GAIN = 0.5  # nats per unit: a line of text that was found is one, unless whole images are so much likelier
 GREYS = ("luminance", "max", "min", "unsaturated", "paper")
+OF_GREY_IMAGES = ("luminance", "paper")  # all others are the same without colours
 ROUNDS = 2  # in which rows and grey are chosen: other rows may be best in another grey
 MIN_GREY_GAIN = 0.2  # nats per unit: of several greys of images that can hardly be read, one is likelier by chance
 INKS = ("dark", "light")  # of all images; auto decides for each, and errs where most of it is not paper
@@ -55,14 +56,14 @@ def likely_region(
         last_grey = found.region.grey
         if {*ROWS} <= {*names}:
             found = _with_rows(found, likelihood)
-        if "grey" in names and likelihood.has_colours:
+        if "grey" in names:
             found = _with_grey(found, likelihood)
         if found.region.grey == last_grey:
             break
     if "ink" in names:
         found = _with_ink(found, likelihood)
     if likelihood.of(found) < GUESSED:
-        found = Shown(start)
+        found = Shown(start, ink)
     return FoundRegion(found.region, likelihood.of(found), found.ink)
 
 
@@ -72,7 +73,8 @@ def _with_ink(shown: Shown, likelihood: LabelLikelihood) -> Shown:
 
 
 def _with_grey(shown: Shown, likelihood: LabelLikelihood) -> Shown:
-    greys = [replace(shown, region=replace(shown.region, grey=each)) for each in GREYS]
+    kinds = GREYS if likelihood.has_colours else OF_GREY_IMAGES
+    greys = [replace(shown, region=replace(shown.region, grey=each)) for each in kinds]
     return likelihood.better(shown, max(greys, key=likelihood.of), MIN_GREY_GAIN)
 
 
