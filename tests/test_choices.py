@@ -221,6 +221,17 @@ def test_a_model_is_shown_the_ink_that_the_user_names() -> None:
     assert asked == ["light", "auto"]
 
 
+def test_ink_is_dark_in_the_grey_paper(tmp_path: Path) -> None:
+    def by_paper(samples: object, region: Region, ink: str, seed: int, names: object) -> FoundRegion:
+        return FoundRegion(replace(region, grey="paper"))
+
+    samples = checked(
+        tmp_path / "a", *(255 - captcha(number) if number % 2 else captcha(number) for number in range(4))
+    )
+    assert choose(WORD, samples, ["ink"], found(-1.0))[0].data.ink == "auto"
+    assert choose(WORD, samples, ["ink", "grey"], by_paper)[0].data.ink == "dark"
+
+
 def test_the_width_follows_the_greater_height() -> None:
     samples = of_sizes(((500, 100), "abcdefgh"))
     settings, _ = choose(WITHOUT_CHANGES, samples, ["height", "width"], found(-1.0))

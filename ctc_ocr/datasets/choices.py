@@ -87,7 +87,7 @@ def choose(
     if find_region is not None and {"crop", *OF_REGION, "height", "ink"} & {*names}:
         settings, checked, ink = _chosen_by_model(settings, checked, names, find_region)
     if "ink" in names:
-        settings = _with(settings, ink=_ink(checked.samples) if ink == "auto" else ink)
+        settings = _with(settings, ink=_ink(checked.samples, settings.data.grey) if ink == "auto" else ink)
     if "height" in names and find_region is None:
         settings = _with(settings, height=_height(settings, checked.samples, median(text_heights)))
     if "width" in names:
@@ -175,7 +175,9 @@ def _agree(text_heights: Sequence[float]) -> bool:
     return sum(middle / 2 <= each <= 2 * middle for each in text_heights) >= AGREE * len(text_heights)
 
 
-def _ink(samples: Sequence[CheckedSample]) -> str:
+def _ink(samples: Sequence[CheckedSample], grey: str) -> str:
+    if grey == "paper":  # in which all ink is dark
+        return "dark"
     light = sum(each.light_ink for each in samples) / len(samples)
     return "dark" if light < RARE else "light" if light > 1 - RARE else "auto"
 
