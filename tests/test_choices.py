@@ -225,9 +225,7 @@ def test_ink_is_dark_in_the_grey_paper(tmp_path: Path) -> None:
     def by_paper(samples: object, region: Region, ink: str, seed: int, names: object) -> FoundRegion:
         return FoundRegion(replace(region, grey="paper"))
 
-    samples = checked(
-        tmp_path / "a", *(255 - captcha(number) if number % 2 else captcha(number) for number in range(4))
-    )
+    samples = checked(tmp_path / "a", captcha(0), captcha(1), invert(captcha(2)), invert(captcha(3)))
     assert choose(WORD, samples, ["ink"], found(-1.0))[0].data.ink == "auto"
     assert choose(WORD, samples, ["ink", "grey"], by_paper)[0].data.ink == "dark"
 
