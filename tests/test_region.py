@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from ctc_ocr.datasets.choices import CHOSEN, OF_REGION, FoundRegion, choose
 from ctc_ocr.images.preparation import prepare
 from ctc_ocr.images.region import WHOLE, Region
 from ctc_ocr.images.text_region import cut_text
+from ctc_ocr.inference.label_likelihood import LabelLikelihood, Shown
 from ctc_ocr.inference.likely_region import FEWEST, GUESSED, likely_region
 from ctc_ocr.rendering.wild import WildRenderer
 from tests.commands import run_here
@@ -120,6 +122,21 @@ def test_a_line_that_is_the_text_is_cut_out(tmp_path: Path, ubuntu_font: str) ->
     samples = check_source(tmp_path / "pictures")
     settings, _ = choose(preset("word"), samples, CHOSEN, partial(likely_region, "starter"))
     assert (settings.data.crop, settings.data.height) == ("text", 40)
+
+
+def test_a_line_is_searched_once_in_each_image(
+    tmp_path: Path, ubuntu_font: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the likelihoods are those of what the network is given."""
+    write_pictures(tmp_path / "pictures", 8, ubuntu_font)
+    likelihood = LabelLikelihood("starter", check_source(tmp_path / "pictures").samples, seed=0)
+    searched = MagicMock(side_effect=cut_text)
+    monkeypatch.setattr("ctc_ocr.images.region.cut_text", searched)
+    some = Region("text", 0.1, 0.9, grey="max")
+    found = [likelihood.of(Shown(each, ink)) for each in (Region("text"), some) for ink in ("auto", "dark")]
+    assert searched.call_count == 8
+    monkeypatch.setattr(likelihood, "_cut", lambda region: [some.cut(each) for each in likelihood._images])
+    assert found[3] == likelihood.of(Shown(replace(some, top=0.0, bottom=1.0), "dark"))
 
 
 def test_few_images_say_nothing(low_text: CheckResult) -> None:

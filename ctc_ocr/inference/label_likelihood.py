@@ -1,7 +1,7 @@
 """How likely the labels of some images are to a model, by what it is shown of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +42,7 @@ class LabelLikelihood:
         self._with_ink = {"auto": self._predictor}
         self._found = dict[Shown, NDArray[np.float64]]()
         self._images, self._labels = list[Pixels](), list[list[int]]()
+        self._parts = dict[Region, list[Pixels]]()
         for index in np.random.default_rng(seed).permutation(len(samples)):
             codes = _codes(samples[index].units, self._predictor.alphabet)
             if codes is None or len(self._images) == NUM_READ:
@@ -79,10 +80,19 @@ class LabelLikelihood:
     def _of_each(self, shown: Shown) -> NDArray[np.float64]:
         if shown not in self._found:
             prepare = self._preparing(shown.ink).prepare
-            prepared = [prepare(grey(shown.region.cut(each), shown.region.grey)) for each in self._images]
+            rows = replace(shown.region, crop="none", vertical=False)  # of images that are turned and cut already
+            prepared = [prepare(grey(rows.cut(each), rows.grey)) for each in self._cut(shown.region)]
             found = self._predictor.label_log_probabilities(prepared, self._labels)
             self._found[shown] = np.maximum(found / [_num_known(each) for each in self._labels], LEAST)
         return self._found[shown]
+
+    def _cut(self, region: Region) -> list[Pixels]:
+        """The images as a region turns them, and cuts out their line of text, with all rows. A line is searched once in
+        each image, and not again for other rows, greys and inks."""
+        whole = Region(region.crop, vertical=region.vertical)
+        if whole not in self._parts:
+            self._parts[whole] = [whole.cut(each) for each in self._images]
+        return self._parts[whole]
 
     def _preparing(self, ink: str) -> Predictor:
         if ink not in self._with_ink:
