@@ -155,7 +155,7 @@ class Training:
         0, "training processes on this machine, which share each batch; 0: as many as are fastest", minimum=0,
         maximum=MAX_WORKERS,
     )  # fmt: skip
-    num_epoch: int = option(12, "maximum number of epochs", minimum=1)
+    num_epoch: int = option(18, "maximum number of epochs", minimum=1)
     samples_per_epoch: int = option(
         5_000, "samples per epoch; 0: 100 updates of labelled images, or 15000 wild images", minimum=0
     )
