@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from ctc_ocr.config.presets import preset
 from ctc_ocr.datasets.samples import Sample
@@ -39,6 +39,21 @@ def test_the_line_is_found_wherever_it_is(background: str, light: bool, ubuntu_f
         cut = found.with_margins(WIDTH, HEIGHT)
         good += covers(cut, line) and cut.height < 2.5 * line.height and cut.width < line.width + 4 * line.height
     assert good >= COUNT - 1
+
+
+@pytest.mark.parametrize("text", ["T 1 7305", "L 1 1 J 7"])
+def test_all_words_of_a_line_are_found(text: str, fonts_folder: str) -> None:
+    """In a font for typewriters, whose spaces are as wide as a character, of nearly all sizes."""
+    found = 0
+    sizes = range(20, 44, 2)
+    for size in sizes:
+        image = Image.new("L", (400, 240), 220)
+        draw, font = ImageDraw.Draw(image), ImageFont.truetype(f"{fonts_folder}/UbuntuMono-R.ttf", size)
+        draw.text((90, 100), text, font=font, fill=40)
+        left, _, right, _ = draw.textbbox((90, 100), text, font=font)
+        box = find_text(np.array(image))
+        found += box is not None and box.left <= left + size // 4 and box.right >= right - size // 4
+    assert found >= len(sizes) - 1
 
 
 def test_a_line_at_the_edge_keeps_what_margin_there_is(ubuntu_font: str) -> None:

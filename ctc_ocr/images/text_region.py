@@ -27,7 +27,9 @@ MIN_CONTRAST = 8.0  # levels: least mean contrast of strokes in a line of text
 MIN_EXCESS = 0.35  # the part of this contrast that is more than what is above and below the line
 MARGINS = 0.6, 0.3  # at the sides, and above and below: fractions of the line's height
 COLUMN_PART, ROW_PART = 0.25, 0.3  # of the most contrast nearby: columns and rows with less are outside the line
-MAX_GAP = 18  # pixels between two characters of a line
+# Pixels between two characters of a line: of these, which are up to 20 high, 1.25 times the height. So wide are a space
+# of a font for typewriters, and what is empty beside a narrow character.
+MAX_GAP = 25
 
 Plane = NDArray[Any]  # (H, W)
 

@@ -77,14 +77,25 @@ class LabelLikelihood:
         """Mean over the images."""
         return float(self._of_each(shown).mean())
 
+    def of_known_units(self, shown: Shown) -> float:
+        """Mean over the images, of reading what the model knows of a label and nothing else: a unit that it does not
+        know is one more that the network has to learn."""
+        if not any(ANYTHING in each for each in self._labels):
+            return self.of(shown)
+        labels = [[code for code in each if code != ANYTHING] for each in self._labels]
+        return float(self._per_unit(shown, labels).mean())
+
     def _of_each(self, shown: Shown) -> NDArray[np.float64]:
         if shown not in self._found:
-            prepare = self._preparing(shown.ink).prepare
-            rows = replace(shown.region, crop="none", vertical=False)  # of images that are turned and cut already
-            prepared = [prepare(grey(rows.cut(each), rows.grey)) for each in self._cut(shown.region)]
-            found = self._predictor.label_log_probabilities(prepared, self._labels)
-            self._found[shown] = np.maximum(found / [_num_known(each) for each in self._labels], LEAST)
+            self._found[shown] = self._per_unit(shown, self._labels)
         return self._found[shown]
+
+    def _per_unit(self, shown: Shown, labels: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+        prepare = self._preparing(shown.ink).prepare
+        rows = replace(shown.region, crop="none", vertical=False)  # of images that are turned and cut already
+        prepared = [prepare(grey(rows.cut(each), rows.grey)) for each in self._cut(shown.region)]
+        found = self._predictor.label_log_probabilities(prepared, labels)
+        return np.maximum(found / [_num_known(each) for each in labels], LEAST)
 
     def _cut(self, region: Region) -> list[Pixels]:
         """The images as a region turns them, and cuts out their line of text, with all rows. A line is searched once in

@@ -64,7 +64,7 @@ def likely_region(
         found = _with_ink(found, likelihood)
     if likelihood.of(found) < GUESSED:
         found = Shown(start, ink)
-    return FoundRegion(found.region, likelihood.of(found), found.ink)
+    return FoundRegion(found.region, likelihood.of_known_units(found), found.ink)
 
 
 def _with_ink(shown: Shown, likelihood: LabelLikelihood) -> Shown:
