@@ -92,6 +92,8 @@ def test_where_it_does_not_fit_training_starts_from_nothing(
         ({}, "abcXYZ", True),
         ({}, "12-34", True),  # four of five are known
         ({}, "1-2-3--", False),
+        ({}, "46 - 5 = ?", True),  # of what is not a space, three of six are known
+        ({}, "4 - + = ?", False),
         ({}, "деятель", False),
         ({"network": {"dropout": 0.5}}, "0123", True),
         ({"network": {"num_hidden": 97}}, "0123", False),

@@ -129,14 +129,16 @@ def warn_of_lost_start(error: Exception) -> None:
 def starter_fits(hyperparameters: Hyperparameters, frequencies: Counter[str]) -> bool:
     """Whether the starter is a start: its network is the same, and it knows most of the labels' units.
 
-    frequencies: how often each unit occurs in the labels. Letters count as known in either case.
+    frequencies: how often each unit occurs in the labels. Letters count as known in either case. Spaces do not count:
+    there is nothing to read, and a sum such as `46 - 5 = ?` has as many as digits.
     """
     model = _starter()
     is_lower = hyperparameters.data.height < model.hyperparameters.data.height
     same = _shape_of(model.hyperparameters) == _shape_of(hyperparameters) and not is_lower
     known = {form for unit in model.alphabet.units for form in (unit, unit.lower(), unit.upper())}
-    count = sum(number for unit, number in frequencies.items() if unit in known)
-    return same and count >= KNOWN_UNITS * sum(frequencies.values())
+    visible = {unit: number for unit, number in frequencies.items() if not unit.isspace()}
+    count = sum(number for unit, number in visible.items() if unit in known)
+    return same and count >= KNOWN_UNITS * sum(visible.values())
 
 
 def starter_units() -> tuple[str, ...]:
