@@ -58,7 +58,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     # More accurate in less time: the convolutions reduce the time steps to a quarter.
     "crnn": {
         "network": {"architecture": "crnn", "num_layers": 1, "num_hidden": 64},
-        "training": {"learning_rate": 3e-3, "num_epoch": 8},
+        "training": {"learning_rate": 3e-3, "num_epoch": 12},
     },
     # Labelled images of one word or number: captchas, plates, meters. The starter model has this network.
     "word": {
