@@ -30,7 +30,7 @@ def paper(image: Pixels) -> Pixels:
     plane, before = _most_frequent(sample), np.zeros(sample.shape[:2], bool)
     for _ in range(MAX_FITS):
         is_paper = cv2.absdiff(_levels(plane, down, across), sample).max(axis=2) <= TOLERANCE
-        if (is_paper == before).all():
+        if (is_paper == before).all() or not is_paper.any():
             break
         plane, before = _fitted(terms[is_paper], sample[is_paper].astype(np.float64)), is_paper
     return _levels(plane, rows, columns)

@@ -96,7 +96,7 @@ function paperOf(width, height, data) {
     const isPaper = sample.map(({ row, column, colour }) =>
       paper(row, column).every((level, channel) => Math.abs(level - colour[channel]) <= 32),
     );
-    if (isPaper.join() === before) {
+    if (isPaper.join() === before || !isPaper.includes(true)) {
       break;
     }
     before = isPaper.join();
