@@ -45,8 +45,7 @@ HARD, MAX_TALLER = -0.8, 64
 @dataclass(frozen=True)
 class FoundRegion:
     """What a model finds the labels in. likelihood: their mean log probability there, per unit that it knows, in nats,
-    if nothing else is read; None if too few can tell. ink: of all images; auto if none is clearly better than a
-    decision for each."""
+    if nothing else is read; None if too few can tell. ink: of all images; auto if it is decided for each."""
 
     region: Region
     likelihood: float | None = None
