@@ -193,7 +193,8 @@ class Training:
     )  # fmt: skip
     max_minutes: float = option(
         0.0,
-        "end with the last epoch that fits into this many minutes, and fit the schedule to it; 0: no limit",
+        "end with the last epoch that fits into this many minutes, but not before the first, and fit the schedule to "
+        "it; 0: no limit",
         minimum=0.0,
     )
     average_power: float = option(
