@@ -3,7 +3,7 @@
 import logging
 import os
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,11 +86,11 @@ class Start:
         """
         name = self.named
         if self.may_be_starter and facts is not None:
-            if starter_fits(hyperparameters, facts.frequencies):
+            if reason := why_not_starter(hyperparameters, facts.frequencies):
+                log.info("Starting from nothing: the starter model %s", reason)
+            else:
                 log.info("Starting from the starter model; --init_from none starts from nothing")
                 name = STARTER
-            else:
-                log.info("Starting from nothing: the starter model has another network, or few units of the labels")
         if name is None:
             return None
         from ctc_ocr.checkpoint.model_files import load_stored
@@ -132,13 +132,22 @@ def starter_fits(hyperparameters: Hyperparameters, frequencies: Counter[str]) ->
     frequencies: how often each unit occurs in the labels. Letters count as known in either case. Spaces do not count:
     there is nothing to read, and a sum such as `46 - 5 = ?` has as many as digits.
     """
+    return not why_not_starter(hyperparameters, frequencies)
+
+
+def why_not_starter(hyperparameters: Hyperparameters, frequencies: Counter[str]) -> str:
+    """Why the starter is no start, as the end of a sentence about it; "" if it is one. See starter_fits."""
     model = _starter()
-    is_lower = hyperparameters.data.height < model.hyperparameters.data.height
-    same = _shape_of(model.hyperparameters) == _shape_of(hyperparameters) and not is_lower
+    if names := _others(model.hyperparameters, hyperparameters):
+        return f"has another {', '.join(names)}"
+    if hyperparameters.data.height < (height := model.hyperparameters.data.height):
+        return f"reads images of a height of {height} or more, and these have {hyperparameters.data.height}"
     known = {form for unit in model.alphabet.units for form in (unit, unit.lower(), unit.upper())}
     visible = {unit: number for unit, number in frequencies.items() if not unit.isspace()}
-    count = sum(number for unit, number in visible.items() if unit in known)
-    return same and count >= KNOWN_UNITS * sum(visible.values())
+    count, total = sum(number for unit, number in visible.items() if unit in known), sum(visible.values())
+    if count < KNOWN_UNITS * total:
+        return f"knows {count} of the {total} units in the labels, less than half"
+    return ""
 
 
 def starter_units() -> tuple[str, ...]:
@@ -153,12 +162,22 @@ def _starter() -> Model:
     return Model.from_json(content, stored.where(DESCRIPTION))
 
 
-def _shape_of(hyperparameters: Hyperparameters) -> tuple[object, ...]:
-    """What must be equal for all layers below the last one to fit, and to see what they were trained on."""
+def _others(starter: Hyperparameters, other: Hyperparameters) -> list[str]:
+    """The names of what must be equal for all layers below the last one to fit, and to see what they were trained on,
+    and is not."""
+    if other.network.architecture != starter.network.architecture:
+        return ["architecture"]  # with one of the user's own, the other names may mean anything
+    own, given = _shape_of(starter), _shape_of(other)
+    return [name for name in own if own[name] != given[name]]
+
+
+def _shape_of(hyperparameters: Hyperparameters) -> dict[str, object]:
     network, data = hyperparameters.network, hyperparameters.data
     # The last pooling differs for taller images: see for_height.
-    same = replace(network, dropout=0.0, pool_heights=network.pool_heights[:-1]), hyperparameters.geometry.num_rows
-    return *same, data.channels, data.keep_ratio, data.normalise, data.writing
+    same = replace(network, dropout=0.0, pool_heights=network.pool_heights[:-1])
+    of_data = {name: getattr(data, name) for name in ("channels", "keep_ratio", "normalise", "writing")}
+    rows = hyperparameters.geometry.num_rows
+    return {**asdict(same), **of_data, "number of rows after the convolutions": rows}
 
 
 def network_of(model: str | Path) -> dict[str, dict[str, Any]]:
