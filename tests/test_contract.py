@@ -9,6 +9,7 @@ import pytest
 import ctc_ocr
 from ctc_ocr import mxnet as mx
 from ctc_ocr.config.registries import ARCHITECTURES
+from ctc_ocr.training.transfer import warn_of_other_pixels
 
 
 def network(images: Any, hyperparameters: Any, num_classes: int, steps: Any = None, name: str = "pred_fc") -> Any:
@@ -105,3 +106,7 @@ def test_a_function_of_other_arguments_is_refused() -> None:
 def test_the_lists_of_convolutions_are_free_for_own_architectures(register: Any) -> None:
     name = register(network, columns_per_step=2)
     assert ctc_ocr.preset("lstm", network={"architecture": name, "features": (8, 8)}).geometry.num_steps == 40
+    for strides in ((1, 1), ()):
+        settings = ctc_ocr.preset("lstm", network={"architecture": name, "strides": strides})
+        assert settings.geometry.num_rows == settings.data.height
+        warn_of_other_pixels(settings, settings)
