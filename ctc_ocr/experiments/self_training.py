@@ -126,7 +126,8 @@ def _with(data: LabelledImages, pseudo: Sequence[Sample], stack: ExitStack) -> L
     sources are not for the latter."""
     if not pseudo:
         return data
-    return replace(data, training_only=(*data.training_only_sources, stack.enter_context(part_source(pseudo))))
+    source = stack.enter_context(part_source(pseudo, "unlabelled images", "what the model before read in them"))
+    return replace(data, training_only=(*data.training_only_sources, source))
 
 
 def _pseudo_labelled(

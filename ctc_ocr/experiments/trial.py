@@ -3,7 +3,7 @@
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -85,6 +85,11 @@ class Experiment:
         """Some of the valid samples."""
         return [self.checked.samples[index].sample for index in indices]
 
+    def _source_of(self, indices: Sequence[int]) -> AbstractContextManager[str]:
+        """Some of the valid samples as a source, which messages call as the user does."""
+        form = f"{self.checked.form}; {len(indices)} of {len(self.checked.samples)} images"
+        return part_source(self.samples(indices), self.checked.source, form)
+
     def warn_of_seen_images(self) -> None:
         """Log if the model that each training starts from has seen some of the images: it has learned what it reads."""
         if self.options.init_from in (None, NO_MODEL):
@@ -111,7 +116,7 @@ class Experiment:
         )
         with (
             tempfile.TemporaryDirectory(prefix="ctc_ocr-trial-") as folder,
-            part_source(self.samples(train)) as source,
+            self._source_of(train) as source,
             without_advice(),
         ):
             prefix = str(Path(folder) / "ocr")

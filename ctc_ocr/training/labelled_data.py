@@ -109,7 +109,7 @@ def chosen_images(
     if not (from_starter and starter_fits(settings, checked.frequencies())):
         find_region = None
     settings, checked = choose(settings, checked, names, find_region)
-    return settings, _usable(settings, data, data.sources, checked)
+    return settings, _usable(settings, data, checked)
 
 
 def _parts(
@@ -119,7 +119,7 @@ def _parts(
     if not data.validation_sources:
         return _split(found, data.validation_fraction, before)
     checked = _checked(settings, data, data.validation_sources, progress)
-    validation = _usable(settings, data, data.validation_sources, checked)
+    validation = _usable(settings, data, checked)
     warn_of_shared_images(found, validation)
     return found, validation
 
@@ -145,8 +145,7 @@ def _training_only(
     settings: Hyperparameters, data: LabelledImages, progress: bool, known: set[bytes]
 ) -> list[CheckedSample]:
     """The samples that are only trained on, without the images with these digests, which are labelled already."""
-    sources = data.training_only_sources
-    checked = _usable(settings, data, sources, _checked(settings, data, sources, progress))
+    checked = _usable(settings, data, _checked(settings, data, data.training_only_sources, progress))
     return [each for each in checked.samples if each.digest not in known]
 
 
@@ -159,12 +158,10 @@ def _checked(settings: Hyperparameters, data: LabelledImages, sources: Sequence[
         )  # fmt: skip
 
 
-def _usable(
-    settings: Hyperparameters, data: LabelledImages, sources: Sequence[str], checked: CheckResult
-) -> CheckResult:
+def _usable(settings: Hyperparameters, data: LabelledImages, checked: CheckResult) -> CheckResult:
     """The samples that the network can be trained on. Logs what they are, and the others; raises RunError if those are
     too many."""
-    source = ", ".join(sources)
+    source = checked.source
     checked = checked.fitting(settings.geometry.steps_of)
     log.info("%s", "\n".join([f"{source}:", *summary_lines(checked)]))
     if "ink" not in (data.choose or ()):
