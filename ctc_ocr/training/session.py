@@ -27,7 +27,13 @@ from ctc_ocr.training.reading import region_by_starter
 from ctc_ocr.training.results import OverfitResult, TrainingResult
 from ctc_ocr.training.run_data import TrainingData
 from ctc_ocr.training.running import Running
-from ctc_ocr.training.session_arguments import check_kinds, check_options, default_hyperparameters, with_choices
+from ctc_ocr.training.session_arguments import (
+    check_kinds,
+    check_options,
+    default_hyperparameters,
+    with_choices,
+    with_choices_of_run,
+)
 from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions, checked_options
 from ctc_ocr.training.start import Start
 
@@ -79,10 +85,13 @@ class TrainingSession:
     ) -> None:
         self.data = LabelledImages(data) if isinstance(data, (str, Path)) else data or Captchas()
         self.options = checked_options(options)
+        chosen = self.data.choose or () if isinstance(self.data, LabelledImages) else ()
         if isinstance(self.data, LabelledImages):
             self.data = with_choices(self.data, self.options, hyperparameters is None)
         self.hyperparameters = hyperparameters or default_hyperparameters(self.data, self.options)
         check_kinds(self.hyperparameters, self.data, callbacks)
+        if self.options.resume:
+            self.hyperparameters = with_choices_of_run(self.hyperparameters, chosen, self.options.prefix)
         self.hyperparameters = with_workers(self.hyperparameters, self.data, self.options)
         self.callbacks = tuple(callbacks)
         self._start = Start(self.options)
