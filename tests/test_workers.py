@@ -349,6 +349,8 @@ def test_what_the_first_worker_logs_is_logged_here(tmp_path: Path, caplog: pytes
         ({}, {"gpu": 1}, 2, 1),
         ({"num_epoch": 1, "samples_per_epoch": 10_000}, {}, 2, 1),  # 313 updates
         ({"workers": 5}, {"cpu": 1}, 2, 5),
+        ({"samples_per_epoch": 0, "num_epoch": 2}, {}, 2, 2),  # of wild images: 938 updates
+        ({"samples_per_epoch": 0, "num_epoch": 1}, {}, 2, 1),
     ],
 )
 def test_the_number_of_workers_where_nobody_says(

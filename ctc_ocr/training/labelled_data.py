@@ -20,7 +20,7 @@ from ctc_ocr.errors import RunError
 from ctc_ocr.images.region import Region
 from ctc_ocr.lengths import Lengths
 from ctc_ocr.runtime.progress import shown_progress
-from ctc_ocr.training.budget import EPOCH_UPDATES
+from ctc_ocr.training.budget import samples_of_epoch
 from ctc_ocr.training.labelled_warnings import (
     warn_of_changed_parts,
     warn_of_ink,
@@ -75,7 +75,7 @@ def labelled_data(
         hyperparameters=settings,
         alphabet=alphabet,
         train=_source(train, alphabet, settings, max_length, shuffle=True),
-        samples_per_epoch=settings.training.samples_per_epoch or EPOCH_UPDATES * settings.training.batch_size,
+        samples_per_epoch=samples_of_epoch(settings.training, is_generated=False),
         validation=held_out,
         num_validation=len(validation.samples),
         validation_names=[_name(validation.samples[index].sample) for index in held_out.order],

@@ -6,7 +6,7 @@ from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.distributed.cluster import cluster_of
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.threads import available_cores
-from ctc_ocr.training.budget import EPOCH_UPDATES
+from ctc_ocr.training.budget import samples_of_epoch
 from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions
 
 # With fewer rows, what an update costs whatever their number is most of it. Measured: docs/benchmarks.md.
@@ -41,9 +41,7 @@ def _fastest(hyperparameters: Hyperparameters, data: Captchas | LabelledImages, 
     training = hyperparameters.training
     if options.cpu is not None or options.gpus:
         return 1
-    updates = EPOCH_UPDATES
-    if isinstance(data, Captchas) or training.samples_per_epoch:
-        updates = -(-training.samples_per_epoch // training.batch_size)
+    updates = -(-samples_of_epoch(training, isinstance(data, Captchas)) // training.batch_size)
     if updates * training.num_epoch < MIN_UPDATES:
         return 1
     return max(1, min(available_cores(), training.batch_size // MIN_ROWS))
