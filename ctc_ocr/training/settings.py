@@ -116,6 +116,13 @@ def checked_options(options: object) -> "RunOptions":
     return options
 
 
+def refuse_cluster(options: "RunOptions") -> None:
+    """Raises InputError for a worker of a cluster, where several trainings follow each other: a cluster ends with its
+    first one."""
+    if options.kv_store is not None:
+        raise InputError("a cluster is for one training, and these are several: leave it out", "kv_store")
+
+
 def _strings(sources: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
     return (str(sources),) if isinstance(sources, (str, Path)) else tuple(map(str, sources))
 
