@@ -23,6 +23,7 @@ from ctc_ocr.training.start import Start, earlier_start
 from ctc_ocr.training.workers import ALONE, OneWorker
 
 if TYPE_CHECKING:
+    from ctc_ocr.checkpoint.model_files import Checkpoint
     from ctc_ocr.datasets.iterator import BatchIter
     from ctc_ocr.training.resume import ResumePoint
     from ctc_ocr.training.trainer import Trainer
@@ -136,7 +137,7 @@ class _Attempts:
                 return Ended(finished=True, complete=False, bounded=False, idle=True)
             before = trainer.state.epochs_done
             if workers.is_first:
-                begun = Begun(tuple(trainer.state.history), trainer.updates_done, start is not None)
+                begun = Begun(tuple(trainer.state.history), trainer.updates_done, _started(start, point))
                 self._callback = self._callback or self._begin(begun)
                 callbacks.append(self._callback)
             validation = stack.enter_context(validation_batches(data, self._job.num_proc, self._rows))
@@ -207,6 +208,11 @@ def validation_batches(data: TrainingData, num_proc: int, rows: Rows = ALL_ROWS)
 
     source, batch_size = replace(data.validation, rows=rows), data.hyperparameters.training.batch_size
     return cached_batches(source, data.num_validation, num_proc, rows, batch_size)
+
+
+def _started(start: "Checkpoint | None", point: "ResumePoint | None") -> bool:
+    """Whether a run began with another model's weights, now or when the run that is resumed began."""
+    return start is not None or (point is not None and point.model.init_from is not None)
 
 
 def _resume_point(options: RunOptions) -> "ResumePoint | None":
