@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ctc_ocr.checkpoint.calibration_file import has_been_chosen
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.history import Row
-from ctc_ocr.checkpoint.run_files import epochs_to_calibrate, remove_unfinished
+from ctc_ocr.checkpoint.run_files import epochs_to_calibrate
 from ctc_ocr.errors import RunError
 from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.generation.rows import ALL_ROWS, Rows
@@ -166,8 +166,7 @@ class _Attempts:
         if trainer.epochs_saved == 0 and self._job.options.resume:
             return False  # it diverged before its first epoch was done, from a state within that
         if self._callback is not None:
-            remove_unfinished(prefix)
-            self._callback(Restarted(epochs, error.reason))
+            self._callback(Restarted(epochs, epochs * trainer.state.num_batches, error.reason))
         return True
 
 
