@@ -61,7 +61,7 @@ def train(
     are given, none are chosen, unless `LabelledImages(..., choose="all")` says so. A run that is resumed keeps its own.
     `data`: captchas to generate, labelled images, or the path of labelled images; None: captchas in the captcha
     package's font. `callbacks` get the events of `ctc_ocr.training.events`. `options` are the other fields of
-    RunOptions: resume, overwrite, init_from, num_proc, cpu, gpu, tensorboard, progress.
+    RunOptions: resume, overwrite, init_from, kv_store, num_proc, cpu, gpu, gpu_ids, tensorboard, progress.
 
     What happens is logged by the logger `ctc_ocr`. Ctrl-C or SIGTERM ends the run after the current update and saves
     it; before the first update it raises KeyboardInterrupt. Raises InputError for arguments and files that cannot be
