@@ -12,7 +12,7 @@ from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.known_images import KnownImages
 from ctc_ocr.checkpoint.provenance import path_from
 from ctc_ocr.checkpoint.starter import NO_MODEL, STARTER
-from ctc_ocr.checkpoint.stored_model import DESCRIPTION, StoredRun, stored_known_images
+from ctc_ocr.checkpoint.stored_model import StoredRun, stored_description, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.errors import InputError
 from ctc_ocr.training.settings import RunOptions
@@ -53,9 +53,8 @@ class Start:
         """Whether it is the starter where that fits, or was for the run that is resumed."""
         if not self.options.resume:
             return self.may_be_starter
-        stored = StoredRun(self.options.prefix, epoch=0)  # the same for all epochs
-        content = stored.read(DESCRIPTION)
-        return content is not None and Model.from_json(content, stored.where(DESCRIPTION)).init_from == STARTER
+        model = stored_description(StoredRun(self.options.prefix, epoch=0))  # the same for all epochs
+        return model is not None and model.init_from == STARTER
 
     def refuse_replaced(self, prefix: str) -> None:
         """Raises InputError if there is no model of the name that the user gives, or if it is of the run under a
@@ -156,10 +155,9 @@ def starter_units() -> tuple[str, ...]:
 
 
 def _starter() -> Model:
-    stored = find_model(STARTER)
-    content = stored.read(DESCRIPTION)
-    assert content is not None
-    return Model.from_json(content, stored.where(DESCRIPTION))
+    model = stored_description(find_model(STARTER))
+    assert model is not None
+    return model
 
 
 def _others(starter: Hyperparameters, other: Hyperparameters) -> list[str]:
@@ -186,13 +184,12 @@ def network_of(model: str | Path) -> dict[str, dict[str, Any]]:
     Raises InputError if there is no such model, or if its description is broken.
     """
     try:
-        stored = find_model(model)
-        content = stored.read(DESCRIPTION)
-        if content is None:
-            return {}
-        sections = Model.from_json(content, stored.where(DESCRIPTION)).hyperparameters.to_dict()
+        described = stored_description(find_model(model))
     except InputError as error:
         raise error.within("init_from") from None
+    if described is None:
+        return {}
+    sections = described.hyperparameters.to_dict()
     log.info("Network and size of the images are those of %s; --preset or --config names others", model)
     data = {name: sections["data"][name] for name in OF_PIXELS}
     return {"data": data, "network": sections["network"]}
