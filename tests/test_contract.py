@@ -41,6 +41,15 @@ def impossible(images: Any, hyperparameters: Any, num_classes: int, steps: Any =
     return mx.sym.FullyConnected(maps, num_hidden=num_classes, flatten=False, name="pred_fc")
 
 
+def no_symbol(*arguments: Any) -> Any:
+    return None
+
+
+def two_outputs(*arguments: Any) -> Any:
+    logits = network(*arguments)
+    return mx.sym.Group([logits, mx.sym.softmax(logits)])
+
+
 def three_arguments(images: Any, hyperparameters: Any, num_classes: int) -> Any:
     return network(images, hyperparameters, num_classes)
 
@@ -73,6 +82,8 @@ def register() -> Any:
         (network, 3, r"expected logits .* \(26, 2, 11\)"),
         (one_class_less, 2, r"expected logits .* \(40, 2, 11\) .*, got \(40, 2, 10\)"),
         (impossible, 2, r"does not fit images of \(30, 80\) pixels: "),
+        (no_symbol, 2, "expected a symbol, the logits; got NoneType"),
+        (two_outputs, 2, "expected one output, the logits; got 2"),
     ],
 )
 def test_a_broken_contract_is_found_before_training(
