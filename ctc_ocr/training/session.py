@@ -4,7 +4,7 @@ import importlib.util
 import itertools
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,12 +83,16 @@ class TrainingSession:
         options: RunOptions | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> None:
-        self.data = LabelledImages(data) if isinstance(data, (str, Path)) else data or Captchas()
+        data = Captchas() if data is None else data
+        self.data = LabelledImages(data) if isinstance(data, (str, Path)) else data
         self.options = checked_options(options)
-        chosen = self.data.choose or () if isinstance(self.data, LabelledImages) else ()
+        chosen: Collection[str] = ()
         if isinstance(self.data, LabelledImages):
+            chosen = self.data.choose or ()
             self.data = with_choices(self.data, self.options, hyperparameters is None)
-        self.hyperparameters = hyperparameters or default_hyperparameters(self.data, self.options)
+        if hyperparameters is None:
+            hyperparameters = default_hyperparameters(self.data, self.options)
+        self.hyperparameters = hyperparameters
         check_kinds(self.hyperparameters, self.data, callbacks)
         if self.options.resume:
             self.hyperparameters = with_choices_of_run(self.hyperparameters, chosen, self.options.prefix)
