@@ -20,6 +20,8 @@ from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.training.events import Callback, EpochEnd, Progress, Restarted, StateSaved, ValidationPrediction
 from ctc_ocr.training.file_callbacks import History, Pruning, RemoveOldRun, ValidationPredictions
 from ctc_ocr.training.resume import newest
+from ctc_ocr.training.session import TrainingSession
+from ctc_ocr.training.settings import RunOptions
 from ctc_ocr.training.tensorboard import TensorBoard
 from tests.models import chosen
 from tests.training_runs import epoch_end, make_source, run, training
@@ -244,6 +246,8 @@ def test_without_tensorboardx_its_extra_is_named(tmp_path: Path, monkeypatch: py
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(InputError, match=r"pip install 'ctc_ocr\[tensorboard\]'"):
         TensorBoard(str(tmp_path / "ocr"))
+    with pytest.raises(InputError, match=r"pip install 'ctc_ocr\[tensorboard\]'"):  # before anything else is done
+        TrainingSession(options=RunOptions(str(tmp_path / "ocr"), tensorboard=True))
     assert list(tmp_path.iterdir()) == []
 
 

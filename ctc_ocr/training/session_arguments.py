@@ -10,6 +10,7 @@ from ctc_ocr.datasets.choices import CHOSEN
 from ctc_ocr.errors import InputError
 from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions
 from ctc_ocr.training.start import Start, network_of
+from ctc_ocr.training.tensorboard import require_tensorboard
 
 
 def with_choices(data: LabelledImages, options: RunOptions, is_default: bool) -> LabelledImages:
@@ -64,10 +65,13 @@ def check_kinds(hyperparameters: object, data: object, callbacks: object) -> Non
 
 
 def check_options(hyperparameters: Hyperparameters, options: RunOptions) -> None:
-    """Raises InputError for options that contradict the hyperparameters, or each other."""
+    """Raises InputError for options that contradict the hyperparameters, or each other, or need what is not
+    installed."""
     batch_size, gpus = hyperparameters.training.batch_size, len(options.gpus)
     if gpus and batch_size % gpus:
         raise InputError(f"{batch_size} cannot be divided by {gpus} GPUs", "batch_size")
     if options.resume and (options.init_from or options.overwrite):
         other = "init_from" if options.init_from else "overwrite"
         raise InputError("has no effect on a run that is resumed: it goes on from its own files", other)
+    if options.tensorboard:
+        require_tensorboard()  # not only once all images have been read

@@ -1,5 +1,6 @@
 """TensorBoard files of a run: loss, accuracy, character error rate and learning rate over the updates."""
 
+import importlib.util
 import time
 from typing import Any
 
@@ -14,6 +15,12 @@ OF_EPOCHS = (
 )  # fmt: skip
 
 
+def require_tensorboard() -> None:
+    """Raises InputError if tensorboardX is not installed."""
+    if importlib.util.find_spec("tensorboardX") is None:
+        raise InputError("tensorboardX is not installed: pip install 'ctc_ocr[tensorboard]'")
+
+
 class TensorBoard:
     """Writes event files into PREFIX-tensorboard: batches/... every few batches, epochs/... every epoch.
 
@@ -23,12 +30,11 @@ class TensorBoard:
     """
 
     def __init__(self, prefix: str, updates_done: int = 0) -> None:
-        try:
-            # Not its SummaryWriter, whose thread ends silently on a full disk, and then lets the run wait for ever.
-            from tensorboardX import event_file_writer, summary
-            from tensorboardX.proto.event_pb2 import Event, SessionLog
-        except ImportError:
-            raise InputError("tensorboardX is not installed: pip install 'ctc_ocr[tensorboard]'") from None
+        require_tensorboard()
+        # Not its SummaryWriter, whose thread ends silently on a full disk, and then lets the run wait for ever.
+        from tensorboardX import event_file_writer, summary
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
+
         self._event, self._session, self._scalar = Event, SessionLog, summary.scalar
         self._folder = tensorboard_folder(prefix)
         try:
