@@ -350,8 +350,8 @@ def test_a_run_keeps_what_was_chosen(pictures: Path, tmp_path: Path) -> None:
     assert (resumed.newest_epoch, resumed.finished) == (1, True)
     # As a script that is started again: with the hyperparameters that it had before the choices.
     began = replace(predictor.hyperparameters, data=WORD.data)
-    again = ctc_ocr.train(began, LabelledImages(pictures, choose="all"), tmp_path / "ocr", **options)
-    assert (again.newest_epoch, again.finished) == (1, True)
+    once_more = ctc_ocr.train(began, LabelledImages(pictures, choose="all"), tmp_path / "ocr", **options)
+    assert (once_more.newest_epoch, once_more.finished) == (1, True)
     again = run_here(
         train, tmp_path, f"--data={pictures}", f"--init_from={tmp_path / 'ocr'}", "--prefix=next", "--num_epoch=1",
         "--batch_size=4", "--cpu=1", "--num_proc=1", "--crop=none", "--ink=dark",
