@@ -365,7 +365,7 @@ def test_the_number_of_workers_where_nobody_says(
     ("given", "options", "reason"),
     [
         ({"workers": 9, "batch_size": 8}, {}, "9 are more than the 8 samples of a batch"),
-        ({"workers": 2}, {"gpu": 2}, "one process uses several GPUs"),
+        ({"workers": 2}, {"gpu": 2}, "one process uses several GPUs: set it to 1"),
     ],
 )
 def test_a_number_of_workers_that_cannot_be(given: dict[str, Any], options: dict[str, Any], reason: str) -> None:

@@ -32,7 +32,7 @@ def with_workers(
     if training.workers > training.batch_size:
         raise InputError(f"{training.workers} are more than the {training.batch_size} samples of a batch", "workers")
     if training.workers > 1 and options.gpus:
-        raise InputError("several workers train on the CPU; one process uses several GPUs", "workers")
+        raise InputError("several workers train on the CPU; one process uses several GPUs: set it to 1", "workers")
     number = training.workers or _fastest(hyperparameters, data, options)
     return replace(hyperparameters, training=replace(training, workers=number))
 
