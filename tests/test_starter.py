@@ -20,6 +20,8 @@ from ctc_ocr.config.presets import preset
 from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.config.taller_images import for_height
 from ctc_ocr.onnx_models.file import OnnxModel
+from ctc_ocr.training.data import training_data
+from ctc_ocr.training.settings import LabelledImages
 from ctc_ocr.training.start import starter_fits, why_not_starter
 from starter.train import main as make_starter
 
@@ -132,6 +134,19 @@ def test_why_it_does_not_fit(changes: dict[str, dict[str, object]], labels: str,
     found = why_not_starter(preset("word", changes), Counter(labels))
     assert found.startswith(reason)
     assert bool(found) == bool(reason)
+
+
+def test_all_labels_decide_once_whether_it_is_a_start(captchas: Path, tmp_path: Path) -> None:
+    """Those of validation too: by them, the alphabet gets the characters that are missing."""
+    rows = [f"{path},деятель" for path in sorted(captchas.glob("*.png"))[:4]]
+    (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    settings = preset("word")
+    for validation, reason in ((captchas, ""), (tmp_path / "labels.csv", "knows 0 of the 56 units in the labels")):
+        data = LabelledImages(tmp_path / "labels.csv", validation=validation, choose=())
+        found = training_data(settings, data, progress=False, from_starter=True).why_not_starter
+        assert found is not None
+        assert found.startswith(reason)
+        assert bool(found) == bool(reason)
 
 
 def test_it_is_no_start_for_a_network_whose_lists_mean_something_else() -> None:

@@ -113,7 +113,7 @@ class _Attempts:
     def train(self) -> Ended:
         """From the start, the checkpoint that is resumed, or the one before the divergence."""
         options, data, point = self._job.options, self._job.data, self._point
-        start = None if point else Start(options).checkpoint(data.hyperparameters, data.facts)
+        start = None if point else Start(options).checkpoint(data.why_not_starter)
         first = point.state.updates_done if point else 0
         with ExitStack() as stack:
             compiles = "; a first run compiles the renderer" if data.facts is None else ""

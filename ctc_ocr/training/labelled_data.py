@@ -30,7 +30,7 @@ from ctc_ocr.training.labelled_warnings import (
 from ctc_ocr.training.missing_units import likely_missing
 from ctc_ocr.training.run_data import TrainingData
 from ctc_ocr.training.settings import LabelledImages
-from ctc_ocr.training.start import starter_fits, starter_units
+from ctc_ocr.training.start import starter_fits, starter_units, why_not_starter
 from ctc_ocr.training.verdict import Facts
 
 HELD_OUT, MAX_HELD_OUT = 0.1, 1000  # a fraction of the images, and a number: each epoch reads them all
@@ -57,7 +57,8 @@ def labelled_data(
     settings, train = chosen_images(settings, data, progress, from_starter, find_region)
     train, validation = _parts(settings, data, train, progress, before)
     frequencies = train.frequencies() + validation.frequencies()
-    starters = starter_units() if from_starter and starter_fits(settings, frequencies) else ()
+    why_not = why_not_starter(settings, frequencies)
+    starters = starter_units() if from_starter and not why_not else ()
     missing = likely_missing(frequencies, starters)
     lengths = Lengths.of_labels(train.samples.samples.labels.lengths.tolist())
     if data.training_only_sources:
@@ -82,6 +83,7 @@ def labelled_data(
         fingerprint=_fingerprint(train, validation),
         known=known,
         facts=_facts(train, settings),
+        why_not_starter=why_not,
         lengths=lengths,
         held_out=[each.sample for each in validation.samples],
         validation_fraction=data.validation_fraction or 0.0,

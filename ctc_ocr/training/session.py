@@ -168,7 +168,7 @@ class TrainingSession:
         self._devices()
         data = self._training_data()
         job = self._job(data)
-        start = self._start.checkpoint(data.hyperparameters, data.facts)
+        start = self._start.checkpoint(data.why_not_starter)
         with BatchPool(data.train, self._num_proc, itertools.count()) as pool:
             trainer, iterator, _ = trainer_of(job, data.train, pool)
             if start is not None:

@@ -16,7 +16,6 @@ from ctc_ocr.checkpoint.stored_model import StoredRun, stored_description, store
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.errors import InputError
 from ctc_ocr.training.settings import RunOptions
-from ctc_ocr.training.verdict import Facts
 
 if TYPE_CHECKING:
     from ctc_ocr.checkpoint.model_files import Checkpoint
@@ -78,15 +77,16 @@ class Start:
         except InputError as error:
             raise error.within("init_from") from None
 
-    def checkpoint(self, hyperparameters: Hyperparameters, facts: Facts | None) -> "Checkpoint | None":
+    def checkpoint(self, why_not: str | None) -> "Checkpoint | None":
         """The model, if there is one; says so if it is the starter, or why not. Imports MXNet for a model.
 
-        facts: of labelled images; None for captchas. Raises InputError for a model that cannot be used.
+        why_not: what why_not_starter says of labelled images; None for captchas. Raises InputError for a model that
+        cannot be used.
         """
         name = self.named
-        if self.may_be_starter and facts is not None:
-            if reason := why_not_starter(hyperparameters, facts.frequencies):
-                log.info("Starting from nothing: the starter model %s", reason)
+        if self.may_be_starter and why_not is not None:
+            if why_not:
+                log.info("Starting from nothing: the starter model %s", why_not)
             else:
                 log.info("Starting from the starter model; --init_from none starts from nothing")
                 name = STARTER
