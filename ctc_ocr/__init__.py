@@ -71,7 +71,9 @@ if TYPE_CHECKING:
     from ctc_ocr.training.events import BatchEnd as BatchEnd
     from ctc_ocr.training.events import EpochEnd as EpochEnd
     from ctc_ocr.training.events import Progress as Progress
+    from ctc_ocr.training.events import Restarted as Restarted
     from ctc_ocr.training.events import Saved as Saved
+    from ctc_ocr.training.events import StateSaved as StateSaved
     from ctc_ocr.training.events import ValidationPrediction as ValidationPrediction
     from ctc_ocr.training.events import register_callback as register_callback
     from ctc_ocr.training.learning_rate import find_learning_rate as find_learning_rate
@@ -121,7 +123,16 @@ _HOMES = {
     "interpretation.interpreting": ("ConfusedPair", "Example", "Interpretation", "interpret"),
     "lengths": ("Lengths",),
     "rendering.renderer": ("Renderer",),
-    "training.events": ("BatchEnd", "EpochEnd", "Progress", "Saved", "ValidationPrediction", "register_callback"),
+    "training.events": (
+        "BatchEnd",
+        "EpochEnd",
+        "Progress",
+        "Restarted",
+        "Saved",
+        "StateSaved",
+        "ValidationPrediction",
+        "register_callback",
+    ),
     "training.learning_rate": ("find_learning_rate",),
     "training.rate_curve": ("RateCurve",),
     "training.rate_plot": ("plot_curve",),

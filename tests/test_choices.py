@@ -11,12 +11,14 @@ import pytest
 from PIL import Image
 
 import ctc_ocr
+from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.cli.data_options import names_to_choose
 from ctc_ocr.cli.train import main as train
 from ctc_ocr.cli.train import parser, session_of
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.presets import preset
+from ctc_ocr.config.taller_images import for_height
 from ctc_ocr.datasets.checking import CheckedSample, CheckedSamples, CheckResult, check_source
 from ctc_ocr.datasets.choices import CHOSEN, FindRegion, FoundRegion, choose
 from ctc_ocr.datasets.labelled import LabelledBatches
@@ -308,6 +310,23 @@ def test_it_is_said_that_nothing_is_chosen(
     assert len(said) == is_said
 
 
+def test_a_resumed_run_has_the_choices_of_its_beginning(pictures: Path, tmp_path: Path) -> None:
+    taller = for_height(WORD, 64)
+    of_run = replace(taller, data=replace(taller.data, ink="light", width=320, crop="text"))
+    (tmp_path / "r.json").write_text(Model(of_run, Alphabet(("a", "b"))).to_json())
+    given = preset("word", training={"num_epoch": 3, "workers": 1})
+
+    def resumed(choose: Any) -> Hyperparameters:
+        data, options = LabelledImages(pictures, choose=choose), RunOptions(str(tmp_path / "r"), resume=True)
+        return TrainingSession(given, data, options).hyperparameters
+
+    everything = resumed("all")
+    assert (everything.data, everything.network) == (of_run.data, of_run.network)
+    assert everything.training == given.training
+    assert resumed(["ink"]) == replace(given, data=replace(given.data, ink="light"))
+    assert resumed(None) == resumed(()) == given
+
+
 @pytest.mark.slow
 def test_a_run_keeps_what_was_chosen(pictures: Path, tmp_path: Path) -> None:
     """Training, resuming, starting from it, and reading: all prepare the images in the same way."""
@@ -326,8 +345,13 @@ def test_a_run_keeps_what_was_chosen(pictures: Path, tmp_path: Path) -> None:
     evaluated = ctc_ocr.evaluate(predictor, pictures)
     assert evaluated.num_inverted == 0
 
-    resumed = ctc_ocr.train(None, str(pictures), tmp_path / "ocr", resume=True, num_proc=1, progress=False)
+    options: dict[str, Any] = {"resume": True, "num_proc": 1, "progress": False}
+    resumed = ctc_ocr.train(None, str(pictures), tmp_path / "ocr", **options)
     assert (resumed.newest_epoch, resumed.finished) == (1, True)
+    # As a script that is started again: with the hyperparameters that it had before the choices.
+    began = replace(predictor.hyperparameters, data=WORD.data)
+    once_more = ctc_ocr.train(began, LabelledImages(pictures, choose="all"), tmp_path / "ocr", **options)
+    assert (once_more.newest_epoch, once_more.finished) == (1, True)
     again = run_here(
         train, tmp_path, f"--data={pictures}", f"--init_from={tmp_path / 'ocr'}", "--prefix=next", "--num_epoch=1",
         "--batch_size=4", "--cpu=1", "--num_proc=1", "--crop=none", "--ink=dark",

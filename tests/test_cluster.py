@@ -16,6 +16,8 @@ import pytest
 import ctc_ocr
 from benchmarks.networks import Networks, can_make_networks
 from ctc_ocr.checkpoint.model_files import load
+from ctc_ocr.cli.data import main as data
+from ctc_ocr.cli.train import main as train
 from ctc_ocr.distributed.cluster import Cluster, cluster_of, free_port
 from ctc_ocr.errors import InputError
 from ctc_ocr.training.number_of_workers import with_workers
@@ -210,6 +212,31 @@ def test_the_number_of_workers_is_that_of_the_cluster(monkeypatch: pytest.Monkey
         with_workers(ctc_ocr.preset("lstm", training={"workers": 2}), Captchas(), options)
     with pytest.raises(InputError, match="kv_store: 'local' is not dist_sync"):
         RunOptions(kv_store="local")
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        (("--folds=2",), "--kv_store: a cluster is for one training, and these are several: leave it out"),
+        (("--unlabelled=photos",), "--kv_store: a cluster is for one training, and these are several: leave it out"),
+        (("--overfit_batch",), "--kv_store: has no effect with --overfit_batch, which saves nothing"),
+        (("--print_network",), "--kv_store: has no effect with --print_network, which saves nothing"),
+    ],
+)
+def test_a_cluster_is_for_one_training(
+    flags: tuple[str, ...], reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    assert train(["--kv_store=dist_sync", "--data=photos", "--num_proc=1", *flags]) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_commands_of_several_trainings_have_no_flag_for_a_cluster(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["curve", "photos"], ["audit", "model", "photos"]):
+        with pytest.raises(SystemExit):
+            data([*arguments, "--kv_store=dist_sync"])
+        assert "--kv_store" in capsys.readouterr().err
 
 
 @pytest.fixture(autouse=True)

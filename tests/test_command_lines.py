@@ -234,6 +234,8 @@ def test_from_python_errors_name_fields() -> None:
     for fraction in (0, 1):
         with pytest.raises(InputError, match="^validation_fraction: expected"):
             LabelledImages("images", validation_fraction=fraction)
+    with pytest.raises(InputError, match="^validation_fraction: has no effect with validation, which names other"):
+        LabelledImages("images", validation="others", validation_fraction=0.2)
     with pytest.raises(InputError, match="^max_invalid: expected"):
         LabelledImages("images", max_invalid=2)
     with pytest.raises(InputError, match="^counts: expected 3 numbers"):

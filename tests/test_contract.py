@@ -9,6 +9,7 @@ import pytest
 import ctc_ocr
 from ctc_ocr import mxnet as mx
 from ctc_ocr.config.registries import ARCHITECTURES
+from ctc_ocr.training.transfer import warn_of_other_pixels
 
 
 def network(images: Any, hyperparameters: Any, num_classes: int, steps: Any = None, name: str = "pred_fc") -> Any:
@@ -38,6 +39,15 @@ def impossible(images: Any, hyperparameters: Any, num_classes: int, steps: Any =
     maps = mx.sym.expand_dims(mx.sym.cast(images, dtype="float32"), axis=1)
     maps = mx.sym.Convolution(maps, num_filter=2, kernel=(99, 99))  # larger than the image
     return mx.sym.FullyConnected(maps, num_hidden=num_classes, flatten=False, name="pred_fc")
+
+
+def no_symbol(*arguments: Any) -> Any:
+    return None
+
+
+def two_outputs(*arguments: Any) -> Any:
+    logits = network(*arguments)
+    return mx.sym.Group([logits, mx.sym.softmax(logits)])
 
 
 def three_arguments(images: Any, hyperparameters: Any, num_classes: int) -> Any:
@@ -72,6 +82,8 @@ def register() -> Any:
         (network, 3, r"expected logits .* \(26, 2, 11\)"),
         (one_class_less, 2, r"expected logits .* \(40, 2, 11\) .*, got \(40, 2, 10\)"),
         (impossible, 2, r"does not fit images of \(30, 80\) pixels: "),
+        (no_symbol, 2, "expected a symbol, the logits; got NoneType"),
+        (two_outputs, 2, "expected one output, the logits; got 2"),
     ],
 )
 def test_a_broken_contract_is_found_before_training(
@@ -105,3 +117,7 @@ def test_a_function_of_other_arguments_is_refused() -> None:
 def test_the_lists_of_convolutions_are_free_for_own_architectures(register: Any) -> None:
     name = register(network, columns_per_step=2)
     assert ctc_ocr.preset("lstm", network={"architecture": name, "features": (8, 8)}).geometry.num_steps == 40
+    for strides in ((1, 1), ()):
+        settings = ctc_ocr.preset("lstm", network={"architecture": name, "strides": strides})
+        assert settings.geometry.num_rows == settings.data.height
+        warn_of_other_pixels(settings, settings)

@@ -330,7 +330,9 @@ def test_what_a_callback_and_a_renderer_raise(tmp_path: Path) -> None:
     [
         ({"hyperparameters": "crnn"}, "hyperparameters", "expected Hyperparameters, as from preset.*'crnn'"),
         ({"hyperparameters": {"training": {}}}, "hyperparameters", "expected Hyperparameters"),
+        ({"hyperparameters": {}}, "hyperparameters", "expected Hyperparameters, as from preset.*; got {}"),
         ({"data": 3}, "data", "expected Captchas, LabelledImages or a path, got int"),
+        ({"data": []}, "data", "expected Captchas, LabelledImages or a path, got list"),
         ({"callbacks": print}, "callbacks", "expected a list of callbacks"),
         ({"callbacks": [dict]}, "callbacks", "objects that can be called with an event, got <class 'dict'>"),
         ({"callbacks": ["mistakes"]}, "callbacks", "got 'mistakes'"),

@@ -87,6 +87,9 @@ def test_train_folds_prints_a_table_and_leaves_nothing(folder: Path, tmp_path: P
     assert float(lines[3][1]) == pytest.approx(sum(accuracies) / 2, abs=1e-4)
     assert lines[4][:2] == ["standard", "deviation"]
     assert "held-out images" in done.stderr
+    assert "_part" not in done.stderr
+    assert done.stderr.count(f"{folder / 'one'}:\n") == 3  # all images, and those of each training
+    assert done.stderr.count("; 32 of 64 images\n") == 2
     assert "ctc-ocr infer" not in done.stderr
     assert "--resume" not in done.stderr
     assert sorted(tmp_path.iterdir()) == [temporary]

@@ -342,6 +342,9 @@ def test_values_that_no_trainer_saves(path: tuple[str, Any]) -> None:
     now = values()
     del now["best"]["epoch"]  # which earlier versions wrote
     check_values(now, epoch=3)
+    for name in ("limit", "end", "decay_from"):  # --num_epoch has no maximum
+        now["budget"][name] = 10**10
+    check_values(now, epoch=3)
     changed = values()
     *outer, last = path[0].split(".")
     part = changed

@@ -12,7 +12,7 @@ from ctc_ocr.cli import train
 from ctc_ocr.cli.data_options import hyperparameters
 from ctc_ocr.config.hyperparameters import Hyperparameters, options, read_sections
 from ctc_ocr.config.presets import PRESETS, preset
-from ctc_ocr.config.sections import Data
+from ctc_ocr.config.sections import Data, Network, Training
 from ctc_ocr.errors import InputError
 
 # Where the next larger value would not be accepted, or there is none.
@@ -139,6 +139,21 @@ def test_bad_values_are_named(values: Any, complaint: str) -> None:
     first, _, rest = complaint.partition(" .* ")
     assert first in message
     assert rest in message
+
+
+@pytest.mark.parametrize(
+    ("section", "complaint"),
+    [
+        (Training(batch_size="64"), "training.batch_size: expected int, got '64'"),  # type: ignore[arg-type]
+        (Training(num_epoch=2.0), "training.num_epoch: expected int, got 2.0"),  # type: ignore[arg-type]
+        (Data(keep_ratio="no"), "data.keep_ratio: expected bool, got 'no'"),  # type: ignore[arg-type]
+        (Network(features=("8", "8", "8", "8")), "network.features: expected int, got '8'"),  # type: ignore[arg-type]
+    ],
+)
+def test_values_of_another_type_are_refused_in_python_too(section: Any, complaint: str) -> None:
+    with pytest.raises(InputError) as error:
+        Hyperparameters(**{type(section).__name__.lower(): section})
+    assert str(error.value) == complaint
 
 
 @pytest.mark.parametrize("text", ["{", "", "nonsense", "[" * 100_000])

@@ -17,9 +17,11 @@ from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.inference.predictor import Predictor
-from ctc_ocr.training.events import Callback, EpochEnd, Progress, ValidationPrediction
+from ctc_ocr.training.events import Callback, EpochEnd, Progress, Restarted, StateSaved, ValidationPrediction
 from ctc_ocr.training.file_callbacks import History, Pruning, RemoveOldRun, ValidationPredictions
 from ctc_ocr.training.resume import newest
+from ctc_ocr.training.session import TrainingSession
+from ctc_ocr.training.settings import RunOptions
 from ctc_ocr.training.tensorboard import TensorBoard
 from tests.models import chosen
 from tests.training_runs import epoch_end, make_source, run, training
@@ -218,10 +220,34 @@ def test_tensorboard_purges_what_a_resumed_run_repeats(tmp_path: Path) -> None:
     assert starts == [41]
 
 
+def test_tensorboard_purges_what_a_run_repeats_that_goes_back(tmp_path: Path) -> None:
+    with TensorBoard(str(tmp_path / "ocr")) as board:
+        board(Progress(0, 50, 300, 50, 100.0, 0.004, 3.5, 0.25, 0.5))
+        board(Restarted(0, 0, "the loss is not finite"))
+    starts = [event.step for event in events_of(tmp_path / "ocr-tensorboard") if event.HasField("session_log")]
+    assert starts == [1]
+
+
+def test_a_run_that_goes_back_removes_its_own_unfinished_state_and_not_that_of_the_run_it_replaces(
+    tmp_path: Path,
+) -> None:
+    prefix = str(tmp_path / "ocr")
+    state = run_files.unfinished_path(prefix)
+    state.touch()
+    callback = RemoveOldRun(prefix, [state])
+    callback(Restarted(0, 0, "the loss is not finite"))
+    assert state.exists()  # nothing of the new run is saved yet
+    callback(StateSaved(str(state)))
+    callback(Restarted(0, 0, "the loss is not finite"))
+    assert not state.exists()
+
+
 def test_without_tensorboardx_its_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(InputError, match=r"pip install 'ctc_ocr\[tensorboard\]'"):
         TensorBoard(str(tmp_path / "ocr"))
+    with pytest.raises(InputError, match=r"pip install 'ctc_ocr\[tensorboard\]'"):  # before anything else is done
+        TrainingSession(options=RunOptions(str(tmp_path / "ocr"), tensorboard=True))
     assert list(tmp_path.iterdir()) == []
 
 

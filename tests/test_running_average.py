@@ -11,12 +11,13 @@ import pytest
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint import model_files
 from ctc_ocr.checkpoint.description import Model
-from ctc_ocr.checkpoint.training_state import load_training_state, save_training_state
+from ctc_ocr.checkpoint.run_files import unfinished_path
+from ctc_ocr.checkpoint.training_state import load_state, load_training_state, save_state, save_training_state
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.mxnet import mx
-from ctc_ocr.training.events import BatchEnd, Callback, EpochEnd
+from ctc_ocr.training.events import BatchEnd, Callback, EpochEnd, StateSaved
 from ctc_ocr.training.resume import newest
 from ctc_ocr.training.running_average import RunningAverage
 from ctc_ocr.training.trainer import Trainer
@@ -125,3 +126,21 @@ def test_a_state_of_other_weights_is_refused(source: GeneratedSource, tmp_path: 
     save_training_state(tmp_path / "ocr", 2, arrays, values)
     with pytest.raises(InputError, match=r"ocr-0002\.state\.npz: the saved optimizer state belongs to another"):
         run(training(num_epoch=3), source, tmp_path / "ocr", first=8)
+
+
+@pytest.mark.parametrize("name", ["average.weights", "average.more"])
+def test_a_state_within_an_epoch_with_another_average_is_refused(
+    source: GeneratedSource, tmp_path: Path, name: str
+) -> None:
+    def stop(event: Any) -> None:
+        if isinstance(event, StateSaved):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(training(checkpoint_minutes=1e-9), source, tmp_path / "ocr", callbacks=[stop])
+    path = unfinished_path(tmp_path / "ocr")
+    arrays, values = load_state(path)
+    arrays[name] = np.zeros(99, np.float32)
+    save_state(path, arrays, values)
+    with pytest.raises(InputError, match=r"ocr-unfinished\.state\.npz: the saved optimizer state belongs to another"):
+        run(training(checkpoint_minutes=1e-9), source, tmp_path / "ocr", first=1)

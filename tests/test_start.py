@@ -4,7 +4,8 @@ import logging
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from ctc_ocr.cli.bundle import main as bundle
 from ctc_ocr.cli.evaluate import main as evaluate
 from ctc_ocr.cli.infer import main as infer
 from ctc_ocr.cli.train import main as train
+from ctc_ocr.training import job
 from ctc_ocr.training.start import network_of
 
 SMALL = ["--num_epoch=1", "--batch_size=8", "--cpu=1", "--num_proc=1"]
@@ -186,3 +188,15 @@ def test_a_run_that_its_minutes_have_ended_names_them(
     caplog.set_level(logging.INFO, logger="ctc_ocr")
     ctc_ocr.train(settings, str(photos), resume=True, **options)
     assert "The run ended after 1 epochs; a larger --max_minutes (it is 0.0001) continues it" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("start", "init_from", "started"),
+    [(None, None, False), ("a model", None, True), (None, "", False), (None, "../other-0001.params", True)],
+)
+def test_a_resumed_run_still_knows_that_it_started_from_a_model(
+    start: Any, init_from: str | None, started: bool
+) -> None:
+    """Else "few images without a model to start from" would be the reason why it reads little."""
+    point = None if init_from is None else SimpleNamespace(model=SimpleNamespace(init_from=init_from or None))
+    assert job._started(start, cast(Any, point)) == started

@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import logging
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -14,10 +15,14 @@ from ctc_ocr.checkpoint.starter import starter_onnx_path, starter_path
 from ctc_ocr.cli.bundle import main as bundle
 from ctc_ocr.cli.evaluate import main as evaluate
 from ctc_ocr.cli.infer import main as infer
+from ctc_ocr.config.architectures import register_architecture
 from ctc_ocr.config.presets import preset
+from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.config.taller_images import for_height
 from ctc_ocr.onnx_models.file import OnnxModel
-from ctc_ocr.training.start import starter_fits
+from ctc_ocr.training.data import training_data
+from ctc_ocr.training.settings import LabelledImages
+from ctc_ocr.training.start import starter_fits, why_not_starter
 from starter.train import main as make_starter
 
 MAX_BYTES = 4 * 2**20
@@ -82,7 +87,9 @@ def test_where_it_does_not_fit_training_starts_from_nothing(
         rows = [(str(captchas / row["image"]), "деятель"[: len(row["label"])]) for row in csv.DictReader(file)]
     (tmp_path / "labels.csv").write_text("".join(f"{path},{label}\n" for path, label in rows), encoding="utf-8")
     ctc_ocr.train(preset("word", training=SHORT), tmp_path / "labels.csv", tmp_path / "a", num_proc=1)
-    assert "Starting from nothing: the starter model has another network, or few units of the labels" in caplog.text
+    units = re.search(r"Starting from nothing: the starter model knows 0 of the (\d+) units in the labels", caplog.text)
+    assert units is not None
+    assert int(units[1]) > 0
 
 
 @pytest.mark.parametrize(
@@ -107,6 +114,49 @@ def test_where_it_does_not_fit_training_starts_from_nothing(
 )
 def test_what_it_fits(changes: dict[str, dict[str, object]], labels: str, fits: bool) -> None:
     assert starter_fits(preset("word", changes), Counter(labels)) == fits
+
+
+@pytest.mark.parametrize(
+    ("changes", "labels", "reason"),
+    [
+        ({}, "0123", ""),
+        ({}, "1-2-3--", "knows 3 of the 7 units in the labels, less than half"),
+        ({"network": {"num_hidden": 97, "dropout": 0.5}}, "0", "has another num_hidden"),
+        ({"network": {"num_layers": 2}, "data": {"channels": 3}}, "0", "has another num_layers, channels"),
+        ({"network": {"architecture": "cnn", "num_hidden": 97}, "data": {"keep_ratio": False}}, "0",
+         "has another architecture"),
+        ({"data": {"height": 48}}, "0", "has another number of rows after the convolutions"),
+        ({"data": {"height": 36}, "network": {"pool_heights": (2, 2, 1, 2, 1)}}, "0", "has another number of rows"),
+        ({"data": {"height": 36}}, "0", "reads images of a height of 40 or more, and these have 36"),
+    ],
+)  # fmt: skip
+def test_why_it_does_not_fit(changes: dict[str, dict[str, object]], labels: str, reason: str) -> None:
+    found = why_not_starter(preset("word", changes), Counter(labels))
+    assert found.startswith(reason)
+    assert bool(found) == bool(reason)
+
+
+def test_all_labels_decide_once_whether_it_is_a_start(captchas: Path, tmp_path: Path) -> None:
+    """Those of validation too: by them, the alphabet gets the characters that are missing."""
+    rows = [f"{path},деятель" for path in sorted(captchas.glob("*.png"))[:4]]
+    (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    settings = preset("word")
+    for validation, reason in ((captchas, ""), (tmp_path / "labels.csv", "knows 0 of the 56 units in the labels")):
+        data = LabelledImages(tmp_path / "labels.csv", validation=validation, choose=())
+        found = training_data(settings, data, progress=False, from_starter=True).why_not_starter
+        assert found is not None
+        assert found.startswith(reason)
+        assert bool(found) == bool(reason)
+
+
+def test_it_is_no_start_for_a_network_whose_lists_mean_something_else() -> None:
+    add = register_architecture("free_lists", columns_per_step=2, needs_steps=False)
+    add(lambda images, hyperparameters, num_classes, steps: images)
+    try:
+        settings = preset("word", network={"architecture": "free_lists", "strides": (1, 1)})
+        assert why_not_starter(settings, Counter("0123")) == "has another architecture"
+    finally:
+        ARCHITECTURES._parts.pop("free_lists")
 
 
 def test_all_of_it_fits_taller_images(captchas: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from ctc_ocr.cli import data
+from ctc_ocr.datasets.checking import check_source
 from ctc_ocr.datasets.samples import Sample, SourceOptions
 from ctc_ocr.datasets.sources import open_source, read_source
 from ctc_ocr.errors import InputError
@@ -154,8 +155,20 @@ def test_paths_that_are_not_utf_8_are_written_as_they_are(tmp_path: Path) -> Non
 def test_a_part_of_the_images_is_not_chosen_from_again() -> None:
     """Units that are frequent among all of them may be rare in it."""
     samples = [Sample("a.png", ("a", "é"), "row 1"), Sample("b.png", ("b",), "row 2")]
-    with part_source(samples) as name:
+    with part_source(samples, "labels.csv", "a test") as name:
         assert list(open_source(name, SourceOptions(min_frequency=4, strip_accents=True))) == samples
+
+
+def test_messages_call_a_part_of_the_images_as_the_user_does() -> None:
+    with part_source([Sample("a.png", (), "labels.csv, row 1")], "labels.csv", "labels.csv; 1 of 8 images") as name:
+        found = check_source(name)
+    assert (found.source, found.form) == ("labels.csv", "labels.csv; 1 of 8 images")
+    assert [str(each) for each in found.invalid] == ["labels.csv, row 1: the label is empty"]
+
+
+def test_a_part_of_the_images_is_no_source_of_the_users() -> None:
+    with pytest.raises(InputError, match="nor a registered source 'nothing'; registered: (?!.*_part)"):
+        open_source("nothing:1")
 
 
 def test_files_that_are_read_are_not_replaced(tmp_path: Path, labels: Path) -> None:

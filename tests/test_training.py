@@ -22,7 +22,7 @@ from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.signals import Terminated
 from ctc_ocr.training.callbacks import LogLines, epoch_line
-from ctc_ocr.training.events import BatchEnd, EpochEnd, Progress, Saved, ValidationPrediction
+from ctc_ocr.training.events import BatchEnd, EpochEnd, Progress, Restarted, Saved, ValidationPrediction
 from ctc_ocr.training.file_callbacks import History
 from ctc_ocr.training.initialisation import initial_parameters
 from ctc_ocr.training.optimizer import clip_norm
@@ -285,6 +285,16 @@ def test_waiting_for_data_is_told_once(caplog: pytest.LogCaptureFixture) -> None
             lines(replace(epoch_end(), waiting=waiting))
     assert [each for each in caplog.messages if "waiting" in each] == [
         "90 % of the time waiting for data: more --num_proc may help"
+    ]
+
+
+def test_a_run_that_diverges_says_where_it_goes_back_to(caplog: pytest.LogCaptureFixture) -> None:
+    lines = LogLines()
+    lines(Restarted(0, 0, "the loss is not finite"))
+    lines(Restarted(3, 12, "the loss is not finite"))
+    assert caplog.messages == [
+        "Diverged: the loss is not finite. Back to the start, with half the rate",
+        "Diverged: the loss is not finite. Back to the end of epoch 3, with half the rate",
     ]
 
 

@@ -43,9 +43,9 @@ def said(
 
 
 def test_the_accuracy_has_an_interval() -> None:
-    assert reached(ends(0.0, read=20)[0]) == "Reads 20 of 20 held-out images (84 to 100 %)"
-    assert reached(ends(0.0, read=2000, count=2000)[0]) == "Reads 2,000 of 2,000 held-out images (99.8 to 100.0 %)"
-    assert reached(ends(1.0, read=0)[0]) == "Reads 0 of 20 held-out images (0 to 16 %)"
+    assert reached(ends(0.0, read=20)[0].row) == "Reads 20 of 20 held-out images (84 to 100 %)"
+    assert reached(ends(0.0, read=2000, count=2000)[0].row) == "Reads 2,000 of 2,000 held-out images (99.8 to 100.0 %)"
+    assert reached(ends(1.0, read=0)[0].row) == "Reads 0 of 20 held-out images (0 to 16 %)"
 
 
 def test_a_run_that_stands_still_and_one_that_improves(caplog: pytest.LogCaptureFixture) -> None:
@@ -99,6 +99,26 @@ def test_why_nothing_was_learned(
 
 def test_nothing_is_said_of_a_run_without_an_epoch(caplog: pytest.LogCaptureFixture) -> None:
     assert said([], caplog) == []
+
+
+def test_a_resumed_run_is_judged_as_a_whole(caplog: pytest.LogCaptureFixture) -> None:
+    """Its best epoch may be one before it was interrupted, and so may the last that improved."""
+    caplog.set_level("INFO", logger="ctc_ocr")
+    events = ends(0.5, 0.1, 0.2, 0.2, 0.2, read=18)
+    for before in range(len(events) + 1):
+        verdict = Verdict(ENOUGH, True, rows=[each.row for each in events[:before]])
+        for each in events[before:]:
+            verdict(each)
+        caplog.clear()
+        verdict.log(is_bounded=False)
+        assert caplog.messages == [
+            "Reads 18 of 20 held-out images (70 to 97 %)",
+            "Validation did not improve any more, so the run ended",
+        ]
+    old = [replace(each.row, validation_samples=0) for each in events]
+    caplog.clear()
+    Verdict(ENOUGH, True, rows=old).log(is_bounded=True)
+    assert caplog.messages == []  # the histories of version 0.2 do not say how many were read
 
 
 def test_a_run_that_reached_its_target_needs_no_advice(caplog: pytest.LogCaptureFixture) -> None:

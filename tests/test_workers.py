@@ -349,6 +349,8 @@ def test_what_the_first_worker_logs_is_logged_here(tmp_path: Path, caplog: pytes
         ({}, {"gpu": 1}, 2, 1),
         ({"num_epoch": 1, "samples_per_epoch": 10_000}, {}, 2, 1),  # 313 updates
         ({"workers": 5}, {"cpu": 1}, 2, 5),
+        ({"samples_per_epoch": 0, "num_epoch": 2}, {}, 2, 2),  # of wild images: 938 updates
+        ({"samples_per_epoch": 0, "num_epoch": 1}, {}, 2, 1),
     ],
 )
 def test_the_number_of_workers_where_nobody_says(
@@ -363,7 +365,7 @@ def test_the_number_of_workers_where_nobody_says(
     ("given", "options", "reason"),
     [
         ({"workers": 9, "batch_size": 8}, {}, "9 are more than the 8 samples of a batch"),
-        ({"workers": 2}, {"gpu": 2}, "one process uses several GPUs"),
+        ({"workers": 2}, {"gpu": 2}, "one process uses several GPUs: set it to 1"),
     ],
 )
 def test_a_number_of_workers_that_cannot_be(given: dict[str, Any], options: dict[str, Any], reason: str) -> None:

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ctc_ocr.checkpoint.archive import Archive, archive_content
-from ctc_ocr.checkpoint.run_files import BUNDLE_SUFFIX, Epoch, is_bundle, is_onnx, resolve_model, select_checkpoint
+from ctc_ocr.checkpoint.run_files import (
+    BEST,
+    BUNDLE_SUFFIX,
+    NEWEST,
+    Epoch,
+    is_bundle,
+    is_onnx,
+    resolve_model,
+    select_checkpoint,
+)
 from ctc_ocr.checkpoint.starter import STARTER, starter_path
 from ctc_ocr.checkpoint.stored_model import MIB, PARTS, Part, StoredModel, StoredRun
 from ctc_ocr.errors import InputError
@@ -37,7 +46,7 @@ class Bundle:
         if missing := required - archive.names:
             raise InputError(f"not the bundle of a model: it lacks {', '.join(sorted(missing))}", path)
         own = _epoch_in(archive.read(METADATA), Path(path) / METADATA)
-        if epoch not in (None, "best", "newest", own):
+        if epoch not in (None, BEST, NEWEST, own):
             raise InputError(f"this is epoch {own}, and epoch {epoch} was asked for: a bundle has only one", path)
         return cls(str(path), own, archive)
 

@@ -11,7 +11,7 @@ from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.example_symbol import example_steps
 from ctc_ocr.checkpoint.params_file import params_content, parse_params
 from ctc_ocr.checkpoint.run_files import Epoch, description_path, existing_epoch, params_path, symbol_path
-from ctc_ocr.checkpoint.stored_model import DESCRIPTION, PARAMS, SYMBOL, StoredModel, StoredRun
+from ctc_ocr.checkpoint.stored_model import DESCRIPTION, PARAMS, SYMBOL, StoredModel, StoredRun, stored_description
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.atomic_files import replace_content, replacing_content
 from ctc_ocr.runtime.mxnet import mx
@@ -96,8 +96,7 @@ def load(prefix: str | Path, epoch: Epoch | None = None) -> Checkpoint:
 
 def load_stored(stored: StoredModel) -> Checkpoint:
     """Load a model from a run or a bundle. Raises InputError if one of its parts is missing or broken."""
-    description = stored.read(DESCRIPTION)
-    model = None if description is None else Model.from_json(description, stored.where(DESCRIPTION))
+    model = stored_description(stored)
     arguments, auxiliary = _load_params(stored.read(PARAMS) or b"", stored.where(PARAMS))
     return Checkpoint(arguments, auxiliary, model, stored)
 

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ctc_ocr.checkpoint.bundle import find_model
-from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.run_files import is_bundle
 from ctc_ocr.checkpoint.starter import STARTER, starter_path
-from ctc_ocr.checkpoint.stored_model import DESCRIPTION, PARAMS, StoredModel
+from ctc_ocr.checkpoint.stored_model import PARAMS, StoredModel, stored_description
 from ctc_ocr.errors import InputError
 
 
@@ -35,12 +34,11 @@ def path_from(named: str, prefix: str | Path) -> Path:
 def start_of(stored: StoredModel) -> StoredModel | None:
     """The model that the training of a model started from; None if it started from none, if its description does not
     say it, or if it is not there any more."""
-    content = stored.read(DESCRIPTION)
-    named = None if content is None else Model.from_json(content, stored.where(DESCRIPTION)).init_from
-    if named is None:
+    model = stored_description(stored)
+    if model is None or model.init_from is None:
         return None
     try:
-        return find_model(path_from(named, stored.prefix))
+        return find_model(path_from(model.init_from, stored.prefix))
     except (InputError, OSError, ValueError):  # a path from a file may be anything
         return None
 

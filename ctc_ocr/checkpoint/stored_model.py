@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ctc_ocr.checkpoint import calibration_file, history, known_images, run_files
+from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.known_images import KnownImages
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.runtime.input_files import read_bytes
@@ -80,6 +81,13 @@ class StoredRun:
         if not part.required and not path.exists():
             return None
         return part.of_epoch(read_bytes(path), path, self.epoch)
+
+
+def stored_description(stored: StoredModel) -> Model | None:
+    """The hyperparameters and the alphabet of a model; None if it has no description, as MXNet's example. Raises
+    InputError if that is broken."""
+    content = stored.read(DESCRIPTION)
+    return None if content is None else Model.from_json(content, stored.where(DESCRIPTION))
 
 
 def stored_calibration(stored: StoredModel) -> Calibration | None:

@@ -304,7 +304,7 @@ def _refuse_without_effect(arguments: argparse.Namespace) -> None:
         refuse_of_a_model(arguments, parser().parse_args([]))
     if arguments.unlabelled and arguments.resume:
         raise InputError("the trainings of --unlabelled cannot be resumed: only the last one is kept", "--resume")
-    of_a_run = ("resume", "overwrite", "tensorboard", "unlabelled")
+    of_a_run = ("resume", "overwrite", "tensorboard", "unlabelled", "kv_store")
     for mode, names in (("overfit_batch", of_a_run), ("print_network", (*of_a_run, "init_from"))):
         for name in names:
             if getattr(arguments, mode) and getattr(arguments, name):

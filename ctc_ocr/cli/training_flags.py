@@ -9,7 +9,7 @@ from ctc_ocr.training.session import TrainingSession
 # Those that name a run and its files, and those of captchas.
 NOT_SHARED = {
     "help", "version", "imported", "font", "data", "prefix", "resume", "overwrite", "overfit_batch", "print_network",
-    "tensorboard", "callback", "folds", "unlabelled", "keep", *train.OF_CAPTCHAS,
+    "tensorboard", "callback", "folds", "unlabelled", "keep", "kv_store", *train.OF_CAPTCHAS,
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.config.sections import Data, Network
 
 BATCH_WIDTHS = 16
+CONVOLUTIONAL = ("crnn", "cnn")  # architectures
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Geometry:
         before they are pooled, or the gates of an LSTM layer. Of architectures of the user's own, the image alone."""
         data, network = self.data, self.network
         found = [self.full_width * data.height * data.channels]
-        if network.architecture in ("crnn", "cnn"):
+        if network.architecture in CONVOLUTIONAL:
             width, height = self.full_width, data.height
             for features, stride, after in zip(network.features, network.strides, self.map_sizes(), strict=True):
                 found.append(features * -(-width // stride) * -(-height // stride))
@@ -48,8 +49,9 @@ class Geometry:
 
     @property
     def num_rows(self) -> int:
-        """Height of the feature maps after the last convolution."""
-        return self.map_sizes()[-1][1]
+        """Height of the feature maps after the last convolution; that of the image for an architecture without any, or
+        of the user's own, for which the lists of convolutions may mean anything."""
+        return self.map_sizes()[-1][1] if self.network.architecture in CONVOLUTIONAL else self.data.height
 
     @cached_property
     def columns_per_step(self) -> int:

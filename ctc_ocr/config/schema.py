@@ -1,5 +1,6 @@
 """Fields of hyperparameters with their help and accepted values, and their way from and to JSON."""
 
+import functools
 import math
 import typing
 from collections.abc import Callable, Mapping
@@ -75,26 +76,35 @@ def options_of(sections: Mapping[str, type]) -> dict[str, Option]:
     """Every hyperparameter of {section name: dataclass} by its name; names are unique over the sections."""
     found: dict[str, Option] = {}
     for section, kind in sections.items():
-        hints = typing.get_type_hints(kind)
+        hints = _hints_of(kind)
         for each in fields(kind):
             assert each.name not in found, f"{each.name} is in two sections"
             found[each.name] = Option(section, each.name, hints[each.name], each.default, each.metadata["rule"])
     return found
 
 
+@functools.cache
+def _hints_of(kind: type) -> dict[str, Any]:
+    """{field: type} of a section; each hyperparameter that is made is checked by it."""
+    return typing.get_type_hints(kind)
+
+
 def check_section(name: str, section: Any) -> None:
-    """Raises InputError for the first value of a section that its rule does not accept."""
+    """Raises InputError for the first value of a section that has another type than its field, or that its rule does
+    not accept."""
+    hints = _hints_of(section.__class__)
     for each in fields(section):
         value = getattr(section, each.name)
         if isinstance(each.default, tuple):
             refuse_single(value, f"{name}.{each.name}")
+        _typed(f"{name}.{each.name}", hints[each.name], value)
         each.metadata["rule"].check(f"{name}.{each.name}", value)
 
 
 def section_from_dict(name: str, kind: Any, values: Any) -> Any:
     """A section of {name: value}; others keep their defaults. InputError for unknown names and wrong types."""
     refuse_unknown(values, [each.name for each in fields(kind)], "key", name)
-    hints = typing.get_type_hints(kind)
+    hints = _hints_of(kind)
     return kind(**{key: _typed(f"{name}.{key}", hints[key], value) for key, value in values.items()})
 
 

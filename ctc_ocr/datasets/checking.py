@@ -32,7 +32,7 @@ class CheckResult:
     """The valid samples of a source; the invalid ones, with rows that give no sample; and notes on valid samples.
 
     `form` describes where the labels come from; "" if that is unknown. `num_skipped`: samples that are neither, since
-    only those of an alphabet were asked for.
+    only those of an alphabet were asked for. `source`: what messages call it; "" if that is unknown.
     """
 
     samples: CheckedSamples
@@ -40,6 +40,7 @@ class CheckResult:
     notes: tuple[Problem, ...] = ()
     form: str = ""
     num_skipped: int = 0
+    source: str = ""
 
     def require_valid(self, source: str | Path) -> None:
         """Raises RunError if no sample of the source is valid."""
@@ -113,7 +114,8 @@ def check_sources(
     progress: Progress | None = None,
 ) -> CheckResult:
     """Open sources and check their samples together; see `check`. Raises InputError for one that cannot be read."""
-    samples, problems, notes, forms = SampleCollector(), list[Problem](), list[Problem](), list[str]()
+    samples, problems, notes = SampleCollector(), list[Problem](), list[Problem]()
+    forms, names = list[str](), list[str]()
     for source in sources:
         rows = open_source(source, options)
         for row in not_empty(rows, source):
@@ -121,12 +123,14 @@ def check_sources(
                 samples.add(row)
             else:
                 problems.append(row)
-        notes, forms = [*notes, *rows.notes], [*forms, rows.form]
+        notes += rows.notes
+        forms.append(rows.form)
+        names.append(rows.name or str(source))
     result = check(
         samples.columns(), problems, alphabet=alphabet, steps_of=steps_of, region=region, max_units=max_units,
         only_alphabet=only_alphabet, progress=progress,
     )  # fmt: skip
-    return replace(result, form="; ".join(forms), notes=(*notes, *result.notes))
+    return replace(result, form="; ".join(forms), notes=(*notes, *result.notes), source=", ".join(names))
 
 
 def check_source(source: str | Path, options: SourceOptions = DEFAULT_OPTIONS, **others: Any) -> CheckResult:

@@ -142,7 +142,8 @@ class Rows:
 
     `form` describes where the labels come from. `total` is about how many rows there are: it counts empty rows and a
     header, but not text files without an image. `notes` are about the source as a whole, or about names in it.
-    `is_final`: no option of SourceOptions changes the samples any more.
+    `is_final`: no option of SourceOptions changes the samples any more. `name`: what messages call the source; "" for
+    what it was opened by.
     """
 
     form: str
@@ -150,6 +151,7 @@ class Rows:
     read: Callable[[], Iterator[Sample | Problem]]
     notes: tuple[Problem, ...] = ()
     is_final: bool = False
+    name: str = ""
 
     def __iter__(self) -> Iterator[Sample | Problem]:
         return self.read()

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ctc_ocr.checkpoint.bundle import find_model
-from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.provenance import chain_of, path_of
 from ctc_ocr.checkpoint.starter import NO_MODEL
-from ctc_ocr.checkpoint.stored_model import DESCRIPTION, StoredModel, stored_known_images
+from ctc_ocr.checkpoint.stored_model import StoredModel, stored_description, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.presets import preset
 from ctc_ocr.datasets.samples import Problem, Sample
@@ -120,12 +119,12 @@ def settings_of(model: str | Path) -> dict[str, dict[str, Any]]:
     """{section: {name: value}} for trainings like that of a model: all of its hyperparameters, or those of its network
     and its pixels if it was trained on generated images. Raises InputError if there is no such model."""
     stored = find_model(model)
-    content = stored.read(DESCRIPTION)
-    if content is None:
+    described = stored_description(stored)
+    if described is None:
         raise InputError("has no description (PREFIX.json), which says how it was trained", model)
     if _is_of_generated_images(stored):
         return network_of(model)
-    return Model.from_json(content, stored.where(DESCRIPTION)).hyperparameters.to_dict()
+    return described.hyperparameters.to_dict()
 
 
 def _is_of_generated_images(stored: StoredModel) -> bool:

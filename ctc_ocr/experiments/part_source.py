@@ -9,15 +9,17 @@ from ctc_ocr.datasets.sources import register_source
 
 NAME = "_part"
 
-_parts: dict[str, tuple[Sample, ...]] = {}
+_parts: dict[str, Rows] = {}
 _numbers = itertools.count(1)
 
 
 @contextmanager
-def part_source(samples: Iterable[Sample]) -> Iterator[str]:
-    """The name by which `open_source` gives these samples, within the block and this process."""
-    key = str(next(_numbers))
-    _parts[key] = tuple(samples)
+def part_source(samples: Iterable[Sample], name: str, form: str) -> Iterator[str]:
+    """What `open_source` gives these samples for, within the block and this process. Messages call them `name`, and
+    say that their labels come from `form`."""
+    key, kept = str(next(_numbers)), tuple(samples)
+    # The options were used when the samples were found.
+    _parts[key] = Rows(form, len(kept), lambda: iter(kept), is_final=True, name=name)
     try:
         yield f"{NAME}:{key}"
     finally:
@@ -26,6 +28,4 @@ def part_source(samples: Iterable[Sample]) -> Iterator[str]:
 
 @register_source(NAME)
 def _open(argument: str, options: SourceOptions) -> Rows:
-    """The options were used when the samples were found."""
-    samples = _parts[argument]
-    return Rows("a part of the images", len(samples), lambda: iter(samples), is_final=True)
+    return _parts[argument]

@@ -25,7 +25,7 @@ from ctc_ocr.runtime.signals import interruption
 from ctc_ocr.training.events import Callback
 from ctc_ocr.training.results import TrainingResult
 from ctc_ocr.training.session import TrainingSession
-from ctc_ocr.training.settings import LabelledImages, RunOptions, checked_options
+from ctc_ocr.training.settings import LabelledImages, RunOptions, checked_options, refuse_cluster
 
 ROUNDS = 2
 FIRST_SHARE, LAST_SHARE = 0.5, 0.85  # of the unlabelled images, the most that the first and the last round take
@@ -61,10 +61,11 @@ def train_with_unlabelled(
     in a temporary folder. Validation has none of these images, and stays the same in all rounds.
 
     The other arguments are those of `ctc_ocr.train`; `callbacks` get the events of the last training. Raises InputError
-    also for resume, and for an unlabelled file that is not an image; KeyboardInterrupt if Ctrl-C or SIGTERM ended a
-    training before the last one, of which nothing is kept.
+    also for resume, in a cluster, and for an unlabelled file that is not an image; KeyboardInterrupt if Ctrl-C or
+    SIGTERM ended a training before the last one, of which nothing is kept.
     """
     options = checked_options(options)
+    refuse_cluster(options)
     if options.resume:
         raise InputError("cannot be continued by resume: the earlier rounds are not kept", "unlabelled")
     if not isinstance(unlabelled, (str, Path)) and not unlabelled:
@@ -126,7 +127,8 @@ def _with(data: LabelledImages, pseudo: Sequence[Sample], stack: ExitStack) -> L
     sources are not for the latter."""
     if not pseudo:
         return data
-    return replace(data, training_only=(*data.training_only_sources, stack.enter_context(part_source(pseudo))))
+    source = stack.enter_context(part_source(pseudo, "unlabelled images", "what the model before read in them"))
+    return replace(data, training_only=(*data.training_only_sources, source))
 
 
 def _pseudo_labelled(

@@ -3,7 +3,7 @@
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from ctc_ocr.experiments.label_readings import LabelReading, read_labelled
 from ctc_ocr.experiments.part_source import part_source
 from ctc_ocr.runtime.signals import interruption
 from ctc_ocr.training.session import TrainingSession
-from ctc_ocr.training.settings import LabelledImages, RunOptions, checked_options
+from ctc_ocr.training.settings import LabelledImages, RunOptions, checked_options, refuse_cluster
 
 # Loggers of lines that say how to use, resume or calibrate the model of a training.
 SAY_HOW_TO_GO_ON = ("ctc_ocr.training.results", "ctc_ocr.training.verdict", "ctc_ocr.inference.calibrate")
@@ -51,8 +51,8 @@ class Experiment:
         """Find and check the images. None means what it means for `ctc_ocr.train`.
 
         The alphabet is that of all labels, so that it is the same in each training; and what is chosen from the images
-        is chosen from all. Raises InputError for a source that cannot be used, and for validation with images that are
-        divided too; RunError if too many samples are invalid.
+        is chosen from all. Raises InputError for a source that cannot be used, for validation with images that are
+        divided too, and in a cluster; RunError if too many samples are invalid.
         """
         if not isinstance(data, (LabelledImages, str, Path)):
             raise InputError(f"expected LabelledImages or a path, got {type(data).__name__}", "data")
@@ -62,6 +62,7 @@ class Experiment:
                 "cannot be used here: a network could be trained on images that it is to read", "training_only"
             )
         options = replace(checked_options(options), resume=False, overwrite=False, tensorboard=False)
+        refuse_cluster(options)
         settings, checked = TrainingSession(hyperparameters, images, options).checked_images()
         labels = [each.units for each in checked.samples]
         if images.validation_sources:
@@ -84,6 +85,11 @@ class Experiment:
     def samples(self, indices: Sequence[int]) -> list[Sample]:
         """Some of the valid samples."""
         return [self.checked.samples[index].sample for index in indices]
+
+    def _source_of(self, indices: Sequence[int]) -> AbstractContextManager[str]:
+        """Some of the valid samples as a source, which messages call as the user does."""
+        form = f"{self.checked.form}; {len(indices)} of {len(self.checked.samples)} images"
+        return part_source(self.samples(indices), self.checked.source, form)
 
     def warn_of_seen_images(self) -> None:
         """Log if the model that each training starts from has seen some of the images: it has learned what it reads."""
@@ -111,7 +117,7 @@ class Experiment:
         )
         with (
             tempfile.TemporaryDirectory(prefix="ctc_ocr-trial-") as folder,
-            part_source(self.samples(train)) as source,
+            self._source_of(train) as source,
             without_advice(),
         ):
             prefix = str(Path(folder) / "ocr")

@@ -12,10 +12,15 @@ BATCH = 2
 
 
 def check_contract(logits: Symbol, hyperparameters: Hyperparameters, num_classes: int) -> None:
-    """Raises InputError for logits that are not (T, N, num_classes) with the promised number of time steps, whose last
-    layer has another name, or that use `steps` although they were registered as not needing them, or the reverse."""
+    """Raises InputError for logits that are not one symbol (T, N, num_classes) with the promised number of time steps,
+    whose last layer has another name, or that use `steps` although they were registered as not needing them, or the
+    reverse."""
     data, name = hyperparameters.data, hyperparameters.network.architecture
     where = f"architecture {name}"
+    if not isinstance(logits, mx.sym.Symbol):
+        raise InputError(f"expected a symbol, the logits; got {type(logits).__name__}", where)
+    if (count := len(logits.list_outputs())) != 1:
+        raise InputError(f"expected one output, the logits; got {count}", where)
     if f"{LAST_LAYER}_output" not in logits.get_internals().list_outputs():
         raise InputError(f"its last layer must be named {LAST_LAYER}; it is {logits.list_outputs()[0]!r}", where)
     arguments = logits.list_arguments()

@@ -1,4 +1,5 @@
-"""How long a run is: until its last epoch, until its minutes are used up, or until validation stands still."""
+"""How long an epoch is, and a run: until its last epoch, until its minutes are used up, or until validation stands
+still."""
 
 import math
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from ctc_ocr.checkpoint.history import ONE_SAMPLE
 from ctc_ocr.config.sections import Training
 
 EPOCH_UPDATES = 100  # of labelled images: enough for a difference that validation shows, few enough to stop in time
+WILD_SAMPLES = 15_000  # of an epoch of images that are generated in any size
 PATIENCE_GROWTH = 0.3  # of the epochs done: what has improved for long may take longer to improve again
 READS_NOTHING = 0.9  # a CER above this is the all-blank plateau, or little better
 PLATEAU_PATIENCE = 4  # times the patience, while nothing is read: the plateau of a hard set is long
@@ -16,6 +18,13 @@ LESS_CER, LESS_LOSS = 0.95, 0.8  # fractions of the lowest value before, at whic
 # Validation images, all read: below 1 in 100 is wrong with 95 % confidence ("rule of three"), and little can improve.
 MANY_READ, PATIENCE_OF_ALL_READ = 300, 1
 CERTAIN = 0.05  # nats per sample, the right text with 95 %: a lower loss changes no reading
+
+
+def samples_of_epoch(training: Training, is_generated: bool) -> int:
+    """How many samples an epoch has, of generated images or of labelled ones."""
+    if training.samples_per_epoch:
+        return training.samples_per_epoch
+    return WILD_SAMPLES if is_generated else EPOCH_UPDATES * training.batch_size
 
 
 @dataclass

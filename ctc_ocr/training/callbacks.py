@@ -41,11 +41,8 @@ class LogLines:
                 self._told_waiting = True
                 log.info("%.0f %% of the time waiting for data: more --num_proc may help", 100 * event.waiting)
         elif isinstance(event, Restarted):
-            log.warning(
-                "Diverged: %s. Back to the end of epoch %d, with half the rate",
-                event.reason,
-                event.epochs_done,
-            )
+            place = f"the end of epoch {event.epochs_done}" if event.epochs_done else "the start"
+            log.warning("Diverged: %s. Back to %s, with half the rate", event.reason, place)
 
 
 def epoch_line(end: EpochEnd) -> str:

@@ -16,10 +16,10 @@ from ctc_ocr.rendering.fonts import SUFFIXES as FONT_SUFFIXES
 from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
 from ctc_ocr.rendering.renderer import Renderer
 from ctc_ocr.rendering.wild import WildRenderer
+from ctc_ocr.training.budget import samples_of_epoch
 from ctc_ocr.training.run_data import ImageSource, TrainingData
 from ctc_ocr.training.settings import Captchas
 
-WILD_SAMPLES = 15_000  # of an epoch, where none are given
 BUILT_IN_RENDERERS = ("fast", "captcha")
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def captcha_data(settings: Hyperparameters, captchas: Captchas) -> TrainingData:
         hyperparameters=settings,
         alphabet=Alphabet(tuple(settings.data.alphabet)),
         train=_generated_source(settings, train, TRAIN),
-        samples_per_epoch=training.samples_per_epoch or WILD_SAMPLES,
+        samples_per_epoch=samples_of_epoch(training, is_generated=True),
         validation=_generated_source(settings, validation, VALIDATION),
         num_validation=training.validation_samples,
     )

@@ -99,6 +99,7 @@ class Restarted:
     """The run has diverged, and goes back to the end of `epochs_done` epochs, with a lower learning rate."""
 
     epochs_done: int
+    updates_done: int  # since the run began, of those that count
     reason: str
 
 

@@ -9,11 +9,12 @@ from ctc_ocr.checkpoint import history, run_files
 from ctc_ocr.checkpoint.history import Row
 from ctc_ocr.checkpoint.known_images import KnownImages, save_known_images
 from ctc_ocr.runtime.atomic_files import replacing
-from ctc_ocr.training.events import EpochEnd, Saved, StateSaved
+from ctc_ocr.training.events import EpochEnd, Restarted, Saved, StateSaved
 
 
 class RemoveOldRun:
-    """Removes the files of the run that is overwritten, once the first checkpoint of the new one is written."""
+    """Removes the files of the run that is overwritten, once the first checkpoint of the new one is written; and its
+    own state within an epoch, if the run diverges and goes back."""
 
     def __init__(self, prefix: str, files: Sequence[Path]) -> None:
         self._prefix, self._files = prefix, list(files)
@@ -25,6 +26,8 @@ class RemoveOldRun:
             for path in set(self._files) - {description, symbol, Path(event.path), state}:
                 path.unlink(missing_ok=True)
             self._files = []
+        elif isinstance(event, Restarted) and not self._files:  # else it is still that of the other run
+            run_files.remove_unfinished(self._prefix)
 
 
 class ImagesFile:

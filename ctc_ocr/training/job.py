@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ctc_ocr.checkpoint.calibration_file import has_been_chosen
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.history import Row
-from ctc_ocr.checkpoint.run_files import epochs_to_calibrate, remove_unfinished
+from ctc_ocr.checkpoint.run_files import epochs_to_calibrate
 from ctc_ocr.errors import RunError
 from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.generation.rows import ALL_ROWS, Rows
@@ -23,6 +23,7 @@ from ctc_ocr.training.start import Start, earlier_start
 from ctc_ocr.training.workers import ALONE, OneWorker
 
 if TYPE_CHECKING:
+    from ctc_ocr.checkpoint.model_files import Checkpoint
     from ctc_ocr.datasets.iterator import BatchIter
     from ctc_ocr.training.resume import ResumePoint
     from ctc_ocr.training.trainer import Trainer
@@ -112,7 +113,7 @@ class _Attempts:
     def train(self) -> Ended:
         """From the start, the checkpoint that is resumed, or the one before the divergence."""
         options, data, point = self._job.options, self._job.data, self._point
-        start = None if point else Start(options).checkpoint(data.hyperparameters, data.facts)
+        start = None if point else Start(options).checkpoint(data.why_not_starter)
         first = point.state.updates_done if point else 0
         with ExitStack() as stack:
             compiles = "; a first run compiles the renderer" if data.facts is None else ""
@@ -136,7 +137,7 @@ class _Attempts:
                 return Ended(finished=True, complete=False, bounded=False, idle=True)
             before = trainer.state.epochs_done
             if workers.is_first:
-                begun = Begun(tuple(trainer.state.history), trainer.updates_done, start is not None)
+                begun = Begun(tuple(trainer.state.history), trainer.updates_done, _started(start, point))
                 self._callback = self._callback or self._begin(begun)
                 callbacks.append(self._callback)
             validation = stack.enter_context(validation_batches(data, self._job.num_proc, self._rows))
@@ -165,8 +166,7 @@ class _Attempts:
         if trainer.epochs_saved == 0 and self._job.options.resume:
             return False  # it diverged before its first epoch was done, from a state within that
         if self._callback is not None:
-            remove_unfinished(prefix)
-            self._callback(Restarted(epochs, error.reason))
+            self._callback(Restarted(epochs, epochs * trainer.state.num_batches, error.reason))
         return True
 
 
@@ -207,6 +207,11 @@ def validation_batches(data: TrainingData, num_proc: int, rows: Rows = ALL_ROWS)
 
     source, batch_size = replace(data.validation, rows=rows), data.hyperparameters.training.batch_size
     return cached_batches(source, data.num_validation, num_proc, rows, batch_size)
+
+
+def _started(start: "Checkpoint | None", point: "ResumePoint | None") -> bool:
+    """Whether a run began with another model's weights, now or when the run that is resumed began."""
+    return start is not None or (point is not None and point.model.init_from is not None)
 
 
 def _resume_point(options: RunOptions) -> "ResumePoint | None":

@@ -20,7 +20,7 @@ from ctc_ocr.errors import RunError
 from ctc_ocr.images.region import Region
 from ctc_ocr.lengths import Lengths
 from ctc_ocr.runtime.progress import shown_progress
-from ctc_ocr.training.budget import EPOCH_UPDATES
+from ctc_ocr.training.budget import samples_of_epoch
 from ctc_ocr.training.labelled_warnings import (
     warn_of_changed_parts,
     warn_of_ink,
@@ -30,7 +30,7 @@ from ctc_ocr.training.labelled_warnings import (
 from ctc_ocr.training.missing_units import likely_missing
 from ctc_ocr.training.run_data import TrainingData
 from ctc_ocr.training.settings import LabelledImages
-from ctc_ocr.training.start import starter_fits, starter_units
+from ctc_ocr.training.start import starter_fits, starter_units, why_not_starter
 from ctc_ocr.training.verdict import Facts
 
 HELD_OUT, MAX_HELD_OUT = 0.1, 1000  # a fraction of the images, and a number: each epoch reads them all
@@ -57,7 +57,8 @@ def labelled_data(
     settings, train = chosen_images(settings, data, progress, from_starter, find_region)
     train, validation = _parts(settings, data, train, progress, before)
     frequencies = train.frequencies() + validation.frequencies()
-    starters = starter_units() if from_starter and starter_fits(settings, frequencies) else ()
+    why_not = why_not_starter(settings, frequencies)
+    starters = starter_units() if from_starter and not why_not else ()
     missing = likely_missing(frequencies, starters)
     lengths = Lengths.of_labels(train.samples.samples.labels.lengths.tolist())
     if data.training_only_sources:
@@ -75,13 +76,14 @@ def labelled_data(
         hyperparameters=settings,
         alphabet=alphabet,
         train=_source(train, alphabet, settings, max_length, shuffle=True),
-        samples_per_epoch=settings.training.samples_per_epoch or EPOCH_UPDATES * settings.training.batch_size,
+        samples_per_epoch=samples_of_epoch(settings.training, is_generated=False),
         validation=held_out,
         num_validation=len(validation.samples),
         validation_names=[_name(validation.samples[index].sample) for index in held_out.order],
         fingerprint=_fingerprint(train, validation),
         known=known,
         facts=_facts(train, settings),
+        why_not_starter=why_not,
         lengths=lengths,
         held_out=[each.sample for each in validation.samples],
         validation_fraction=data.validation_fraction or 0.0,
@@ -109,7 +111,7 @@ def chosen_images(
     if not (from_starter and starter_fits(settings, checked.frequencies())):
         find_region = None
     settings, checked = choose(settings, checked, names, find_region)
-    return settings, _usable(settings, data, data.sources, checked)
+    return settings, _usable(settings, data, checked)
 
 
 def _parts(
@@ -119,7 +121,7 @@ def _parts(
     if not data.validation_sources:
         return _split(found, data.validation_fraction, before)
     checked = _checked(settings, data, data.validation_sources, progress)
-    validation = _usable(settings, data, data.validation_sources, checked)
+    validation = _usable(settings, data, checked)
     warn_of_shared_images(found, validation)
     return found, validation
 
@@ -145,8 +147,7 @@ def _training_only(
     settings: Hyperparameters, data: LabelledImages, progress: bool, known: set[bytes]
 ) -> list[CheckedSample]:
     """The samples that are only trained on, without the images with these digests, which are labelled already."""
-    sources = data.training_only_sources
-    checked = _usable(settings, data, sources, _checked(settings, data, sources, progress))
+    checked = _usable(settings, data, _checked(settings, data, data.training_only_sources, progress))
     return [each for each in checked.samples if each.digest not in known]
 
 
@@ -159,12 +160,10 @@ def _checked(settings: Hyperparameters, data: LabelledImages, sources: Sequence[
         )  # fmt: skip
 
 
-def _usable(
-    settings: Hyperparameters, data: LabelledImages, sources: Sequence[str], checked: CheckResult
-) -> CheckResult:
+def _usable(settings: Hyperparameters, data: LabelledImages, checked: CheckResult) -> CheckResult:
     """The samples that the network can be trained on. Logs what they are, and the others; raises RunError if those are
     too many."""
-    source = ", ".join(sources)
+    source = checked.source
     checked = checked.fitting(settings.geometry.steps_of)
     log.info("%s", "\n".join([f"{source}:", *summary_lines(checked)]))
     if "ink" not in (data.choose or ()):

@@ -20,6 +20,7 @@ def warn_of_long_labels(checked: CheckResult) -> None:
 
 
 def warn_of_ink(checked: CheckResult, ink: str) -> None:
+    """Images of another ink than the hyperparameter `ink` says, dark or light: most of them, or some."""
     light, count = int(checked.samples.light_ink.sum()), len(checked.samples)
     if ink == "dark" and 2 * light > count:
         log.warning("%d of %d images seem to have light ink on dark paper: use --ink light", light, count)
@@ -30,6 +31,7 @@ def warn_of_ink(checked: CheckResult, ink: str) -> None:
 
 
 def warn_of_shared_images(train: CheckResult, validation: CheckResult) -> None:
+    """Images that the user names for validation, and for training too."""
     shared = set(validation.digests).intersection(train.digests)
     count = sum(digest in shared for digest in validation.digests)
     if count:

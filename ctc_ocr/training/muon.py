@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 
 from ctc_ocr.config.architectures import LAST_LAYER
 from ctc_ocr.config.sections import Training
-from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.host_memory import host_view, is_on_host
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import MXArray
-from ctc_ocr.training.parameter_vector import FOREIGN_STATE
+from ctc_ocr.training.parameter_vector import refuse_foreign
 from ctc_ocr.training.schedules import Schedule
 
 MOMENTUM = 0.9
@@ -134,8 +133,7 @@ class Muon:
     def restore_state(self, weights: MXArray, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Put the arrays of state_arrays back. Raises InputError if they are of another optimizer or network."""
         state = self._state()
-        if {name: array.shape for name, array in arrays.items()} != {name: each.shape for name, each in state.items()}:
-            raise InputError(FOREIGN_STATE)
+        refuse_foreign(arrays, state)
         for name, array in state.items():
             array[:] = arrays[name]
 

@@ -13,7 +13,6 @@ from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.iterator import BatchIter
-from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.allocator import give_back_large_blocks
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.mxnet_internals import (
@@ -31,7 +30,7 @@ from ctc_ocr.training.divergence import FiniteVectors
 from ctc_ocr.training.freezing import frozen_layers
 from ctc_ocr.training.initialisation import initial_parameters
 from ctc_ocr.training.optimizer import clip_norm, make_optimizer
-from ctc_ocr.training.parameter_vector import FOREIGN_STATE, ArrayCopies
+from ctc_ocr.training.parameter_vector import ArrayCopies, refuse_foreign
 from ctc_ocr.training.schedules import Schedule
 from ctc_ocr.training.transfer import layer_of
 from ctc_ocr.training.workers import ALONE, NO_WISHES, OneWorker, Wishes
@@ -164,9 +163,7 @@ class TrainingNetwork:
 
     def restore_frozen_values(self, values: Mapping[str, NDArray[np.float32]]) -> None:
         """Raises InputError for those of another network."""
-        expected = {name: value.shape for name, value in self.frozen_values().items()}
-        if {name: value.shape for name, value in values.items()} != expected:
-            raise InputError(FOREIGN_STATE)
+        refuse_foreign(values, self.frozen_values())
         if values:
             self.set_values({**self.values(), **values})
 
@@ -190,8 +187,7 @@ class TrainingNetwork:
 
     def restore_vectors(self, vectors: Mapping[str, MXArray]) -> None:
         """As set_vectors, of vectors that were saved. Raises InputError for those of another network."""
-        if {name: each.shape for name, each in vectors.items()} != {n: e.shape for n, e in self.vectors().items()}:
-            raise InputError(FOREIGN_STATE)
+        refuse_foreign(vectors, self.vectors())
         self.set_vectors(vectors)
 
     def share_moving_averages(self, values: MXArray | None = None) -> None:

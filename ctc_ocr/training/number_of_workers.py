@@ -6,7 +6,7 @@ from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.distributed.cluster import cluster_of
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.threads import available_cores
-from ctc_ocr.training.budget import EPOCH_UPDATES
+from ctc_ocr.training.budget import samples_of_epoch
 from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions
 
 # With fewer rows, what an update costs whatever their number is most of it. Measured: docs/benchmarks.md.
@@ -32,7 +32,7 @@ def with_workers(
     if training.workers > training.batch_size:
         raise InputError(f"{training.workers} are more than the {training.batch_size} samples of a batch", "workers")
     if training.workers > 1 and options.gpus:
-        raise InputError("several workers train on the CPU; one process uses several GPUs", "workers")
+        raise InputError("several workers train on the CPU; one process uses several GPUs: set it to 1", "workers")
     number = training.workers or _fastest(hyperparameters, data, options)
     return replace(hyperparameters, training=replace(training, workers=number))
 
@@ -41,9 +41,7 @@ def _fastest(hyperparameters: Hyperparameters, data: Captchas | LabelledImages, 
     training = hyperparameters.training
     if options.cpu is not None or options.gpus:
         return 1
-    updates = EPOCH_UPDATES
-    if isinstance(data, Captchas) or training.samples_per_epoch:
-        updates = -(-training.samples_per_epoch // training.batch_size)
+    updates = -(-samples_of_epoch(training, isinstance(data, Captchas)) // training.batch_size)
     if updates * training.num_epoch < MIN_UPDATES:
         return 1
     return max(1, min(available_cores(), training.batch_size // MIN_ROWS))

@@ -5,15 +5,23 @@ one message. On the CPU both are copied through the memory of the arrays: a tent
 where an MXNet operator for each array takes several.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.host_memory import host_view, is_on_host
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import MXArray
 
 FOREIGN_STATE = "the saved optimizer state belongs to another optimizer or network"
+
+
+def refuse_foreign(arrays: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    """Raises InputError if saved arrays have not the names and shapes of a run's own."""
+    if {name: each.shape for name, each in arrays.items()} != {name: each.shape for name, each in own.items()}:
+        raise InputError(FOREIGN_STATE)
 
 
 class ArrayCopies:

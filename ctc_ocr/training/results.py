@@ -16,9 +16,9 @@ class TrainingResult:
     """What a run ended with.
 
     `finished` is False if Ctrl-C or SIGTERM ended it, whose number is `signal`; it can be resumed. `best_epoch` and
-    `newest_epoch` are numbers of checkpoints. `accuracy` and `cer` are those of the best epoch's validation, NaN if no
-    epoch was completed. `history` has a row per epoch. Of a cluster, only the first worker has all this, which it has
-    written.
+    `newest_epoch` are numbers of checkpoints. `accuracy` (0 to 1) and `cer` (edits per unit of the labels) are those of
+    the best epoch's validation, NaN if no epoch was completed. `history` has a row per epoch. Of a cluster, only the
+    first worker has all this, which it has written.
     """
 
     prefix: str

@@ -36,6 +36,7 @@ class TrainingData:
     fingerprint: str = ""
     known: KnownImages | None = None
     facts: Facts | None = None  # of labelled training images
+    why_not_starter: str | None = None  # of labelled images: see training.start; "": they may start from it
     lengths: Lengths | None = None  # of their labels, without those of sources that are only trained on
     held_out: Sequence[Sample] = ()  # the labelled images of validation
     validation_fraction: float = 0.0  # as the user gives it; 0: the default

@@ -55,7 +55,7 @@ class Running:
 
             def begin(begun: Begun) -> Callback:
                 target = self.data.hyperparameters.training.target_accuracy
-                verdict.append(Verdict(self.data.facts, begun.started, target))
+                verdict.append(Verdict(self.data.facts, begun.started, target, begun.history))
                 options, data = self.job.options, self.data
                 made = run_callbacks(options, data, begun, self.replaced, self.callbacks, stack)
                 return calling([*verdict, *made])

@@ -4,7 +4,7 @@ import importlib.util
 import itertools
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,13 @@ from ctc_ocr.training.reading import region_by_starter
 from ctc_ocr.training.results import OverfitResult, TrainingResult
 from ctc_ocr.training.run_data import TrainingData
 from ctc_ocr.training.running import Running
-from ctc_ocr.training.session_arguments import check_kinds, check_options, default_hyperparameters, with_choices
+from ctc_ocr.training.session_arguments import (
+    check_kinds,
+    check_options,
+    default_hyperparameters,
+    with_choices,
+    with_choices_of_run,
+)
 from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions, checked_options
 from ctc_ocr.training.start import Start
 
@@ -55,7 +61,7 @@ def train(
     are given, none are chosen, unless `LabelledImages(..., choose="all")` says so. A run that is resumed keeps its own.
     `data`: captchas to generate, labelled images, or the path of labelled images; None: captchas in the captcha
     package's font. `callbacks` get the events of `ctc_ocr.training.events`. `options` are the other fields of
-    RunOptions: resume, overwrite, init_from, num_proc, cpu, gpu, tensorboard, progress.
+    RunOptions: resume, overwrite, init_from, kv_store, num_proc, cpu, gpu, gpu_ids, tensorboard, progress.
 
     What happens is logged by the logger `ctc_ocr`. Ctrl-C or SIGTERM ends the run after the current update and saves
     it; before the first update it raises KeyboardInterrupt. Raises InputError for arguments and files that cannot be
@@ -77,12 +83,19 @@ class TrainingSession:
         options: RunOptions | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> None:
-        self.data = LabelledImages(data) if isinstance(data, (str, Path)) else data or Captchas()
+        data = Captchas() if data is None else data
+        self.data = LabelledImages(data) if isinstance(data, (str, Path)) else data
         self.options = checked_options(options)
+        chosen: Collection[str] = ()
         if isinstance(self.data, LabelledImages):
+            chosen = self.data.choose or ()
             self.data = with_choices(self.data, self.options, hyperparameters is None)
-        self.hyperparameters = hyperparameters or default_hyperparameters(self.data, self.options)
+        if hyperparameters is None:
+            hyperparameters = default_hyperparameters(self.data, self.options)
+        self.hyperparameters = hyperparameters
         check_kinds(self.hyperparameters, self.data, callbacks)
+        if self.options.resume:
+            self.hyperparameters = with_choices_of_run(self.hyperparameters, chosen, self.options.prefix)
         self.hyperparameters = with_workers(self.hyperparameters, self.data, self.options)
         self.callbacks = tuple(callbacks)
         self._start = Start(self.options)
@@ -155,7 +168,7 @@ class TrainingSession:
         self._devices()
         data = self._training_data()
         job = self._job(data)
-        start = self._start.checkpoint(data.hyperparameters, data.facts)
+        start = self._start.checkpoint(data.why_not_starter)
         with BatchPool(data.train, self._num_proc, itertools.count()) as pool:
             trainer, iterator, _ = trainer_of(job, data.train, pool)
             if start is not None:

@@ -1,6 +1,6 @@
 """What a session is given: what is used where nothing is, and what contradicts each other."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from ctc_ocr.datasets.choices import CHOSEN
 from ctc_ocr.errors import InputError
 from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions
 from ctc_ocr.training.start import Start, network_of
+from ctc_ocr.training.tensorboard import require_tensorboard
 
 
 def with_choices(data: LabelledImages, options: RunOptions, is_default: bool) -> LabelledImages:
@@ -21,6 +22,20 @@ def with_choices(data: LabelledImages, options: RunOptions, is_default: bool) ->
         return data
     kept = CHOSEN if options.resume else ("height",) if Start(options).named is not None else ()
     return replace(data, choose=tuple(name for name in names if name not in kept))
+
+
+def with_choices_of_run(hyperparameters: Hyperparameters, names: Collection[str], prefix: str) -> Hyperparameters:
+    """With what was chosen from the images when the run under a prefix began, of these names: it keeps that when it is
+    resumed. Without a description of the run, as they are. Raises InputError for a broken one."""
+    description = Path(f"{prefix}.json")
+    if not names or not description.is_file():
+        return hyperparameters
+    of_run = Hyperparameters.from_dict(read_sections(description))
+    data = replace(hyperparameters.data, **{name: getattr(of_run.data, name) for name in names})
+    network = hyperparameters.network
+    if data.height != hyperparameters.data.height:  # for_height changes both
+        network = replace(network, pool_heights=of_run.network.pool_heights)
+    return replace(hyperparameters, data=data, network=network)
 
 
 def default_hyperparameters(data: Captchas | LabelledImages, options: RunOptions) -> Hyperparameters:
@@ -50,10 +65,13 @@ def check_kinds(hyperparameters: object, data: object, callbacks: object) -> Non
 
 
 def check_options(hyperparameters: Hyperparameters, options: RunOptions) -> None:
-    """Raises InputError for options that contradict the hyperparameters, or each other."""
+    """Raises InputError for options that contradict the hyperparameters, or each other, or need what is not
+    installed."""
     batch_size, gpus = hyperparameters.training.batch_size, len(options.gpus)
     if gpus and batch_size % gpus:
         raise InputError(f"{batch_size} cannot be divided by {gpus} GPUs", "batch_size")
     if options.resume and (options.init_from or options.overwrite):
         other = "init_from" if options.init_from else "overwrite"
         raise InputError("has no effect on a run that is resumed: it goes on from its own files", other)
+    if options.tensorboard:
+        require_tensorboard()  # not only once all images have been read

@@ -57,7 +57,8 @@ class LabelledImages:
         crop, top_edge, bottom_edge, grey, ink, height, width and views. "all" for all of them; None for all if the run
         is given no hyperparameters, and else for none.
 
-    Raises InputError for fractions that are out of range, for no source, and for other names to choose.
+    Raises InputError for fractions that are out of range, for a fraction beside `validation`, for no source, and for
+    other names to choose.
     """
 
     source: str | Path | Sequence[str | Path]
@@ -84,7 +85,9 @@ class LabelledImages:
             if isinstance(getattr(self, name), Sequence) and not getattr(self, name):
                 raise InputError("expected at least one source, got none", name)
         fraction = self.validation_fraction
-        if self.validation is None and fraction is not None and not 0 < fraction < 1:
+        if self.validation is not None and fraction is not None:
+            raise InputError("has no effect with validation, which names other images", "validation_fraction")
+        if fraction is not None and not 0 < fraction < 1:
             raise InputError(
                 f"expected a number between 0 and 1, both excluded, got {fraction:g}", "validation_fraction"
             )
@@ -114,6 +117,13 @@ def checked_options(options: object) -> "RunOptions":
     if not isinstance(options, RunOptions):
         raise InputError(f"expected RunOptions, got {type(options).__name__}", "options")
     return options
+
+
+def refuse_cluster(options: "RunOptions") -> None:
+    """Raises InputError for a worker of a cluster, where several trainings follow each other: a cluster ends with its
+    first one."""
+    if options.kv_store is not None:
+        raise InputError("a cluster is for one training, and these are several: leave it out", "kv_store")
 
 
 def _strings(sources: str | Path | Sequence[str | Path]) -> tuple[str, ...]:

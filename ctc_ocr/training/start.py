@@ -3,7 +3,7 @@
 import logging
 import os
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,10 @@ from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.known_images import KnownImages
 from ctc_ocr.checkpoint.provenance import path_from
 from ctc_ocr.checkpoint.starter import NO_MODEL, STARTER
-from ctc_ocr.checkpoint.stored_model import DESCRIPTION, StoredRun, stored_known_images
+from ctc_ocr.checkpoint.stored_model import StoredRun, stored_description, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.errors import InputError
 from ctc_ocr.training.settings import RunOptions
-from ctc_ocr.training.verdict import Facts
 
 if TYPE_CHECKING:
     from ctc_ocr.checkpoint.model_files import Checkpoint
@@ -53,9 +52,8 @@ class Start:
         """Whether it is the starter where that fits, or was for the run that is resumed."""
         if not self.options.resume:
             return self.may_be_starter
-        stored = StoredRun(self.options.prefix, epoch=0)  # the same for all epochs
-        content = stored.read(DESCRIPTION)
-        return content is not None and Model.from_json(content, stored.where(DESCRIPTION)).init_from == STARTER
+        model = stored_description(StoredRun(self.options.prefix, epoch=0))  # the same for all epochs
+        return model is not None and model.init_from == STARTER
 
     def refuse_replaced(self, prefix: str) -> None:
         """Raises InputError if there is no model of the name that the user gives, or if it is of the run under a
@@ -79,18 +77,19 @@ class Start:
         except InputError as error:
             raise error.within("init_from") from None
 
-    def checkpoint(self, hyperparameters: Hyperparameters, facts: Facts | None) -> "Checkpoint | None":
+    def checkpoint(self, why_not: str | None) -> "Checkpoint | None":
         """The model, if there is one; says so if it is the starter, or why not. Imports MXNet for a model.
 
-        facts: of labelled images; None for captchas. Raises InputError for a model that cannot be used.
+        why_not: what why_not_starter says of labelled images; None for captchas. Raises InputError for a model that
+        cannot be used.
         """
         name = self.named
-        if self.may_be_starter and facts is not None:
-            if starter_fits(hyperparameters, facts.frequencies):
+        if self.may_be_starter and why_not is not None:
+            if why_not:
+                log.info("Starting from nothing: the starter model %s", why_not)
+            else:
                 log.info("Starting from the starter model; --init_from none starts from nothing")
                 name = STARTER
-            else:
-                log.info("Starting from nothing: the starter model has another network, or few units of the labels")
         if name is None:
             return None
         from ctc_ocr.checkpoint.model_files import load_stored
@@ -132,13 +131,22 @@ def starter_fits(hyperparameters: Hyperparameters, frequencies: Counter[str]) ->
     frequencies: how often each unit occurs in the labels. Letters count as known in either case. Spaces do not count:
     there is nothing to read, and a sum such as `46 - 5 = ?` has as many as digits.
     """
+    return not why_not_starter(hyperparameters, frequencies)
+
+
+def why_not_starter(hyperparameters: Hyperparameters, frequencies: Counter[str]) -> str:
+    """Why the starter is no start, as the end of a sentence about it; "" if it is one. See starter_fits."""
     model = _starter()
-    is_lower = hyperparameters.data.height < model.hyperparameters.data.height
-    same = _shape_of(model.hyperparameters) == _shape_of(hyperparameters) and not is_lower
+    if names := _others(model.hyperparameters, hyperparameters):
+        return f"has another {', '.join(names)}"
+    if hyperparameters.data.height < (height := model.hyperparameters.data.height):
+        return f"reads images of a height of {height} or more, and these have {hyperparameters.data.height}"
     known = {form for unit in model.alphabet.units for form in (unit, unit.lower(), unit.upper())}
     visible = {unit: number for unit, number in frequencies.items() if not unit.isspace()}
-    count = sum(number for unit, number in visible.items() if unit in known)
-    return same and count >= KNOWN_UNITS * sum(visible.values())
+    count, total = sum(number for unit, number in visible.items() if unit in known), sum(visible.values())
+    if count < KNOWN_UNITS * total:
+        return f"knows {count} of the {total} units in the labels, less than half"
+    return ""
 
 
 def starter_units() -> tuple[str, ...]:
@@ -147,18 +155,27 @@ def starter_units() -> tuple[str, ...]:
 
 
 def _starter() -> Model:
-    stored = find_model(STARTER)
-    content = stored.read(DESCRIPTION)
-    assert content is not None
-    return Model.from_json(content, stored.where(DESCRIPTION))
+    model = stored_description(find_model(STARTER))
+    assert model is not None
+    return model
 
 
-def _shape_of(hyperparameters: Hyperparameters) -> tuple[object, ...]:
-    """What must be equal for all layers below the last one to fit, and to see what they were trained on."""
+def _others(starter: Hyperparameters, other: Hyperparameters) -> list[str]:
+    """The names of what must be equal for all layers below the last one to fit, and to see what they were trained on,
+    and is not."""
+    if other.network.architecture != starter.network.architecture:
+        return ["architecture"]  # with one of the user's own, the other names may mean anything
+    own, given = _shape_of(starter), _shape_of(other)
+    return [name for name in own if own[name] != given[name]]
+
+
+def _shape_of(hyperparameters: Hyperparameters) -> dict[str, object]:
     network, data = hyperparameters.network, hyperparameters.data
     # The last pooling differs for taller images: see for_height.
-    same = replace(network, dropout=0.0, pool_heights=network.pool_heights[:-1]), hyperparameters.geometry.num_rows
-    return *same, data.channels, data.keep_ratio, data.normalise, data.writing
+    same = replace(network, dropout=0.0, pool_heights=network.pool_heights[:-1])
+    of_data = {name: getattr(data, name) for name in ("channels", "keep_ratio", "normalise", "writing")}
+    rows = hyperparameters.geometry.num_rows
+    return {**asdict(same), **of_data, "number of rows after the convolutions": rows}
 
 
 def network_of(model: str | Path) -> dict[str, dict[str, Any]]:
@@ -167,13 +184,12 @@ def network_of(model: str | Path) -> dict[str, dict[str, Any]]:
     Raises InputError if there is no such model, or if its description is broken.
     """
     try:
-        stored = find_model(model)
-        content = stored.read(DESCRIPTION)
-        if content is None:
-            return {}
-        sections = Model.from_json(content, stored.where(DESCRIPTION)).hyperparameters.to_dict()
+        described = stored_description(find_model(model))
     except InputError as error:
         raise error.within("init_from") from None
+    if described is None:
+        return {}
+    sections = described.hyperparameters.to_dict()
     log.info("Network and size of the images are those of %s; --preset or --config names others", model)
     data = {name: sections["data"][name] for name in OF_PIXELS}
     return {"data": data, "network": sections["network"]}

@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-MAX_COUNT = 2**31  # of epochs, updates and the like
+MAX_COUNT = 2**31  # of epochs that are done, updates and the like
+MAX_EPOCHS = 2**53  # that a run may have, which --num_epoch sets: a large number stands for no end
 
 
 def check_values(values: Mapping[str, Any], epoch: int | None) -> None:
@@ -32,7 +33,7 @@ def check_values(values: Mapping[str, Any], epoch: int | None) -> None:
         _whole(best["epoch"], 0, done if epoch is None else epoch)
     _whole(best["epochs_since"], 0)
     for name in ("limit", "end", "decay_from"):
-        _whole(budget[name], 0)
+        _whole(budget[name], 0, MAX_EPOCHS)
     _whole(budget["standing"]["epochs"], 0)
     if type(budget["stopped"]) is not bool or not 0 <= _number(budget["seconds"]) < math.inf:
         raise ValueError("not a budget")

@@ -117,7 +117,7 @@ class Trainer:
     @property
     def updates_done(self) -> int:
         """Updates since the run began."""
-        return self.updates.done
+        return self.state.updates_done
 
     def fit(
         self,
@@ -132,8 +132,7 @@ class Trainer:
         `data` continues after updates_done; `waited` returns the seconds spent waiting for it so far. Returns False if
         Ctrl-C, or what `interrupts` takes for it, ended the run before: its state at that moment is saved as the
         checkpoint of the epoch under way. Before the first update there is nothing to save: that raises
-        KeyboardInterrupt. Raises Diverged if weights or loss are no longer finite, or the loss
-        explodes.
+        KeyboardInterrupt. Raises Diverged if weights or loss are no longer finite, or the loss explodes.
         """
         with interrupts or Interrupts() as interrupts:
             while not self.has_ended:

@@ -18,8 +18,8 @@ OF_ANOTHER_WORKER = "the loss of another worker is not finite, or has exploded"
 
 
 class Updates:
-    """The updates of a worker's network. `done`: how many there were, those before a run was resumed included.
-    `largest_loss`: a mean loss above it has exploded.
+    """The updates of a worker's network. `done`: how many there were, those before a run was resumed included; they
+    need not belong to a run. `largest_loss`: a mean loss above it has exploded.
 
     An update has two halves, `begin` and `finish`; between them, the network works while the caller does something
     else.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ctc_ocr.checkpoint.history import Row, best_row
 from ctc_ocr.evaluation.metrics import wilson_interval
 from ctc_ocr.training.events import EpochEnd
 
@@ -30,31 +31,28 @@ class Facts:
 
 class Verdict:
     """A callback that keeps what a verdict is made of. facts: of labelled images. started: from another model. target:
-    the accuracy that ends the run; 0 for none."""
+    the accuracy that ends the run; 0 for none. rows: of the epochs before, of a run that is resumed."""
 
-    def __init__(self, facts: Facts | None, started: bool, target: float = 0.0) -> None:
-        self._facts, self._started, self._target = facts, started, target
-        self._last: EpochEnd | None = None
-        self._best: EpochEnd | None = None
-        self._cers = list[float]()  # of validation, after each epoch
+    def __init__(self, facts: Facts | None, started: bool, target: float = 0.0, rows: Sequence[Row] = ()) -> None:
+        self._facts, self._started, self._target, self._rows = facts, started, target, list(rows)
 
     def __call__(self, event: Any) -> None:
         if isinstance(event, EpochEnd):
-            self._last = event
-            self._cers.append(event.validation_cer)
-            if event.best_epoch == event.epoch + 1:
-                self._best = event
+            self._rows.append(event.row)
 
     def log(self, is_bounded: bool, is_finished: bool = True) -> None:
         """Log what was reached and, of a run that no signal ended, why it is not more. is_bounded: the number of epochs
         or minutes ended the run, and not validation."""
-        if self._last is None or self._best is None:
+        if not self._rows:
             return
-        log.info("%s", reached(self._best))
-        if is_finished and (reason := self._likely_reason(self._last, self._best, is_bounded)):
+        best = best_row(self._rows)
+        if best.validation_samples:  # not known of epochs of version 0.2
+            log.info("%s", reached(best))
+        if is_finished and (reason := self._likely_reason(best, is_bounded)):
             log.info("%s", reason)
 
-    def _likely_reason(self, last: EpochEnd, best: EpochEnd, is_bounded: bool) -> str:
+    def _likely_reason(self, best: Row, is_bounded: bool) -> str:
+        last = self._rows[-1]
         if self._target and last.validation_accuracy >= self._target:
             return f"The target accuracy {self._target} is reached"
         if best.validation_cer > LEARNED_NOTHING:
@@ -64,7 +62,7 @@ class Verdict:
                 f"It reads {last.train_accuracy:.0%} of its training images, and overfits them: more labels help most "
                 "(`ctc-ocr data curve` tells how many), or stronger augmentation"
             )
-        if is_bounded and is_improving(self._cers):
+        if is_bounded and is_improving([row.validation_cer for row in self._rows]):
             return "Still improving when it ended: go on with --resume and a larger --num_epoch or --max_minutes"
         return "" if is_bounded else "Validation did not improve any more, so the run ended"
 
@@ -89,9 +87,10 @@ def is_improving(cers: Sequence[float]) -> bool:
     return len(cers) > count and min(cers[-count:]) < min(cers[:-count])
 
 
-def reached(best: EpochEnd) -> str:
+def reached(best: Row) -> str:
     """The validation of the epoch that is used, with the 95 % confidence interval of its accuracy."""
-    count, correct = len(best.predictions), sum(not each.edits for each in best.predictions)
+    count = best.validation_samples
+    correct = count - round(best.num_wrong)
     low, high = wilson_interval(correct, count)
     digits = 0 if high - low > 0.02 else 1
     return f"Reads {correct:,} of {count:,} held-out images ({100 * low:.{digits}f} to {100 * high:.{digits}f} %)"

@@ -8,11 +8,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.types import MXArray
 from ctc_ocr.training.averaging import SHARE, average
 from ctc_ocr.training.network import TrainingNetwork
-from ctc_ocr.training.parameter_vector import FOREIGN_STATE
+from ctc_ocr.training.parameter_vector import refuse_foreign
 from ctc_ocr.training.running_average import RunningAverage
 from ctc_ocr.training.sums import Sums
 
@@ -43,10 +42,13 @@ class WeightAverages:
         return self._running.arrays if self._running is not None else {}
 
     def restore_vectors(self, vectors: Mapping[str, MXArray]) -> None:
-        """Go on from a running average that was saved."""
-        if self._running is not None and vectors:
-            device = self._network.vectors()["weights"].context
-            self._running.restore({name: each.as_in_context(device) for name, each in vectors.items()})
+        """Go on from a running average that was saved. Raises InputError for that of another network."""
+        if self._running is None or not vectors:
+            return
+        own = self._network.vectors()
+        refuse_foreign(vectors, own)
+        device = own["weights"].context
+        self._running.restore({name: each.as_in_context(device) for name, each in vectors.items()})
 
     def use(self) -> None:
         """Replace the weights by their running average, if there is one, until `leave`: to validate and save. After
@@ -69,9 +71,7 @@ class WeightAverages:
         Raises InputError for those of another network."""
         if not trained:
             return
-        own = {name: array.shape for name, array in self._network.values().items()}
-        if {name: array.shape for name, array in trained.items()} != own:
-            raise InputError(FOREIGN_STATE)
+        refuse_foreign(trained, self._network.values())
         self.restore_vectors(self._network.vectors())
         self._network.set_values(trained)
 

@@ -16,8 +16,9 @@ SOURCES: Registry[OpenSource] = Registry("source")
 def register_source(name: str) -> Callable[[OpenSource], OpenSource]:
     """A decorator that registers a function (argument, options) -> rows, which opens the source NAME:ARGUMENT.
 
-    The rows are Samples and Problems: a list, a generator, or Rows, which need not be in memory at once. Raises
-    InputError for a name of one letter, which could be a drive of Windows.
+    The rows are Samples and Problems: a list, a generator, or Rows, which need not be in memory at once. Errors do not
+    list a name that begins with an underscore. Raises InputError for a name of one letter, which could be a drive of
+    Windows.
     """
     if len(name) == 1:
         raise InputError(f"{name!r} cannot name a source: expected two letters or more")
@@ -36,7 +37,7 @@ def open_registered(name: str, argument: str, options: SourceOptions) -> Rows:
     """The rows of a registered source. Raises InputError if there is none of this name."""
     source = f"{name}:{argument}"
     if name not in SOURCES:
-        names = ", ".join(SOURCES.names()) or "none"
+        names = ", ".join(each for each in SOURCES.names() if not each.startswith("_")) or "none"
         raise InputError(f"no such file, nor a registered source {name!r}; registered: {names} (see --import)", source)
     try:
         rows = SOURCES.get(name)(argument, options)
