@@ -10,7 +10,7 @@ from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.runtime.mxnet import mx
-from ctc_ocr.training.muon import is_matrix, orthogonalised
+from ctc_ocr.training.muon import Muon, is_matrix, orthogonalised
 from ctc_ocr.training.trainer import Trainer
 from tests.training_runs import CRNN, cached, make_source, run, training, weights
 
@@ -40,6 +40,12 @@ def test_singular_values_become_one_and_singular_vectors_stay(shape: tuple[int, 
     values = np.linalg.svd(found, compute_uv=False)
     assert values.min() > 0.3
     assert values.max() < 1.3
+
+
+def test_a_network_may_have_matrices_only() -> None:
+    weights = mx.nd.zeros((6,))
+    Muon(training().training, lambda update: RATE, 0, ["a_weight"], [(2, 3)]).update(weights, mx.nd.ones((6,)))
+    assert (weights.asnumpy() < 0).all()
 
 
 def test_a_gradient_of_zeros_moves_nothing() -> None:

@@ -13,7 +13,7 @@ from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.cli.train import parser, session_of
 from ctc_ocr.config.hyperparameters import Hyperparameters
-from ctc_ocr.training.resume import ResumePoint, check_fraction, newest
+from ctc_ocr.training.resume import ResumePoint, check_fraction, check_resumable, newest
 from ctc_ocr.training.run_state import RunState
 from tests.test_known_images import captchas
 from tests.test_known_images import settings as small
@@ -65,6 +65,19 @@ def test_the_fraction_of_a_run(caplog: pytest.LogCaptureFixture) -> None:
             check_fraction(begun_with(of_run), 0.5)
     check_fraction(begun_with(None), 0.5)
     assert "validation_fraction 0.5 has no effect: a run that is resumed keeps its split" in caplog.text
+
+
+@pytest.mark.parametrize(("name", "value"), [("batch_size", 64), ("seed", 1)])
+def test_what_says_which_images_follow_cannot_change(name: str, value: int) -> None:
+    settings, alphabet = ctc_ocr.preset("word"), Alphabet(("a", "b"))
+    state = RunState(100, fingerprint="of the images")
+    point = cast(ResumePoint, SimpleNamespace(prefix="ocr", model=Model(settings, alphabet), state=state))
+    changed = replace(settings, training=replace(settings.training, **{"learning_rate": 0.5, name: value}))
+    old = getattr(settings.training, name)
+    with pytest.raises(ctc_ocr.InputError, match=f"^ocr: cannot resume: the run has {name}={old}, and {value} was giv"):
+        check_resumable(point, Model(changed, alphabet), 100, state.fingerprint)
+    other_rate = replace(settings, training=replace(settings.training, learning_rate=0.5))
+    check_resumable(point, Model(other_rate, alphabet), 100, state.fingerprint)
 
 
 @pytest.mark.slow

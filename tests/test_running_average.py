@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint import model_files
@@ -128,9 +129,18 @@ def test_a_state_of_other_weights_is_refused(source: GeneratedSource, tmp_path: 
         run(training(num_epoch=3), source, tmp_path / "ocr", first=8)
 
 
-@pytest.mark.parametrize("name", ["average.weights", "average.more"])
-def test_a_state_within_an_epoch_with_another_average_is_refused(
-    source: GeneratedSource, tmp_path: Path, name: str
+@pytest.mark.parametrize(
+    ("name", "array", "reason"),
+    [
+        ("average.weights", np.zeros(99, np.float32), "the saved optimizer state belongs to another"),
+        ("average.more", np.zeros(99, np.float32), "the saved optimizer state belongs to another"),
+        ("average.weights", np.zeros(99, np.float64), "not a training state of this package"),
+        ("network.moving averages", np.zeros(99, np.float32), "not a training state of this package"),
+        ("network.moving averages", np.zeros((0, 99), np.float32), "not a training state of this package"),
+    ],
+)
+def test_a_state_within_an_epoch_with_other_vectors_is_refused(
+    source: GeneratedSource, tmp_path: Path, name: str, array: NDArray[Any], reason: str
 ) -> None:
     def stop(event: Any) -> None:
         if isinstance(event, StateSaved):
@@ -140,7 +150,7 @@ def test_a_state_within_an_epoch_with_another_average_is_refused(
         run(training(checkpoint_minutes=1e-9), source, tmp_path / "ocr", callbacks=[stop])
     path = unfinished_path(tmp_path / "ocr")
     arrays, values = load_state(path)
-    arrays[name] = np.zeros(99, np.float32)
+    arrays[name] = array
     save_state(path, arrays, values)
-    with pytest.raises(InputError, match=r"ocr-unfinished\.state\.npz: the saved optimizer state belongs to another"):
+    with pytest.raises(InputError, match=rf"ocr-unfinished\.state\.npz: {reason}"):
         run(training(checkpoint_minutes=1e-9), source, tmp_path / "ocr", first=1)

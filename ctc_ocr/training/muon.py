@@ -91,8 +91,8 @@ class Muon:
         self._parts = [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
         self._shapes = list(shapes)
         self._matrices = [number for number, name in enumerate(names) if is_matrix(name, shapes[number])]
-        others = [number for number in range(len(names)) if number not in self._matrices]
-        self._others = np.concatenate([np.arange(part.start, part.stop) for part in (self._parts[n] for n in others)])
+        matrices = [np.arange(self._parts[number].start, self._parts[number].stop) for number in self._matrices]
+        self._others = np.setdiff1d(np.arange(ends[-1]), np.concatenate([np.arange(0), *matrices]))
         self._means = np.zeros(ends[-1], np.float32)  # the momentum, of a matrix
         self._variances = np.zeros(ends[-1], np.float32)  # unused, of a matrix
 

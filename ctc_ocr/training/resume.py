@@ -17,10 +17,11 @@ from ctc_ocr.checkpoint.training_state import checksum, load_state, load_trainin
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.input_files import read_bytes
 from ctc_ocr.training.run_state import RunState
-from ctc_ocr.training.state_values import check_values
+from ctc_ocr.training.state_values import check_values, check_vectors
 
 # Hyperparameters that change only how the run goes on, and not what its files mean.
 MAY_CHANGE = ("renderer", "lstm_graph", "dropout")
+OF_IMAGES = ("batch_size", "seed")  # of the training: which images follow, and which captchas validate
 # What the names of arrays in a training state begin with; the optimizer's begin with a number.
 TRAINED = "trained."  # the weights by their names
 OF_NETWORK, AVERAGE = "network.", "average."  # vectors, in a state within an epoch
@@ -120,6 +121,8 @@ def _point(
     """Raises InputError for a state that this package has not written."""
     named = {beginning: _taken(arrays, beginning) for beginning in (TRAINED, OF_NETWORK, AVERAGE, FROZEN)}
     try:
+        check_vectors(named[OF_NETWORK])
+        check_vectors(named[AVERAGE])
         check_values(values, checkpoint.epoch if checkpoint else None)
         state = RunState.from_values(values, stored.prefix)
         sums = tuple(tuple(map(float, each)) for each in values.get("sums", ()))
@@ -145,7 +148,7 @@ def check_resumable(point: ResumePoint, model: Model, num_batches: int, fingerpr
             old = before[section][name]
             if old == value:
                 continue
-            if section not in ("training", "augmentation") and name not in MAY_CHANGE:
+            if name in OF_IMAGES or (section not in ("training", "augmentation") and name not in MAY_CHANGE):
                 reason = f"cannot resume: the run has {name}={old}, and {value} was given; {_start_anew(point.prefix)}"
                 raise InputError(reason, point.prefix)
             log.info("Resuming with %s=%s; it was %s before", name, value, old)

@@ -19,10 +19,10 @@ from ctc_ocr.runtime.types import MXArray
 from ctc_ocr.training.divergence import check_finite
 from ctc_ocr.training.network import TrainingNetwork
 from ctc_ocr.training.resume import AVERAGE, FROZEN, OF_NETWORK, TRAINED
+from ctc_ocr.training.state_values import MOVING
 from ctc_ocr.training.weight_averages import WeightAverages
 from ctc_ocr.training.workers import OneWorker
 
-MOVING = "moving averages"
 Arrays = dict[str, NDArray[Any]]
 
 

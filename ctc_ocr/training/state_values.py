@@ -1,10 +1,14 @@
-"""The values of a training state, which come from a file: whether they can be those of its epoch."""
+"""The values of a training state, which come from a file: whether they can be those of its epoch; and its vectors."""
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 MAX_COUNT = 2**31  # of epochs that are done, updates and the like
+MOVING = "moving averages"  # a vector for each worker; all others are one for all
 MAX_EPOCHS = 2**53  # that a run may have, which --num_epoch sets: a large number stands for no end
 
 
@@ -45,6 +49,13 @@ def check_values(values: Mapping[str, Any], epoch: int | None) -> None:
         _whole(row[1], 0, 2**63)
         for each in row[2:]:
             _number(each)
+
+
+def check_vectors(vectors: Mapping[str, NDArray[Any]]) -> None:
+    """Raises ValueError for an array that is no vector of float32, or no table of them for MOVING."""
+    for name, array in vectors.items():
+        if array.dtype != np.float32 or array.ndim != (2 if name == MOVING else 1) or not array.size:
+            raise ValueError("not a vector")
 
 
 def _whole(value: Any, least: int, most: int = MAX_COUNT) -> int:
