@@ -20,8 +20,9 @@ from ctc_ocr.datasets.sources import read_source
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import FORMATS, read_image
 from ctc_ocr.images.folders import find_images
+from ctc_ocr.images.grey import grey
 from ctc_ocr.images.limits import MAX_PIXELS
-from ctc_ocr.images.pixels import grey, has_light_ink, invert, level_at, percentiles, resize, stretch_contrast
+from ctc_ocr.images.pixels import has_light_ink, invert, level_at, percentiles, resize, stretch_contrast
 from ctc_ocr.images.preparation import prepare
 
 RNG = np.random.default_rng(0)

@@ -12,7 +12,8 @@ from ctc_ocr.datasets.stamps import stamp_of
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.digest import pixel_digest
 from ctc_ocr.images.files import read_image
-from ctc_ocr.images.pixels import grey, has_light_ink
+from ctc_ocr.images.grey import grey
+from ctc_ocr.images.pixels import has_light_ink
 from ctc_ocr.images.region import Region
 from ctc_ocr.runtime.threads import available_cores
 

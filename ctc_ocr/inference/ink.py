@@ -1,6 +1,7 @@
 """Finding images whose ink is probably not what the model expects. No MXNet."""
 
-from ctc_ocr.images.pixels import Pixels, grey, has_light_ink
+from ctc_ocr.images.grey import grey
+from ctc_ocr.images.pixels import Pixels, has_light_ink
 
 
 class InkCheck:
