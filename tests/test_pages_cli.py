@@ -85,10 +85,11 @@ def test_a_folder_of_something_else_is_not_overwritten(
 ) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    (other / "labels.csv").write_text("image,label\na.png,1\n")
-    assert main(["data", "cut", str(books), str(other), "--overwrite"]) == 2
-    assert "was not written by this command: use another folder" in capsys.readouterr().err
-    assert (other / "labels.csv").exists()
+    for content in (b"", b"image,label\na.png,1\n", "image,label\na.png,\u00e9\n".encode("latin-1"), b"x" * 200_000):
+        (other / "labels.csv").write_bytes(content)
+        assert main(["data", "cut", str(books), str(other), "--overwrite"]) == 2
+        assert "labels.csv: was not written by this command: use another folder" in capsys.readouterr().err
+        assert (other / "labels.csv").read_bytes() == content
     assert main(["data", "cut", str(tmp_path / "cut_of"), str(tmp_path / "new")]) == 2
     assert "no such file" in capsys.readouterr().err.lower()
 

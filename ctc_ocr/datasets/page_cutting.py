@@ -166,10 +166,13 @@ def _prepare(folder: Path, overwrite: bool) -> None:
 
 
 def _images_of(labels: Path) -> list[Path]:
-    """The images that an earlier cut wrote, none of them outside of its folder."""
-    with labels.open(encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        if tuple(next(rows, ())) != COLUMNS:
-            raise InputError("was not written by this command: use another folder", labels)
-        names = [row[0] for row in rows if row]
+    """The images that an earlier cut wrote, none of them outside of its folder. Raises InputError for another file."""
+    try:
+        with labels.open(encoding="utf-8", newline="") as file:
+            header, *rows = [tuple(row) for row in csv.reader(file)] or [()]
+    except (csv.Error, UnicodeDecodeError):  # not even a CSV file in UTF-8
+        header, rows = (), []
+    if header != COLUMNS:
+        raise InputError("was not written by this command: use another folder", labels)
+    names = [row[0] for row in rows if row]
     return [labels.parent / name for name in names if re.fullmatch(r"[\w-]+/[\w-]+/[\w-]+\.png", name)]
