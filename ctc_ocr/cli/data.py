@@ -116,6 +116,8 @@ def _check(arguments: argparse.Namespace) -> int:
         _check_extended(arguments, alphabet)
         refuse_inputs("--write_lookup", arguments.write_lookup, inputs_of(arguments))
         refuse_existing([arguments.write_lookup], arguments.overwrite)
+    elif arguments.overwrite:
+        raise InputError("has no effect without --write_lookup", "--overwrite")
     with shown_progress() as progress:
         result = check_sources(
             arguments.source, source_options(arguments), alphabet=None if arguments.write_lookup else alphabet,

@@ -44,6 +44,8 @@ def add_audit(parser: argparse.ArgumentParser) -> None:
 def run_audit(arguments: argparse.Namespace) -> int:
     if arguments.sheet and arguments.sheet.suffix.lower() != ".png":
         raise InputError("the name must end in .png", arguments.sheet)
+    if arguments.overwrite and not (arguments.out or arguments.sheet):
+        raise InputError("has no effect without --out or --sheet", "--overwrite")
     inputs = {**inputs_of(arguments), **{f"the model's {each}": each for each in files_of_model(arguments.model)}}
     for flag, path in (("--out", arguments.out), ("--sheet", arguments.sheet)):
         if path:

@@ -9,6 +9,7 @@ from ctc_ocr.cli.data_options import print_invalid
 from ctc_ocr.cli.evaluation_table import aligned
 from ctc_ocr.cli.running import inputs_of, refuse_inputs, set_up_logging
 from ctc_ocr.cli.training_flags import add_training_flags, training_session
+from ctc_ocr.errors import InputError
 from ctc_ocr.experiments.learning_curve import FOLDS, LearningCurve, learning_curve
 from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.runtime.output_files import refuse_existing
@@ -36,6 +37,8 @@ def curve(arguments: argparse.Namespace) -> int:
     if arguments.report:
         refuse_inputs("--report", arguments.report, inputs_of(arguments))
         refuse_existing([arguments.report], arguments.overwrite)
+    elif arguments.overwrite:
+        raise InputError("has no effect without --report", "--overwrite")
     set_up_logging()
     session = training_session(arguments, arguments.source)
     assert isinstance(session.data, LabelledImages)
