@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from ctc_ocr.cli.data import main as data
+from ctc_ocr.config.sections import Data
+from ctc_ocr.datasets.captcha_files import CaptchaWriter
 from ctc_ocr.datasets.checking import check_source
 from ctc_ocr.datasets.labels_csv import write_labels
 from ctc_ocr.datasets.samples import SourceOptions
@@ -215,6 +217,27 @@ def test_entries_of_json(tmp_path: Path) -> None:
             read_source(table)
     with pytest.raises(InputError, match="pattern has no effect on a JSON file"):
         read_source(table, SourceOptions(pattern="(.)"))
+
+
+@pytest.mark.parametrize("name", ["Labels.CSV", "LABELS.csv", "Labels.JSON", "images/Rec_GT.TXT"])
+def test_the_case_of_a_name_does_not_count(tmp_path: Path, ubuntu_font: str, name: str) -> None:
+    found = images(tmp_path / "images", ubuntu_font)
+    table = tmp_path / name
+    if name.endswith("JSON"):
+        write_json(table, found)
+    elif name.endswith("TXT"):
+        write_list(table, found)
+    else:
+        write_labels(table, [(f"images/{image}", label) for image, label in found.items()])
+    assert labels(tmp_path) == found
+
+
+def test_captchas_are_not_written_beside_labels_in_another_case(tmp_path: Path) -> None:
+    """Of two such files, nobody could say which one has the labels."""
+    (tmp_path / "Labels.CSV").write_text("image,label\n")
+    with pytest.raises(InputError, match=r"contains images or labels\.csv: use another folder"):
+        CaptchaWriter.create(Data(), seed=1).write_folder(tmp_path, 2)
+    assert [path.name for path in tmp_path.iterdir()] == ["Labels.CSV"]
 
 
 def test_several_lists_are_refused_and_named(tmp_path: Path, ubuntu_font: str) -> None:

@@ -185,14 +185,18 @@ def _prepare(folder: Path, overwrite: bool) -> None:
     """Make the folder. One with images or labels is refused, or the files of an earlier call are removed."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        files = [path for path in folder.iterdir() if path.is_file()]
-        found = [path for path in files if path.name == LABELS_FILE or path.suffix.lower().lstrip(".") in FORMATS]
+        found = [path for path in folder.iterdir() if path.is_file() and _is_image_or_labels(path.name.lower())]
         if found and not overwrite:
             raise InputError(f"contains images or {LABELS_FILE}: use another folder, or --overwrite", folder)
         for path in _written(found):
             path.unlink()
     except OSError as error:
         raise InputError(f"not a folder that can be written to ({error.strerror})", folder) from None
+
+
+def _is_image_or_labels(name: str) -> bool:
+    """By the name of a file in lower case: a folder with `Labels.CSV` beside labels.csv could not be read."""
+    return name == LABELS_FILE or Path(name).suffix.lstrip(".") in FORMATS
 
 
 def _written(found: Sequence[Path]) -> list[Path]:
