@@ -26,7 +26,7 @@ def add_decoding(parser: argparse.ArgumentParser) -> None:
         type=integer(1, MAX_WIDTH),
         metavar="N",
         help="use prefix beam search and keep N prefixes at each time step (default: greedy decoding; "
-        f"{DEFAULT_BEAM_WIDTH} if another option needs beam search, {LENGTHS_BEAM_WIDTH} if the model then knows the "
+        f"{DEFAULT_BEAM_WIDTH} if another option needs beam search, or {LENGTHS_BEAM_WIDTH} where the model knows the "
         "lengths of texts)",
     )
     group.add_argument(

@@ -118,7 +118,7 @@ def _read(
     from ctc_ocr.inference.batch import predict_files
     from ctc_ocr.inference.ink import InkCheck
 
-    ink = InkCheck(reader.hyperparameters.data.ink)
+    ink = InkCheck(reader.hyperparameters.data.ink, reader.light_ink)
     # Confidences that are not shown are not computed: they take longer than the rest.
     shown = arguments.json or arguments.out or arguments.show_confidence or "top_k" in arguments
     confidence = bool(shown or arguments.min_confidence or arguments.sort)
@@ -131,7 +131,8 @@ def _read(
         if arguments.sort:
             results = iter(least_confident_first(results, arguments.sort))
         failures = _give_all(results, labels, arguments)
-    warn_of_inverted(ink.count, ink.ink, PROG)
+    if ink.is_unusual(len(images) - failures):
+        warn_of_inverted(ink.count, ink.ink, PROG)
     return failures
 
 

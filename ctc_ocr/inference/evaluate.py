@@ -39,6 +39,8 @@ class Evaluation:
     invalid: the first ten of them, and why.
     ink: what the model expects, dark, light or auto.
     num_inverted: images whose ink looks like the opposite, see `ctc_ocr.inference.ink`.
+    has_unusual_ink: whether these are more than among the model's training images, and not by chance; or any, if the
+        model does not say how many of those look so.
     num_trained_on, num_validated_with: samples whose pixels the model was trained on or validated with, which makes the
         figures too good; None if the model's run does not tell.
     """
@@ -52,6 +54,7 @@ class Evaluation:
     invalid: tuple[Problem, ...]
     ink: str
     num_inverted: int
+    has_unusual_ink: bool = False
     num_trained_on: int | None = None
     num_validated_with: int | None = None
 
@@ -130,7 +133,7 @@ def evaluate(
     """
     reader = _reader(model, epoch, batch_size)
     opened = source if isinstance(source, OpenedSources) else open_sources(source, options)
-    known, ink = KnownSamples(reader.known_images()), InkCheck(reader.hyperparameters.data.ink)
+    known, ink = KnownSamples(reader.known_images()), InkCheck(reader.hyperparameters.data.ink, reader.light_ink)
     counts = _Counts(Evaluator(reader.alphabet, min_confidence))
     results = predict_each(reader, opened, known, batches=BATCHES, ink=ink)
     portion = min(COUNTED, BATCHES * reader.batch_size)
@@ -185,6 +188,7 @@ def _evaluation(
         invalid=tuple(counts.invalid),
         ink=ink.ink,
         num_inverted=ink.count,
+        has_unusual_ink=ink.is_unusual(counts.num_samples),
         num_trained_on=known.count("training"),
         num_validated_with=known.count("validation"),
     )

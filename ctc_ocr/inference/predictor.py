@@ -58,7 +58,9 @@ class Predictor:
 
     Images are prepared in the calling thread, and confidences are calibrated if the model's run calibrated this epoch.
     `prefix` and `epoch` say what was loaded; the prefix of a bundle is its path. `lengths`: of the labels that the
-    model was trained on, if it says so. `stored`: the model's parts as they are stored; None of an ONNX model.
+    model was trained on, if it says so. `light_ink`: the fraction of its training images that seem to have light ink, 0
+    to 1, if it says so and `ink` is no other than its own. `stored`: the model's parts as they are stored; None of an
+    ONNX model.
     Raises InputError if the model cannot be loaded, or for a bad batch_size.
     """
 
@@ -80,6 +82,8 @@ class Predictor:
         self.alphabet: Alphabet = self._reader.alphabet
         self.lengths: Lengths | None = self._reader.lengths
         self.decoder = (decoder or Decoder()).bind(self.alphabet, self.lengths, self._reader.hyperparameters.data.views)
+        has_own_ink = ink in (None, self._reader.hyperparameters.data.ink)
+        self.light_ink: float | None = self._reader.light_ink if has_own_ink else None
         self.hyperparameters = _with_ink(self._reader.hyperparameters, ink)
         self._preparation = _with_ink(self._reader.preparation, ink)
 

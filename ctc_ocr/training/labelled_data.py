@@ -83,6 +83,7 @@ def labelled_data(
         known=known,
         facts=_facts(train, settings),
         lengths=lengths,
+        light_ink=float(train.samples.light_ink.mean()),
         held_out=[each.sample for each in validation.samples],
         validation_fraction=data.validation_fraction or 0.0,
     )

@@ -37,5 +37,6 @@ class TrainingData:
     known: KnownImages | None = None
     facts: Facts | None = None  # of labelled training images
     lengths: Lengths | None = None  # of their labels, without those of sources that are only trained on
+    light_ink: float | None = None  # of labelled training images: the fraction that seems to have light ink
     held_out: Sequence[Sample] = ()  # the labelled images of validation
     validation_fraction: float = 0.0  # as the user gives it; 0: the default
