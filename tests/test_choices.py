@@ -97,6 +97,16 @@ def test_small_text_in_large_pictures_is_cut_out(pictures: Path, caplog: pytest.
     assert sorted(arrays["steps"][: len(widths)]) == sorted(widths)
 
 
+@pytest.mark.parametrize(("chosen", "is_said"), [(None, True), (["width"], True), (["ink"], False), ((), False)])
+def test_ink_that_is_another_than_it_seems_is_said_once(
+    pictures: Path, caplog: pytest.LogCaptureFixture, chosen: list[str] | None, is_said: bool
+) -> None:
+    """Not where it was found by the starter, which may differ, and is kept by a resumed run and by folds."""
+    data = LabelledImages(pictures, choose=chosen)
+    training_data(WORD, data)
+    assert (" of 16 images seem to have light ink on dark paper: use --ink light" in caplog.text) == is_said
+
+
 def test_what_has_another_height_in_each_picture_is_no_line_of_text(tmp_path: Path) -> None:
     pictures = []
     for number, size in enumerate((0.5, 0.6, 0.7, 1.8, 5.0, 5.5, 6.0)):

@@ -168,7 +168,7 @@ def _usable(
     source = ", ".join(sources)
     checked = checked.fitting(settings.geometry.steps_of)
     log.info("%s", "\n".join([f"{source}:", *summary_lines(checked)]))
-    if "ink" not in (data.choose or ()):
+    if data.choose is None or (data.choose and "ink" not in data.choose):  # () where it was settled by an earlier run
         warn_of_ink(checked, settings.data.ink)
     for kind, listed in (("Invalid", checked.invalid), ("Note", checked.notes)):
         for problem in listed[:MAX_LISTED]:
