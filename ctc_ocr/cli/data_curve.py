@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from ctc_ocr.cli.arguments import integer
+from ctc_ocr.cli.arguments import integer, non_empty
 from ctc_ocr.cli.data_options import print_invalid
 from ctc_ocr.cli.evaluation_table import aligned
 from ctc_ocr.cli.running import inputs_of, refuse_inputs, set_up_logging
@@ -19,7 +19,9 @@ PROG = "ctc-ocr data curve"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="SOURCE", nargs="+", help="labelled images, as for ctc-ocr train --data")
+    parser.add_argument(
+        "source", type=non_empty, metavar="SOURCE", nargs="+", help="labelled images, as for ctc-ocr train --data"
+    )
     parser.add_argument(
         "--more", type=integer(1, 10**9), nargs="+", metavar="N",
         help="numbers of labels in addition, to say what they would give (default: as many again, three times as many)",
