@@ -280,9 +280,10 @@ def test_folders_that_cannot_be_read(tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(InputError) as raised:
-        find_images([tmp_path])
-    assert (raised.value.where, raised.value.reason) == (str(tmp_path), "Permission denied")
+    for options in (None, SourceOptions(), SourceOptions(pattern="(.)")):
+        with pytest.raises(InputError) as raised:
+            find_images([tmp_path]) if options is None else read_source(tmp_path, options)
+        assert (raised.value.where, raised.value.reason) == (str(tmp_path), "Permission denied")
 
 
 def test_halving_is_the_mean_over_squares():

@@ -60,7 +60,7 @@ class Folder:
 
 
 def scan_folder(folder: Path) -> Folder:
-    """The files of a folder and its subfolders."""
+    """The files of a folder and its subfolders. Raises InputError for a folder that cannot be read."""
     images, others = images_and_others(folder)
     return Folder(folder, tuple(images), tuple(others))
 
