@@ -197,6 +197,15 @@ def test_a_folder_of_captchas_has_some(count: int, num_proc: int, tmp_path: Path
     assert refused(lambda: write_captcha_pack(writer, tmp_path / "x", count, num_proc=num_proc)) == said
 
 
+def test_captchas_of_an_unknown_format_replace_no_others(tmp_path: Path) -> None:
+    writer = ctc_ocr.CaptchaWriter.create(ctc_ocr.preset("crnn").data, 3)
+    writer.write_folder(tmp_path, 2)
+    before = {path.name for path in tmp_path.iterdir()}
+    said = "format: expected one of png, jpg, jpeg, bmp, tif, tiff, webp, pgm, got 'xyz'"
+    assert refused(lambda: writer.write_folder(tmp_path, 2, format="xyz", overwrite=True)) == said
+    assert {path.name for path in tmp_path.iterdir()} == before
+
+
 @pytest.mark.parametrize("prefix", ["starter", "run.onnx"])
 def test_a_run_has_a_name_under_which_it_can_be_read(
     prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
