@@ -105,7 +105,7 @@ def _done(problem: Problem) -> "Future[tuple[str, PageSample] | Problem]":
 
 def _named(rows: Iterable[Sample | Problem], source: str | Path) -> Iterator[tuple[str, PageSample | Problem]]:
     """Samples with names of their own, BOOK/PAGE/BOX.png: a table may have the same ids twice, or any text as an id."""
-    used = dict[str, int]()
+    used = dict[str, int]()  # names, and how often each was wanted
     for row in rows:
         if isinstance(row, Problem):
             yield "", row
@@ -116,8 +116,12 @@ def _named(rows: Iterable[Sample | Problem], source: str | Path) -> Iterator[tup
                 "not pages with boxes: expected a folder with BOOK/images and BOOK/BOOK_coordinate.csv", source
             )
         name = "/".join(re.sub(r"[^\w-]+", "_", part)[:MAX_NAME] for part in place)
-        used[name] = used.get(name, 0) + 1
-        yield f"{name}.png" if used[name] == 1 else f"{name}-{used[name]}.png", row
+        numbered = name
+        while numbered in used:
+            used[name] += 1
+            numbered = f"{name}-{used[name]}"
+        used[numbered] = 1
+        yield f"{numbered}.png", row
 
 
 def _write(name: str, sample: PageSample, folder: Path) -> tuple[str, PageSample] | Problem:
