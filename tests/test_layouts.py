@@ -13,7 +13,7 @@ from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.captcha_files import CaptchaWriter
 from ctc_ocr.datasets.checking import check_source
 from ctc_ocr.datasets.labels_csv import write_labels
-from ctc_ocr.datasets.samples import SourceOptions
+from ctc_ocr.datasets.samples import Problem, SourceOptions
 from ctc_ocr.datasets.sources import open_source, read_source
 from ctc_ocr.datasets.sources.folders import scan_folder
 from ctc_ocr.datasets.sources.names import DEFAULT_PATTERN, WITHOUT_COPY, read_names
@@ -218,6 +218,21 @@ def test_entries_of_json(tmp_path: Path) -> None:
             read_source(table)
     with pytest.raises(InputError, match="pattern has no effect on a JSON file"):
         read_source(table, SourceOptions(pattern="(.)"))
+
+
+@pytest.mark.parametrize("suffix", [".TXT", ".Txt", ".GT.TXT", ".gt.TXT"])
+def test_text_files_may_have_capitals(tmp_path: Path, ubuntu_font: str, suffix: str) -> None:
+    found = images(tmp_path, ubuntu_font, "word_{:03}.PNG".format)
+    write_texts(tmp_path, found, suffix)
+    assert labels(tmp_path) == found
+    (tmp_path / f"word_003{suffix}").unlink()
+    (tmp_path / f"word_004{suffix}").write_text("two\nlines")
+    (tmp_path / f"alone{suffix}").write_text("1")
+    rows = open_source(tmp_path)
+    assert [Path(row.where).name for row in rows if isinstance(row, Problem)] == [
+        "word_003.PNG", f"word_004{suffix}", f"alone{suffix}",
+    ]  # fmt: skip
+    assert rows.form == f"the {suffix.lower()} files beside the images"
 
 
 def test_a_name_that_is_repeated_many_times_takes_no_long_time(tmp_path: Path) -> None:
