@@ -12,7 +12,9 @@ import pytest
 
 import ctc_ocr
 from ctc_ocr.datasets.captcha_packs import write_captcha_pack
+from ctc_ocr.datasets.sources import read_source
 from ctc_ocr.errors import InputError
+from ctc_ocr.evaluation.evaluator import Evaluator
 from ctc_ocr.inference.image_list import ListedImage
 from ctc_ocr.inference.predictions_csv import predictions_file
 from ctc_ocr.lengths import Lengths
@@ -122,6 +124,22 @@ def test_options_take_what_is_of_their_kind() -> None:
     assert ctc_ocr.SourceOptions(seq_length=(integer, integer), image_column=integer).seq_length == (3, 3)
     assert ctc_ocr.RunOptions(gpu_ids=(integer,), num_proc=integer).gpus == (3,)
     assert ctc_ocr.Decoder(beam_width=integer, lm_weight=1, allowed={"1"}).bind(DIGITS).search is not None
+
+
+def test_a_column_has_a_number_of_any_kind(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("1,a.png\n2,b.png\n")
+    integer: Any = np.int64(2)
+    samples, _ = read_source(tmp_path / "labels.csv", ctc_ocr.SourceOptions(image_column=integer, label_column=1))
+    assert [sample.label for sample in samples] == ["1", "2"]
+
+
+def test_numbers_of_reading_are_numbers(tmp_path: Path) -> None:
+    wrong: Any
+    for wrong in ("8", 8.5, None):
+        said = f"batch_size: expected 1 to 10000 images, got {wrong!r}"
+        assert refused(lambda wrong=wrong: ctc_ocr.Predictor("starter", batch_size=wrong)) == said  # type: ignore[misc]
+    wrong = "0.5"
+    assert refused(lambda: Evaluator(DIGITS, wrong)) == "min_confidence: expected a number from 0 to 1, got '0.5'"
 
 
 def test_a_form_of_unicode_is_one() -> None:

@@ -21,7 +21,7 @@ from ctc_ocr.config.sections import Data
 from ctc_ocr.decoding.decoder import BoundDecoder, Decoder
 from ctc_ocr.decoding.likelihood import ANYTHING, label_log_probability, likeliest_alignment
 from ctc_ocr.decoding.mask import restrict
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import KINDS, InputError
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.images import preparation
 from ctc_ocr.images.files import Encoded, read_image
@@ -73,8 +73,8 @@ class Predictor:
         decoder: Decoder | None = None,
         ink: str | None = None,
     ) -> None:
-        if not 1 <= batch_size <= MAX_SIZE:
-            raise InputError(f"expected 1 to {MAX_SIZE} images, got {batch_size}", "batch_size")
+        if not isinstance(batch_size, KINDS["an integer"]) or not 1 <= batch_size <= MAX_SIZE:
+            raise InputError(f"expected 1 to {MAX_SIZE} images, got {batch_size!r}", "batch_size")
         self._reader, self.stored = _reader(model, epoch, batch_size, context)
         self.prefix, self.epoch = self._reader.prefix, self._reader.epoch
         self.batch_size = batch_size
