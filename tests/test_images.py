@@ -254,6 +254,20 @@ def test_reading_in_threads_leaves_the_filters_of_warnings_alone():
     assert warnings.filters == before
 
 
+@pytest.mark.parametrize(
+    ("raised", "said"), [(MemoryError(), "not enough memory to decode it"), (EOFError(), "broken image: EOFError")]
+)
+def test_errors_without_a_text_have_a_reason(monkeypatch, raised, said):
+    def load(image):
+        raise raised
+
+    encoded = encode(Image.fromarray(GREY))
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
+    with pytest.raises(InputError) as error:
+        read_image(encoded, "a.png")
+    assert str(error.value) == f"a.png: {said}"
+
+
 def test_find_images_keeps_the_order_and_sorts_folders(tmp_path):
     for name in ("b.png", "a.JPG", "c.txt", "d.tiff", "sub/deep/e.png", "sub/a.png", ".hidden/f.png", "sub/.g.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
