@@ -15,6 +15,7 @@ from ctc_ocr.datasets.captcha_packs import write_captcha_pack
 from ctc_ocr.datasets.sources import read_source
 from ctc_ocr.errors import InputError
 from ctc_ocr.evaluation.evaluator import Evaluator
+from ctc_ocr.inference.evaluate import open_sources
 from ctc_ocr.inference.image_list import ListedImage
 from ctc_ocr.inference.predictions_csv import predictions_file
 from ctc_ocr.lengths import Lengths
@@ -131,6 +132,10 @@ def test_a_column_has_a_number_of_any_kind(tmp_path: Path) -> None:
     integer: Any = np.int64(2)
     samples, _ = read_source(tmp_path / "labels.csv", ctc_ocr.SourceOptions(image_column=integer, label_column=1))
     assert [sample.label for sample in samples] == ["1", "2"]
+
+
+def test_no_sources_are_an_error() -> None:
+    assert refused(lambda: open_sources([])) == "source: expected at least one source, got none"
 
 
 def test_numbers_of_reading_are_numbers(tmp_path: Path) -> None:

@@ -102,8 +102,10 @@ class OpenedSources:
 
 
 def open_sources(source: str | Path | Sequence[str | Path], options: SourceOptions = DEFAULT_OPTIONS) -> OpenedSources:
-    """One source or several, opened. Raises InputError as `open_source` does."""
+    """One source or several, opened. Raises InputError as `open_source` does, and for an empty list."""
     sources = [source] if isinstance(source, (str, Path)) else list(source)
+    if not sources:
+        raise InputError("expected at least one source, got none", "source")
     return OpenedSources(", ".join(map(str, sources)), tuple(open_source(each, options) for each in sources))
 
 
