@@ -196,7 +196,7 @@ def test_calibrations_of_version_0_2_are_read(tmp_path):
 
 
 def test_a_name_with_a_line_end_is_in_one_row(tmp_path):
-    rest = {"label": "1", "prediction": "2", "confidence": 0.5, "character_confidence": 0.5, "edits": 1}
+    rest: dict[str, Any] = {"label": "1", "prediction": "2", "confidence": 0.5, "character_confidence": 0.5, "edits": 1}
     places = {str(tmp_path / "a\nb.png"): True, "book\r1, record 0": False}
     write_readings(
         tmp_path / "r.csv", [Reading(image=image, is_file=is_file, **rest) for image, is_file in places.items()]
