@@ -2,9 +2,7 @@
 
 import csv
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +13,9 @@ from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, not_empty, open_source
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.runtime.progress import Progress
-from ctc_ocr.runtime.threads import available_cores
+from ctc_ocr.runtime.thread_map import in_threads
 
 COLUMNS = (*HEADER, "book", "page", "boxes", "x", "y", "width", "height")
-JOBS_PER_CORE = 32
 MAX_NAME = 80  # characters of the name of a folder or a file, without its suffix
 # Groups of images that were cut, for SplitOptions.group: a page is BOOK/PAGE.
 GROUPS = {"page": r"(?P<group>[^/]+/[^/]+)/[^/]+$", "book": r"(?P<group>[^/]+)/[^/]+/[^/]+$"}
@@ -84,23 +81,12 @@ def _none_of(problems: list[Problem], source: str | Path) -> RunError:
 
 def _cut(rows: Rows, source: str | Path, folder: Path) -> Iterator[tuple[str, PageSample] | Problem]:
     """The name of each image that was written, with its sample, in the order of the source."""
-    jobs = deque[Future[tuple[str, PageSample] | Problem]]()
-    with ThreadPoolExecutor(available_cores()) as pool:
-        for name, row in _named(not_empty(rows, source), source):
-            if isinstance(row, Problem):
-                jobs.append(_done(row))
-            else:
-                jobs.append(pool.submit(_write, name, row, folder))
-            if len(jobs) >= JOBS_PER_CORE * available_cores():
-                yield jobs.popleft().result()
-        while jobs:
-            yield jobs.popleft().result()
 
+    def cut(named: tuple[str, PageSample | Problem]) -> tuple[str, PageSample] | Problem:
+        name, row = named
+        return row if isinstance(row, Problem) else _write(name, row, folder)
 
-def _done(problem: Problem) -> "Future[tuple[str, PageSample] | Problem]":
-    future = Future[tuple[str, PageSample] | Problem]()
-    future.set_result(problem)
-    return future
+    return in_threads(cut, _named(not_empty(rows, source), source))
 
 
 def _named(rows: Iterable[Sample | Problem], source: str | Path) -> Iterator[tuple[str, PageSample | Problem]]:
