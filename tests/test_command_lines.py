@@ -121,6 +121,7 @@ WRONG = {
     "data check images --overwrite": "--overwrite: has no effect without --write_lookup",
     "data curve images --overwrite": "--overwrite: has no effect without --report",
     "data audit ocr images --overwrite": "--overwrite: has no effect without --out or --sheet",
+    "data split images out --counts 0,0,0": "--counts: expected a number above 0 for one of the parts",
     "data split images out --counts 1,2": "--counts: expected 3 numbers, for train, validation, test",
     "data split images out --group ^x(.)": "--group '^x(.)': does not match the name of",
     "data preview images p.png --seed -1": "--seed: -1 is less than 0",
