@@ -88,13 +88,25 @@ def test_small_text_in_large_pictures_is_cut_out(pictures: Path, caplog: pytest.
     assert all(each.size[1] < HEIGHT / 4 for each in cut.samples)
     assert [each.digest for each in cut.samples] == [each.digest for each in samples.samples]
     # What the samples say is what the network is given.
-    batches = training_data(settings, LabelledImages(pictures)).validation
+    data = training_data(settings, LabelledImages(pictures))
+    assert data.light_ink == 1.0
+    batches = data.validation
     assert isinstance(batches, LabelledBatches)
     assert {each.size for each in batches.images} <= {each.size for each in cut.samples}
     arrays = {name: np.zeros(spec.shape, spec.dtype) for name, spec in batches.specs().items()}
     batches.fill(0, arrays)
     widths = [settings.geometry.steps_of(*each.size) for each in batches.images]
     assert sorted(arrays["steps"][: len(widths)]) == sorted(widths)
+
+
+@pytest.mark.parametrize(("chosen", "is_said"), [(None, True), (["width"], True), (["ink"], False), ((), False)])
+def test_ink_that_is_another_than_it_seems_is_said_once(
+    pictures: Path, caplog: pytest.LogCaptureFixture, chosen: list[str] | None, is_said: bool
+) -> None:
+    """Not where it was found by the starter, which may differ, and is kept by a resumed run and by folds."""
+    data = LabelledImages(pictures, choose=chosen)
+    training_data(WORD, data)
+    assert (" of 16 images seem to have light ink on dark paper: use --ink light" in caplog.text) == is_said
 
 
 def test_what_has_another_height_in_each_picture_is_no_line_of_text(tmp_path: Path) -> None:
@@ -339,6 +351,7 @@ def test_a_run_keeps_what_was_chosen(pictures: Path, tmp_path: Path) -> None:
     data = read_data(tmp_path / "ocr.json")
     assert (data.crop, data.ink) == ("text", "light")
     predictor = ctc_ocr.Predictor(tmp_path / "ocr")
+    assert predictor.light_ink == 1.0
     prepared = predictor.prepare(pictures / "000.png")
     assert prepared.shape[1] > 80  # the whole picture has 71 columns at this height
     assert (predictor.prepare(np.array(Image.open(pictures / "000.png"))) == prepared).all()

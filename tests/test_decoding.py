@@ -299,7 +299,12 @@ def test_flags_make_the_same_decoder_as_python(tmp_path):
     assert parsed("--words", str(file)) == Decoder(words=file)
     # A search, although the value is that of greedy decoding.
     assert parsed("--top_k=1") == parsed("--length_bonus=0") == Decoder(beam_width=10)
-    assert parsed("--top_k=30").bind(LETTERS) == Decoder(top_k=30).bind(LETTERS)
+    assert parsed("--top_k=1", "--allowed=ab") == Decoder(beam_width=10, allowed="ab")
+    # The width follows from the model, as in Python.
+    for lengths in (None, Lengths.parse("5")):
+        for top_k in (3, 30):
+            assert parsed(f"--top_k={top_k}").bind(LETTERS, lengths) == Decoder(top_k=top_k).bind(LETTERS, lengths)
+        assert parsed("--length_bonus=1").bind(LETTERS, lengths) == Decoder(length_bonus=1).bind(LETTERS, lengths)
 
 
 def test_greedy_decoding_imports_neither_numba_nor_nltk_nor_mxnet():

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import ctc_ocr
-from ctc_ocr.images.pixels import grey
+from ctc_ocr.images.grey import grey
 from tests.models import save_line_model
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (30, 80, 3)).astype(np.uint8)

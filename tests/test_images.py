@@ -20,8 +20,9 @@ from ctc_ocr.datasets.sources import read_source
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import FORMATS, read_image
 from ctc_ocr.images.folders import find_images
+from ctc_ocr.images.grey import grey
 from ctc_ocr.images.limits import MAX_PIXELS
-from ctc_ocr.images.pixels import grey, has_light_ink, invert, level_at, percentiles, resize, stretch_contrast
+from ctc_ocr.images.pixels import has_light_ink, invert, level_at, percentiles, resize, stretch_contrast
 from ctc_ocr.images.preparation import prepare
 
 RNG = np.random.default_rng(0)
@@ -253,6 +254,20 @@ def test_reading_in_threads_leaves_the_filters_of_warnings_alone():
     assert warnings.filters == before
 
 
+@pytest.mark.parametrize(
+    ("raised", "said"), [(MemoryError(), "not enough memory to decode it"), (EOFError(), "broken image: EOFError")]
+)
+def test_errors_without_a_text_have_a_reason(monkeypatch, raised, said):
+    def load(image):
+        raise raised
+
+    encoded = encode(Image.fromarray(GREY))
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
+    with pytest.raises(InputError) as error:
+        read_image(encoded, "a.png")
+    assert str(error.value) == f"a.png: {said}"
+
+
 def test_find_images_keeps_the_order_and_sorts_folders(tmp_path):
     for name in ("b.png", "a.JPG", "c.txt", "d.tiff", "sub/deep/e.png", "sub/a.png", ".hidden/f.png", "sub/.g.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -279,9 +294,10 @@ def test_folders_that_cannot_be_read(tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(InputError) as raised:
-        find_images([tmp_path])
-    assert (raised.value.where, raised.value.reason) == (str(tmp_path), "Permission denied")
+    for options in (None, SourceOptions(), SourceOptions(pattern="(.)")):
+        with pytest.raises(InputError) as raised:
+            find_images([tmp_path]) if options is None else read_source(tmp_path, options)
+        assert (raised.value.where, raised.value.reason) == (str(tmp_path), "Permission denied")
 
 
 def test_halving_is_the_mean_over_squares():

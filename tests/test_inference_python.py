@@ -20,6 +20,7 @@ from ctc_ocr.inference.image_list import ListedImage
 from ctc_ocr.inference.ink import InkCheck
 from ctc_ocr.inference.prediction import Prediction
 from ctc_ocr.inference.predictor import Predictor
+from ctc_ocr.inference.readings_csv import Reading, write_readings
 from ctc_ocr.runtime.mxnet import mx
 from tests.models import save_line_model, save_own_model
 
@@ -192,3 +193,13 @@ def test_calibrations_of_version_0_2_are_read(tmp_path):
         (tmp_path / "m-calibration.json").write_text(text)
         with pytest.raises(InputError, match=rf"m-calibration\.json: {said}"):
             Predictor(tmp_path / "m")
+
+
+def test_a_name_with_a_line_end_is_in_one_row(tmp_path):
+    rest: dict[str, Any] = {"label": "1", "prediction": "2", "confidence": 0.5, "character_confidence": 0.5, "edits": 1}
+    places = {str(tmp_path / "a\nb.png"): True, "book\r1, record 0": False}
+    write_readings(
+        tmp_path / "r.csv", [Reading(image=image, is_file=is_file, **rest) for image, is_file in places.items()]
+    )
+    lines = (tmp_path / "r.csv").read_bytes().decode().splitlines()
+    assert [line.partition(",1,2,")[0] for line in lines[1:]] == [r"a\nb.png", r'"book\r1, record 0"']

@@ -2,15 +2,18 @@
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ctc_ocr.cli.data import main as data
+from ctc_ocr.config.sections import Data
+from ctc_ocr.datasets.captcha_files import CaptchaWriter
 from ctc_ocr.datasets.checking import check_source
 from ctc_ocr.datasets.labels_csv import write_labels
-from ctc_ocr.datasets.samples import SourceOptions
+from ctc_ocr.datasets.samples import Problem, SourceOptions
 from ctc_ocr.datasets.sources import open_source, read_source
 from ctc_ocr.datasets.sources.folders import scan_folder
 from ctc_ocr.datasets.sources.names import DEFAULT_PATTERN, WITHOUT_COPY, read_names
@@ -215,6 +218,50 @@ def test_entries_of_json(tmp_path: Path) -> None:
             read_source(table)
     with pytest.raises(InputError, match="pattern has no effect on a JSON file"):
         read_source(table, SourceOptions(pattern="(.)"))
+
+
+@pytest.mark.parametrize("suffix", [".TXT", ".Txt", ".GT.TXT", ".gt.TXT"])
+def test_text_files_may_have_capitals(tmp_path: Path, ubuntu_font: str, suffix: str) -> None:
+    found = images(tmp_path, ubuntu_font, "word_{:03}.PNG".format)
+    write_texts(tmp_path, found, suffix)
+    assert labels(tmp_path) == found
+    (tmp_path / f"word_003{suffix}").unlink()
+    (tmp_path / f"word_004{suffix}").write_text("two\nlines")
+    (tmp_path / f"alone{suffix}").write_text("1")
+    rows = open_source(tmp_path)
+    assert [Path(row.where).name for row in rows if isinstance(row, Problem)] == [
+        "word_003.PNG", f"word_004{suffix}", f"alone{suffix}",
+    ]  # fmt: skip
+    assert rows.form == f"the {suffix.lower()} files beside the images"
+
+
+def test_a_name_that_is_repeated_many_times_takes_no_long_time(tmp_path: Path) -> None:
+    (tmp_path / "labels.json").write_text("{" + ", ".join(['"a.png": "1"'] * 20_000) + "}")
+    before = time.process_time()
+    samples, problems = read_source(tmp_path / "labels.json")
+    assert (len(samples), len(problems)) == (1, 19_999)
+    assert time.process_time() - before < 4  # seconds: it was 12
+
+
+@pytest.mark.parametrize("name", ["Labels.CSV", "LABELS.csv", "Labels.JSON", "images/Rec_GT.TXT"])
+def test_the_case_of_a_name_does_not_count(tmp_path: Path, ubuntu_font: str, name: str) -> None:
+    found = images(tmp_path / "images", ubuntu_font)
+    table = tmp_path / name
+    if name.endswith("JSON"):
+        write_json(table, found)
+    elif name.endswith("TXT"):
+        write_list(table, found)
+    else:
+        write_labels(table, [(f"images/{image}", label) for image, label in found.items()])
+    assert labels(tmp_path) == found
+
+
+def test_captchas_are_not_written_beside_labels_in_another_case(tmp_path: Path) -> None:
+    """Of two such files, nobody could say which one has the labels."""
+    (tmp_path / "Labels.CSV").write_text("image,label\n")
+    with pytest.raises(InputError, match=r"contains images or labels\.csv: use another folder"):
+        CaptchaWriter.create(Data(), seed=1).write_folder(tmp_path, 2)
+    assert [path.name for path in tmp_path.iterdir()] == ["Labels.CSV"]
 
 
 def test_several_lists_are_refused_and_named(tmp_path: Path, ubuntu_font: str) -> None:

@@ -156,6 +156,13 @@ def written(content: bytes) -> bytes:
     return file.getvalue()
 
 
+def test_a_record_of_millions_of_empty_parts_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recordio, "MAX_RECORD_BYTES", 800)
+    content = recordio.PART.pack(recordio.MAGIC, recordio.FIRST << recordio.LENGTH_BITS) * 101
+    with pytest.raises(ValueError, match="^damaged pack: a record of more than 800 bytes at byte 800$"):
+        recordio.read_record(content, 0)
+
+
 def test_damaged_records_are_invalid_each_for_its_reason(tmp_path: Path) -> None:
     too_long = bytearray(record([1], encoded(level=100)))
     struct.pack_into("<I", too_long, 4, recordio.MAX_RECORD_BYTES + 1)

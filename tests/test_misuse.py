@@ -12,7 +12,10 @@ import pytest
 
 import ctc_ocr
 from ctc_ocr.datasets.captcha_packs import write_captcha_pack
+from ctc_ocr.datasets.sources import read_source
 from ctc_ocr.errors import InputError
+from ctc_ocr.evaluation.evaluator import Evaluator
+from ctc_ocr.inference.evaluate import open_sources
 from ctc_ocr.inference.image_list import ListedImage
 from ctc_ocr.inference.predictions_csv import predictions_file
 from ctc_ocr.lengths import Lengths
@@ -124,6 +127,26 @@ def test_options_take_what_is_of_their_kind() -> None:
     assert ctc_ocr.Decoder(beam_width=integer, lm_weight=1, allowed={"1"}).bind(DIGITS).search is not None
 
 
+def test_a_column_has_a_number_of_any_kind(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("1,a.png\n2,b.png\n")
+    integer: Any = np.int64(2)
+    samples, _ = read_source(tmp_path / "labels.csv", ctc_ocr.SourceOptions(image_column=integer, label_column=1))
+    assert [sample.label for sample in samples] == ["1", "2"]
+
+
+def test_no_sources_are_an_error() -> None:
+    assert refused(lambda: open_sources([])) == "source: expected at least one source, got none"
+
+
+def test_numbers_of_reading_are_numbers(tmp_path: Path) -> None:
+    wrong: Any
+    for wrong in ("8", 8.5, None):
+        said = f"batch_size: expected 1 to 10000 images, got {wrong!r}"
+        assert refused(lambda wrong=wrong: ctc_ocr.Predictor("starter", batch_size=wrong)) == said  # type: ignore[misc]
+    wrong = "0.5"
+    assert refused(lambda: Evaluator(DIGITS, wrong)) == "min_confidence: expected a number from 0 to 1, got '0.5'"
+
+
 def test_a_form_of_unicode_is_one() -> None:
     assert refused(lambda: ctc_ocr.SourceOptions(unicode_form="nfc")) == (
         "unicode_form: expected NFC, NFD, NFKC, NFKD or nothing, got 'nfc'"
@@ -195,6 +218,15 @@ def test_a_folder_of_captchas_has_some(count: int, num_proc: int, tmp_path: Path
     said = f"expected a count and num_proc of 1 or more, got {count} and {num_proc}"
     assert refused(lambda: writer.write_folder(tmp_path, count, num_proc=num_proc)) == said
     assert refused(lambda: write_captcha_pack(writer, tmp_path / "x", count, num_proc=num_proc)) == said
+
+
+def test_captchas_of_an_unknown_format_replace_no_others(tmp_path: Path) -> None:
+    writer = ctc_ocr.CaptchaWriter.create(ctc_ocr.preset("crnn").data, 3)
+    writer.write_folder(tmp_path, 2)
+    before = {path.name for path in tmp_path.iterdir()}
+    said = "format: expected one of png, jpg, jpeg, bmp, tif, tiff, webp, pgm, got 'xyz'"
+    assert refused(lambda: writer.write_folder(tmp_path, 2, format="xyz", overwrite=True)) == said
+    assert {path.name for path in tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize("prefix", ["starter", "run.onnx"])

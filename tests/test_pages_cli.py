@@ -85,10 +85,11 @@ def test_a_folder_of_something_else_is_not_overwritten(
 ) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    (other / "labels.csv").write_text("image,label\na.png,1\n")
-    assert main(["data", "cut", str(books), str(other), "--overwrite"]) == 2
-    assert "was not written by this command: use another folder" in capsys.readouterr().err
-    assert (other / "labels.csv").exists()
+    for content in (b"", b"image,label\na.png,1\n", "image,label\na.png,\u00e9\n".encode("latin-1"), b"x" * 200_000):
+        (other / "labels.csv").write_bytes(content)
+        assert main(["data", "cut", str(books), str(other), "--overwrite"]) == 2
+        assert "labels.csv: was not written by this command: use another folder" in capsys.readouterr().err
+        assert (other / "labels.csv").read_bytes() == content
     assert main(["data", "cut", str(tmp_path / "cut_of"), str(tmp_path / "new")]) == 2
     assert "no such file" in capsys.readouterr().err.lower()
 
@@ -105,6 +106,18 @@ def test_ids_of_a_table_name_no_files_elsewhere(tmp_path: Path) -> None:
     assert main(["data", "cut", str(tmp_path / "books"), str(tmp_path / "cut")]) == 0
     names = [path.relative_to(tmp_path / "cut").as_posix() for path in sorted((tmp_path / "cut").rglob("*.png"))]
     assert names == [f"b/b_001/B_{'x' * 78}.png", "b/b_001/_tmp_x-2.png", "b/b_001/_tmp_x.png"]
+
+
+def test_a_box_whose_id_looks_like_a_number_of_another_has_a_file_of_its_own(tmp_path: Path) -> None:
+    table = write_book(tmp_path / "books", "b", (("あいう",),))
+    content = table.read_text(encoding="utf-8")
+    for number, name in (("1", "C"), ("2", "C"), ("3", "C-2")):
+        content = content.replace(f"B0001,C000{number},", f"B,{name},")
+    table.write_text(content, encoding="utf-8")
+    assert main(["data", "cut", str(tmp_path / "books"), str(tmp_path / "cut")]) == 0
+    found = {row["image"]: row["label"] for row in rows(tmp_path / "cut" / "labels.csv")}
+    assert found == {"b/b_001/B_C.png": "あ", "b/b_001/B_C-2.png": "い", "b/b_001/B_C-2-2.png": "う"}
+    assert len(list((tmp_path / "cut").rglob("*.png"))) == 3
 
 
 def test_packs_of_pages(books: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ctc_ocr.alphabet import Alphabet, write_lookup
 from ctc_ocr.cli import data_audit, data_curve, data_cut, data_fetch, data_pages, data_split
-from ctc_ocr.cli.arguments import Parser, add_hyperparameters, add_import, add_version, integer
+from ctc_ocr.cli.arguments import Parser, add_hyperparameters, add_import, add_version, integer, non_empty
 from ctc_ocr.cli.commands import listed, unknown
 from ctc_ocr.cli.data_options import (
     add_network,
@@ -116,6 +116,8 @@ def _check(arguments: argparse.Namespace) -> int:
         _check_extended(arguments, alphabet)
         refuse_inputs("--write_lookup", arguments.write_lookup, inputs_of(arguments))
         refuse_existing([arguments.write_lookup], arguments.overwrite)
+    elif arguments.overwrite:
+        raise InputError("has no effect without --write_lookup", "--overwrite")
     with shown_progress() as progress:
         result = check_sources(
             arguments.source, source_options(arguments), alphabet=None if arguments.write_lookup else alphabet,
@@ -153,7 +155,7 @@ def _write_lookup(path: Path, given: Alphabet | None, found: Alphabet, shown: bo
 
 def _add_pack(command: argparse.ArgumentParser) -> None:
     add_source(command)
-    command.add_argument("out", metavar="OUT", help=f"the pack is written to OUT{', OUT'.join(PARTS)}")
+    command.add_argument("out", type=non_empty, metavar="OUT", help=f"the pack is written to OUT{', OUT'.join(PARTS)}")
     add_valid_labels(command)
     command.add_argument(
         "--shards", type=integer(1, MAX_SHARDS), default=1, metavar="N",

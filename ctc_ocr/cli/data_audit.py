@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ctc_ocr.cli.arguments import integer
+from ctc_ocr.cli.arguments import integer, non_empty
 from ctc_ocr.cli.data_options import add_source, hyperparameters, print_invalid, source_options
 from ctc_ocr.cli.evaluation_table import aligned
 from ctc_ocr.cli.model_options import MODEL_HELP, files_of_model
@@ -26,7 +26,7 @@ TOP = 20
 
 def add_audit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help=f"{MODEL_HELP}: it reads the images, or says how to train")
-    parser.add_argument("source", metavar="SOURCE", help="labelled images, as for ctc-ocr train --data")
+    parser.add_argument("source", type=non_empty, metavar="SOURCE", help="labelled images, as for ctc-ocr train --data")
     parser.add_argument(
         "--folds", type=integer(2), default=FOLDS, metavar="K",
         help=f"trainings, each without a K-th of the images, if MODEL may have seen them (default: {FOLDS})",
@@ -44,6 +44,8 @@ def add_audit(parser: argparse.ArgumentParser) -> None:
 def run_audit(arguments: argparse.Namespace) -> int:
     if arguments.sheet and arguments.sheet.suffix.lower() != ".png":
         raise InputError("the name must end in .png", arguments.sheet)
+    if arguments.overwrite and not (arguments.out or arguments.sheet):
+        raise InputError("has no effect without --out or --sheet", "--overwrite")
     inputs = {**inputs_of(arguments), **{f"the model's {each}": each for each in files_of_model(arguments.model)}}
     for flag, path in (("--out", arguments.out), ("--sheet", arguments.sheet)):
         if path:

@@ -4,11 +4,12 @@ import argparse
 import json
 from pathlib import Path
 
-from ctc_ocr.cli.arguments import integer
+from ctc_ocr.cli.arguments import integer, non_empty
 from ctc_ocr.cli.data_options import print_invalid
 from ctc_ocr.cli.evaluation_table import aligned
 from ctc_ocr.cli.running import inputs_of, refuse_inputs, set_up_logging
 from ctc_ocr.cli.training_flags import add_training_flags, training_session
+from ctc_ocr.errors import InputError
 from ctc_ocr.experiments.learning_curve import FOLDS, LearningCurve, learning_curve
 from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.runtime.output_files import refuse_existing
@@ -18,7 +19,9 @@ PROG = "ctc-ocr data curve"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="SOURCE", nargs="+", help="labelled images, as for ctc-ocr train --data")
+    parser.add_argument(
+        "source", type=non_empty, metavar="SOURCE", nargs="+", help="labelled images, as for ctc-ocr train --data"
+    )
     parser.add_argument(
         "--more", type=integer(1, 10**9), nargs="+", metavar="N",
         help="numbers of labels in addition, to say what they would give (default: as many again, three times as many)",
@@ -36,6 +39,8 @@ def curve(arguments: argparse.Namespace) -> int:
     if arguments.report:
         refuse_inputs("--report", arguments.report, inputs_of(arguments))
         refuse_existing([arguments.report], arguments.overwrite)
+    elif arguments.overwrite:
+        raise InputError("has no effect without --report", "--overwrite")
     set_up_logging()
     session = training_session(arguments, arguments.source)
     assert isinstance(session.data, LabelledImages)

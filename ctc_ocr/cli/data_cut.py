@@ -2,7 +2,7 @@
 
 import argparse
 
-from ctc_ocr.cli.arguments import integer
+from ctc_ocr.cli.arguments import integer, non_empty
 from ctc_ocr.cli.data_options import add_source, print_invalid, source_options
 from ctc_ocr.datasets.labels_csv import LABELS_FILE
 from ctc_ocr.datasets.packing import pack_source
@@ -16,7 +16,7 @@ PROG = "ctc-ocr data cut"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source(parser)
-    parser.add_argument("out", metavar="OUT", help=f"folder for BOOK/PAGE/BOX.png and {LABELS_FILE}")
+    parser.add_argument("out", type=non_empty, metavar="OUT", help=f"folder for BOOK/PAGE/BOX.png and {LABELS_FILE}")
     parser.add_argument(
         "--pack", action="store_true", help=f"write a pack in place of a folder: OUT{', OUT'.join(PARTS)}"
     )

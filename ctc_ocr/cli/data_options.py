@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ctc_ocr.alphabet import Alphabet, read_lookups
-from ctc_ocr.cli.arguments import fraction, integer
+from ctc_ocr.cli.arguments import fraction, integer, non_empty
 from ctc_ocr.config import presets
 from ctc_ocr.config.hyperparameters import Hyperparameters, options, read_sections
 from ctc_ocr.datasets.choices import CHOSEN
@@ -28,6 +28,7 @@ def add_source(parser: argparse.ArgumentParser, several: bool = False) -> None:
     """SOURCE, or with `several` one or more in a list, and how labels are found."""
     parser.add_argument(
         "source",
+        type=non_empty,
         metavar="SOURCE",
         nargs="+" if several else None,
         help="folder of labelled images, file with their paths and labels, RecordIO pack (X.rec, or X if it is in "

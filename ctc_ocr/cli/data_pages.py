@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from ctc_ocr.cli.arguments import non_empty
 from ctc_ocr.cli.data_options import add_source, print_invalid, source_options
 from ctc_ocr.datasets.page_pictures import FREQUENCIES, GRID, INDEX, write_page_pictures
 from ctc_ocr.runtime.progress import shown_progress
@@ -12,7 +13,9 @@ PROG = "ctc-ocr data pages"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source(parser)
-    parser.add_argument("out", metavar="OUT", help=f"folder for BOOK-PAGE.png, {GRID} and {FREQUENCIES}")
+    parser.add_argument(
+        "out", type=non_empty, metavar="OUT", help=f"folder for BOOK-PAGE.png, {GRID} and {FREQUENCIES}"
+    )
     parser.add_argument("--page", action="append", default=[], metavar="NAME", help="this page only; may be repeated")
     parser.add_argument("--html", action="store_true", help=f"also write {INDEX}, which shows all pictures")
     parser.add_argument("--font", metavar="FILE", help="font of the glyphs (default: an installed one that has them)")

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from ctc_ocr.cli.arguments import integer, integers
+from ctc_ocr.cli.arguments import integer, integers, non_empty
 from ctc_ocr.cli.data_options import (
     add_source,
     add_valid_labels,
@@ -30,7 +30,9 @@ PROG = "ctc-ocr data split"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source(parser)
-    parser.add_argument("out", metavar="OUT", help=f"folder for {', '.join(f'{part}.csv' for part in PARTS)}")
+    parser.add_argument(
+        "out", type=non_empty, metavar="OUT", help=f"folder for {', '.join(f'{part}.csv' for part in PARTS)}"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace what an earlier split wrote to OUT")
     sizes = parser.add_mutually_exclusive_group()
     shown = ",".join(map(str, DEFAULT_FRACTIONS))

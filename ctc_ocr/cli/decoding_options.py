@@ -2,14 +2,14 @@
 
 import argparse
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from ctc_ocr.cli.arguments import integer
 from ctc_ocr.config.sections import MAX_VIEWS
 from ctc_ocr.decoding.beam_search import MAX_WIDTH
-from ctc_ocr.decoding.decoder import DEFAULT_BEAM_WIDTH, BoundDecoder, Decoder
+from ctc_ocr.decoding.decoder import DEFAULT_BEAM_WIDTH, LENGTHS_BEAM_WIDTH, BoundDecoder, Decoder
 from ctc_ocr.decoding.language_model import MAX_ORDER
 from ctc_ocr.errors import InputError
 from ctc_ocr.lengths import Lengths
@@ -26,7 +26,8 @@ def add_decoding(parser: argparse.ArgumentParser) -> None:
         type=integer(1, MAX_WIDTH),
         metavar="N",
         help="use prefix beam search and keep N prefixes at each time step (default: greedy decoding; "
-        f"{DEFAULT_BEAM_WIDTH} if another option needs beam search)",
+        f"{DEFAULT_BEAM_WIDTH} if another option needs beam search, or {LENGTHS_BEAM_WIDTH} where the model knows the "
+        "lengths of texts)",
     )
     group.add_argument(
         "--language_model",
@@ -87,9 +88,10 @@ def decoder(arguments: argparse.Namespace) -> Decoder:
     given = {name: value for name, value in vars(arguments).items() if name in names}
     _require(given, "language_model", "lm_order", "lm_weight")
     _require(given, "words", "separators")
-    if given.keys() & {"top_k", "length_bonus"}:  # also if they have their defaults' values
-        given.setdefault("beam_width", max(DEFAULT_BEAM_WIDTH, given.get("top_k", 1)))
-    return Decoder(**given)
+    made = Decoder(**given)
+    if made.is_greedy and given.keys() & {"top_k", "length_bonus"}:  # also if they have their defaults' values
+        return replace(made, beam_width=DEFAULT_BEAM_WIDTH)
+    return made
 
 
 def _require(given: dict[str, Any], needed: str, *names: str) -> None:

@@ -84,7 +84,8 @@ def _evaluate(argv: list[str]) -> int:
         print(f"{PROG}: invalid sample: {error}", file=sys.stderr)
     if evaluation.num_invalid > len(evaluation.invalid):
         print(f"{PROG}: {evaluation.num_invalid - len(evaluation.invalid)} more invalid samples", file=sys.stderr)
-    warn_of_inverted(evaluation.num_inverted, evaluation.ink, PROG)
+    if evaluation.has_unusual_ink:
+        warn_of_inverted(evaluation.num_inverted, evaluation.ink, PROG)
     if not evaluation.num_samples:
         raise RunError(f"none of its {evaluation.num_invalid} samples is valid", evaluation.source)
     _warn_of_known(evaluation)

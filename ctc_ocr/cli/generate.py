@@ -14,6 +14,7 @@ from ctc_ocr.cli.arguments import (
     add_version,
     any_integer,
     integer,
+    non_empty,
 )
 from ctc_ocr.cli.running import run
 from ctc_ocr.config.registries import RENDERERS
@@ -67,9 +68,14 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--num", metavar="TEXT", help="its text (default: random)")
     many = made.add_argument_group("many captchas")
     many.add_argument("--count", type=integer(1), metavar="N", help="number of captchas")
-    many.add_argument("--output_dir", metavar="DIR", help="folder for the images and labels.csv; created if missing")
     many.add_argument(
-        "--pack", metavar="OUT", help="in place of --output_dir: a pack, OUT.rec with OUT.idx and OUT.json"
+        "--output_dir", type=non_empty, metavar="DIR", help="folder for the images and labels.csv; created if missing"
+    )
+    many.add_argument(
+        "--pack",
+        type=non_empty,
+        metavar="OUT",
+        help="in place of --output_dir: a pack, OUT.rec with OUT.idx and OUT.json",
     )
     many.add_argument(
         "--shards", type=integer(1, MAX_SHARDS), metavar="N", help="number of files of the pack (default: 1)"

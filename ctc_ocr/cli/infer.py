@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ctc_ocr.cli.arguments import Parser, add_device_options, add_import, add_version, fraction
+from ctc_ocr.cli.arguments import Parser, add_device_options, add_import, add_version, fraction, non_empty
 from ctc_ocr.cli.data_options import (
     LABEL_OPTIONS,
     LIST_OPTIONS,
@@ -54,14 +54,22 @@ def main(argv: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     made = Parser(prog=PROG, description="Read images with a trained model.")
-    made.add_argument("images", nargs="*", metavar="IMAGE", help="image file, or folder of images, with its subfolders")
+    made.add_argument(
+        "images",
+        type=non_empty,
+        nargs="*",
+        metavar="IMAGE",
+        help="image file, or folder of images, with its subfolders",
+    )
     made.add_argument("--csv", type=Path, metavar="IN", help="read the images that this CSV file lists")
     made.add_argument("--out", type=Path, metavar="OUT", help="write the predictions into this CSV file")
     made.add_argument("--txt", action="store_true", help="write each text into a .txt file beside its image")
     made.add_argument("--overwrite", action="store_true", help="replace OUT and .txt files that exist")
     add_model(made)
     made.add_argument("--prefix", dest="model", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    made.add_argument("--labels", metavar="SOURCE", help="labelled images, any source: print each label too")
+    made.add_argument(
+        "--labels", type=non_empty, metavar="SOURCE", help="labelled images, any source: print each label too"
+    )
     made.add_argument("--json", action="store_true", help="one JSON object per line: image, text, confidence")
     made.add_argument(
         "--min_confidence",
@@ -118,7 +126,7 @@ def _read(
     from ctc_ocr.inference.batch import predict_files
     from ctc_ocr.inference.ink import InkCheck
 
-    ink = InkCheck(reader.hyperparameters.data.ink)
+    ink = InkCheck(reader.hyperparameters.data.ink, reader.light_ink)
     # Confidences that are not shown are not computed: they take longer than the rest.
     shown = arguments.json or arguments.out or arguments.show_confidence or "top_k" in arguments
     confidence = bool(shown or arguments.min_confidence or arguments.sort)
@@ -131,7 +139,8 @@ def _read(
         if arguments.sort:
             results = iter(least_confident_first(results, arguments.sort))
         failures = _give_all(results, labels, arguments)
-    warn_of_inverted(ink.count, ink.ink, PROG)
+    if ink.is_unusual(len(images) - failures):
+        warn_of_inverted(ink.count, ink.ink, PROG)
     return failures
 
 

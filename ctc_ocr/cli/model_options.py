@@ -134,10 +134,9 @@ def _epoch(text: str) -> Epoch:
 
 
 def warn_of_inverted(count: int, ink: str, prog: str) -> None:
-    """One line on stderr if any images look inverted to a model that expects this ink."""
-    if count:
-        other = "light ink on dark paper" if ink == "dark" else "dark ink on light paper"
-        print(
-            f"{prog}: {count} image(s) look like {other}; if the model was not trained on such images, use --ink",
-            file=sys.stderr,
-        )
+    """One line on stderr: so many images look inverted to a model that expects this ink."""
+    other = "light ink on dark paper" if ink == "dark" else "dark ink on light paper"
+    print(
+        f"{prog}: {count} image(s) look like {other}; if the model was not trained on such images, use --ink",
+        file=sys.stderr,
+    )

@@ -51,8 +51,10 @@ class OneByOne:
         return np.asarray(image[0], np.uint8)
 
 
-def refuse_no_captchas(count: int, num_proc: int) -> None:
-    """Raises InputError for numbers below 1."""
+def refuse_arguments(count: int, num_proc: int, format: str) -> None:
+    """Raises InputError for numbers below 1, and for a format that is not one of FORMATS."""
+    if format.lower() not in FORMATS:
+        raise InputError(f"expected one of {', '.join(FORMATS)}, got {format!r}", "format")
     if count < 1 or num_proc < 1:
         raise InputError(f"expected a count and num_proc of 1 or more, got {count} and {num_proc}")
 
@@ -125,9 +127,9 @@ class CaptchaWriter:
         """Write 000000.png, ... and labels.csv, by `num_proc` processes; more than one do not change the images.
 
         With `overwrite`, the files that an earlier call wrote are removed first. Raises InputError for a folder that
-        contains images or labels, RunError if a file cannot be written.
+        contains images or labels and for arguments that are not accepted, RunError if a file cannot be written.
         """
-        refuse_no_captchas(count, num_proc)
+        refuse_arguments(count, num_proc, format)
         folder = Path(folder)
         _prepare(folder, overwrite)
         size = max(1, min(MAX_FILES_PER_BATCH, count // num_proc))
@@ -185,14 +187,18 @@ def _prepare(folder: Path, overwrite: bool) -> None:
     """Make the folder. One with images or labels is refused, or the files of an earlier call are removed."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        files = [path for path in folder.iterdir() if path.is_file()]
-        found = [path for path in files if path.name == LABELS_FILE or path.suffix.lower().lstrip(".") in FORMATS]
+        found = [path for path in folder.iterdir() if path.is_file() and _is_image_or_labels(path.name.lower())]
         if found and not overwrite:
             raise InputError(f"contains images or {LABELS_FILE}: use another folder, or --overwrite", folder)
         for path in _written(found):
             path.unlink()
     except OSError as error:
         raise InputError(f"not a folder that can be written to ({error.strerror})", folder) from None
+
+
+def _is_image_or_labels(name: str) -> bool:
+    """By the name of a file in lower case: a folder with `Labels.CSV` beside labels.csv could not be read."""
+    return name == LABELS_FILE or Path(name).suffix.lstrip(".") in FORMATS
 
 
 def _written(found: Sequence[Path]) -> list[Path]:

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from ctc_ocr.alphabet import Alphabet, pad_labels
-from ctc_ocr.datasets.captcha_files import FORMATS, CaptchaWriter, refuse_no_captchas
+from ctc_ocr.datasets.captcha_files import CaptchaWriter, refuse_arguments
 from ctc_ocr.datasets.pack_writing import LabelledBytes, prefix_of, refuse_pack, shard_counts, write_labelled_bytes
 from ctc_ocr.datasets.packing import Pack
 from ctc_ocr.datasets.sources.shards import REC
-from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.errors import RunError
 from ctc_ocr.generation.pool import Arrays, ArraySpec, BatchPool
 from ctc_ocr.runtime.progress import Progress, reporting
 
@@ -36,9 +36,7 @@ def write_captcha_pack(
     shards and of processes. Raises InputError for arguments that are not accepted and for a pack that exists, unless
     `overwrite`; RunError if a file cannot be written.
     """
-    if format not in FORMATS:
-        raise InputError(f"expected one of {', '.join(FORMATS)}, got {format!r}", "format")
-    refuse_no_captchas(count, num_proc)
+    refuse_arguments(count, num_proc, format)
     refuse_pack(out, shards, overwrite)
     prefix, alphabet = prefix_of(out), Alphabet(tuple(writer.data.alphabet))
     path, counts = Path(f"{prefix}{REC}"), list[int]()

@@ -1,9 +1,7 @@
 """Decoding the images of samples, by threads: what each image is, or why its sample is invalid."""
 
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 
 from ctc_ocr.alphabet import required_steps
 from ctc_ocr.datasets.checked_samples import CheckedSample
@@ -12,12 +10,12 @@ from ctc_ocr.datasets.stamps import stamp_of
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.digest import pixel_digest
 from ctc_ocr.images.files import read_image
-from ctc_ocr.images.pixels import grey, has_light_ink
+from ctc_ocr.images.grey import grey
+from ctc_ocr.images.pixels import has_light_ink
 from ctc_ocr.images.region import Region
-from ctc_ocr.runtime.threads import available_cores
+from ctc_ocr.runtime.thread_map import in_threads
 
 LONG_LABEL = "the label is too long for its image"  # beginning of the reason
-JOBS_PER_CORE = 32  # images that are handed to the threads at a time
 StepsOf = Callable[[int, int], int]  # time steps of an image of a width and height
 
 
@@ -43,19 +41,8 @@ def examine_all(
         sample, reason = samples[index], reasons.get(index)
         return Problem(sample.where, reason) if reason else examine(sample, steps_of, region)
 
-    pool = ThreadPoolExecutor(available_cores())
-    # Not pool.map, which makes the jobs for all samples at once: each would take more memory than all that is kept.
-    jobs = deque[Future[CheckedSample | Problem]]()
     with warnings.catch_warnings():  # read_image adds a filter
-        try:
-            for index in range(len(samples)):
-                jobs.append(pool.submit(examined, index))
-                if len(jobs) >= JOBS_PER_CORE * available_cores():
-                    yield jobs.popleft().result()
-            while jobs:
-                yield jobs.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        yield from in_threads(examined, range(len(samples)))
 
 
 def examine(sample: Sample, steps_of: StepsOf | None, region: Region) -> CheckedSample | Problem:

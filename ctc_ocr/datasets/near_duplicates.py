@@ -1,7 +1,6 @@
 """Images of different parts of a split that look nearly the same, found by a perceptual hash."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 
 import numpy as np
@@ -11,7 +10,7 @@ from ctc_ocr.datasets.partition import Indices
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.images.files import read_image
 from ctc_ocr.images.perceptual_hash import HASH_BYTES, perceptual_hash
-from ctc_ocr.runtime.threads import available_cores
+from ctc_ocr.runtime.thread_map import in_threads
 
 MAX_DISTANCE = 10  # bits of 128
 MAX_CANDIDATES = 2**22  # pairs that are compared at a time
@@ -23,8 +22,7 @@ Pairs = list[tuple[int, int]]
 
 def hashes_of(samples: Sequence[Sample]) -> Bits:
     """(N, 128) bits of the perceptual hash of each sample. Raises InputError for an image that cannot be read."""
-    with ThreadPoolExecutor(available_cores()) as pool:
-        found = b"".join(pool.map(lambda each: perceptual_hash(read_image(each.read_bytes(), each.place)), samples))
+    found = b"".join(in_threads(lambda each: perceptual_hash(read_image(each.read_bytes(), each.place)), samples))
     return np.unpackbits(np.frombuffer(found, np.uint8).reshape(-1, HASH_BYTES), axis=1)
 
 

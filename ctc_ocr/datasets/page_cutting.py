@@ -2,9 +2,7 @@
 
 import csv
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +13,9 @@ from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, not_empty, open_source
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.runtime.progress import Progress
-from ctc_ocr.runtime.threads import available_cores
+from ctc_ocr.runtime.thread_map import in_threads
 
 COLUMNS = (*HEADER, "book", "page", "boxes", "x", "y", "width", "height")
-JOBS_PER_CORE = 32
 MAX_NAME = 80  # characters of the name of a folder or a file, without its suffix
 # Groups of images that were cut, for SplitOptions.group: a page is BOOK/PAGE.
 GROUPS = {"page": r"(?P<group>[^/]+/[^/]+)/[^/]+$", "book": r"(?P<group>[^/]+)/[^/]+/[^/]+$"}
@@ -84,28 +81,17 @@ def _none_of(problems: list[Problem], source: str | Path) -> RunError:
 
 def _cut(rows: Rows, source: str | Path, folder: Path) -> Iterator[tuple[str, PageSample] | Problem]:
     """The name of each image that was written, with its sample, in the order of the source."""
-    jobs = deque[Future[tuple[str, PageSample] | Problem]]()
-    with ThreadPoolExecutor(available_cores()) as pool:
-        for name, row in _named(not_empty(rows, source), source):
-            if isinstance(row, Problem):
-                jobs.append(_done(row))
-            else:
-                jobs.append(pool.submit(_write, name, row, folder))
-            if len(jobs) >= JOBS_PER_CORE * available_cores():
-                yield jobs.popleft().result()
-        while jobs:
-            yield jobs.popleft().result()
 
+    def cut(named: tuple[str, PageSample | Problem]) -> tuple[str, PageSample] | Problem:
+        name, row = named
+        return row if isinstance(row, Problem) else _write(name, row, folder)
 
-def _done(problem: Problem) -> "Future[tuple[str, PageSample] | Problem]":
-    future = Future[tuple[str, PageSample] | Problem]()
-    future.set_result(problem)
-    return future
+    return in_threads(cut, _named(not_empty(rows, source), source))
 
 
 def _named(rows: Iterable[Sample | Problem], source: str | Path) -> Iterator[tuple[str, PageSample | Problem]]:
     """Samples with names of their own, BOOK/PAGE/BOX.png: a table may have the same ids twice, or any text as an id."""
-    used = dict[str, int]()
+    used = dict[str, int]()  # names, and how often each was wanted
     for row in rows:
         if isinstance(row, Problem):
             yield "", row
@@ -116,8 +102,12 @@ def _named(rows: Iterable[Sample | Problem], source: str | Path) -> Iterator[tup
                 "not pages with boxes: expected a folder with BOOK/images and BOOK/BOOK_coordinate.csv", source
             )
         name = "/".join(re.sub(r"[^\w-]+", "_", part)[:MAX_NAME] for part in place)
-        used[name] = used.get(name, 0) + 1
-        yield f"{name}.png" if used[name] == 1 else f"{name}-{used[name]}.png", row
+        numbered = name
+        while numbered in used:
+            used[name] += 1
+            numbered = f"{name}-{used[name]}"
+        used[numbered] = 1
+        yield f"{numbered}.png", row
 
 
 def _write(name: str, sample: PageSample, folder: Path) -> tuple[str, PageSample] | Problem:
@@ -166,10 +156,13 @@ def _prepare(folder: Path, overwrite: bool) -> None:
 
 
 def _images_of(labels: Path) -> list[Path]:
-    """The images that an earlier cut wrote, none of them outside of its folder."""
-    with labels.open(encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        if tuple(next(rows, ())) != COLUMNS:
-            raise InputError("was not written by this command: use another folder", labels)
-        names = [row[0] for row in rows if row]
+    """The images that an earlier cut wrote, none of them outside of its folder. Raises InputError for another file."""
+    try:
+        with labels.open(encoding="utf-8", newline="") as file:
+            header, *rows = [tuple(row) for row in csv.reader(file)] or [()]
+    except (csv.Error, UnicodeDecodeError):  # not even a CSV file in UTF-8
+        header, rows = (), []
+    if header != COLUMNS:
+        raise InputError("was not written by this command: use another folder", labels)
+    names = [row[0] for row in rows if row]
     return [labels.parent / name for name in names if re.fullmatch(r"[\w-]+/[\w-]+/[\w-]+\.png", name)]

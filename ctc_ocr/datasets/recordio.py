@@ -103,7 +103,7 @@ def read_record(buffer: Buffer, offset: int) -> bytes:
     pieces, size = [], 0
     while True:
         kind, start, end = _part(buffer, offset)
-        size += end - start
+        size += PART.size + end - start  # empty parts count too: a file may have millions of them
         if size > MAX_RECORD_BYTES:
             raise ValueError(f"damaged pack: a record of more than {MAX_RECORD_BYTES} bytes at byte {offset}")
         pieces.append(buffer[start:end])

@@ -62,6 +62,8 @@ class SplitOptions:
             raise InputError("groups stay together, so counts cannot be met: use --fractions", "counts")
         if len(self.counts) != len(PARTS) or min(self.counts) < 0:
             raise InputError(f"expected {len(PARTS)} numbers, for {', '.join(PARTS)}", "counts")
+        if not (any(self.counts) or self.named_groups):
+            raise InputError("expected a number above 0 for one of the parts", "counts")
         if of_groups := [PARTS[part] for part in sorted({*self.named_groups.values()}) if self.counts[part]]:
             raise InputError(f"the {of_groups[0]} part is made up of its groups: expected 0 for it", "counts")
 

@@ -39,7 +39,7 @@ def _fits(hypothesis: Hypothesis) -> bool:
 def _ordered(
     views: Sequence[Outputs], steps: Steps | None, candidates: Sequence[dict[tuple[int, ...], float]]
 ) -> list[list[Hypothesis]]:
-    """The candidates of each image, best first. `candidates`: what a language model and a length bonus add to each."""
+    """The candidates of each image, best first. `candidates`: what is added to the log probability of each."""
     images = [image for image, texts in enumerate(candidates) for _ in texts]
     texts = [list(text) for each in candidates for text in each]
     of_each = None if steps is None else np.asarray(steps)[images]

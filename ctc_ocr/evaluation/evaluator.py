@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ctc_ocr.alphabet import Alphabet, UnitSplitter
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import KINDS, InputError
 from ctc_ocr.evaluation.calibration import MAX_LOG_ODDS, ReliabilityBins, log_odds, sigmoid
 from ctc_ocr.evaluation.classes import ClassTally
 from ctc_ocr.evaluation.metrics import Tally, confusions, exact_matches, has_repeat
@@ -63,8 +63,8 @@ class Evaluator:
         self._known = frozenset(alphabet.units)
         self._has_long_units = any(len(unit) > 1 for unit in alphabet.units)
         self._splitter = UnitSplitter(alphabet)
-        if not 0 <= min_confidence <= 1:
-            raise InputError(f"expected a number from 0 to 1, got {min_confidence}", "min_confidence")
+        if not isinstance(min_confidence, KINDS["a number"]) or not 0 <= min_confidence <= 1:
+            raise InputError(f"expected a number from 0 to 1, got {min_confidence!r}", "min_confidence")
         self._min_confidence = min_confidence
         self._all, self._confident = Tally(), Tally()
         self._lengths: Counter[tuple[int, bool]] = Counter()  # (length, whether correct)

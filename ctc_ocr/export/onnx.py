@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +89,7 @@ def _content(stored: StoredModel, predictor: Predictor, greedy: bool, quantise: 
     checkpoint = load_stored(stored)
     params = {name: array.asnumpy() for name, array in {**checkpoint.arg_params, **checkpoint.aux_params}.items()}
     model = checkpoint.model or Model(predictor.hyperparameters, predictor.alphabet)
-    model = Model(model.hyperparameters, model.alphabet, lengths=model.lengths)
+    model = replace(model, init_from=None)  # the path of another model, which this file does not need
     description = Description(
         model, stored.epoch, predictor.calibration, checkpoint.model is None, quantise, _source(stored)
     )

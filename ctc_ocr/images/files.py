@@ -59,8 +59,10 @@ def read_image(
         raise error.within(name) from None
     except Image.DecompressionBombError:  # from plugins that check the size themselves
         raise InputError(f"too large; the maximum is {MAX_PIXELS} pixels", name) from None
-    except Exception as error:  # Pillow's decoders raise nearly anything on broken files
-        raise InputError(f"broken image: {error}", name) from None
+    except MemoryError:
+        raise InputError("not enough memory to decode it", name) from None
+    except Exception as error:  # Pillow's decoders raise nearly anything on broken files, also without a text
+        raise InputError(f"broken image: {str(error) or type(error).__name__}", name) from None
 
 
 def read_encoded(path: str | os.PathLike[str], name: str) -> bytes:

@@ -10,7 +10,13 @@ from ctc_ocr.images.files import SUFFIXES
 
 def images_and_others(folder: Path) -> tuple[list[Path], list[Path]]:
     """Paths with the suffix of an image in a folder and its subfolders, which may be broken links or even folders; and
-    the other files; both sorted. Linked folders and names that start with a dot are left out."""
+    the other files; both sorted. Linked folders and names that start with a dot are left out. Raises InputError for a
+    folder that cannot be read."""
+    try:
+        with os.scandir(folder):  # what os.walk cannot read, it passes over
+            pass
+    except OSError as error:
+        raise InputError(str(error.strerror), folder) from None
     images, others = list[Path](), list[Path]()
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -24,7 +30,7 @@ def images_and_others(folder: Path) -> tuple[list[Path], list[Path]]:
 
 def find_image_files(folder: Path) -> list[Path]:
     """Paths with the suffix of an image in a folder and its subfolders, sorted. Linked folders and names that start
-    with a dot are skipped. Raises InputError if there are none."""
+    with a dot are skipped. Raises InputError if there are none, or the folder cannot be read."""
     found, _ = images_and_others(folder)
     if not found:
         raise InputError(f"no image files in this folder; accepted: {', '.join(SUFFIXES)}", folder)
@@ -40,11 +46,8 @@ def find_images(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     found: list[Path] = []
     for path in map(Path, paths):
         try:
-            if not path.is_dir():
-                found.append(path)
-                continue
-            with os.scandir(path):  # what os.walk cannot read, it passes over
-                found += find_image_files(path)
+            is_folder = path.is_dir()
         except OSError as error:
             raise InputError(str(error.strerror), path) from None
+        found += find_image_files(path) if is_folder else [path]
     return found

@@ -6,13 +6,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ctc_ocr.images.pixels import Pixels
+
 SAMPLED = 2000  # pixels, or some more: enough for three numbers per channel
 TOLERANCE = 32  # levels of each channel: what differs more from the paper is ink
 MAX_FITS = 10  # each takes in more of a steep gradient
 RIDGE = 1e-6  # of the number of pixels: if all are in one line, the paper is taken for even across it
 NEARLY_HALF = 0.499999  # levels just below a half are rounded down: sums in another order give the same
 
-Pixels = NDArray[np.uint8]
 Numbers = NDArray[np.float64]
 
 

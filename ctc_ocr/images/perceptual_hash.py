@@ -8,7 +8,8 @@ Hash Functions, 2010, with 128 in place of 64).
 import cv2
 import numpy as np
 
-from ctc_ocr.images.pixels import Pixels, grey, resize
+from ctc_ocr.images.grey import grey
+from ctc_ocr.images.pixels import Pixels, resize
 
 HASH_BYTES = 16
 SIDE = 32  # pixels of the image that is transformed

@@ -6,8 +6,9 @@ from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.sections import Data
 from ctc_ocr.images.binarising import binarise
 from ctc_ocr.images.files import Encoded, read_image
+from ctc_ocr.images.grey import grey
 from ctc_ocr.images.letterbox import letterboxed
-from ctc_ocr.images.pixels import Pixels, grey, has_light_ink, invert, resize, stretch_contrast
+from ctc_ocr.images.pixels import Pixels, has_light_ink, invert, resize, stretch_contrast
 from ctc_ocr.images.region import Region
 
 

@@ -39,6 +39,8 @@ class Evaluation:
     invalid: the first ten of them, and why.
     ink: what the model expects, dark, light or auto.
     num_inverted: images whose ink looks like the opposite, see `ctc_ocr.inference.ink`.
+    has_unusual_ink: whether these are more than among the model's training images, and not by chance; or any, if the
+        model does not say how many of those look so.
     num_trained_on, num_validated_with: samples whose pixels the model was trained on or validated with, which makes the
         figures too good; None if the model's run does not tell.
     """
@@ -52,6 +54,7 @@ class Evaluation:
     invalid: tuple[Problem, ...]
     ink: str
     num_inverted: int
+    has_unusual_ink: bool = False
     num_trained_on: int | None = None
     num_validated_with: int | None = None
 
@@ -99,8 +102,10 @@ class OpenedSources:
 
 
 def open_sources(source: str | Path | Sequence[str | Path], options: SourceOptions = DEFAULT_OPTIONS) -> OpenedSources:
-    """One source or several, opened. Raises InputError as `open_source` does."""
+    """One source or several, opened. Raises InputError as `open_source` does, and for an empty list."""
     sources = [source] if isinstance(source, (str, Path)) else list(source)
+    if not sources:
+        raise InputError("expected at least one source, got none", "source")
     return OpenedSources(", ".join(map(str, sources)), tuple(open_source(each, options) for each in sources))
 
 
@@ -130,7 +135,7 @@ def evaluate(
     """
     reader = _reader(model, epoch, batch_size)
     opened = source if isinstance(source, OpenedSources) else open_sources(source, options)
-    known, ink = KnownSamples(reader.known_images()), InkCheck(reader.hyperparameters.data.ink)
+    known, ink = KnownSamples(reader.known_images()), InkCheck(reader.hyperparameters.data.ink, reader.light_ink)
     counts = _Counts(Evaluator(reader.alphabet, min_confidence))
     results = predict_each(reader, opened, known, batches=BATCHES, ink=ink)
     portion = min(COUNTED, BATCHES * reader.batch_size)
@@ -185,6 +190,7 @@ def _evaluation(
         invalid=tuple(counts.invalid),
         ink=ink.ink,
         num_inverted=ink.count,
+        has_unusual_ink=ink.is_unusual(counts.num_samples),
         num_trained_on=known.count("training"),
         num_validated_with=known.count("validation"),
     )

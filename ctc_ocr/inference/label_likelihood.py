@@ -13,7 +13,8 @@ from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.decoding.likelihood import ANYTHING
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import read_image
-from ctc_ocr.images.pixels import Pixels, grey, resize
+from ctc_ocr.images.grey import grey
+from ctc_ocr.images.pixels import Pixels, resize
 from ctc_ocr.images.region import Region
 from ctc_ocr.inference.predictor import Predictor
 

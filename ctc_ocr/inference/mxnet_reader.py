@@ -31,6 +31,7 @@ class MXNetReader:
             symbol, arguments = fold_constants(graph.symbol, arguments)
         self.alphabet: Alphabet = graph.alphabet
         self.lengths = checkpoint.model.lengths if checkpoint.model else None
+        self.light_ink = checkpoint.model.light_ink if checkpoint.model else None
         self.hyperparameters: Hyperparameters = graph.hyperparameters
         self.stretches = self.hyperparameters.data.normalise == "image"  # or what is read is stretched already
         self._batch_size = batch_size

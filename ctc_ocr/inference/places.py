@@ -14,7 +14,8 @@ from statistics import median
 import numpy as np
 
 from ctc_ocr.decoding.alignment import AlignedUnit
-from ctc_ocr.images.pixels import Pixels, grey, percentiles
+from ctc_ocr.images.grey import grey
+from ctc_ocr.images.pixels import Pixels, percentiles
 from ctc_ocr.inference.prediction import Character
 
 Place = tuple[int, int]

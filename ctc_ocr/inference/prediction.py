@@ -40,8 +40,8 @@ class Prediction:
     confidence: probability that the text is correct, 0 to 1, calibrated if the model is; None if not asked for.
     log_probability: log p(text | image) of the network, not calibrated; None if not asked for.
     alternatives: the next best predictions, best first, of a beam search with `top_k` above 1.
-    score: what a beam search orders predictions by: the log probability, plus what a language model and a length bonus
-        add to it; None if confidences were not asked for.
+    score: what a beam search orders predictions by: the log probability, plus what a language model, a length bonus and
+        the prior of lengths add to it; None if confidences were not asked for.
     characters: the units of the text, in its order, each with its own probability, alternatives and place. None if
         confidences were not asked for, and in `alternatives`.
     """

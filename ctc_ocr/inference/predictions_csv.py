@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ctc_ocr.datasets.csv_files.paths import relative_path
+from ctc_ocr.datasets.csv_files.paths import without_line_ends, written_path
 from ctc_ocr.evaluation.shown_probability import shown_probability
 from ctc_ocr.inference.image_list import ListedImage
 from ctc_ocr.inference.prediction import Prediction
 from ctc_ocr.runtime.atomic_files import is_device, replacing
 
 HEADER = ("image", "text", "confidence", "character_confidence", "status")
-BROKEN = {"\0": "\\x00", "\n": "\\n", "\r": "\\r"}  # in a file's name: no row of a CSV file can be read with them
 READ, REJECTED, UNREADABLE = "read", "rejected", "unreadable"  # values of `status`
 
 Write = Callable[[ListedImage, str, Prediction | None, str], None]
@@ -37,13 +36,8 @@ def predictions_file(path: Path) -> Iterator[Write]:
         def write(image: ListedImage, text: str, prediction: Prediction | None, status: str) -> None:
             values = (prediction.confidence, prediction.character_confidence) if prediction else (None, None)
             confidence, of_characters = ("" if each is None else shown_probability(each) for each in values)
-            name = image.name if image.problem else _name(image.path, None if to_device else path)
-            for broken, shown in BROKEN.items():
-                name = name.replace(broken, shown)
+            table = None if to_device else path
+            name = without_line_ends(image.name) if image.problem else written_path(image.path, table)
             writer.writerow((name, text, confidence, of_characters, status))
 
         yield write
-
-
-def _name(image: Path, table: Path | None) -> str:
-    return str(image.absolute()) if table is None else relative_path(image, table)

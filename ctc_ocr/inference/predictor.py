@@ -21,7 +21,7 @@ from ctc_ocr.config.sections import Data
 from ctc_ocr.decoding.decoder import BoundDecoder, Decoder
 from ctc_ocr.decoding.likelihood import ANYTHING, label_log_probability, likeliest_alignment
 from ctc_ocr.decoding.mask import restrict
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import KINDS, InputError
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.images import preparation
 from ctc_ocr.images.files import Encoded, read_image
@@ -58,7 +58,9 @@ class Predictor:
 
     Images are prepared in the calling thread, and confidences are calibrated if the model's run calibrated this epoch.
     `prefix` and `epoch` say what was loaded; the prefix of a bundle is its path. `lengths`: of the labels that the
-    model was trained on, if it says so. `stored`: the model's parts as they are stored; None of an ONNX model.
+    model was trained on, if it says so. `light_ink`: the fraction of its training images that seem to have light ink, 0
+    to 1, if it says so and `ink` is no other than its own. `stored`: the model's parts as they are stored; None of an
+    ONNX model.
     Raises InputError if the model cannot be loaded, or for a bad batch_size.
     """
 
@@ -71,8 +73,8 @@ class Predictor:
         decoder: Decoder | None = None,
         ink: str | None = None,
     ) -> None:
-        if not 1 <= batch_size <= MAX_SIZE:
-            raise InputError(f"expected 1 to {MAX_SIZE} images, got {batch_size}", "batch_size")
+        if not isinstance(batch_size, KINDS["an integer"]) or not 1 <= batch_size <= MAX_SIZE:
+            raise InputError(f"expected 1 to {MAX_SIZE} images, got {batch_size!r}", "batch_size")
         self._reader, self.stored = _reader(model, epoch, batch_size, context)
         self.prefix, self.epoch = self._reader.prefix, self._reader.epoch
         self.batch_size = batch_size
@@ -80,6 +82,8 @@ class Predictor:
         self.alphabet: Alphabet = self._reader.alphabet
         self.lengths: Lengths | None = self._reader.lengths
         self.decoder = (decoder or Decoder()).bind(self.alphabet, self.lengths, self._reader.hyperparameters.data.views)
+        has_own_ink = ink in (None, self._reader.hyperparameters.data.ink)
+        self.light_ink: float | None = self._reader.light_ink if has_own_ink else None
         self.hyperparameters = _with_ink(self._reader.hyperparameters, ink)
         self._preparation = _with_ink(self._reader.preparation, ink)
 

@@ -55,7 +55,7 @@ class ReaderPool:
     """Reads many images with a model in several processes. Use it in a `with` block, which ends them.
 
     model, epoch, batch_size, decoder, ink: as of a Predictor, whose attributes it has too: `prefix`, `epoch`,
-        `batch_size`, `alphabet`, `lengths`, `hyperparameters`, and `decoder`, which may be replaced.
+        `batch_size`, `alphabet`, `lengths`, `light_ink`, `hyperparameters`, and `decoder`, which may be replaced.
     num_proc: reading processes; None for as many as there are cores.
     threads: of each process.
 
@@ -102,6 +102,7 @@ class ReaderPool:
             loaded = self._wait_until_loaded()
             self.prefix, self.epoch, self.batch_size = loaded.prefix, loaded.epoch, batch_size
             self.alphabet, self.lengths, self.hyperparameters = loaded.alphabet, loaded.lengths, loaded.hyperparameters
+            self.light_ink = loaded.light_ink
             # Bound here, so that its files are read once, and may be pipes.
             self.decoder = (decoder or Decoder()).bind(self.alphabet, self.lengths, self.hyperparameters.data.views)
         except BaseException:

@@ -36,6 +36,7 @@ class Loaded:
     alphabet: "Alphabet"
     lengths: "Lengths | None"
     hyperparameters: "Hyperparameters"
+    light_ink: float | None
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ def _load_and_tell(connection: Connection, threads: int, model: bytes) -> "Predi
         return None
     connection.send(
         Loaded(
-            predictor.prefix, predictor.epoch, predictor.alphabet, predictor.lengths, predictor.hyperparameters
+            predictor.prefix, predictor.epoch, predictor.alphabet, predictor.lengths, predictor.hyperparameters,
+            predictor.light_ink,
         )
     )  # fmt: skip
     return predictor

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ctc_ocr.datasets.csv_files.paths import relative_path
+from ctc_ocr.datasets.csv_files.paths import without_line_ends, written_path
 from ctc_ocr.evaluation.shown_probability import shown_probability
 from ctc_ocr.runtime.atomic_files import is_device, replacing
 
@@ -53,11 +53,6 @@ def write_readings(path: str | Path, readings: Iterable[Reading]) -> None:
         writer.writerow(HEADER)
         for each in worst_first(readings):
             confidences = map(shown_probability, (each.confidence, each.character_confidence))
-            name = _name(each, None if to_device else path)
+            table = None if to_device else path
+            name = written_path(each.image, table) if each.is_file else without_line_ends(each.image)
             writer.writerow((name, each.label, each.prediction, *confidences, each.edits))
-
-
-def _name(reading: Reading, table: Path | None) -> str:
-    if not reading.is_file:
-        return reading.image
-    return str(Path(reading.image).absolute()) if table is None else relative_path(reading.image, table)

@@ -28,6 +28,7 @@ class OnnxReader:
         description = model.description
         self.prefix, self.epoch = str(path), description.epoch
         self.alphabet, self.lengths = description.model.alphabet, description.model.lengths
+        self.light_ink = description.model.light_ink
         self.calibration = description.calibration
         self.hyperparameters: Hyperparameters = description.model.hyperparameters
         self.stretches = False  # its graph does

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import ImageFont
 
 from ctc_ocr.config.sections import Data
 from ctc_ocr.errors import InputError
+from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.rendering.fonts import characters
 from ctc_ocr.rendering.kana_forms import forms
 from ctc_ocr.rendering.renderer import Renderer
@@ -22,8 +22,6 @@ PAPER = 255
 OVERLAP, DISTANCE = 0.1, 0.2  # of neighbours at most, as a fraction of the size
 SIDEWAYS = 0.08  # from the middle of the column, likewise
 MARK_SIZES = 0.8, 1.3  # of a voiced kana's mark beside an older form
-
-Pixels = NDArray[np.uint8]
 
 
 class OldJapaneseRenderer(Renderer):

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ctc_ocr.config.sections import Data
 from ctc_ocr.errors import InputError
-from ctc_ocr.images.pixels import grey, resize
+from ctc_ocr.images.grey import grey
+from ctc_ocr.images.pixels import resize
 
 
 class Renderer(ABC):

@@ -194,7 +194,7 @@ def trainer_of(
     num_batches = -(-data.samples_per_epoch // batch_size)
     iterator = streamed_batches(train, pool, data.samples_per_epoch, first % num_batches, workers.rows, batch_size)
     callbacks: list[Callback] = []
-    model = Model(data.hyperparameters, data.alphabet, lengths=data.lengths)
+    model = Model(data.hyperparameters, data.alphabet, lengths=data.lengths, light_ink=data.light_ink)
     trainer = Trainer(
         model, iterator, contexts_of(job), callbacks, data.fingerprint, workers, restarts, data.validation_fraction
     )

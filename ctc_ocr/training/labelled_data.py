@@ -85,6 +85,7 @@ def labelled_data(
         facts=_facts(train, settings),
         why_not_starter=why_not,
         lengths=lengths,
+        light_ink=float(train.samples.light_ink.mean()),
         held_out=[each.sample for each in validation.samples],
         validation_fraction=data.validation_fraction or 0.0,
     )
@@ -166,7 +167,7 @@ def _usable(settings: Hyperparameters, data: LabelledImages, checked: CheckResul
     source = checked.source
     checked = checked.fitting(settings.geometry.steps_of)
     log.info("%s", "\n".join([f"{source}:", *summary_lines(checked)]))
-    if "ink" not in (data.choose or ()):
+    if data.choose is None or (data.choose and "ink" not in data.choose):  # () where it was settled by an earlier run
         warn_of_ink(checked, settings.data.ink)
     for kind, listed in (("Invalid", checked.invalid), ("Note", checked.notes)):
         for problem in listed[:MAX_LISTED]:

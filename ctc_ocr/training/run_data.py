@@ -38,5 +38,6 @@ class TrainingData:
     facts: Facts | None = None  # of labelled training images
     why_not_starter: str | None = None  # of labelled images: see training.start; "": they may start from it
     lengths: Lengths | None = None  # of their labels, without those of sources that are only trained on
+    light_ink: float | None = None  # of labelled training images: the fraction that seems to have light ink
     held_out: Sequence[Sample] = ()  # the labelled images of validation
     validation_fraction: float = 0.0  # as the user gives it; 0: the default

@@ -54,8 +54,8 @@ class LabelledImages:
     options: how labels are found.
     only_alphabet: skip samples with units that are not in the alphabet, in place of counting them as invalid.
     choose: names of hyperparameters that are chosen from the images, whatever they are in those that the run is given:
-        crop, top_edge, bottom_edge, grey, ink, height, width and views. "all" for all of them; None for all if the run
-        is given no hyperparameters, and else for none.
+        crop, top_edge, bottom_edge, grey, ink, height, width and views. "all" for all of them; () for none, since they
+        are settled; None for all if the run is given no hyperparameters, and else for none.
 
     Raises InputError for fractions that are out of range, for a fraction beside `validation`, for no source, and for
     other names to choose.

@@ -90,7 +90,7 @@ class Columns:
 
     def _index(self, wanted: str | int, option: str) -> int:
         """Of a name, or a number from 1."""
-        if isinstance(wanted, int) or wanted.isdecimal():
+        if not isinstance(wanted, str) or wanted.isdecimal():
             if not 1 <= int(wanted) <= self.width:
                 raise InputError(f"no column {int(wanted)}; there are {self._list(range(self.width))}", option)
             return int(wanted) - 1

@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path, PureWindowsPath
 
+BROKEN = {"\0": "\\x00", "\n": "\\n", "\r": "\\r"}
 OF_WINDOWS = re.compile(r"[A-Za-z]:/|.*\\", re.DOTALL)
 
 
@@ -38,6 +39,20 @@ def _of_windows(folder: Path, written: PureWindowsPath) -> list[Path]:
     parts = written.parts[1:]
     below = [parts[start:] for start in range(len(parts)) if ".." not in parts[start:]]
     return [folder.joinpath(*each) for each in below]
+
+
+def written_path(image: str | os.PathLike[str], table: Path | None) -> str:
+    """The path of an image as a row of a CSV file has it: from the file's folder, or absolute, where it is no file that
+    could be moved (None). Line ends and NULs are escaped: no row can be read with them."""
+    path = str(Path(image).absolute()) if table is None else relative_path(image, table)
+    return without_line_ends(path)
+
+
+def without_line_ends(field: str) -> str:
+    """A field of a CSV file with line ends and NULs as escapes."""
+    for broken, shown in BROKEN.items():
+        field = field.replace(broken, shown)
+    return field
 
 
 def relative_path(image: str | os.PathLike[str], table: Path) -> str:

@@ -29,11 +29,12 @@ def open_file(path: Path, options: SourceOptions) -> Rows:
 
 
 def is_labels_file(path: Path) -> bool:
-    """Whether a file in a folder has the labels of the images there, by its name and content."""
-    if path.name == LABELS_JSON:
+    """Whether a file in a folder has the labels of the images there, by its name in any case, and its content."""
+    name = path.name.lower()
+    if name == LABELS_JSON:
         return is_labels_json(path)
     try:
-        return path.name == LABELS_FILE or (LIST_NAME.fullmatch(path.name) is not None and list_delimiter(path) != "")
+        return name == LABELS_FILE or (LIST_NAME.fullmatch(name) is not None and list_delimiter(path) != "")
     except InputError:
         return False
 

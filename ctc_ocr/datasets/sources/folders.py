@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Container
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +37,9 @@ class Folder:
             raise InputError(f"no image files in this folder; accepted: {', '.join(SUFFIXES)}{hint}", self.path)
         return self.images
 
-    def not_read(self, read: Container[Path]) -> str:
+    def not_read(self, read: Iterable[Path]) -> str:
         """Such as "; not read: 2 .heic, 1 .pdf", for files that are neither images nor `read`; "" without any."""
+        read = set(read)
         kinds = Counter(path.suffix.lower() or "without a suffix" for path in self.others if path not in read)
         return f"; not read: {', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}" if kinds else ""
 
@@ -60,7 +61,7 @@ class Folder:
 
 
 def scan_folder(folder: Path) -> Folder:
-    """The files of a folder and its subfolders."""
+    """The files of a folder and its subfolders. Raises InputError for a folder that cannot be read."""
     images, others = images_and_others(folder)
     return Folder(folder, tuple(images), tuple(others))
 

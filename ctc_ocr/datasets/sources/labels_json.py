@@ -45,12 +45,15 @@ def read_labels_json(path: Path, unicode_form: str) -> Rows:
     texts: dict[str, list[object]] = {}
     for name, label in entries:
         texts.setdefault(name, []).append(label)
+    # Once for each name: one that is repeated a million times would else be compared a million times.
+    contradicting = {name for name, labels in texts.items() if any(each != labels[0] for each in labels)}
 
     def read() -> Iterator[Sample | Problem]:
         seen = set[str]()
         for number, (name, label) in enumerate(entries, start=1):
             where = f"{path}, entry {number}"
-            reason = _reason(name, label, texts[name], is_first=name not in seen)
+            reason = f"contradicting labels: the name has {len(texts[name])} entries" if name in contradicting else ""
+            reason = reason or _reason(name, label, is_first=name not in seen)
             seen.add(name)
             if reason:
                 yield Problem(where, f"{ascii(name)}: {reason}")
@@ -71,10 +74,8 @@ def _entries(path: Path) -> list[tuple[str, object]]:
     return value
 
 
-def _reason(name: str, label: object, texts: list[object], is_first: bool) -> str:
-    """Why an entry gives no sample; "" if it does."""
-    if any(each != label for each in texts):
-        return f"contradicting labels: the name has {len(texts)} entries"
+def _reason(name: str, label: object, is_first: bool) -> str:
+    """Why an entry gives no sample, whatever others say; "" if it does."""
     if not is_first:
         return "the name has an entry already"
     if not isinstance(label, str):

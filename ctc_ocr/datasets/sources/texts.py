@@ -1,6 +1,7 @@
-"""Labels in text files of one line beside the images: x.txt of x.png; or x.gt.txt of x.png, x.bin.png and x.nrm.png."""
+"""Labels in text files of one line beside the images: x.txt of x.png; or x.gt.txt of x.png, x.bin.png and x.nrm.png.
+The suffix may be in capitals, as that of an image may."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,11 +18,17 @@ TextsOf = Callable[[Path], tuple[Path, ...]]  # where the text of an image may b
 
 def read_text_files(folder: Folder, unicode_form: str) -> Rows | None:
     """Labels in the .gt.txt files beside the images if there is one, or else in the .txt files; None without either."""
-    names = set(folder.others)
     for suffix, texts_of in ((GT_SUFFIX, _gt_texts), (TEXT_SUFFIX, _texts)):
-        if any(text in names for path in folder.images for text in texts_of(path)):
-            return _read(folder, suffix, texts_of, unicode_form)
+        texts = _by_name(folder.others, suffix)
+        if any(text in texts for path in folder.images for text in texts_of(path)):
+            return _read(folder, texts, suffix, texts_of, unicode_form)
     return None
+
+
+def _by_name(paths: Iterable[Path], suffix: str) -> dict[Path, Path]:
+    """The files that end with a suffix, by their paths with the suffix in small letters."""
+    found = (path for path in paths if path.name.lower().endswith(suffix))
+    return {path.with_name(path.name[: -len(suffix)] + suffix): path for path in found}
 
 
 def _texts(image: Path) -> tuple[Path, ...]:
@@ -33,21 +40,19 @@ def _gt_texts(image: Path) -> tuple[Path, ...]:
     return image.with_suffix(GT_SUFFIX), image.with_name(image.name.partition(".")[0] + GT_SUFFIX)
 
 
-def _read(folder: Folder, suffix: str, texts_of: TextsOf, unicode_form: str) -> Rows:
-    texts = {path for path in folder.others if path.name.endswith(suffix)}
-
+def _read(folder: Folder, texts: Mapping[Path, Path], suffix: str, texts_of: TextsOf, unicode_form: str) -> Rows:
     def read() -> Iterator[Sample | Problem]:
-        alone = set(texts)
+        alone = set(texts.values())
         for image in folder.images:
             candidates = texts_of(image)
-            text = next((path for path in candidates if path in texts), candidates[-1])
+            text = next((texts[path] for path in candidates if path in texts), candidates[-1])
             alone.discard(text)
             yield _with_text(image, text, unicode_form)
         for path in sorted(alone):
             yield Problem(str(path), "there is no image of the same name")
 
     rows = Rows(f"the {suffix} files beside the images", len(folder.images), read)
-    return replace(rows, form=rows.form + folder.not_read(texts))
+    return replace(rows, form=rows.form + folder.not_read(texts.values()))
 
 
 def _with_text(image: Path, text: Path, unicode_form: str) -> Sample | Problem:
