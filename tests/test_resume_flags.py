@@ -72,11 +72,11 @@ def test_what_says_which_images_follow_cannot_change(name: str, value: int) -> N
     settings, alphabet = ctc_ocr.preset("word"), Alphabet(("a", "b"))
     state = RunState(100, fingerprint="of the images")
     point = cast(ResumePoint, SimpleNamespace(prefix="ocr", model=Model(settings, alphabet), state=state))
-    changed = replace(settings, training=replace(settings.training, **{"learning_rate": 0.5, name: value}))
+    changed = ctc_ocr.preset("word", training={"learning_rate": 0.5, name: value})
     old = getattr(settings.training, name)
     with pytest.raises(ctc_ocr.InputError, match=f"^ocr: cannot resume: the run has {name}={old}, and {value} was giv"):
         check_resumable(point, Model(changed, alphabet), 100, state.fingerprint)
-    other_rate = replace(settings, training=replace(settings.training, learning_rate=0.5))
+    other_rate = ctc_ocr.preset("word", training={"learning_rate": 0.5})
     check_resumable(point, Model(other_rate, alphabet), 100, state.fingerprint)
 
 
