@@ -138,6 +138,45 @@ def test_a_run_goes_back_to_the_last_epoch_with_half_the_rate(tmp_path: Path, ub
     assert [row.epoch for row in read_history(tmp_path / "ocr")] == [1, 2]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("damaged", [(2,), (1, 2)])
+def test_a_run_goes_back_to_an_epoch_that_is_whole(
+    tmp_path: Path, ubuntu_font: str, caplog: pytest.LogCaptureFixture, damaged: tuple[int, ...]
+) -> None:
+    """If none is, it ends with the divergence, and not with the damage that came to light by it."""
+    settings = training(
+        num_epoch=2, samples_per_epoch=64, schedule="constant", warmup_updates=0, optimizer="sgd", momentum=0.0,
+        learning_rate=1e-3, clip_gradient=0.0, average_power=0.0, on_divergence="restart",
+    )  # fmt: skip
+    options: dict[str, Any] = {"num_proc": 1, "cpu": 1, "progress": False}
+    data, restarts, rows = ctc_ocr.Captchas(ubuntu_font), list[Restarted](), list[list[int]]()
+    ctc_ocr.train(settings, data, tmp_path / "ocr", **options)
+
+    def damage(event: Any) -> None:
+        if isinstance(event, BatchEnd) and not restarts:
+            for epoch in damaged:
+                run_files.params_path(tmp_path / "ocr", epoch).write_bytes(b"")
+        elif isinstance(event, Restarted):
+            restarts.append(event)
+            rows.append([row.epoch for row in read_history(tmp_path / "ocr")])
+
+    def go_on() -> None:
+        bad = replace(settings, training=replace(settings.training, learning_rate=200.0, num_epoch=3))
+        ctc_ocr.train(bad, data, tmp_path / "ocr", callbacks=[damage], resume=True, **options)
+
+    if damaged == (1, 2):
+        with pytest.raises(Diverged):
+            go_on()
+        assert restarts == []
+    else:
+        go_on()
+        assert [(each.epochs_done, each.updates_done) for each in restarts[:1]] == [(1, 8)]
+        assert rows[0] == [1]
+        assert [row.epoch for row in read_history(tmp_path / "ocr")] == [1, 2, 3]
+        assert newest(str(tmp_path / "ocr")).state.epochs_done == 3
+    assert "Damaged or incomplete, and not used" in caplog.text
+
+
 def rows_of(prefix: Path) -> list[Row]:
     return [replace(row, seconds=0.0) for row in read_history(prefix)]
 

@@ -151,9 +151,10 @@ class _Attempts:
             return ended
 
     def can_restart_after(self, error: RunError) -> bool:
-        """Whether it is tried again, from the last epoch: if the training diverged, and that is wanted."""
+        """Whether it is tried again, from the last epoch that is whole: if the training diverged, and that is
+        wanted."""
         from ctc_ocr.training.divergence import Diverged
-        from ctc_ocr.training.resume import at_epoch
+        from ctc_ocr.training.resume import log_unused, newest_whole
 
         trainer, wanted = self._trainer, self._job.data.hyperparameters.training.on_divergence
         if not isinstance(error, Diverged) or wanted != "restart" or trainer is None or self._interrupts.requested:
@@ -161,13 +162,22 @@ class _Attempts:
         self._restarts = trainer.state.restarts + 1
         if self._restarts > MAX_RESTARTS:
             return False
-        prefix, epochs = self._job.options.prefix, trainer.epochs_saved
-        self._point = at_epoch(prefix, epochs) if epochs else None
         if trainer.epochs_saved == 0 and self._job.options.resume:
             return False  # it diverged before its first epoch was done, from a state within that
+        point, damaged = newest_whole(self._job.options.prefix, trainer.epochs_saved)
+        log_unused(damaged)
+        epochs = point.state.epochs_done if point else 0
+        if not self._is_agreed(epochs) or (trainer.epochs_saved and not epochs):
+            return False
+        self._point = point
         if self._callback is not None:
             self._callback(Restarted(epochs, epochs * trainer.state.num_batches, error.reason))
         return True
+
+    def _is_agreed(self, epochs: int) -> bool:
+        """Whether all workers have found the same epoch to go back to: in a cluster, one may not see the files."""
+        assert self._workers is not None
+        return all(of_one == [epochs] for of_one in self._workers.gather([epochs]))
 
 
 def contexts_of(job: Job) -> list[Context]:

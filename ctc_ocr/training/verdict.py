@@ -8,7 +8,7 @@ from typing import Any
 
 from ctc_ocr.checkpoint.history import Row, best_row
 from ctc_ocr.evaluation.metrics import wilson_interval
-from ctc_ocr.training.events import EpochEnd
+from ctc_ocr.training.events import EpochEnd, Restarted
 
 LEARNED_NOTHING = 0.9  # a CER above this
 OVERFITS = (0.9, 0.3)  # so much of the training images is read, and so much less of validation
@@ -39,6 +39,8 @@ class Verdict:
     def __call__(self, event: Any) -> None:
         if isinstance(event, EpochEnd):
             self._rows.append(event.row)
+        elif isinstance(event, Restarted):
+            self._rows = [row for row in self._rows if row.epoch <= event.epochs_done]
 
     def log(self, is_bounded: bool, is_finished: bool = True) -> None:
         """Log what was reached and, of a run that no signal ended, why it is not more. is_bounded: the number of epochs
