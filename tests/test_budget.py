@@ -8,7 +8,7 @@ import pytest
 from ctc_ocr.config.presets import preset
 from ctc_ocr.config.sections import Training
 from ctc_ocr.training.budget import Budget
-from ctc_ocr.training.schedules import Schedule
+from ctc_ocr.training.schedules import Course, Schedule
 
 WSD = Training(schedule="wsd", stop_patience=4, num_epoch=1000, decay_fraction=0.25)
 FEW = 10  # validation images
@@ -92,7 +92,7 @@ def test_minutes_bound_a_run_and_its_schedule_follows() -> None:
         assert (done, budget.end) == (12, 12)
         assert budget.seconds <= 120
         assert budget.decay_from == 9
-        rate = Schedule(settings, 12 * 100, decay_from=900)
+        rate = Schedule(settings, Course(12 * 100, decay_from=900))
         assert rate(850) > rate(1150) > rate(1200) == pytest.approx(0.0)
     # The first epoch is always made.
     assert ended(replace(WSD, max_minutes=0.1), lambda n: 0.5**n, seconds=10.0)[0] == 1
@@ -142,7 +142,7 @@ def test_a_budget_is_stored_as_values_and_continued_with_more_epochs() -> None:
 
 def test_wsd_is_flat_and_falls_by_one_minus_a_root() -> None:
     settings = Training(schedule="wsd", learning_rate=0.1, warmup_updates=10)
-    rate = Schedule(settings, num_updates=200, decay_from=100)
+    rate = Schedule(settings, Course(200, decay_from=100))
     assert [rate(update) for update in (5, 10, 100)] == pytest.approx([0.05, 0.1, 0.1])
     assert [rate(update) for update in (125, 200, 300)] == pytest.approx([0.05, 0.0, 0.0])
 

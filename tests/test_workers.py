@@ -28,7 +28,7 @@ from ctc_ocr.training.data import training_data
 from ctc_ocr.training.events import BatchEnd, EpochEnd, Saved
 from ctc_ocr.training.network import TrainingNetwork
 from ctc_ocr.training.number_of_workers import with_workers
-from ctc_ocr.training.schedules import Schedule
+from ctc_ocr.training.schedules import Course, Schedule
 from ctc_ocr.training.settings import Captchas, RunOptions
 from ctc_ocr.training.worker_processes import WorkerProcesses
 from tests import test_generated_prepared, test_labelled
@@ -152,7 +152,7 @@ def moving_averages(settings: Hyperparameters, rows: Rows) -> dict[str, np.ndarr
     source = replace(data.train, rows=rows)
     iterator = BatchIter(source, size, lambda: filled(source, [0]), rows=rows, batch_size=size)
     network = TrainingNetwork(Model(data.hyperparameters, data.alphabet), iterator, [mx.cpu()])
-    network.init_optimizer(settings.training, Schedule(settings.training, 1), 0)
+    network.init_optimizer(settings.training, Schedule(settings.training, Course(1)), 0)
     network.begin_update(iterator.next(), 0)
     network.finish_update()
     return {name: array.asnumpy() for name, array in network.parameters()[1].items()}

@@ -83,19 +83,8 @@ class Trainer:
         self._init_optimizer()
 
     def _init_optimizer(self) -> None:
-        self._schedule = Schedule(
-            self._settings, self._num_updates, self.state.reductions, self._updates_before_decay, self.state.restarts
-        )
+        self._schedule = Schedule(self._settings, self.state)
         self.updates.schedule(self._settings, self._schedule)
-
-    @property
-    def _num_updates(self) -> int:
-        """Updates of the whole run, as far as is known now."""
-        return int(self.state.budget.end * self.state.num_batches)
-
-    @property
-    def _updates_before_decay(self) -> int:
-        return int(self.state.budget.decay_from * self.state.num_batches)
 
     @property
     def has_ended(self) -> bool:
@@ -201,15 +190,13 @@ class Trainer:
             log.info("Target accuracy %s not reached; train longer with a larger --num_epoch", target)
 
     def _record(self, validated: Sums, seconds: float) -> None:
-        """Update the best validation, the budget, and what the learning rate follows from."""
+        """Update the best validation, the budget, and how often the learning rate was reduced."""
         cer, loss = validated.tally.cer, validated.mean_loss
         self.state.best.add(cer, loss)
         self.state.budget.after_epoch(self._settings, self.state.epochs_done, seconds, cer, loss, validated.tally.count)
-        self._follow_budget()
         since, patience = self.state.best.epochs_since, self._settings.plateau_patience
         if self._settings.schedule == "plateau" and since > 0 and since % patience == 0:
             self.state.reductions += 1
-            self._schedule.reductions = self.state.reductions
             rate = self._schedule(self.updates_done + 1)
             log.info("No improvement in %d epochs: learning rate reduced to %.3g", since, rate)
 
@@ -254,10 +241,6 @@ class Trainer:
         if self._settings.max_minutes and state.epochs_done == 0 and done >= FORESEEN_FROM and done & (done - 1) == 0:
             seconds = self._workers.of_first(clock.read()[0])
             state.budget.foresee(self._settings, seconds * state.num_batches / done)
-            self._follow_budget()
-
-    def _follow_budget(self) -> None:
-        self._schedule.num_updates, self._schedule.decay_from = self._num_updates, self._updates_before_decay
 
     def _is_due(self) -> bool:
         """Whether the state within the epoch is to be saved: the first worker's clock decides."""
