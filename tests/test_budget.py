@@ -1,5 +1,6 @@
 """How long a run is: the rules alone, without a network."""
 
+import math
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -104,6 +105,21 @@ def test_what_fits_into_the_minutes_is_foreseen_within_the_first_epoch() -> None
     for seconds, end, decay_from in ((10.0, 12, 9), (500.0, 1, 0), (0.01, WSD.num_epoch, budget.decay_from)):
         budget.foresee(replace(WSD, max_minutes=2.0), seconds)
         assert (budget.end, budget.decay_from) == (end, decay_from)
+
+
+@pytest.mark.parametrize(("lost", "end"), [(0.0, 12), (60.0, 6), (115.0, 3)])
+def test_the_time_of_what_diverged_counts(lost: float, end: int) -> None:
+    settings, budget = replace(WSD, max_minutes=2.0), Budget()
+    budget.start(settings, 0)
+    for done in (1, 2, 3):
+        budget.after_epoch(settings, done, 10.0, 0.5**done, 1.0, FEW)
+    budget.lose(settings, 3, lost)
+    assert (budget.end, budget.decay_from) == (end, max(3, end - math.ceil(end / 5)))
+    first = Budget()
+    first.start(settings, 0)
+    first.lose(settings, 0, lost)
+    first.foresee(settings, 10.0)
+    assert first.end == max(1, int((120 - lost) / 10))
 
 
 def test_other_schedules_make_all_epochs() -> None:
