@@ -22,8 +22,9 @@ from ctc_ocr.datasets.packing import pack_source
 from ctc_ocr.experiments.audit import settings_of, unseen_start
 from ctc_ocr.experiments.cross_validation import cross_validate
 from ctc_ocr.experiments.label_readings import read_labelled
-from ctc_ocr.experiments.trial import Experiment, without_advice
+from ctc_ocr.experiments.trial import Experiment
 from ctc_ocr.inference.predictor import Predictor
+from ctc_ocr.runtime.advice import without_advice
 from ctc_ocr.training.results import TrainingResult, log_advice
 from tests.commands import Done, run_here
 from tests.models import save_line_model
