@@ -9,7 +9,7 @@ from typing import Any
 from ctc_ocr.alphabet import Alphabet, read_lookups
 from ctc_ocr.cli.arguments import fraction, integer, non_empty
 from ctc_ocr.config import presets
-from ctc_ocr.config.hyperparameters import Hyperparameters, options, read_sections
+from ctc_ocr.config.hyperparameters import Hyperparameters, options, read_config, read_sections
 from ctc_ocr.datasets.choices import CHOSEN
 from ctc_ocr.datasets.samples import PAGE_OPTIONS, UNICODE_FORMS, Problem, SourceOptions
 from ctc_ocr.errors import InputError
@@ -173,7 +173,7 @@ def hyperparameters(
     task: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Hyperparameters:
     """From the flags that were given, or else --config, `start`, the changes of a `task`, --preset, the defaults."""
-    config = read_sections(arguments.config) if arguments.config else {}
+    config = read_config(arguments.config) if arguments.config else {}
     preset_training = presets.PRESETS[arguments.preset or "lstm"].get("training", {})
     default: dict[str, dict[str, Any]] = {}
     if getattr(arguments, "data", None) and "samples_per_epoch" not in preset_training:

@@ -15,7 +15,7 @@ from ctc_ocr.checkpoint.known_images import KnownImages
 from ctc_ocr.checkpoint.provenance import chain_of, path_of
 from ctc_ocr.checkpoint.starter import NO_MODEL
 from ctc_ocr.checkpoint.stored_model import StoredModel, stored_description, stored_known_images
-from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.hyperparameters import Hyperparameters, without_workers
 from ctc_ocr.config.presets import preset
 from ctc_ocr.datasets.samples import Problem, Sample
 from ctc_ocr.errors import InputError
@@ -129,15 +129,15 @@ def unseen_start(chain: Chain) -> Path | None:
 
 
 def settings_of(model: str | Path) -> dict[str, dict[str, Any]]:
-    """{section: {name: value}} for trainings like that of a model: all of its hyperparameters, or those of its network
-    and its pixels if it was trained on generated images. Raises InputError if there is no such model."""
+    """{section: {name: value}} for trainings like that of a model: all its hyperparameters but workers, or those of its
+    network and its pixels if it was trained on generated images. Raises InputError if there is no such model."""
     stored = find_model(model)
     described = stored_description(stored)
     if described is None:
         raise InputError("has no description (PREFIX.json), which says how it was trained", model)
     if stored_known_images(stored) is None:  # of generated images
         return network_of(model)
-    return described.hyperparameters.to_dict()
+    return without_workers(described.hyperparameters.to_dict())
 
 
 def _may_read(chain: Chain) -> bool:
