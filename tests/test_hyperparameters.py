@@ -1,6 +1,7 @@
 """Hyperparameters, the alphabet, and the flags that set them."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,18 @@ def test_the_json_of_a_model_says_nothing_of_the_machine(tmp_path: Path) -> None
         arguments = train.parser().parse_args(["--config", str(tmp_path / f"{name}.json")])
         assert hyperparameters(arguments).training.workers == workers
     assert read_sections(tmp_path / "ocr.json")["training"]["workers"] == 8  # of a run that is resumed
+
+
+def test_a_config_may_come_from_a_pipe() -> None:
+    """As of `--config <(command)` in a shell; it can be read once."""
+    end, other = os.pipe()
+    os.write(other, b'{"training": {"num_epoch": 7}}')
+    os.close(other)
+    arguments = train.parser().parse_args(["--data", "photos", "--config", f"/dev/fd/{end}"])
+    try:
+        assert train.session_of(arguments).hyperparameters.training.num_epoch == 7
+    finally:
+        os.close(end)
 
 
 def test_an_alphabet_takes_the_form_of_its_labels() -> None:
