@@ -230,8 +230,8 @@ def test_a_worker_ends_with_its_scheduler(caplog: pytest.LogCaptureFixture) -> N
     with pytest.raises(Ended, match="^1$"):
         training_cluster._end()
     assert caplog.messages == [
-        "Lost the scheduler, which ends when it has missed a worker or a server for 11 s: ending. Start all again with "
-        "--resume: it goes on from the newest checkpoint"
+        "Lost the scheduler, which ends when it has missed a worker or a server for 11 s: ending. Start all again; "
+        "--resume goes on from the newest checkpoint, if there is one"
     ]
 
 
