@@ -1,17 +1,20 @@
 """Files that are replaced as a whole, by several processes at once, and by processes that are killed."""
 
+import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 
 from ctc_ocr.checkpoint import run_files
+from ctc_ocr.errors import RunError
 from ctc_ocr.runtime.atomic_files import replace_content, replacing
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,6 +49,24 @@ def half_written(path: Path) -> Iterator["subprocess.Popen[str]"]:
 
 def temporary_files(folder: Path) -> list[Path]:
     return sorted(folder.glob(".*.tmp"))
+
+
+@pytest.mark.parametrize(("number", "is_error"), [(errno.EINVAL, False), (errno.EIO, True)])
+def test_a_folder_that_cannot_be_synced(
+    number: int, is_error: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some file systems of networks cannot do it: what was written there is no error."""
+    fsync = os.fsync
+
+    def of_files(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", of_files)
+    with pytest.raises(RunError, match="cannot be written") if is_error else nullcontext():
+        replace_content(tmp_path / "a.csv", b"whole")
+    assert (tmp_path / "a.csv").read_bytes() == b"whole"
 
 
 def test_processes_that_write_one_file_do_not_mix(tmp_path: Path) -> None:

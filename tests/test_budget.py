@@ -1,5 +1,6 @@
 """How long a run is: the rules alone, without a network."""
 
+import math
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from ctc_ocr.config.presets import preset
 from ctc_ocr.config.sections import Training
 from ctc_ocr.training.budget import Budget
-from ctc_ocr.training.schedules import Schedule
+from ctc_ocr.training.schedules import Course, Schedule
 
 WSD = Training(schedule="wsd", stop_patience=4, num_epoch=1000, decay_fraction=0.25)
 FEW = 10  # validation images
@@ -92,7 +93,7 @@ def test_minutes_bound_a_run_and_its_schedule_follows() -> None:
         assert (done, budget.end) == (12, 12)
         assert budget.seconds <= 120
         assert budget.decay_from == 9
-        rate = Schedule(settings, 12 * 100, decay_from=900)
+        rate = Schedule(settings, Course(12 * 100, decay_from=900))
         assert rate(850) > rate(1150) > rate(1200) == pytest.approx(0.0)
     # The first epoch is always made.
     assert ended(replace(WSD, max_minutes=0.1), lambda n: 0.5**n, seconds=10.0)[0] == 1
@@ -104,6 +105,21 @@ def test_what_fits_into_the_minutes_is_foreseen_within_the_first_epoch() -> None
     for seconds, end, decay_from in ((10.0, 12, 9), (500.0, 1, 0), (0.01, WSD.num_epoch, budget.decay_from)):
         budget.foresee(replace(WSD, max_minutes=2.0), seconds)
         assert (budget.end, budget.decay_from) == (end, decay_from)
+
+
+@pytest.mark.parametrize(("lost", "end"), [(0.0, 12), (60.0, 6), (115.0, 3)])
+def test_the_time_of_what_diverged_counts(lost: float, end: int) -> None:
+    settings, budget = replace(WSD, max_minutes=2.0), Budget()
+    budget.start(settings, 0)
+    for done in (1, 2, 3):
+        budget.after_epoch(settings, done, 10.0, 0.5**done, 1.0, FEW)
+    budget.lose(settings, 3, lost)
+    assert (budget.end, budget.decay_from) == (end, max(3, end - math.ceil(end / 5)))
+    first = Budget()
+    first.start(settings, 0)
+    first.lose(settings, 0, lost)
+    first.foresee(settings, 10.0)
+    assert first.end == max(1, int((120 - lost) / 10))
 
 
 def test_other_schedules_make_all_epochs() -> None:
@@ -142,7 +158,7 @@ def test_a_budget_is_stored_as_values_and_continued_with_more_epochs() -> None:
 
 def test_wsd_is_flat_and_falls_by_one_minus_a_root() -> None:
     settings = Training(schedule="wsd", learning_rate=0.1, warmup_updates=10)
-    rate = Schedule(settings, num_updates=200, decay_from=100)
+    rate = Schedule(settings, Course(200, decay_from=100))
     assert [rate(update) for update in (5, 10, 100)] == pytest.approx([0.05, 0.1, 0.1])
     assert [rate(update) for update in (125, 200, 300)] == pytest.approx([0.05, 0.0, 0.0])
 

@@ -3,10 +3,11 @@ the states within an epoch, from which a run goes on to the bit."""
 
 import itertools
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -22,12 +23,18 @@ from ctc_ocr.checkpoint.params_file import params_content, read_params
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.errors import RunError
+from ctc_ocr.generation.rows import ALL_ROWS
 from ctc_ocr.runtime.host_memory import host_view
 from ctc_ocr.runtime.mxnet import mx
+from ctc_ocr.training.data import training_data
 from ctc_ocr.training.divergence import Diverged
 from ctc_ocr.training.events import BatchEnd, EpochEnd, Restarted, StateSaved
+from ctc_ocr.training.interrupts import Interrupts
+from ctc_ocr.training.job import Job, _Attempts
 from ctc_ocr.training.resume import newest
+from ctc_ocr.training.run_state import RunState
 from ctc_ocr.training.trainer import Trainer
+from ctc_ocr.training.workers import ALONE, OneWorker
 from tests.training_runs import CRNN, SMALL, cached, make_source, run, streamed, training, weights
 
 NAN = float("nan")
@@ -136,6 +143,70 @@ def test_a_run_goes_back_to_the_last_epoch_with_half_the_rate(tmp_path: Path, ub
     assert rates == [200.0 / 2 ** len(restarts)]
     assert newest(str(tmp_path / "ocr")).state.restarts == len(restarts)
     assert [row.epoch for row in read_history(tmp_path / "ocr")] == [1, 2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damaged", [(2,), (1, 2)])
+def test_a_run_goes_back_to_an_epoch_that_is_whole(
+    tmp_path: Path, ubuntu_font: str, caplog: pytest.LogCaptureFixture, damaged: tuple[int, ...]
+) -> None:
+    """If none is, it ends with the divergence, and not with the damage that came to light by it."""
+    settings = training(
+        num_epoch=2, samples_per_epoch=64, schedule="constant", warmup_updates=0, optimizer="sgd", momentum=0.0,
+        learning_rate=1e-3, clip_gradient=0.0, average_power=0.0, on_divergence="restart",
+    )  # fmt: skip
+    options: dict[str, Any] = {"num_proc": 1, "cpu": 1, "progress": False}
+    data, restarts, rows = ctc_ocr.Captchas(ubuntu_font), list[Restarted](), list[list[int]]()
+    ctc_ocr.train(settings, data, tmp_path / "ocr", **options)
+
+    def damage(event: Any) -> None:
+        if isinstance(event, BatchEnd) and not restarts:
+            for epoch in damaged:
+                run_files.params_path(tmp_path / "ocr", epoch).write_bytes(b"")
+        elif isinstance(event, Restarted):
+            restarts.append(event)
+            rows.append([row.epoch for row in read_history(tmp_path / "ocr")])
+
+    def go_on() -> None:
+        bad = replace(settings, training=replace(settings.training, learning_rate=200.0, num_epoch=3))
+        ctc_ocr.train(bad, data, tmp_path / "ocr", callbacks=[damage], resume=True, **options)
+
+    if damaged == (1, 2):
+        with pytest.raises(Diverged):
+            go_on()
+        assert restarts == []
+    else:
+        go_on()
+        assert [(each.epochs_done, each.updates_done) for each in restarts[:1]] == [(1, 8)]
+        assert rows[0] == [1]
+        assert [row.epoch for row in read_history(tmp_path / "ocr")] == [1, 2, 3]
+        state = newest(str(tmp_path / "ocr")).state
+        assert state.epochs_done == 3
+        assert state.budget.lost > 0
+    assert "Damaged or incomplete, and not used" in caplog.text
+
+
+class Cluster(OneWorker):
+    """Of two workers, which have found these epochs."""
+
+    def __init__(self, *epochs: int) -> None:
+        self.epochs = epochs
+
+    def gather(self, values: Sequence[float]) -> list[list[float]]:
+        return [[epoch, *values[1:]] for epoch in self.epochs]
+
+
+@pytest.mark.parametrize(("epochs", "goes_back"), [((0, 0), True), ((0, 1), False)])
+def test_workers_that_see_other_epochs_do_not_go_back(
+    tmp_path: Path, ubuntu_font: str, epochs: tuple[int, int], goes_back: bool
+) -> None:
+    """In a cluster whose machines have no folder in common, they would go on from different weights."""
+    job = Job(ctc_ocr.RunOptions(str(tmp_path / "ocr")), training_data(FAILS, ctc_ocr.Captchas(ubuntu_font)), 1)
+    attempts = _Attempts(job, ALL_ROWS, lambda: ALONE, lambda begun: lambda event: None, Interrupts(), None)
+    attempts._workers = Cluster(*epochs)
+    attempts._trainer = cast(Trainer, SimpleNamespace(state=RunState(4), epochs_saved=0, seconds_used=3.0))
+    assert attempts.can_restart_after(Diverged("the loss is not finite")) == goes_back
+    assert attempts._lost == (3.0 if goes_back else 0.0)
 
 
 def rows_of(prefix: Path) -> list[Row]:

@@ -332,9 +332,10 @@ def values() -> dict[str, Any]:
         ("epochs_done", 1_000_000), ("epochs_done", 1), ("epochs_done", LARGE), ("epochs_done", "3"), ("falls", -1),
         ("batches_done", 10), ("num_batches", 0), ("num_batches", float("inf")), ("checksum", -1), ("best", 5),
         ("best.epoch", 4), ("best.cer", "0"), ("best.loss", LARGE), ("best.epochs_since", None), ("budget", []),
-        ("budget.end", 1.5), ("budget.seconds", float("nan")), ("budget.stopped", 1), ("budget.standing", None),
-        ("budget.standing.epochs", True), ("history", 5), ("history", [[]]), ("history", [[9, 1]]),
-        ("history", [[1, 320, LARGE]]), ("validation_fraction", 1), ("validation_fraction", "0.5"),
+        ("budget.end", 1.5), ("budget.seconds", float("nan")), ("budget.lost", -1.0), ("budget.stopped", 1),
+        ("budget.standing", None), ("budget.standing.epochs", True), ("history", 5), ("history", [[]]),
+        ("history", [[9, 1]]), ("history", [[1, 320, LARGE]]), ("validation_fraction", 1),
+        ("validation_fraction", "0.5"),
     ],
 )  # fmt: skip
 def test_values_that_no_trainer_saves(path: tuple[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Hyperparameters, the alphabet, and the flags that set them."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,30 @@ def test_the_json_of_a_model_is_a_config(tmp_path: Path) -> None:
     model = Model(Hyperparameters(Data(alphabet="xy")), Alphabet(("x", "y")))
     (tmp_path / "ocr.json").write_text(model.to_json())
     assert read_sections(tmp_path / "ocr.json")["data"]["alphabet"] == "xy"
+
+
+def test_the_json_of_a_model_says_nothing_of_the_machine(tmp_path: Path) -> None:
+    """On which it was trained; but what a user has written counts."""
+    sections = preset("word", training={"workers": 8}).to_dict()
+    model = Model(Hyperparameters.from_dict(sections), Alphabet(("x", "y")))
+    (tmp_path / "ocr.json").write_text(model.to_json())
+    (tmp_path / "own.json").write_text(json.dumps(sections))
+    for name, workers in (("ocr", 0), ("own", 8)):
+        arguments = train.parser().parse_args(["--config", str(tmp_path / f"{name}.json")])
+        assert hyperparameters(arguments).training.workers == workers
+    assert read_sections(tmp_path / "ocr.json")["training"]["workers"] == 8  # of a run that is resumed
+
+
+def test_a_config_may_come_from_a_pipe() -> None:
+    """As of `--config <(command)` in a shell; it can be read once."""
+    end, other = os.pipe()
+    os.write(other, b'{"training": {"num_epoch": 7}}')
+    os.close(other)
+    arguments = train.parser().parse_args(["--data", "photos", "--config", f"/dev/fd/{end}"])
+    try:
+        assert train.session_of(arguments).hyperparameters.training.num_epoch == 7
+    finally:
+        os.close(end)
 
 
 def test_an_alphabet_takes_the_form_of_its_labels() -> None:

@@ -1,11 +1,15 @@
-"""Signals that a process was started to ignore stay ignored: a script that forwards them may send both."""
+"""Signals that a process was started to ignore stay ignored, since a script that forwards them may send both; and
+handlers are put back."""
 
+import errno
+import multiprocessing.resource_tracker
 import os
 import signal
 from collections.abc import Iterator
 
 import pytest
 
+from ctc_ocr.runtime.parent import interrupts_withheld
 from ctc_ocr.runtime.signals import Terminated, sigterm_raises
 from ctc_ocr.training.interrupts import Interrupts
 
@@ -38,3 +42,17 @@ def test_sigterm_and_then_ctrl_c_are_two_interrupts() -> None:
 def test_sigterm_raises_where_it_is_not_ignored() -> None:
     with pytest.raises(Terminated), sigterm_raises():
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_ctrl_c_works_after_processes_that_could_not_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a notebook, say, which has too many open files."""
+
+    def fail() -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(multiprocessing.resource_tracker, "ensure_running", fail)
+    with pytest.raises(OSError, match="open files"), interrupts_withheld():
+        pass
+    now = signal.signal(signal.SIGINT, before)
+    assert now is before

@@ -10,6 +10,7 @@ import pickle
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from ctc_ocr.runtime.devices import gpu_count
 from ctc_ocr.training import cluster as training_cluster
 from ctc_ocr.training import job, worker_process, worker_processes
 from ctc_ocr.training.data import training_data
-from ctc_ocr.training.events import Callback
+from ctc_ocr.training.events import Callback, Saved
 from ctc_ocr.training.workers import OneWorker
 from tests.training_runs import SMALL, begin
 
@@ -117,6 +118,39 @@ def test_a_worker_that_cannot_start(ubuntu_font: str, monkeypatch: pytest.Monkey
     assert set(multiprocessing.active_children()) == before
 
 
+def ends_at_once(connection: Connection, *_: object) -> None:
+    os._exit(3)
+
+
+def ends_when_it_has_saved(connection: Connection, *_: object) -> None:
+    connection.send(job.Begun((), 0, started=False))
+    connection.send(Saved("ocr-0001.params"))
+    connection.recv_bytes()
+    os._exit(3)
+
+
+@pytest.mark.parametrize(
+    ("work", "resume", "left"),
+    [
+        (ends_at_once, False, "the run had saved nothing yet"),
+        (ends_at_once, True, "--resume goes on from the newest checkpoint"),
+        (ends_when_it_has_saved, False, "--resume goes on from the newest checkpoint"),
+    ],
+)
+def test_a_lost_process_says_whether_the_run_can_go_on(
+    work: Any, resume: bool, left: str, ubuntu_font: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_processes, "work", work)
+    options = ctc_ocr.RunOptions(resume=resume)
+    job_of_one = job.Job(options, training_data(SMALL, ctc_ocr.Captchas(ubuntu_font)), 1)
+    reason = rf"^worker 0 \(pid \d+\) ended with status 3: the other processes were ended too; {left}$"
+    with (
+        pytest.raises(RunError, match=reason),
+        worker_processes.WorkerProcesses(job_of_one, 1, 1) as processes,
+    ):
+        processes.run(lambda begun: lambda event: None)
+
+
 def never_begun(begun: job.Begun) -> Callback:
     raise AssertionError
 
@@ -196,8 +230,8 @@ def test_a_worker_ends_with_its_scheduler(caplog: pytest.LogCaptureFixture) -> N
     with pytest.raises(Ended, match="^1$"):
         training_cluster._end()
     assert caplog.messages == [
-        "Lost the scheduler, which ends when it has missed a worker or a server for 11 s: ending. Start all again with "
-        "--resume: it goes on from the newest checkpoint"
+        "Lost the scheduler, which ends when it has missed a worker or a server for 11 s: ending. Start all again; "
+        "--resume goes on from the newest checkpoint, if there is one"
     ]
 
 

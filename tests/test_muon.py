@@ -11,7 +11,7 @@ from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.muon import Muon, is_matrix, orthogonalised
-from ctc_ocr.training.schedules import Schedule
+from ctc_ocr.training.schedules import Course, Schedule
 from ctc_ocr.training.trainer import Trainer
 from tests.training_runs import CRNN, cached, make_source, run, training, weights
 
@@ -45,7 +45,7 @@ def test_singular_values_become_one_and_singular_vectors_stay(shape: tuple[int, 
 
 def test_a_network_may_have_matrices_only() -> None:
     weights, settings = mx.nd.zeros((6,)), training().training
-    Muon(settings, Schedule(settings, 10), 0, ["a_weight"], [(2, 3)]).update(weights, mx.nd.ones((6,)))
+    Muon(settings, Schedule(settings, Course(10)), 0, ["a_weight"], [(2, 3)]).update(weights, mx.nd.ones((6,)))
     assert (weights.asnumpy() < 0).all()
 
 

@@ -16,7 +16,7 @@ from ctc_ocr.training import parameter_vector
 from ctc_ocr.training.network import TrainingNetwork
 from ctc_ocr.training.optimizer import make_optimizer
 from ctc_ocr.training.parameter_vector import ArrayCopies
-from ctc_ocr.training.schedules import Schedule
+from ctc_ocr.training.schedules import Course, Schedule
 from tests.training_runs import CRNN, SMALL, cached, make_source
 
 SHAPES = [(3, 4), (5,), (2, 2, 2)]
@@ -70,7 +70,7 @@ def training_of(name: str) -> Training:
 
 
 def optimizer_of(name: str, updates_done: int = 0) -> Any:
-    return make_optimizer(training_of(name), Schedule(training_of(name), 10), updates_done, NAMES, SHAPES)
+    return make_optimizer(training_of(name), Schedule(training_of(name), Course(10)), updates_done, NAMES, SHAPES)
 
 
 @pytest.mark.parametrize("name", list(REFERENCES))
@@ -114,7 +114,7 @@ def test_the_vectors_are_what_the_network_computes_with(kind: Network, ubuntu_fo
     settings = replace(SMALL, network=kind)
     batches = cached(make_source(ubuntu_font), 32)
     network = TrainingNetwork(Model(settings, Alphabet(("0", "1"))), batches, [mx.cpu()])
-    network.init_optimizer(settings.training, Schedule(settings.training, 10), 0)
+    network.init_optimizer(settings.training, Schedule(settings.training, Course(10)), 0)
 
     def check() -> None:
         parts = [network.parameters()[0][name].asnumpy().reshape(-1) for name in network._names]

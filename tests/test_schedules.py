@@ -17,7 +17,7 @@ from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.best import Best
 from ctc_ocr.training.events import EpochEnd
 from ctc_ocr.training.resume import newest
-from ctc_ocr.training.schedules import Schedule
+from ctc_ocr.training.schedules import Course, Schedule
 from ctc_ocr.training.trainer import Trainer
 from tests.training_runs import SMALL, cached, make_source, run, training, weights
 
@@ -34,7 +34,7 @@ def source(ubuntu_font: str) -> GeneratedSource:
 def rates(schedule: str, num_steps: int = STEPS, reductions: int = 0, **changes: Any) -> list[float]:
     """Of the steps 1 to `num_steps`, and of one after them."""
     settings = {"learning_rate": 0.1, "warmup_updates": 10, "schedule": schedule, **changes}
-    made = Schedule(replace(SMALL.training, **settings), num_steps, reductions)
+    made = Schedule(replace(SMALL.training, **settings), Course(num_steps, reductions=reductions))
     return [made(step) for step in range(1, num_steps + 2)]
 
 

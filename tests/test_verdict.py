@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ctc_ocr.runtime.advice import without_advice
 from ctc_ocr.training.events import EpochEnd, ValidationPrediction
 from ctc_ocr.training.verdict import Facts, Verdict, reached
 from tests.training_runs import epoch_end
@@ -56,6 +57,9 @@ def test_a_run_that_stands_still_and_one_that_improves(caplog: pytest.LogCapture
     improving = ends(0.5, 0.4, 0.3, 0.2, read=10)
     (line,) = said(improving, caplog, is_bounded=True)[1:]
     assert line.startswith("Still improving when it ended: go on with --resume")
+    with without_advice():  # of a model that is removed: what was read is said all the same
+        assert said(improving, caplog, is_bounded=True) == ["Reads 10 of 20 held-out images (30 to 70 %)"]
+        assert said(good, caplog)[1:] == ["Validation did not improve any more, so the run ended"]
 
 
 @pytest.mark.parametrize("cers", [(0.2,), (0.2, 0.2), (0.5, 0.2, 0.2), (0.5, 0.2, 0.3)])

@@ -20,15 +20,19 @@ from ctc_ocr.checkpoint.model_files import load
 from ctc_ocr.checkpoint.training_state import load_training_state
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.iterator import BatchIter
+from ctc_ocr.distributed.cluster import free_port, on_this_machine
+from ctc_ocr.distributed.serving_process import serve_quietly
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.generation.pool import Arrays, BatchSource
 from ctc_ocr.generation.rows import Rows
 from ctc_ocr.runtime.mxnet import mx
+from ctc_ocr.runtime.parent import interrupts_withheld
+from ctc_ocr.runtime.processes import pack, start_process
 from ctc_ocr.training.data import training_data
 from ctc_ocr.training.events import BatchEnd, EpochEnd, Saved
 from ctc_ocr.training.network import TrainingNetwork
 from ctc_ocr.training.number_of_workers import with_workers
-from ctc_ocr.training.schedules import Schedule
+from ctc_ocr.training.schedules import Course, Schedule
 from ctc_ocr.training.settings import Captchas, RunOptions
 from ctc_ocr.training.worker_processes import WorkerProcesses
 from tests import test_generated_prepared, test_labelled
@@ -152,7 +156,7 @@ def moving_averages(settings: Hyperparameters, rows: Rows) -> dict[str, np.ndarr
     source = replace(data.train, rows=rows)
     iterator = BatchIter(source, size, lambda: filled(source, [0]), rows=rows, batch_size=size)
     network = TrainingNetwork(Model(data.hyperparameters, data.alphabet), iterator, [mx.cpu()])
-    network.init_optimizer(settings.training, Schedule(settings.training, 1), 0)
+    network.init_optimizer(settings.training, Schedule(settings.training, Course(1)), 0)
     network.begin_update(iterator.next(), 0)
     network.finish_update()
     return {name: array.asnumpy() for name, array in network.parameters()[1].items()}
@@ -292,6 +296,28 @@ def test_the_processes_listen_on_the_loopback_interface_only(tmp_path: Path, wat
     ctc_ocr.train(with_number(SMALL, 2), prefix=tmp_path / "m", progress=False, callbacks=[after_one_epoch(look)])
     assert set(addresses) == {"scheduler", "server", "worker 0", "worker 1"}
     assert all(each == {"0100007F"} for each in addresses.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["DMLC_USE_KUBERNETES", "DMLC_LOCAL"])
+def test_the_scheduler_listens_on_the_loopback_interface_in_a_pod_too(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "1")
+    cluster = on_this_machine(free_port(), 2)
+    with interrupts_withheld():
+        connection, process = start_process()
+    try:
+        connection.send_bytes(pack(serve_quietly, cluster, "scheduler"))
+        assert process.pid is not None
+        deadline = time.monotonic() + 30
+        while not (found := listening_addresses(process.pid)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert found == {"0100007F"}
+    finally:
+        process.kill()
+        process.join()
+        connection.close()
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from typing import Any
 from ctc_ocr.alphabet import Alphabet, read_lookups
 from ctc_ocr.cli.arguments import fraction, integer, non_empty
 from ctc_ocr.config import presets
-from ctc_ocr.config.hyperparameters import Hyperparameters, options, read_sections
+from ctc_ocr.config.hyperparameters import Hyperparameters, options, read_config
 from ctc_ocr.datasets.choices import CHOSEN
 from ctc_ocr.datasets.samples import PAGE_OPTIONS, UNICODE_FORMS, Problem, SourceOptions
 from ctc_ocr.errors import InputError
@@ -173,7 +173,7 @@ def hyperparameters(
     task: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Hyperparameters:
     """From the flags that were given, or else --config, `start`, the changes of a `task`, --preset, the defaults."""
-    config = read_sections(arguments.config) if arguments.config else {}
+    config = _config_of(arguments)
     preset_training = presets.PRESETS[arguments.preset or "lstm"].get("training", {})
     default: dict[str, dict[str, Any]] = {}
     if getattr(arguments, "data", None) and "samples_per_epoch" not in preset_training:
@@ -190,10 +190,18 @@ def hyperparameters(
     return found
 
 
+def _config_of(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """{section: {name: value}} of --config, which is read once: it may be a pipe, as of `<(command)`."""
+    if "read_config" not in arguments:
+        arguments.read_config = read_config(arguments.config) if arguments.config else {}
+    found: dict[str, dict[str, Any]] = arguments.read_config
+    return found
+
+
 def names_to_choose(arguments: argparse.Namespace) -> tuple[str, ...]:
     """The hyperparameters that are chosen from labelled images: those of CHOSEN that no flag sets, nor the --config or
     --preset that was given. A preset always says what size its images are."""
-    said = {*(read_sections(arguments.config).get("data", {}) if arguments.config else {})}
+    said = {*_config_of(arguments).get("data", {})}
     if arguments.preset:
         said |= {"height", "width", *presets.PRESETS[arguments.preset].get("data", {})}
     return tuple(name for name in CHOSEN if name not in arguments and name not in said)

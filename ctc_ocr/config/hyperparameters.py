@@ -156,11 +156,31 @@ def read_sections(path: str | Path) -> dict[str, dict[str, Any]]:
 
     Raises InputError that names the file, also for names and values that are not accepted.
     """
+    return _sections_of(path)[0]
+
+
+def read_config(path: str | Path) -> dict[str, dict[str, Any]]:
+    """As read_sections, for a new run: a description is taken without_workers."""
+    sections, of_a_run = _sections_of(path)
+    return without_workers(sections) if of_a_run else sections
+
+
+def without_workers(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """{section: {name: value}} of a run, without its number of workers: it suits the machine on which the run began."""
+    return {
+        section: {name: value for name, value in values.items() if name != "workers"}
+        for section, values in sections.items()
+    }
+
+
+def _sections_of(path: str | Path) -> tuple[dict[str, dict[str, Any]], bool]:
+    """What read_sections returns, and whether the file is a model's description."""
     values = read_json(path)
-    if isinstance(values, dict) and "format" in values:
+    of_a_run = isinstance(values, dict) and "format" in values
+    if of_a_run:
         values = values.get("hyperparameters")
     Hyperparameters.from_dict(values, where=str(path))
-    return cast(dict[str, dict[str, Any]], with_new_names(values))
+    return cast(dict[str, dict[str, Any]], with_new_names(values)), of_a_run
 
 
 def options() -> dict[str, Option]:

@@ -20,6 +20,8 @@ CHECK_SECONDS = 1.0  # between two looks at who is lost
 CHECKS = 2  # in a row: in the moment in which a process has come, ps-lite may take it for lost
 ROLE, HOST, PORT = "DMLC_ROLE", "DMLC_PS_ROOT_URI", "DMLC_PS_ROOT_PORT"
 NUM_WORKERS, NUM_SERVERS, NODE_HOST = "DMLC_NUM_WORKER", "DMLC_NUM_SERVER", "DMLC_NODE_HOST"
+# With these, which a pod of Kubernetes may have, ps-lite would not listen at the address that it is given.
+SWITCHED_OFF = {"DMLC_USE_KUBERNETES": "0", "DMLC_LOCAL": "0"}
 MAX_PROCESSES = 10_000
 PORTS = range(10_000, 32_768)  # below those that systems give to connections
 
@@ -51,7 +53,9 @@ class Cluster:
             "PS_HEARTBEAT_INTERVAL": str(HEARTBEAT_SECONDS),
             "PS_HEARTBEAT_TIMEOUT": str(LOST_SECONDS),
         }
-        return given if self.node_host is None else {**given, NODE_HOST: self.node_host}
+        if self.node_host is not None:
+            given[NODE_HOST] = self.node_host
+        return given | SWITCHED_OFF if self.host == self.node_host == LOOPBACK else given
 
 
 def on_this_machine(port: int, num_workers: int) -> Cluster:

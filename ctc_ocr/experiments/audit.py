@@ -8,13 +8,14 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ctc_ocr.checkpoint.bundle import find_model
+from ctc_ocr.checkpoint.known_images import KnownImages
 from ctc_ocr.checkpoint.provenance import chain_of, path_of
 from ctc_ocr.checkpoint.starter import NO_MODEL
 from ctc_ocr.checkpoint.stored_model import StoredModel, stored_description, stored_known_images
-from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.hyperparameters import Hyperparameters, without_workers
 from ctc_ocr.config.presets import preset
 from ctc_ocr.datasets.samples import Problem, Sample
 from ctc_ocr.errors import InputError
@@ -26,6 +27,8 @@ from ctc_ocr.training.settings import LabelledImages, RunOptions, checked_option
 from ctc_ocr.training.start import network_of
 
 MIN_ACCURACY = 0.5  # of the readings; with less, most differences are the reader's mistakes
+
+Chain: TypeAlias = list[tuple[StoredModel, bool | None]]
 
 log = logging.getLogger(__name__)
 
@@ -88,10 +91,11 @@ def audit_labels(
     if hyperparameters is None:
         hyperparameters, data = preset("word", settings_of(model)), _nothing_chosen(data)
     experiment = Experiment.of(data, hyperparameters, options)
-    if _may_read(stored, experiment.checked.digests):
+    chain = chain_that_has_seen(stored, experiment.checked.digests)
+    if _may_read(chain):
         log.info("%s was not trained on these images: it reads them", model)
         return _audited(_read_by(model, experiment), experiment, 0)
-    start = options.init_from or unseen_start(stored, experiment.checked.digests)
+    start = options.init_from or unseen_start(chain)
     log.info("Each of %d folds is read by a network that is trained on the others, from %s", folds, start or "nothing")
     experiment = replace(experiment, options=replace(options, init_from=start or NO_MODEL))
     return _audited(cross_validated(experiment, folds).readings, experiment, folds)
@@ -106,39 +110,39 @@ def _nothing_chosen(data: LabelledImages | str | Path) -> LabelledImages | str |
     return data
 
 
-def unseen_start(model: StoredModel, digests: Sequence[bytes]) -> Path | None:
-    """The first of a model, what it started from, what that started from and so on whose weights come from none of the
-    images with these digests; None without one, or if it is not there any more."""
-    chain = list(chain_of(model))
+def chain_that_has_seen(model: StoredModel, digests: Sequence[bytes]) -> Chain:
+    """A model, what it started from, what that started from and so on, each with whether it has seen some of the images
+    with these digests; None for one of generated images. Raises InputError for a broken list of images."""
+    return [(each, _has_seen(stored_known_images(each), digests)) for each in chain_of(model)]
+
+
+def _has_seen(known: KnownImages | None, digests: Sequence[bytes]) -> bool | None:
+    return None if known is None else any(known.part(digest) for digest in digests)
+
+
+def unseen_start(chain: Chain) -> Path | None:
+    """The first of a chain whose weights come from none of the images; None without one, or if it is not there any
+    more."""
     # A run of generated images does not tell what the one before it has seen.
-    num_seen = max((number for number, each in enumerate(chain, 1) if _has_seen(each, digests)), default=0)
-    return path_of(chain[num_seen]) if num_seen < len(chain) else None
+    num_seen = max((number for number, (_, has_seen) in enumerate(chain, 1) if has_seen), default=0)
+    return path_of(chain[num_seen][0]) if num_seen < len(chain) else None
 
 
 def settings_of(model: str | Path) -> dict[str, dict[str, Any]]:
-    """{section: {name: value}} for trainings like that of a model: all of its hyperparameters, or those of its network
-    and its pixels if it was trained on generated images. Raises InputError if there is no such model."""
+    """{section: {name: value}} for trainings like that of a model: all its hyperparameters but workers, or those of its
+    network and its pixels if it was trained on generated images. Raises InputError if there is no such model."""
     stored = find_model(model)
     described = stored_description(stored)
     if described is None:
         raise InputError("has no description (PREFIX.json), which says how it was trained", model)
-    if _is_of_generated_images(stored):
+    if stored_known_images(stored) is None:  # of generated images
         return network_of(model)
-    return described.hyperparameters.to_dict()
+    return without_workers(described.hyperparameters.to_dict())
 
 
-def _is_of_generated_images(stored: StoredModel) -> bool:
-    """Whether its run tells of no labelled images."""
-    return stored_known_images(stored) is None
-
-
-def _may_read(stored: StoredModel, digests: Sequence[bytes]) -> bool:
-    return not _is_of_generated_images(stored) and not any(_has_seen(each, digests) for each in chain_of(stored))
-
-
-def _has_seen(stored: StoredModel, digests: Sequence[bytes]) -> bool:
-    known = stored_known_images(stored)
-    return known is not None and any(known.part(digest) for digest in digests)
+def _may_read(chain: Chain) -> bool:
+    """Whether the first of a chain was trained on labelled images, and none of it on those that are to be read."""
+    return chain[0][1] is not None and not any(has_seen for _, has_seen in chain)
 
 
 def _read_by(model: str | Path, experiment: Experiment) -> list[LabelReading]:

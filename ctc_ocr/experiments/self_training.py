@@ -17,10 +17,10 @@ from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.errors import InputError
 from ctc_ocr.experiments.part_source import part_source
-from ctc_ocr.experiments.trial import without_advice
 from ctc_ocr.images.files import read_image
 from ctc_ocr.images.folders import find_images
 from ctc_ocr.inference.image_list import ListedImage
+from ctc_ocr.runtime.advice import without_advice
 from ctc_ocr.runtime.signals import interruption
 from ctc_ocr.training.events import Callback
 from ctc_ocr.training.results import TrainingResult

@@ -2,8 +2,8 @@
 
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,12 +18,10 @@ from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.errors import InputError
 from ctc_ocr.experiments.label_readings import LabelReading, read_labelled
 from ctc_ocr.experiments.part_source import part_source
+from ctc_ocr.runtime.advice import without_advice
 from ctc_ocr.runtime.signals import interruption
 from ctc_ocr.training.session import TrainingSession
 from ctc_ocr.training.settings import LabelledImages, RunOptions, checked_options, refuse_cluster
-
-# Loggers of lines that say how to use, resume or calibrate the model of a training.
-SAY_HOW_TO_GO_ON = ("ctc_ocr.training.results", "ctc_ocr.training.verdict", "ctc_ocr.inference.calibrate")
 
 log = logging.getLogger(__name__)
 
@@ -130,21 +128,3 @@ class Experiment:
 
             predictor = Predictor(prefix, context=contexts(self.options.gpus)[0])
             return read_labelled(predictor, self.samples(test), fold)
-
-
-@contextmanager
-def without_advice() -> Iterator[None]:
-    """The log does not say how to use or resume a model that will be removed."""
-    loggers = [logging.getLogger(name) for name in SAY_HOW_TO_GO_ON]
-
-    def keeps(record: logging.LogRecord) -> bool:
-        said = record.getMessage()
-        return "ctc-ocr infer" not in said and "--resume" not in said
-
-    for logger in loggers:
-        logger.addFilter(keeps)
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.removeFilter(keeps)

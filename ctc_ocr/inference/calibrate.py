@@ -10,6 +10,7 @@ from ctc_ocr.checkpoint.calibration_file import save_calibrations
 from ctc_ocr.evaluation.calibration_choice import MIN_IMAGES, CalibrationChoice, choose_calibration
 from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.inference.predictor import Predictor
+from ctc_ocr.runtime.advice import advice
 from ctc_ocr.runtime.types import Context, DataBatch
 
 FEW_IMAGES = 50  # with fewer, the accuracy at a confidence is uncertain by more than 0.1
@@ -40,7 +41,7 @@ def calibrate_unless_interrupted(
         log.info("Calibrating on the validation images: epoch %s (Ctrl-C skips it)", " and ".join(map(str, epochs)))
         calibrate(prefix, epochs, validation, context)
     except KeyboardInterrupt:
-        log.info(
+        advice.info(
             "Skipped: these confidences are the network's own. --resume --num_epoch %d calibrates them", max(epochs)
         )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from ctc_ocr.errors import RunError
 
 WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+NO_SYNC = (errno.EACCES, errno.EBADF, errno.EINVAL, errno.EOPNOTSUPP)  # of a folder
 LEFT = 60.0  # seconds since it was last written to: a younger file may be of a process of another machine or container
 
 _numbers = itertools.count()  # of the calls of this process
@@ -52,7 +53,7 @@ def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
                     _sync(temporary)
                 temporary.replace(target)
                 if sync and os.name != "nt":  # Windows cannot open folders
-                    _sync(target.parent)
+                    _sync_folder(target.parent)
             except OSError as error:
                 raise _cannot_write(path, error) from None
     finally:
@@ -132,13 +133,23 @@ def _is_running(process_id: int) -> bool:
 
 
 def _sync(path: Path) -> None:
-    """Flush a file's contents, or a folder's entries, to disk."""
+    """Flush a file's contents, or a folder's entries, to disk. Raises OSError."""
     # Windows flushes only what is open for writing.
     descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Flush a folder's entries, where its file system can do that: some of networks cannot, and a folder that may be
+    written to need not be readable."""
+    try:
+        _sync(folder)
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
 
 
 def _flush(descriptor: int) -> None:

@@ -35,6 +35,9 @@ def interrupts_withheld() -> Iterator[None]:
     """Start processes inside this: they inherit a blocked SIGINT, so that Ctrl-C does not end them before watch_parent
     is called. A Ctrl-C in the meantime reaches the parent afterwards.
     """
+    # The first process would start it, and that would unblock SIGINT (the end of CPython's ensure_running). This may
+    # fail, as without a file descriptor, so it comes before the handler is changed.
+    multiprocessing.resource_tracker.ensure_running()
     came = False
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -44,8 +47,6 @@ def interrupts_withheld() -> Iterator[None]:
     # Python runs the handler in the main thread, even if another thread, which blocks nothing, got the signal.
     is_main_thread = threading.current_thread() is threading.main_thread()
     handler = signal.signal(signal.SIGINT, note) if is_main_thread else None
-    # The first process would start it, and that would unblock SIGINT (the end of CPython's ensure_running).
-    multiprocessing.resource_tracker.ensure_running()
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -8,7 +8,7 @@ from ctc_ocr.config.sections import Network
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import Symbol
 from ctc_ocr.symbols import lstm
-from ctc_ocr.symbols.crnn import block
+from ctc_ocr.symbols.crnn import block, dropped
 from ctc_ocr.symbols.images import normalise
 
 
@@ -19,10 +19,10 @@ def logits(images: Symbol, hyperparameters: Hyperparameters, num_classes: int, s
     maps = normalise(images, hyperparameters)  # (N, channels, H, W)
     for index in range(len(network.features)):
         maps = block(maps, network, index)
-    hidden = _dropped(_pooled(maps, network), network)
+    hidden = dropped(_pooled(maps, network), network)
     for index, units in enumerate(network.dense):
         hidden = mx.sym.FullyConnected(hidden, num_hidden=units, name=f"dense{index}")
-        hidden = _dropped(mx.sym.Activation(hidden, act_type="relu"), network)
+        hidden = dropped(mx.sym.Activation(hidden, act_type="relu"), network)
     return lstm.classify(mx.sym.expand_dims(hidden, axis=0), num_classes)
 
 
@@ -32,7 +32,3 @@ def _pooled(maps: Symbol, network: Network) -> Symbol:
         return mx.sym.Flatten(maps)
     means = mx.sym.Flatten(mx.sym.Pooling(maps, global_pool=True, pool_type="avg"))
     return mx.sym.BatchNorm(means, fix_gamma=False, name="pool_norm") if network.batch_norm else means
-
-
-def _dropped(hidden: Symbol, network: Network) -> Symbol:
-    return mx.sym.Dropout(hidden, p=network.dropout) if network.dropout else hidden

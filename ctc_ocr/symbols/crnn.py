@@ -31,8 +31,7 @@ def logits(images: Symbol, hyperparameters: Hyperparameters, num_classes: int, s
     inputs = network.features[-1] * geometry.num_rows
     for index in range(network.num_layers):
         hidden = bidirectional(hidden, steps, network.num_hidden, inputs, f"l{index}")
-        if network.dropout:
-            hidden = mx.sym.Dropout(hidden, p=network.dropout)
+        hidden = dropped(hidden, network)
         inputs = 2 * network.num_hidden
     return lstm.classify(hidden, num_classes)
 
@@ -70,6 +69,11 @@ def block(maps: Symbol, network: Network, index: int, mask: Symbol | None = None
         maps = mx.sym.BatchNorm(maps, fix_gamma=False, name=f"conv{index}_norm")
         maps = maps if mask is None else maps * (mask == 0)
     return maps
+
+
+def dropped(hidden: Symbol, network: Network) -> Symbol:
+    """Hidden values of any shape, some of which are 0 while it is trained, if the network has dropout."""
+    return mx.sym.Dropout(hidden, p=network.dropout) if network.dropout else hidden
 
 
 def bidirectional(columns: Symbol, steps: Symbol | None, num_hidden: int, input_size: int, name: str) -> Symbol:

@@ -54,14 +54,16 @@ class Budget:
     """When a run ends: after the epoch `end`, which is at most `limit` and what the minutes allow.
 
     With the schedule `wsd`, the rate falls from the end of the epoch `decay_from`. `seconds` were used so far,
-    validation included. `stopped`: validation stood still. `start` sets them for a run, or for one that continues with
-    a larger number of epochs or minutes; `foresee` within the first epoch, `after_epoch` after each.
+    validation included, and `lost` seconds for updates that were thrown away since they diverged. `stopped`: validation
+    stood still. `start` sets them for a run, or for one that continues with a larger number of epochs or minutes;
+    `foresee` within the first epoch, `after_epoch` after each, and `lose` when the run has gone back.
     """
 
     limit: int = 0
     end: int = 0
     decay_from: int = 0
     seconds: float = 0.0
+    lost: float = 0.0
     stopped: bool = False
     standing: StandStill = field(default_factory=StandStill)
 
@@ -79,7 +81,7 @@ class Budget:
 
     def foresee(self, training: Training, epoch_seconds: float) -> None:
         """In the first epoch: what fits into the minutes if each epoch takes so long. At least one does."""
-        self.end = min(self.limit, max(1, int(60 * training.max_minutes / epoch_seconds)))
+        self.end = min(self.limit, max(1, int((60 * training.max_minutes - self.lost) / epoch_seconds)))
         self._decay_last(training, 0)
 
     def after_epoch(
@@ -96,6 +98,13 @@ class Budget:
         if not self.stopped and not decays:
             self._decay_last(training, epochs_done)
 
+    def lose(self, training: Training, epochs_done: int, seconds: float) -> None:
+        """So many seconds in all were for updates that do not count."""
+        self.lost = seconds
+        self._fit_into_minutes(training, epochs_done)
+        if not self.stopped and self.decay_from >= epochs_done:
+            self._decay_last(training, epochs_done)
+
     def seconds_left(self, training: Training, epochs_done: int) -> float:
         """Until the run ends, if validation does not improve any more; with the mean duration of an epoch so far."""
         end = self.end
@@ -107,7 +116,7 @@ class Budget:
     def _fit_into_minutes(self, training: Training, epochs_done: int) -> None:
         self.end = self.limit
         if training.max_minutes and epochs_done:
-            left = 60 * training.max_minutes - self.seconds
+            left = 60 * training.max_minutes - self.seconds - self.lost
             self.end = min(self.limit, epochs_done + max(0, int(left / (self.seconds / epochs_done))))
 
     def _decay_last(self, training: Training, epochs_done: int) -> None:

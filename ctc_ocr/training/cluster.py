@@ -42,8 +42,8 @@ def joined_cluster(batch_size: int) -> Iterator[StoreWorkers]:
 
 def _end() -> None:
     log.error(
-        "Lost the scheduler, which ends when it has missed a worker or a server for %d s: ending. Start all again with "
-        "--resume: it goes on from the newest checkpoint",
+        "Lost the scheduler, which ends when it has missed a worker or a server for %d s: ending. Start all again; "
+        "--resume goes on from the newest checkpoint, if there is one",
         LOST_SECONDS + HEARTBEAT_SECONDS,
     )
     os._exit(1)

@@ -59,6 +59,11 @@ class History:
         if isinstance(event, EpochEnd):
             self._rows.append(event.row)
             history.write(self._prefix, self._rows)
+        elif isinstance(event, Restarted):
+            kept = [row for row in self._rows if row.epoch <= event.epochs_done]
+            if len(kept) < len(self._rows):  # the checkpoint of the last epoch is damaged
+                self._rows = kept
+                history.write(self._prefix, kept)
 
 
 class ValidationPredictions:

@@ -108,7 +108,7 @@ class _Attempts:
         self._workers: OneWorker | None = None
         self._callback: Callback | None = None
         self._trainer: Trainer | None = None
-        self._restarts = 0
+        self._restarts, self._lost = 0, 0.0  # how often the run has gone back, and seconds that this has cost
 
     def train(self) -> Ended:
         """From the start, the checkpoint that is resumed, or the one before the divergence."""
@@ -126,11 +126,13 @@ class _Attempts:
             workers = self._workers = self._workers or self._connect()
             if workers.count == 1:  # of several, the others wait for this one's rows
                 pool.interrupted = lambda: self._interrupts.requested
-            trainer, iterator, callbacks = trainer_of(self._job, train, pool, first, workers, self._restarts)
+            trainer, iterator, callbacks = trainer_of(self._job, train, pool, first, workers)
             if start is not None:
                 trainer.initialise_from(start)
             if point:
                 trainer.resume(point, earlier_start(point.model.init_from, point.prefix, point.state.start))
+            if self._restarts:
+                trainer.restart(self._restarts, self._lost)
             self._trainer = trainer
             done = trainer.has_ended
             if done and _is_complete(trainer, options.prefix):
@@ -151,22 +153,36 @@ class _Attempts:
             return ended
 
     def can_restart_after(self, error: RunError) -> bool:
-        """Whether it is tried again, from the last epoch: if the training diverged, and that is wanted."""
+        """Whether it is tried again, from the last epoch that is whole: if the training diverged, and that is
+        wanted."""
         from ctc_ocr.training.divergence import Diverged
-        from ctc_ocr.training.resume import at_epoch
 
-        trainer, wanted = self._trainer, self._job.data.hyperparameters.training.on_divergence
-        if not isinstance(error, Diverged) or wanted != "restart" or trainer is None or self._interrupts.requested:
+        trainer = self._trainer
+        wanted = self._job.data.hyperparameters.training.on_divergence == "restart"
+        if not isinstance(error, Diverged) or not wanted or trainer is None or self._interrupts.requested:
             return False
         self._restarts = trainer.state.restarts + 1
         if self._restarts > MAX_RESTARTS:
             return False
-        prefix, epochs = self._job.options.prefix, trainer.epochs_saved
-        self._point = at_epoch(prefix, epochs) if epochs else None
         if trainer.epochs_saved == 0 and self._job.options.resume:
             return False  # it diverged before its first epoch was done, from a state within that
+        return self._goes_back(trainer, error.reason)
+
+    def _goes_back(self, trainer: "Trainer", reason: str) -> bool:
+        """Whether there is an epoch to go back to, or the start if no epoch was done; the callbacks are told."""
+        from ctc_ocr.training.resume import log_unused, newest_whole
+
+        point, damaged = newest_whole(self._job.options.prefix, trainer.epochs_saved)
+        log_unused(damaged)
+        epochs, seconds = (point.state.epochs_done, point.state.budget.seconds) if point else (0, 0.0)
+        assert self._workers is not None
+        # In a cluster, a worker may not see the files; and each has a clock of its own.
+        found = self._workers.gather([epochs, trainer.seconds_used])
+        if any(each[0] != epochs for each in found) or (trainer.epochs_saved and not epochs):
+            return False
+        self._point, self._lost = point, found[0][1] - seconds
         if self._callback is not None:
-            self._callback(Restarted(epochs, epochs * trainer.state.num_batches, error.reason))
+            self._callback(Restarted(epochs, epochs * trainer.state.num_batches, reason))
         return True
 
 
@@ -183,7 +199,6 @@ def trainer_of(
     pool: BatchPool,
     first: int = 0,
     workers: OneWorker = ALONE,
-    restarts: int = 0,
 ) -> tuple["Trainer", "BatchIter", list[Callback]]:
     """A worker's trainer at the start of the run, its batches from number `first` on, and a list to put callbacks in.
     Imports MXNet."""
@@ -195,9 +210,7 @@ def trainer_of(
     iterator = streamed_batches(train, pool, data.samples_per_epoch, first % num_batches, workers.rows, batch_size)
     callbacks: list[Callback] = []
     model = Model(data.hyperparameters, data.alphabet, lengths=data.lengths, light_ink=data.light_ink)
-    trainer = Trainer(
-        model, iterator, contexts_of(job), callbacks, data.fingerprint, workers, restarts, data.validation_fraction
-    )
+    trainer = Trainer(model, iterator, contexts_of(job), callbacks, data.fingerprint, workers, data.validation_fraction)
     return trainer, iterator, callbacks
 
 

@@ -1,14 +1,12 @@
 """What a run ended with, from the files that it wrote, and how its model is used."""
 
-import logging
 import math
 import shlex
 from dataclasses import dataclass, field
 
 from ctc_ocr.checkpoint import history, run_files
 from ctc_ocr.checkpoint.history import Row
-
-log = logging.getLogger(__name__)
+from ctc_ocr.runtime.advice import advice
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def _epochs_in_use(prefix: str) -> list[int]:
 def log_advice(result: TrainingResult) -> None:
     """Log how to read images with the model; nothing of an epoch that was not completed, of which nothing is known."""
     if result.history:
-        log.info(
+        advice.info(
             "Best epoch: %d, newest: %d. To read images with the best: ctc-ocr infer --model %s IMAGE",
             result.best_epoch, result.newest_epoch, shlex.quote(result.prefix),
         )  # fmt: skip

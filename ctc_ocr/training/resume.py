@@ -1,7 +1,8 @@
 """Where a run stands that is resumed, and whether it can be."""
 
 import logging
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,15 +58,9 @@ def newest(prefix: str) -> ResumePoint:
     weights and optimizer state belong together; after a crash they may not. Logs what is not whole. Raises InputError
     if nothing is.
     """
-    point, errors = None, list[InputError]()
     if description_path(prefix).exists():
         read_model(prefix)  # if that is broken, no epoch is whole
-    for epoch in reversed(epochs(prefix)):
-        try:
-            point = at_epoch(prefix, epoch)
-            break
-        except InputError as error:
-            errors.append(error)
+    point, errors = newest_whole(prefix)
     within = _unfinished(prefix, errors)
     if within and (point is None or within.state.updates_done > point.state.updates_done):
         point = within
@@ -74,9 +69,28 @@ def newest(prefix: str) -> ResumePoint:
             raise errors[0]
         newest_one = f": none is whole, the newest for this reason: {errors[0]}" if errors else ""
         raise InputError(f"no checkpoint to resume{newest_one}", prefix)
+    log_unused(errors)
+    return point
+
+
+def newest_whole(prefix: str, up_to: float = math.inf) -> tuple[ResumePoint | None, list[InputError]]:
+    """The newest epoch, of those up to a number, that is whole; None if none is. And what is wrong with those after
+    it."""
+    errors = list[InputError]()
+    for epoch in reversed(epochs(prefix)):
+        if epoch > up_to:
+            continue
+        try:
+            return at_epoch(prefix, epoch), errors
+        except InputError as error:
+            errors.append(error)
+    return None, errors
+
+
+def log_unused(errors: Sequence[InputError]) -> None:
+    """Warn of what is damaged."""
     for each in errors:
         log.warning("Damaged or incomplete, and not used: %s", each)
-    return point
 
 
 def at_epoch(prefix: str, epoch: int) -> ResumePoint:

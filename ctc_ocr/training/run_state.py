@@ -32,6 +32,16 @@ class RunState:
         """Updates since the run began."""
         return self.epochs_done * self.num_batches + self.batches_done
 
+    @property
+    def num_updates(self) -> int:
+        """Updates of the whole run, as far as is known now."""
+        return self.budget.end * self.num_batches
+
+    @property
+    def decay_from(self) -> int:
+        """The update after which the rate falls, with the schedule `wsd`."""
+        return self.budget.decay_from * self.num_batches
+
     def to_values(self, sums: Sequence[Sequence[float]]) -> dict[str, Any]:
         """What is written, with the sums of the epoch under way, of each worker."""
         return {

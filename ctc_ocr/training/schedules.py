@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ctc_ocr.config.sections import Training
+from ctc_ocr.training.run_state import RunState
 
 RISE = 0.3  # fraction of the updates in which one_cycle rises
 MAX_WARMUP = 0.5  # fraction of the updates: in a short run, a warm-up of the usual length would leave nothing
@@ -11,42 +13,49 @@ RESTART_FACTOR = 0.5  # of the rate, for each time that the run diverged
 START, END = 1 / 25, 1e-4  # where one_cycle starts and ends, as fractions of the peak
 
 
-class Schedule:
-    """MXNet's optimizer calls it with the number of the update, from 1; after `num_updates` the rate stays.
+@dataclass(frozen=True)
+class Course:
+    """What a rate depends on besides the settings, of updates that belong to no run; see Schedule."""
 
-    All but the first argument may be set while it is in use. `reductions` is how often validation stalled for
-    plateau_patience epochs; only `plateau` uses it. `decay_from` is the update after which `wsd` falls to 0.
+    num_updates: int
+    decay_from: int = 0
+    reductions: int = 0
+    restarts: int = 0
+
+
+class Schedule:
+    """MXNet's optimizer calls it with the number of the update, from 1; after `num_updates` of the course the rate
+    stays.
+
+    The course of a run is its state, which changes while the schedule is in use. `decay_from` is the update after which
+    `wsd` falls to 0. `reductions` is how often validation stalled for plateau_patience epochs; only `plateau` uses it.
     `restarts`: how often the run diverged and went back; each time, the rate is lower.
     """
 
-    def __init__(
-        self, training: Training, num_updates: int, reductions: int = 0, decay_from: int = 0, restarts: int = 0
-    ) -> None:
+    def __init__(self, training: Training, course: Course | RunState) -> None:
         self.base_lr = training.learning_rate  # the name under which MXNet looks for the peak, and sets it
-        self._lowered = RESTART_FACTOR**restarts
-        self.num_updates = num_updates
-        self.reductions = reductions
-        self.decay_from = decay_from
-        self._training = training
+        self._training, self._course = training, course
 
     def __call__(self, update: int) -> float:
-        return self.base_lr * self._lowered * self._factor(min(update, self.num_updates))
+        course = self._course
+        return self.base_lr * RESTART_FACTOR**course.restarts * self._factor(min(update, course.num_updates))
 
     def _factor(self, update: int) -> float:
         """The learning rate as a fraction of the peak."""
-        if self.num_updates == 1:
+        num_updates = self._course.num_updates
+        if num_updates == 1:
             return 1.0  # the only update is not the last one of a decay, which changes nothing
         if self._training.schedule == "one_cycle":
-            return _one_cycle(update / self.num_updates)
-        warmup = min(self._training.warmup_updates, int(MAX_WARMUP * self.num_updates))
+            return _one_cycle(update / num_updates)
+        warmup = min(self._training.warmup_updates, int(MAX_WARMUP * num_updates))
         if update < warmup:
             return update / warmup
         if self._training.schedule == "cosine":
-            return _half_cosine((update - warmup) / (self.num_updates - warmup))
+            return _half_cosine((update - warmup) / (num_updates - warmup))
         if self._training.schedule == "wsd":
-            return _decay(update, self.decay_from, self.num_updates)
+            return _decay(update, self._course.decay_from, num_updates)
         if self._training.schedule == "plateau":
-            return self._training.plateau_factor**self.reductions
+            return self._training.plateau_factor**self._course.reductions
         return 1.0
 
 
@@ -54,7 +63,7 @@ class GivenRates(Schedule):
     """A learning rate for each update."""
 
     def __init__(self, training: Training, rates: Sequence[float]) -> None:
-        super().__init__(training, len(rates))
+        super().__init__(training, Course(len(rates)))
         self._rates = rates
 
     def __call__(self, update: int) -> float:

@@ -39,7 +39,8 @@ def check_values(values: Mapping[str, Any], epoch: int | None) -> None:
     for name in ("limit", "end", "decay_from"):
         _whole(budget[name], 0, MAX_EPOCHS)
     _whole(budget["standing"]["epochs"], 0)
-    if type(budget["stopped"]) is not bool or not 0 <= _number(budget["seconds"]) < math.inf:
+    times = (_number(budget["seconds"]), _number(budget.get("lost", 0)))
+    if type(budget["stopped"]) is not bool or not all(0 <= each < math.inf for each in times):
         raise ValueError("not a budget")
     for part in (best, budget["standing"]):
         if _number(part["cer"]) < 0 or _number(part["loss"]) == -math.inf:

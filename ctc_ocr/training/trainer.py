@@ -51,7 +51,7 @@ class Trainer:
     Of several `workers`, each has a trainer, with the same model and its own rows of the same batches; only the first
     one calls callbacks and saves.
 
-    `fingerprint`, `restarts` and `validation_fraction` are those of RunState. What save() writes and resume() reads is
+    `fingerprint` and `validation_fraction` are those of RunState. What save() writes and resume() reads is
     the run's `state`, with the weights and the optimizer's state.
     """
 
@@ -63,11 +63,10 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         fingerprint: str = "",
         workers: OneWorker = ALONE,
-        restarts: int = 0,
         validation_fraction: float = 0.0,
     ) -> None:
         self.model = model
-        self.state = RunState(data.num_batches, fingerprint, validation_fraction, restarts)
+        self.state = RunState(data.num_batches, fingerprint, validation_fraction)
         self.updates = Updates(model, data, contexts, workers)
         self.network, self._averages = self.updates.network, self.updates.averages
         self._workers = workers
@@ -76,6 +75,7 @@ class Trainer:
         self._callbacks = callbacks
         self._saving = Saving(model, self.network, self._averages, workers)
         self._saved = time.monotonic()  # when something was saved last
+        self._began = time.perf_counter()  # when the epoch under way began, without interruptions
         self._carried: list[float] | None = None  # own sums of the epoch under way, before the run was resumed
         self.epochs_saved = 0  # the newest epoch that this run has saved as a whole, or was resumed from
         self._own_sums = Sums()  # of the epoch under way
@@ -83,19 +83,8 @@ class Trainer:
         self._init_optimizer()
 
     def _init_optimizer(self) -> None:
-        self._schedule = Schedule(
-            self._settings, self._num_updates, self.state.reductions, self._updates_before_decay, self.state.restarts
-        )
+        self._schedule = Schedule(self._settings, self.state)
         self.updates.schedule(self._settings, self._schedule)
-
-    @property
-    def _num_updates(self) -> int:
-        """Updates of the whole run, as far as is known now."""
-        return int(self.state.budget.end * self.state.num_batches)
-
-    @property
-    def _updates_before_decay(self) -> int:
-        return int(self.state.budget.decay_from * self.state.num_batches)
 
     @property
     def has_ended(self) -> bool:
@@ -136,7 +125,8 @@ class Trainer:
         """
         with interrupts or Interrupts() as interrupts:
             while not self.has_ended:
-                clock, began = Clock(waited, self.state.seconds), time.perf_counter() - self.state.seconds
+                clock = Clock(waited, self.state.seconds)
+                self._began = time.perf_counter() - self.state.seconds
                 sums = self._train_epoch(data, interrupts, waited, prefix)
                 if self.state.batches_done < self.state.num_batches:
                     if not self.updates_done:
@@ -144,20 +134,20 @@ class Trainer:
                     self.state.seconds, _ = clock.read()
                     self.save(prefix, self.state.epochs_done + 1)
                     return False
-                if self._end_epoch(sums, validation, prefix, clock, began):
+                if self._end_epoch(sums, validation, prefix, clock):
                     return True
                 if not self.has_ended and self._workers.any(interrupts.requested):
                     return False
             self._log_why_it_ended()
         return True
 
-    def _end_epoch(self, sums: Sums, validation: BatchIter, prefix: str, clock: Clock, began: float) -> bool:
+    def _end_epoch(self, sums: Sums, validation: BatchIter, prefix: str, clock: Clock) -> bool:
         """Validate, and write the epoch's checkpoint: whether the target accuracy is reached."""
         seconds, waiting = clock.read()
         self.state.seconds = 0.0
         self.state.epochs_done, self.state.batches_done = self.state.epochs_done + 1, 0
         rate = self._schedule(self.updates_done)
-        validated, predictions = self._validate_epoch(validation, began)
+        validated, predictions = self._validate_epoch(validation)
         end = epoch_end(
             sums, validated, predictions, epoch=self.state.epochs_done - 1, update=self.updates_done,
             samples=self.state.epochs_done * self._samples_per_epoch, seconds=seconds, waiting=waiting,
@@ -171,7 +161,7 @@ class Trainer:
         self._emit(end)
         return self.has_reached_target
 
-    def _validate_epoch(self, validation: BatchIter, began: float) -> tuple[Sums, tuple[ValidationPrediction, ...]]:
+    def _validate_epoch(self, validation: BatchIter) -> tuple[Sums, tuple[ValidationPrediction, ...]]:
         """Validate the epoch that has ended, and decide what follows from it: the last one may keep other weights."""
         self._averages.use()
         self._saving.check()
@@ -179,7 +169,8 @@ class Trainer:
         if not np.isfinite(validated.mean_loss):
             raise diverged("the validation loss is not finite", self.updates_done)
         best_before = replace(self.state.best)
-        self._record(validated, self._workers.of_first(time.perf_counter() - began))
+        self._record(validated, self._workers.of_first(time.perf_counter() - self._began))
+        self._began = time.perf_counter()
         target, stalled_for = self._settings.target_accuracy, self.state.best.epochs_since
         if self._averages.start and (self.has_ended or (target and validated.tally.accuracy >= target)):
             validated, predictions = self._averages.with_start(
@@ -201,15 +192,13 @@ class Trainer:
             log.info("Target accuracy %s not reached; train longer with a larger --num_epoch", target)
 
     def _record(self, validated: Sums, seconds: float) -> None:
-        """Update the best validation, the budget, and what the learning rate follows from."""
+        """Update the best validation, the budget, and how often the learning rate was reduced."""
         cer, loss = validated.tally.cer, validated.mean_loss
         self.state.best.add(cer, loss)
         self.state.budget.after_epoch(self._settings, self.state.epochs_done, seconds, cer, loss, validated.tally.count)
-        self._follow_budget()
         since, patience = self.state.best.epochs_since, self._settings.plateau_patience
         if self._settings.schedule == "plateau" and since > 0 and since % patience == 0:
             self.state.reductions += 1
-            self._schedule.reductions = self.state.reductions
             rate = self._schedule(self.updates_done + 1)
             log.info("No improvement in %d epochs: learning rate reduced to %.3g", since, rate)
 
@@ -254,10 +243,6 @@ class Trainer:
         if self._settings.max_minutes and state.epochs_done == 0 and done >= FORESEEN_FROM and done & (done - 1) == 0:
             seconds = self._workers.of_first(clock.read()[0])
             state.budget.foresee(self._settings, seconds * state.num_batches / done)
-            self._follow_budget()
-
-    def _follow_budget(self) -> None:
-        self._schedule.num_updates, self._schedule.decay_from = self._num_updates, self._updates_before_decay
 
     def _is_due(self) -> bool:
         """Whether the state within the epoch is to be saved: the first worker's clock decides."""
@@ -316,7 +301,7 @@ class Trainer:
                 self._averages.start, _ = transfer_checkpoint(self.network.values(), self.model, start)
             except InputError as error:
                 warn_of_lost_start(error)
-        state = self.state = replace(deepcopy(point.state), restarts=max(self.state.restarts, point.state.restarts))
+        state = self.state = deepcopy(point.state)
         self.updates.done = state.updates_done
         self.epochs_saved = state.epochs_done
         self._carried = own_sums(point.sums, self._workers.rows) if state.batches_done else None
@@ -333,6 +318,17 @@ class Trainer:
             self.network.restore_optimizer(point.optimizer_state)
         except InputError as error:
             raise error.within(point.state_file) from None
+
+    @property
+    def seconds_used(self) -> float:
+        """Seconds of the run so far, with those of the epoch under way and those that were lost."""
+        return self.state.budget.seconds + self.state.budget.lost + time.perf_counter() - self._began
+
+    def restart(self, restarts: int, seconds: float) -> None:
+        """Go on with a lower learning rate, after the run has diverged and gone back so many times; `seconds` were lost
+        by that in all."""
+        self.state.restarts = restarts
+        self.state.budget.lose(self._settings, self.state.epochs_done, seconds)
 
     def _restore_weights(self, point: ResumePoint) -> None:
         if point.checkpoint is not None:

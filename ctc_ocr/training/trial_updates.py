@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ctc_ocr.datasets.iterator import BatchIter
 from ctc_ocr.runtime.types import DataBatch
-from ctc_ocr.training.schedules import GivenRates, Schedule
+from ctc_ocr.training.schedules import Course, GivenRates, Schedule
 from ctc_ocr.training.sums import Sums, count_batch
 from ctc_ocr.training.updates import Updates
 
@@ -16,7 +16,7 @@ def overfit(updates: Updates, batch: DataBatch, num_updates: int) -> tuple[int, 
     The learning rate does not decay, however soon a run with these settings would have ended.
     """
     settings = replace(updates.settings, schedule="constant")
-    updates.schedule(settings, Schedule(settings, num_updates))
+    updates.schedule(settings, Schedule(settings, Course(num_updates)))
     made, sums = 0, Sums()
     while made < num_updates and sums.tally.accuracy != 1.0:
         outputs = updates.make(batch)

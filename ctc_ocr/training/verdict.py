@@ -8,11 +8,13 @@ from typing import Any
 
 from ctc_ocr.checkpoint.history import Row, best_row
 from ctc_ocr.evaluation.metrics import wilson_interval
-from ctc_ocr.training.events import EpochEnd
+from ctc_ocr.runtime.advice import advice
+from ctc_ocr.training.events import EpochEnd, Restarted
 
 LEARNED_NOTHING = 0.9  # a CER above this
 OVERFITS = (0.9, 0.3)  # so much of the training images is read, and so much less of validation
 LAST_EPOCHS = 0.15  # of all: if these lowered the CER, the run was still improving
+STILL_IMPROVING = "Still improving when it ended: go on with --resume and a larger --num_epoch or --max_minutes"
 FEW_IMAGES, FEW_PER_UNIT, FEW_STEPS = 200, 20, 1.5
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,8 @@ class Verdict:
     def __call__(self, event: Any) -> None:
         if isinstance(event, EpochEnd):
             self._rows.append(event.row)
+        elif isinstance(event, Restarted):
+            self._rows = [row for row in self._rows if row.epoch <= event.epochs_done]
 
     def log(self, is_bounded: bool, is_finished: bool = True) -> None:
         """Log what was reached and, of a run that no signal ended, why it is not more. is_bounded: the number of epochs
@@ -49,7 +53,7 @@ class Verdict:
         if best.validation_samples:  # not known of epochs of version 0.2
             log.info("%s", reached(best))
         if is_finished and (reason := self._likely_reason(best, is_bounded)):
-            log.info("%s", reason)
+            (advice if reason == STILL_IMPROVING else log).info("%s", reason)
 
     def _likely_reason(self, best: Row, is_bounded: bool) -> str:
         last = self._rows[-1]
@@ -63,7 +67,7 @@ class Verdict:
                 "(`ctc-ocr data curve` tells how many), or stronger augmentation"
             )
         if is_bounded and is_improving([row.validation_cer for row in self._rows]):
-            return "Still improving when it ended: go on with --resume and a larger --num_epoch or --max_minutes"
+            return STILL_IMPROVING
         return "" if is_bounded else "Validation did not improve any more, so the run ended"
 
     def _why_nothing(self) -> str:

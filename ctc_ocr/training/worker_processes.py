@@ -20,7 +20,7 @@ from ctc_ocr.runtime.child import StartFailure
 from ctc_ocr.runtime.parent import interrupts_withheld
 from ctc_ocr.runtime.processes import how_it_ended, pack, pickled, start_process
 from ctc_ocr.runtime.signals import interruption
-from ctc_ocr.training.events import OF_FILES, Callback
+from ctc_ocr.training.events import OF_FILES, Callback, Saved, StateSaved
 from ctc_ocr.training.interrupts import HANDLED, STOP, Interrupts
 from ctc_ocr.training.job import Begun, Ended, Job
 from ctc_ocr.training.worker_process import Result, work
@@ -42,6 +42,7 @@ class WorkerProcesses:
         level = logging.getLogger("ctc_ocr").getEffectiveLevel()
         calls = {role: pack(serve_quietly, cluster, role) for role in ("scheduler", "server")}
         calls |= {f"worker {n}": pack(work, n, threads, cluster, level, given) for n in range(count)}
+        self._has_saved = job.options.resume  # whether there is something to resume from
         self._workers = [name for name in calls if name.startswith("worker")]
         self._names: dict[Connection, str] = {}
         self._processes: dict[Connection, SpawnProcess] = {}
@@ -95,6 +96,7 @@ class WorkerProcesses:
                         results[self._names[connection]] = _ended(message)
                         self._awaited.remove(connection)
                     elif call is not None:
+                        self._has_saved |= isinstance(message, Saved | StateSaved)
                         call(message)
                         if isinstance(message, OF_FILES):
                             _send(connection, HANDLED)
@@ -141,9 +143,8 @@ class WorkerProcesses:
     def _lost(self, connection: Connection) -> RunError:
         name = self._names[connection]
         ended = how_it_ended(self._processes[connection])
-        return RunError(
-            f"{name} {ended}: the other processes were ended too; --resume goes on from the newest checkpoint"
-        )
+        left = "--resume goes on from the newest checkpoint" if self._has_saved else "the run had saved nothing yet"
+        return RunError(f"{name} {ended}: the other processes were ended too; {left}")
 
 
 def _send(connection: Connection, message: bytes) -> None:
