@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ctc_ocr.datasets.samples import Problem
 from ctc_ocr.datasets.sources.shards import shard_of
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import SUFFIXES
-from ctc_ocr.images.folders import images_and_others
+from ctc_ocr.images.folders import find_files
 
 # Kinds of files that labels of images are kept in.
 TEXT_SUFFIXES = {
@@ -23,11 +24,13 @@ RUN_MARK = "-symbol.json"  # the file that every run has
 @dataclass(frozen=True)
 class Folder:
     """The files of a folder and its subfolders, sorted. `images` have the suffix of an image; they may be broken links
-    or even folders. Linked folders and names that start with a dot are left out."""
+    or even folders. Linked folders and names that start with a dot are left out; so are subfolders that cannot be read,
+    which are the `notes`."""
 
     path: Path
     images: tuple[Path, ...]
     others: tuple[Path, ...]
+    notes: tuple[Problem, ...] = ()
 
     def require_images(self) -> tuple[Path, ...]:
         """`images`. Raises InputError if there are none."""
@@ -62,8 +65,9 @@ class Folder:
 
 def scan_folder(folder: Path) -> Folder:
     """The files of a folder and its subfolders. Raises InputError for a folder that cannot be read."""
-    images, others = images_and_others(folder)
-    return Folder(folder, tuple(images), tuple(others))
+    found = find_files(folder)
+    notes = tuple(map(Problem.of, found.unreadable))
+    return Folder(folder, tuple(found.images), tuple(found.others), notes)
 
 
 def finder(pattern: str, group: str) -> Callable[[str], str | None]:
