@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ctc_ocr.datasets.pack_index import beside_rec
 from ctc_ocr.datasets.samples import Problem
-from ctc_ocr.datasets.sources.shards import shard_of
+from ctc_ocr.datasets.sources.shards import is_rec, shard_of
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import SUFFIXES
 from ctc_ocr.images.folders import find_files
@@ -51,8 +52,8 @@ class Folder:
         run or a pack that is in the folder."""
         names = {path: path.name for path in self.others if path.suffix.lower() in TEXT_SUFFIXES}
         runs = {(path.parent, path.name.removesuffix(RUN_MARK)) for path in names if path.name.endswith(RUN_MARK)}
-        recs = [path for path in self.others if path.suffix == ".rec"]
-        packs = {path.with_suffix(".json") for path in recs}
+        recs = [path for path in self.others if is_rec(path)]
+        packs = {beside_rec(path, ".json") for path in recs}
         packs |= {Path(f"{shard.prefix}.json") for path in recs if (shard := shard_of(path))}
         return [
             path
