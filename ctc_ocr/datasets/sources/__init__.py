@@ -16,7 +16,7 @@ from ctc_ocr.datasets.sources.layouts import open_folder
 from ctc_ocr.datasets.sources.packs import find_pack, read_pack
 from ctc_ocr.datasets.sources.pages import find_pages, read_pages, refuse_page_options
 from ctc_ocr.datasets.sources.registered import SOURCES, open_registered, register_source, split_name
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import KINDS, InputError
 from ctc_ocr.images.files import SUFFIXES
 from ctc_ocr.rendering.fonts import SUFFIXES as FONT_SUFFIXES
 
@@ -33,9 +33,11 @@ def open_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> R
     whose file names contain the labels; or one of books, whose pages have a box for each character. With a pattern, a
     folder is one of names. NAME:ARGUMENT is a registered source, unless such a file exists.
 
-    Raises InputError if nothing can be read, for options that do not suit the source, for a folder with several files
-    of labels, and where file names would be taken for labels that may be elsewhere.
+    Raises InputError if nothing can be read, for what is no path, for options that do not suit the source, for a folder
+    with several files of labels, and where file names would be taken for labels that may be elsewhere.
     """
+    if not isinstance(path, KINDS["a path"]):
+        raise InputError(f"expected a path, got {path!r}", "source")
     rows = _open(path, options)
     if rows.is_final:
         return rows
