@@ -210,6 +210,13 @@ def test_paths_of_windows(tmp_path: Path) -> None:
         samples[0].read_bytes()
 
 
+def test_rows_that_were_emptied_in_a_spreadsheet_are_skipped(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, ";;\r\nimage;label;note\r\na.png;x;\r\n;;\r\nb.png;y;good\r\n;;\r\n;;;;\r\n")
+    assert read(path) == [("a.png", "x"), ("b.png", "y")]
+    assert [each.name for each in read_image_list(path)] == ["a.png", "b.png"]
+    assert [each.where for each in read_source(path)[0]] == [f"{path}, row 3", f"{path}, row 5"]
+
+
 @pytest.mark.parametrize(
     ("existing", "written", "hint"),
     [

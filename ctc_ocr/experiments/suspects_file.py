@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ctc_ocr.alphabet import Alphabet, UnitSplitter
-from ctc_ocr.datasets.csv_files.fields import parse_row
+from ctc_ocr.datasets.csv_files.fields import is_empty_row, parse_row
 from ctc_ocr.datasets.csv_files.header import normal
 from ctc_ocr.datasets.csv_files.layout import find_layout
 from ctc_ocr.datasets.csv_files.paths import locate, relative_path, without_line_ends, written_path
@@ -129,7 +129,7 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     if missing := [name for name in COLUMNS if name != "score" and name not in names]:
         raise InputError(f"no column {missing[0]!r}; expected what `ctc-ocr data audit --out` writes", path)
     for number, line in enumerate(read_lines(path, layout.encoding), 1):
-        if not line or number < layout.first:
+        if number < layout.first or is_empty_row(line, layout.delimiter):
             continue
         where = f"{path}, row {number}"
         try:
