@@ -72,7 +72,7 @@ def read_encoded(path: str | os.PathLike[str], name: str) -> bytes:
     try:
         return read_bytes(Path(path), MAX_FILE_BYTES)
     except InputError as error:
-        raise named_similarly(error, path, name) from None
+        raise named_similarly(error, path, name, SUFFIXES) from None
 
 
 def _decode(encoded: bytes, channels: int, max_pixels: int) -> Pixels:
