@@ -123,6 +123,13 @@ class SourceOptions:
             raise InputError(f"expected {forms} or nothing, got {self.unicode_form!r}", "unicode_form")
 
 
+def checked_source_options(options: object) -> SourceOptions:
+    """The same. Raises InputError for anything else, such as a dict of their fields."""
+    if not isinstance(options, SourceOptions):
+        raise InputError(f"expected SourceOptions, such as SourceOptions(delimiter=';'); got {options!r}", "options")
+    return options
+
+
 def _are_two_integers(value: object) -> bool:
     return isinstance(value, tuple | list) and len(value) == 2 and all(isinstance(each, Integral) for each in value)
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ctc_ocr.alphabet import without_accents
-from ctc_ocr.datasets.samples import CSV_OPTIONS, Problem, Rows, Sample, SourceOptions
+from ctc_ocr.datasets.samples import CSV_OPTIONS, Problem, Rows, Sample, SourceOptions, checked_source_options
 from ctc_ocr.datasets.sources.files import open_file, refuse_options
 from ctc_ocr.datasets.sources.layouts import open_folder
 from ctc_ocr.datasets.sources.packs import find_pack, read_pack
@@ -33,12 +33,13 @@ def open_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> R
     whose file names contain the labels; or one of books, whose pages have a box for each character. With a pattern, a
     folder is one of names. NAME:ARGUMENT is a registered source, unless such a file exists.
 
-    Raises InputError if nothing can be read, for what is no path, for options that do not suit the source, for a folder
-    with several files of labels, and where file names would be taken for labels that may be elsewhere.
+    Raises InputError if nothing can be read, for what is no path, for options of another kind or that do not suit the
+    source, for a folder with several files of labels, and where file names would be taken for labels that may be
+    elsewhere.
     """
     if not isinstance(path, KINDS["a path"]):
         raise InputError(f"expected a path, got {path!r}", "source")
-    rows = _open(path, options)
+    rows = _open(path, checked_source_options(options))
     if rows.is_final:
         return rows
     if options.strip_accents:
