@@ -5,7 +5,7 @@ Whether labels suit an alphabet and a network, and whether images can be decoded
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,19 +55,20 @@ def read_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> t
     return samples_and_problems(open_source(path, options), path)
 
 
-def samples_and_problems(rows: Iterable[Sample | Problem], path: str | Path) -> tuple[list[Sample], list[Problem]]:
+def samples_and_problems(rows: Rows, path: str | Path) -> tuple[list[Sample], list[Problem]]:
     """The samples and the problems of an opened source. Raises InputError if there is neither."""
     found = list(not_empty(rows, path))
     return [row for row in found if isinstance(row, Sample)], [row for row in found if isinstance(row, Problem)]
 
 
-def not_empty(rows: Iterable[Sample | Problem], path: str | Path) -> Iterator[Sample | Problem]:
+def not_empty(rows: Rows, path: str | Path) -> Iterator[Sample | Problem]:
     """The rows of an opened source. Raises InputError if there are none."""
     row = None
     for row in rows:
         yield row
     if row is None:
-        raise InputError("contains no labelled images", path)
+        # A folder may have images, but no rows in its file with labels.
+        raise InputError(f"contains no labelled images; its labels were expected in {rows.form}", path)
 
 
 def _open(path: str | Path, options: SourceOptions) -> Rows:
