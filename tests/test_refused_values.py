@@ -136,6 +136,13 @@ def test_what_is_accepted_is_said(refuse: Callable[[], Any], message: str) -> No
     assert str(raised.value) == message
 
 
+def test_a_table_has_not_the_name_of_a_spreadsheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "readings.XLSX"
+    assert main(["infer", "--model", "starter", "--out", str(out), "docs/sample.png"]) == 2
+    said = f"{out}: no spreadsheet is written; expected a name such as readings.csv"
+    assert capsys.readouterr().err == f"ctc-ocr infer: error: {said}\n"
+
+
 def test_an_old_excel_file_is_known(tmp_path: Path) -> None:
     table = tmp_path / "labels.csv"
     table.write_bytes(b"\xd0\xcf\x11\xe0" + bytes(100))
