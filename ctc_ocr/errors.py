@@ -13,6 +13,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "a number": (Real,),
     "a text": (str,),
     "a path": (str, PathLike),
+    "a path or a list of paths": (str, PathLike, Collection),
     "True or False": (bool,),
     "a name, a number from 1": (str, Integral),
     "a list of numbers": (Collection,),

@@ -210,6 +210,13 @@ def test_paths_of_windows(tmp_path: Path) -> None:
         samples[0].read_bytes()
 
 
+def test_rows_that_were_emptied_in_a_spreadsheet_are_skipped(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, ";;\r\nimage;label;note\r\na.png;x;\r\n;;\r\nb.png;y;good\r\n;;\r\n;;;;\r\n")
+    assert read(path) == [("a.png", "x"), ("b.png", "y")]
+    assert [each.name for each in read_image_list(path)] == ["a.png", "b.png"]
+    assert [each.where for each in read_source(path)[0]] == [f"{path}, row 3", f"{path}, row 5"]
+
+
 @pytest.mark.parametrize(
     ("existing", "written", "hint"),
     [
@@ -220,12 +227,18 @@ def test_paths_of_windows(tmp_path: Path) -> None:
         ("Fotos/b.png", "fotos/B.png", "; there is '{folder}/Fotos/b.png'"),
         ("b.png", "bb.png", ""),
         ("b.png", "none/b.png", ""),
+        ("b.png", "b", "; there is 'b.png'"),
+        ("b.1.PNG", "b.1", "; there is 'b.1.PNG'"),
+        ("b.png", "b.jpg", "; there is 'b.png'"),
+        ("b.png", "{name}/b.png", "; there is '{folder}/b.png'"),
+        ("b.png", "{name}", ""),
     ],
 )
 def test_a_missing_file_is_compared_with_names_nearly_the_same(
     tmp_path: Path, existing: str, written: str, hint: str
 ) -> None:
     picture(tmp_path / existing)
+    written = written.format(name=tmp_path.name)
     path = csv_file(tmp_path, f"image,label\n{written},x\n")
     said = f"No such file or directory{hint.format(folder=tmp_path)}"
     (problem,) = check_source(path).invalid

@@ -365,7 +365,10 @@ def test_too_few_images_for_a_curve_are_refused(folder: Path, tmp_path: Path) ->
     (tmp_path / "few.csv").write_text("\n".join(["image,label", *images]) + "\n")
     done = run_here(data.main, folder, "curve", str(tmp_path / "few.csv"), *SMALL)
     assert done.returncode == 2
-    assert "too few images: an eighth of the 26 that a fold leaves is less than 4" in done.stderr
+    assert (
+        "too few images: an eighth of the 26 that a fold leaves is less than 4; expected about 48 or more"
+        in done.stderr
+    )
 
 
 def test_the_log_of_a_trial_does_not_say_how_to_use_its_model(caplog: pytest.LogCaptureFixture) -> None:

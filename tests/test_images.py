@@ -15,8 +15,8 @@ import pytest
 from PIL import Image, ImageFilter
 
 from ctc_ocr.config.presets import preset
-from ctc_ocr.datasets.samples import SourceOptions
-from ctc_ocr.datasets.sources import read_source
+from ctc_ocr.datasets.samples import Sample, SourceOptions
+from ctc_ocr.datasets.sources import open_source, read_source
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import FORMATS, read_image
 from ctc_ocr.images.folders import find_images
@@ -138,9 +138,9 @@ def error_of(source, name=None):
     return raised.value.where, raised.value.reason
 
 
-@pytest.mark.parametrize("mode", ["I", "F"])
-def test_deep_levels_are_refused(mode):
-    image = Image.new(mode, (4, 4), 100_000)
+@pytest.mark.parametrize(("mode", "level"), [("I", 100_000), ("F", 100_000), ("I", 200)])
+def test_deep_levels_are_refused(mode, level):
+    image = Image.new(mode, (4, 4), level)
     where, reason = error_of(encode(image, "TIFF"), name="deep.tif")
     assert where == "deep.tif"
     assert reason.endswith("; accepted: 1 to 16 bits per channel")
@@ -283,6 +283,29 @@ def test_find_images_keeps_the_order_and_sorts_folders(tmp_path):
         find_images([tmp_path / "empty"])
     assert raised.value.where == str(tmp_path / "empty")
     assert re.fullmatch(r"no image files in this folder; accepted: .*\.png.*", raised.value.reason)
+
+
+def test_a_subfolder_that_cannot_be_read_is_named(tmp_path, monkeypatch, caplog):
+    for name in ("ab_1.png", "lost+found/cd_1.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    closed, scandir = str(tmp_path / "lost+found"), os.scandir
+
+    def refuse(path):
+        if os.fspath(path) == closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), closed)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert find_images([tmp_path]) == [tmp_path / "ab_1.png"]
+    expected = f"{closed}: this subfolder is not read: Permission denied"
+    assert caplog.messages == [expected]
+    for label in (None, "ab_1.txt", "labels.csv"):  # each place where labels are found
+        if label:
+            (tmp_path / label).write_text("ab" if label == "ab_1.txt" else "image,label\nab_1.png,ab\n")
+        rows = open_source(tmp_path)
+        assert [row.label for row in rows if isinstance(row, Sample)] == ["ab"]
+        assert [str(note) for note in rows.notes] == [expected]
 
 
 def test_folders_that_cannot_be_read(tmp_path, monkeypatch):

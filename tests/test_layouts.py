@@ -357,6 +357,18 @@ def test_running_numbers_are_no_labels(names: list[str], tmp_path: Path) -> None
     assert open_source(tmp_path, SourceOptions(pattern="(.*)")).total == len(names)
 
 
+@pytest.mark.parametrize("content", ["", "image,label\n"])
+def test_a_folder_whose_labels_csv_is_empty_says_so(tmp_path: Path, content: str) -> None:
+    (tmp_path / "ab_1.png").touch()
+    (tmp_path / "labels.csv").write_text(content)
+    with pytest.raises(InputError) as error:
+        read_source(tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path}: contains no labelled images; its labels were expected in {tmp_path}/labels.csv (delimiter ',', "
+        "each character a unit)"
+    )
+
+
 def test_labels_that_are_all_alike_are_refused(tmp_path: Path) -> None:
     for number in range(30):
         (tmp_path / f"plate_{number:02}.png").touch()

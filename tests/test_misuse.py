@@ -120,6 +120,20 @@ def test_options_of_another_kind_are_refused_when_they_are_made(
     assert refused(lambda: make(**{name: value})) == f"{name}: expected {accepted}; got {value!r}"
 
 
+def test_options_are_not_a_dict() -> None:
+    other: Any = {"delimiter": ";"}
+    said = "options: expected SourceOptions, such as SourceOptions(delimiter=';'); got {'delimiter': ';'}"
+    for take in (ctc_ocr.open_source, ctc_ocr.LabelledImages):
+        assert refused(lambda take=take: take("labels.csv", options=other)) == said  # type: ignore[misc]
+    assert refused(lambda: ctc_ocr.evaluate("starter", "labels.csv", options=other)) == said
+
+
+@pytest.mark.parametrize("make", [ctc_ocr.Predictor, ctc_ocr.ReaderPool])
+def test_a_reader_has_a_decoder(make: Callable[..., Any]) -> None:
+    said = "decoder: expected a Decoder, such as Decoder(beam_width=10); got {'beam_width': 3}"
+    assert refused(lambda: make("starter", decoder={"beam_width": 3})) == said
+
+
 def test_options_take_what_is_of_their_kind() -> None:
     integer: Any = np.int64(3)
     assert ctc_ocr.SourceOptions(seq_length=(integer, integer), image_column=integer).seq_length == (3, 3)

@@ -196,6 +196,20 @@ def test_confidences_are_calibrated_for_their_epoch(folder):
         Predictor(tmp_path / "m")
 
 
+def test_the_score_is_shown_where_lengths_order_the_texts(folder, capsys):
+    tmp_path, _, _ = folder
+    arguments = ["--prefix", str(tmp_path / "m"), "--top_k", "5", str(tmp_path / "images")]
+    assert main(["--lengths", "1", "--json", *arguments]) == 0
+    found = [json.loads(line)["alternatives"] for line in capsys.readouterr().out.splitlines()]
+    for name, is_order in (("score", True), ("log_probability", False)):
+        values = [[each[name] for each in texts] for texts in found]
+        assert (values == [sorted(each, reverse=True) for each in values]) is is_order
+    assert main(["--lengths", "1", *arguments]) == 0
+    assert "(score " in capsys.readouterr().out
+    assert main(["--lengths", "any", *arguments]) == 0
+    assert "(score " not in capsys.readouterr().out
+
+
 def test_allowed_characters_and_beam_search(folder, capsys):
     tmp_path, paths, _ = folder
     images, prefix = str(tmp_path / "images"), ["--prefix", str(tmp_path / "m")]

@@ -80,6 +80,14 @@ REFUSED: list[tuple[Callable[[], Any], str]] = [
     ),
     (lambda: ctc_ocr.RunOptions(gpu_ids=(1, 1)), "gpu_ids: expected different numbers from 0 on, got (1, 1)"),
     (lambda: ctc_ocr.RunOptions(gpu_ids="01"), "gpu_ids: expected a list, such as ['01'], got '01'"),  # type: ignore[arg-type]
+    (lambda: ctc_ocr.evaluate("starter", 5), "source: expected a path, got 5"),  # type: ignore[arg-type]
+    (lambda: ctc_ocr.evaluate("starter", [None]), "source: expected a path, got None"),  # type: ignore[list-item]
+    (lambda: ctc_ocr.open_source(5), "source: expected a path, got 5"),  # type: ignore[arg-type]
+    (lambda: ctc_ocr.LabelledImages(5), "source: expected a path or a list of paths; got 5"),  # type: ignore[arg-type]
+    (
+        lambda: ctc_ocr.LabelledImages("images", validation=5),  # type: ignore[arg-type]
+        "validation: expected a path or a list of paths or None; got 5",
+    ),
     (
         lambda: ctc_ocr.LabelledImages("images", choose="ink"),
         "choose: expected a list, such as ['ink'], got 'ink'",
@@ -126,6 +134,13 @@ def test_what_is_accepted_is_said(refuse: Callable[[], Any], message: str) -> No
     with pytest.raises(InputError) as raised:
         refuse()
     assert str(raised.value) == message
+
+
+def test_a_table_has_not_the_name_of_a_spreadsheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "readings.XLSX"
+    assert main(["infer", "--model", "starter", "--out", str(out), "docs/sample.png"]) == 2
+    said = f"{out}: no spreadsheet is written; expected a name such as readings.csv"
+    assert capsys.readouterr().err == f"ctc-ocr infer: error: {said}\n"
 
 
 def test_an_old_excel_file_is_known(tmp_path: Path) -> None:

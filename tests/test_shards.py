@@ -70,6 +70,17 @@ def test_a_single_pack_is_read_by_its_name_without_suffix(folder: Path, tmp_path
     assert error.value.where == str(tmp_path / "set.rec")
 
 
+def test_a_pack_with_suffixes_in_capitals(folder: Path, tmp_path: Path) -> None:
+    pack_source(folder, tmp_path / "set")
+    for suffix in ("rec", "idx", "json"):
+        (tmp_path / f"set.{suffix}").rename(tmp_path / f"set.{suffix.upper()}")
+    assert content(tmp_path / "set.REC") == content(folder)
+    (tmp_path / "set.IDX").unlink()
+    with pytest.raises(InputError) as error:
+        read_source(tmp_path / "set.REC")
+    assert str(error.value) == f"{tmp_path}/set.IDX: No such file or directory"
+
+
 def test_mxnet_reads_each_shard(folder: Path, tmp_path: Path) -> None:
     pack_source(folder, tmp_path / "set", shards=3)
     units, expected = json.loads((tmp_path / "set.json").read_text())["alphabet"], content(folder)

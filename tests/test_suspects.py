@@ -152,6 +152,16 @@ def test_paths_that_are_not_utf_8_are_written_as_they_are(tmp_path: Path) -> Non
     assert (tmp_path / "s.csv").read_bytes().splitlines()[1] == b"caf\xe9.png,a,b,1.0000,"
 
 
+def test_a_name_with_a_line_end_is_one_row(tmp_path: Path) -> None:
+    samples = (
+        Sample(str(tmp_path / "a\nb.png"), ("a", "\n"), "row 1"),
+        Sample("p\nq.rec", ("a",), "p\nq.rec, record 5", 5),
+    )
+    write_suspects(tmp_path / "s.csv", [Suspect(each, "b", 1.0, 0.9) for each in samples])
+    rows = (tmp_path / "s.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert rows == [r"a\nb.png,a\n,b,1.0000,", r'"p\nq.rec, record 5",a,b,1.0000,']
+
+
 def test_a_part_of_the_images_is_not_chosen_from_again() -> None:
     """Units that are frequent among all of them may be rare in it."""
     samples = [Sample("a.png", ("a", "é"), "row 1"), Sample("b.png", ("b",), "row 2")]

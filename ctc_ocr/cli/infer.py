@@ -16,7 +16,7 @@ from ctc_ocr.cli.data_options import (
     source_options,
 )
 from ctc_ocr.cli.decoding_options import add_decoding, add_top_k, decoder, warn_of_skipped_words
-from ctc_ocr.cli.infer_outputs import Results, print_single, printer, writer
+from ctc_ocr.cli.infer_outputs import Results, output_format, print_single, printer, writer
 from ctc_ocr.cli.model_options import (
     add_ink,
     add_model,
@@ -27,7 +27,7 @@ from ctc_ocr.cli.model_options import (
     warn_of_inverted,
 )
 from ctc_ocr.cli.running import refuse_inputs, run
-from ctc_ocr.cli.shown_predictions import REJECTED_TEXT, is_rejected
+from ctc_ocr.cli.shown_predictions import REJECTED_TEXT, Format, is_rejected
 from ctc_ocr.datasets.image_labels import ImageLabels, read_image_labels
 from ctc_ocr.errors import InputError, printable
 from ctc_ocr.evaluation.metrics import Tally
@@ -128,17 +128,17 @@ def _read(
 
     ink = InkCheck(reader.hyperparameters.data.ink, reader.light_ink)
     # Confidences that are not shown are not computed: they take longer than the rest.
-    shown = arguments.json or arguments.out or arguments.show_confidence or "top_k" in arguments
-    confidence = bool(shown or arguments.min_confidence or arguments.sort)
+    is_shown = arguments.json or arguments.out or arguments.show_confidence or "top_k" in arguments
+    confidence = bool(is_shown or arguments.min_confidence or arguments.sort)
     results = predict_files(reader, images, confidence=confidence, places=arguments.json, ink=ink)
-    failures = 0
+    shown, failures = output_format(arguments, reader.decoder), 0
     if _is_single(arguments):
-        print_single(results, arguments, digits=set(reader.alphabet.units) <= DIGITS)
+        print_single(results, shown, digits=set(reader.alphabet.units) <= DIGITS)
     else:
         results = _with_progress(results, len(images), reader.batch_size, shown_later=bool(arguments.sort))
         if arguments.sort:
             results = iter(least_confident_first(results, arguments.sort))
-        failures = _give_all(results, labels, arguments)
+        failures = _give_all(results, labels, arguments, shown)
     if ink.is_unusual(len(images) - failures):
         warn_of_inverted(ink.count, ink.ink, PROG)
     return failures
@@ -221,12 +221,12 @@ def _is_single(arguments: argparse.Namespace) -> bool:
     return not Path(arguments.images[0]).is_dir()
 
 
-def _give_all(results: Results, labels: ImageLabels | None, arguments: argparse.Namespace) -> int:
+def _give_all(results: Results, labels: ImageLabels | None, arguments: argparse.Namespace, shown: Format) -> int:
     """What is asked for of each image: a line on stdout, or a row in the file --out, or a .txt file; then, with labels,
     how many are correct. Returns the number of images that cannot be read, each of which is reported on stderr."""
     tally, num_rejected, failures, num_empty, count = Tally(), 0, 0, 0, 0
     with ExitStack() as stack:
-        give = writer(arguments, stack) if arguments.out or arguments.txt else printer(arguments)
+        give = writer(arguments, stack) if arguments.out or arguments.txt else printer(shown)
         for image, result in results:
             label = labels.of(image.path) if labels else None
             give(image, result, label)

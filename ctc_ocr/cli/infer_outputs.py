@@ -13,15 +13,15 @@ from ctc_ocr.inference.predictions_csv import READ, REJECTED, UNREADABLE, predic
 from ctc_ocr.inference.text_files import write_text
 
 if TYPE_CHECKING:
+    from ctc_ocr.decoding.decoder import BoundDecoder
     from ctc_ocr.inference.prediction import Prediction
 
 Give = Callable[[ListedImage, "Prediction | InputError", str | None], None]
 Results = Iterator[tuple[ListedImage, "Prediction | InputError"]]
 
 
-def printer(arguments: argparse.Namespace) -> Give:
+def printer(shown: Format) -> Give:
     """Prints a line for each image that can be read, with its label if that is known."""
-    shown = _format(arguments)
 
     def give(image: ListedImage, result: "Prediction | InputError", label: str | None) -> None:
         if not isinstance(result, InputError):
@@ -53,21 +53,23 @@ def writer(arguments: argparse.Namespace, stack: ExitStack) -> Give:
     return give
 
 
-def print_single(results: Results, arguments: argparse.Namespace, digits: bool) -> None:
+def print_single(results: Results, shown: Format, digits: bool) -> None:
     """Raises InputError if the image cannot be read."""
     ((image, result),) = results
     if isinstance(result, InputError):
         raise result
-    shown = _format(arguments)
     as_line = shown.as_json or shown.alternatives or shown.confidences
     print(shown.line(image.name, result, None) if as_line else shown.single(result, digits))
 
 
-def _format(arguments: argparse.Namespace) -> Format:
+def output_format(arguments: argparse.Namespace, decoder: "BoundDecoder") -> Format:
+    """What the flags ask for. Scores are shown where they may order texts otherwise than log probabilities do."""
+    lengths = decoder.search.lengths if decoder.search else None
+    has_prior = lengths is not None and lengths.outside < 1  # 1 is --lengths any
     return Format(
         as_json=arguments.json,
         alternatives="top_k" in arguments,
-        scores="language_model" in arguments or "length_bonus" in arguments,
+        scores="language_model" in arguments or "length_bonus" in arguments or has_prior,
         min_confidence=arguments.min_confidence,
         confidences=arguments.show_confidence,
     )

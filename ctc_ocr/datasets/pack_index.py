@@ -53,7 +53,12 @@ class PackIndex:
 
 
 def index_path(rec: str | Path) -> Path:
-    return Path(rec).with_suffix(".idx")
+    return beside_rec(Path(rec), ".idx")
+
+
+def beside_rec(rec: Path, suffix: str) -> Path:
+    """The file of a pack with another suffix, which is in capitals if that of the .rec file is."""
+    return rec.with_suffix(suffix.upper() if rec.suffix.isupper() else suffix)
 
 
 def read_index(rec: str | Path) -> PackIndex:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ctc_ocr.datasets import recordio
 from ctc_ocr.errors import InputError, printable, refuse_other
+from ctc_ocr.images.files import SUFFIXES
 from ctc_ocr.images.limits import MAX_FILE_BYTES
 from ctc_ocr.runtime.input_files import read_bytes
 from ctc_ocr.runtime.similar_files import named_similarly
@@ -59,7 +60,7 @@ class Sample:
                 return read_bytes(self.image, MAX_FILE_BYTES, pipes=False)
             return recordio.unpack(recordio.read_key(self.image, self.record))[1]
         except InputError as error:
-            raise named_similarly(error, self.image, self.place) from None
+            raise named_similarly(error, self.image, self.place, SUFFIXES) from None
         except OSError as error:
             raise InputError(error.strerror or str(error), self.place) from None
         except ValueError as error:  # a damaged pack
@@ -120,6 +121,13 @@ class SourceOptions:
         if self.unicode_form not in ("", *UNICODE_FORMS):
             forms = ", ".join(UNICODE_FORMS)
             raise InputError(f"expected {forms} or nothing, got {self.unicode_form!r}", "unicode_form")
+
+
+def checked_source_options(options: object) -> SourceOptions:
+    """The same. Raises InputError for anything else, such as a dict of their fields."""
+    if not isinstance(options, SourceOptions):
+        raise InputError(f"expected SourceOptions, such as SourceOptions(delimiter=';'); got {options!r}", "options")
+    return options
 
 
 def _are_two_integers(value: object) -> bool:

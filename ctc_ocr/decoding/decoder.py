@@ -145,6 +145,15 @@ class Decoder:
         return WordList.from_words(self.words, alphabet, self.separators)
 
 
+def checked_decoder(decoder: object) -> Decoder:
+    """That of a reader; the default for None. Raises InputError for anything else, such as a dict of its fields."""
+    if decoder is None:
+        return Decoder()
+    if not isinstance(decoder, Decoder):
+        raise InputError(f"expected a Decoder, such as Decoder(beam_width=10); got {decoder!r}", "decoder")
+    return decoder
+
+
 def _of_alphabet(made: OfAlphabet, alphabet: Alphabet, where: str) -> OfAlphabet:
     """What was made for this alphabet: its codes are those of the network's classes."""
     if made.alphabet != alphabet:

@@ -1,6 +1,7 @@
 """Accuracy against the number of labels, measured with some of the labels, and what more of them would give."""
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -116,7 +117,7 @@ def measured_curve(experiment: Experiment, folds: int = FOLDS) -> LearningCurve:
     digests = experiment.checked.digests
     seed = experiment.hyperparameters.training.seed
     parts = folds_of(digests, folds, seed)
-    sizes = _sizes(len(digests) - max(map(len, parts)))
+    sizes = _sizes(len(digests) - max(map(len, parts)), folds)
     experiment.warn_of_seen_images()
     counts: list[Count] = []
     for number, test in enumerate(parts, 1):
@@ -134,11 +135,13 @@ def measured_curve(experiment: Experiment, folds: int = FOLDS) -> LearningCurve:
     return LearningCurve(len(digests), tuple(counts), seed, experiment.checked.invalid)
 
 
-def _sizes(available: int) -> list[int]:
-    """Numbers of labels to train on, of those that every fold leaves."""
+def _sizes(available: int, folds: int) -> list[int]:
+    """Numbers of labels to train on, of those that every fold leaves. Raises InputError for too few."""
     sizes = [int(available * fraction) for fraction in FRACTIONS]
     if sizes[0] < MIN_LABELS:
+        needed = math.ceil(MIN_LABELS / FRACTIONS[0] * folds / (folds - 1))
         raise InputError(
-            f"too few images: an eighth of the {available} that a fold leaves is less than {MIN_LABELS}", "source"
-        )
+            f"too few images: an eighth of the {available} that a fold leaves is less than {MIN_LABELS}; expected "
+            f"about {needed} or more", "source",
+        )  # fmt: skip
     return sizes

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ctc_ocr.alphabet import Alphabet, UnitSplitter
-from ctc_ocr.datasets.csv_files.fields import parse_row
+from ctc_ocr.datasets.csv_files.fields import is_empty_row, parse_row
 from ctc_ocr.datasets.csv_files.header import normal
 from ctc_ocr.datasets.csv_files.layout import find_layout
-from ctc_ocr.datasets.csv_files.paths import locate, relative_path
+from ctc_ocr.datasets.csv_files.paths import locate, relative_path, without_line_ends, written_path
 from ctc_ocr.datasets.csv_files.text import read_lines
 from ctc_ocr.datasets.csv_files.writing import write_delimited
 from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
@@ -44,7 +44,8 @@ class _Accepted:
 
 def write_suspects(path: str | Path, suspects: Sequence[Suspect]) -> None:
     """Write the suspects, best first, with an empty column `accept`. Paths are relative to the file's folder; an image
-    in a pack has its place instead. Raises RunError if the file cannot be written."""
+    in a pack has its place instead. Line ends and NULs are escaped, so that each suspect is one row. Raises RunError if
+    the file cannot be written."""
     path = Path(path)
     with (
         replacing(path) as temporary,
@@ -53,8 +54,10 @@ def write_suspects(path: str | Path, suspects: Sequence[Suspect]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for each in suspects:
-            image = relative_path(each.sample.image, path) if each.sample.is_file else each.sample.where
-            writer.writerow((image, each.label, each.suggestion, f"{each.score:.4f}", ""))
+            sample = each.sample
+            image = written_path(sample.image, path) if sample.is_file else without_line_ends(sample.where)
+            texts = map(without_line_ends, (each.label, each.suggestion))
+            writer.writerow((image, *texts, f"{each.score:.4f}", ""))
 
 
 def correct_labels(
@@ -126,7 +129,7 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     if missing := [name for name in COLUMNS if name != "score" and name not in names]:
         raise InputError(f"no column {missing[0]!r}; expected what `ctc-ocr data audit --out` writes", path)
     for number, line in enumerate(read_lines(path, layout.encoding), 1):
-        if not line or number < layout.first:
+        if number < layout.first or is_empty_row(line, layout.delimiter):
             continue
         where = f"{path}, row {number}"
         try:

@@ -31,6 +31,8 @@ SUFFIXES = tuple(suffix for suffixes in FORMATS.values() for suffix in suffixes)
 PREFIX_BYTES = 16  # by which Pillow's plugins recognise their format
 ROWS_PIXELS = 2**20  # that are converted at a time
 ORIENTATION = 274  # tag of EXIF
+BITS_PER_SAMPLE = 258  # tag of TIFF
+DEEP = "32-bit grey levels; accepted: 1 to 16 bits per channel"
 # Modules that warn of damaged metadata (EXIF and TIFF tags, animation chunks), which says nothing about the pixels.
 METADATA_MODULES = re.compile(r"PIL\.(Jpeg|Png|Tiff)ImagePlugin")
 
@@ -70,7 +72,7 @@ def read_encoded(path: str | os.PathLike[str], name: str) -> bytes:
     try:
         return read_bytes(Path(path), MAX_FILE_BYTES)
     except InputError as error:
-        raise named_similarly(error, path, name) from None
+        raise named_similarly(error, path, name, SUFFIXES) from None
 
 
 def _decode(encoded: bytes, channels: int, max_pixels: int) -> Pixels:
@@ -82,6 +84,7 @@ def _decode(encoded: bytes, channels: int, max_pixels: int) -> Pixels:
     check_header(encoded, max_pixels)
     image = _open(encoded)
     check_costs(image, encoded, max_pixels)
+    _refuse_32_bits(image)
     image.load()
     return np.ascontiguousarray(_upright(_to_pixels(image, channels), image.getexif().get(ORIENTATION)))
 
@@ -116,6 +119,13 @@ def _open(encoded: bytes) -> Image.Image:
     raise InputError(f"not an image; accepted: {', '.join(FORMATS)}")
 
 
+def _refuse_32_bits(image: Image.Image) -> None:
+    """Raises InputError for a TIFF file of 32 bits: nothing in it says which level is white, 255, 65535 or another."""
+    tags = getattr(image, "tag_v2", {})  # only TIFF files have it
+    if max(tags.get(BITS_PER_SAMPLE, (1,))) > 16:
+        raise InputError(DEEP)
+
+
 def _to_pixels(image: Image.Image, channels: int) -> Pixels:
     """(H, W) or (H, W, 3) of a loaded image: some rows at a time, since each conversion makes a copy."""
     width, height = image.size
@@ -131,7 +141,7 @@ def _converted(image: Image.Image, channels: int) -> Pixels:
     if image.mode.startswith("I"):  # I;16 and its byte orders, or 16 bits in 32
         levels = np.asarray(image, dtype=np.int64)
         if levels.min() < 0 or levels.max() > 65535:
-            raise InputError("32-bit grey levels; accepted: 1 to 16 bits per channel")
+            raise InputError(DEEP)
         scaled = ((levels + 128) // 257).astype(np.uint8)
         scaled[levels == image.info.get("transparency", -1)] = 255  # white paper
         image = Image.fromarray(scaled)

@@ -1,7 +1,7 @@
 """Evaluation: how well a model reads labelled images."""
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,7 @@ class OpenedSources:
 
 def open_sources(source: str | Path | Sequence[str | Path], options: SourceOptions = DEFAULT_OPTIONS) -> OpenedSources:
     """One source or several, opened. Raises InputError as `open_source` does, and for an empty list."""
-    sources = [source] if isinstance(source, (str, Path)) else list(source)
+    sources = [source] if isinstance(source, str) or not isinstance(source, Iterable) else list(source)
     if not sources:
         raise InputError("expected at least one source, got none", "source")
     return OpenedSources(", ".join(map(str, sources)), tuple(open_source(each, options) for each in sources))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ctc_ocr.datasets.csv_files.columns import Columns
-from ctc_ocr.datasets.csv_files.fields import parse_row
+from ctc_ocr.datasets.csv_files.fields import is_empty_row, parse_row
 from ctc_ocr.datasets.csv_files.layout import Layout, find_layout
 from ctc_ocr.datasets.csv_files.paths import locate
 from ctc_ocr.datasets.csv_files.text import read_lines
@@ -28,7 +28,7 @@ def read_image_list(path: Path, options: SourceOptions | None = None) -> list[Li
 
     The file is read as CSV files of labelled images are, with the same options for its encoding, its delimiter and the
     column of the images. Without these, it is the column that the header names so, or that has names of image files, or
-    else the first. Empty lines are skipped.
+    else the first. Empty rows are skipped.
 
     A row that does not name an image is listed with the problem. Raises InputError for a file that cannot be read, or
     has no rows.
@@ -39,7 +39,7 @@ def read_image_list(path: Path, options: SourceOptions | None = None) -> list[Li
     listed = [
         _listed(path, number, line, layout, column)
         for number, line in enumerate(read_lines(path, layout.encoding), start=1)
-        if line and number >= layout.first
+        if number >= layout.first and not is_empty_row(line, layout.delimiter)
     ]
     if not listed:
         raise InputError("names no images; expected the path of one in each row", path)

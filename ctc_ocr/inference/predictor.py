@@ -18,7 +18,7 @@ from ctc_ocr.checkpoint.stored_model import StoredModel, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.schema import MAX_SIZE
 from ctc_ocr.config.sections import Data
-from ctc_ocr.decoding.decoder import BoundDecoder, Decoder
+from ctc_ocr.decoding.decoder import BoundDecoder, Decoder, checked_decoder
 from ctc_ocr.decoding.likelihood import ANYTHING, label_log_probability, likeliest_alignment
 from ctc_ocr.decoding.mask import restrict
 from ctc_ocr.errors import KINDS, InputError
@@ -75,13 +75,14 @@ class Predictor:
     ) -> None:
         if not isinstance(batch_size, KINDS["an integer"]) or not 1 <= batch_size <= MAX_SIZE:
             raise InputError(f"expected 1 to {MAX_SIZE} images, got {batch_size!r}", "batch_size")
+        how = checked_decoder(decoder)
         self._reader, self.stored = _reader(model, epoch, batch_size, context)
         self.prefix, self.epoch = self._reader.prefix, self._reader.epoch
         self.batch_size = batch_size
         self.calibration: Calibration | None = self._reader.calibration
         self.alphabet: Alphabet = self._reader.alphabet
         self.lengths: Lengths | None = self._reader.lengths
-        self.decoder = (decoder or Decoder()).bind(self.alphabet, self.lengths, self._reader.hyperparameters.data.views)
+        self.decoder = how.bind(self.alphabet, self.lengths, self._reader.hyperparameters.data.views)
         has_own_ink = ink in (None, self._reader.hyperparameters.data.ink)
         self.light_ink: float | None = self._reader.light_ink if has_own_ink else None
         self.hyperparameters = _with_ink(self._reader.hyperparameters, ink)

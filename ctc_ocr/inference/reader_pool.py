@@ -21,7 +21,7 @@ from ctc_ocr.checkpoint.known_images import KnownImages
 from ctc_ocr.checkpoint.run_files import Epoch, is_onnx
 from ctc_ocr.checkpoint.stored_model import stored_known_images
 from ctc_ocr.config.registries import ARCHITECTURES
-from ctc_ocr.decoding.decoder import Decoder
+from ctc_ocr.decoding.decoder import Decoder, checked_decoder
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.inference.batch_rows import BATCH_SIZE, in_chunks
 from ctc_ocr.inference.locating import Located, Sent, received, sendable
@@ -81,6 +81,7 @@ class ReaderPool:
         for name, value in (("num_proc", num_proc), ("threads", threads)):
             if value is not None and value < 1:
                 raise InputError(f"{value} is less than 1", name)
+        how = checked_decoder(decoder)
         self._readers: dict[Connection, _Reader] = {}
         self._orphans: deque[tuple[int, bytes]] = deque()  # chunks of processes that have died
         self._deaths, self._patience = Deaths(), patience
@@ -104,7 +105,7 @@ class ReaderPool:
             self.alphabet, self.lengths, self.hyperparameters = loaded.alphabet, loaded.lengths, loaded.hyperparameters
             self.light_ink = loaded.light_ink
             # Bound here, so that its files are read once, and may be pipes.
-            self.decoder = (decoder or Decoder()).bind(self.alphabet, self.lengths, self.hyperparameters.data.views)
+            self.decoder = how.bind(self.alphabet, self.lengths, self.hyperparameters.data.views)
         except BaseException:
             self.close()
             raise

@@ -5,10 +5,15 @@ from pathlib import Path
 
 from ctc_ocr.errors import InputError
 
+SPREADSHEETS = (".xlsx", ".xls", ".ods")
+
 
 def refuse_existing(paths: Iterable[Path], overwrite: bool) -> None:
-    """Make the folders of the files. Raises InputError for a file that exists, unless `overwrite`, and for a folder."""
+    """Make the folders of the files. Raises InputError for a file that exists, unless `overwrite`, for a folder, and
+    for the name of a spreadsheet, which no file of this package is."""
     for path in paths:
+        if path.suffix.lower() in SPREADSHEETS:  # no spreadsheet would open it
+            raise InputError(f"no spreadsheet is written; expected a name such as {path.stem}.csv", path)
         if path.is_dir():
             raise InputError("is a folder; expected the name of a file", path)
         if path.exists() and not overwrite:

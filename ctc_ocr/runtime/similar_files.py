@@ -1,29 +1,35 @@
-"""What a missing file was probably meant to be: one whose name differs in case, in spaces at its ends, or in how its
-accents are written."""
+"""What a missing file was probably meant to be: one whose name differs in case, in spaces at its ends, in how its
+accents are written, or in its suffix; or one without a folder that is named twice."""
 
 import functools
 import os
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 from ctc_ocr.errors import InputError
 
 
-def named_similarly(error: InputError, path: str | os.PathLike[str], where: str) -> InputError:
-    """An error about a file, at another place; if the file is missing, with one of nearly the same name."""
-    similar = similar_path(Path(path))
+def named_similarly(
+    error: InputError, path: str | os.PathLike[str], where: str, suffixes: Sequence[str] = ()
+) -> InputError:
+    """An error about a file, at another place; if the file is missing, with one of nearly the same name, or of the same
+    name with one of these suffixes."""
+    similar = similar_path(Path(path), suffixes)
     if similar is None:
         return InputError(error.reason, where)
     return InputError(f"{error.reason}; there is {similar!r}", where)
 
 
-def similar_path(path: Path) -> str | None:
-    """A path that exists, and differs from this one as names may; its last part alone where the folder is the same.
-    None if there is none, or if this one exists."""
+def similar_path(path: Path, suffixes: Sequence[str] = ()) -> str | None:
+    """A path that exists, and differs from this one as names may, or has one of these suffixes; its last part alone
+    where the folder is the same. None if there is none, or if this one exists."""
     place = Path(path.anchor)
     for name in path.parts[1 if path.anchor else 0 :]:
         exact = place / name
-        found = exact if os.path.lexists(exact) else _similar(place, name)
+        found = exact if os.path.lexists(exact) else _similar(place, name, suffixes)
+        if found is None and name == place.name and place / name != path:  # written from beside the folder
+            continue
         if found is None:
             return None
         place = found
@@ -32,12 +38,14 @@ def similar_path(path: Path) -> str | None:
     return place.name if place.parent == path.parent else str(place)
 
 
-def _similar(folder: Path, name: str) -> Path | None:
+def _similar(folder: Path, name: str, suffixes: Sequence[str]) -> Path | None:
     try:
         names = _names(str(folder), folder.stat().st_mtime_ns)
     except OSError:
         return None
-    similar = names.get(_normal(name))
+    stems = dict.fromkeys((name, Path(name).stem))
+    wanted = (name, *(f"{stem}{suffix}" for stem in stems for suffix in suffixes))
+    similar = next((names[_normal(each)] for each in wanted if _normal(each) in names), None)
     return None if similar is None else folder / similar
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.config.renderers import BatchRenderer
 from ctc_ocr.datasets.choices import CHOSEN
-from ctc_ocr.datasets.samples import SourceOptions
+from ctc_ocr.datasets.samples import SourceOptions, checked_source_options
 from ctc_ocr.errors import InputError, refuse_other, refuse_single
 from ctc_ocr.training.unknown_options import names_checked
 
@@ -57,8 +57,8 @@ class LabelledImages:
         crop, top_edge, bottom_edge, grey, ink, height, width and views. "all" for all of them; () for none, since they
         are settled; None for all if the run is given no hyperparameters, and else for none.
 
-    Raises InputError for fractions that are out of range, for a fraction beside `validation`, for no source, and for
-    other names to choose.
+    Raises InputError for sources and options of another kind, for fractions that are out of range, for a fraction
+    beside `validation`, for no source, and for other names to choose.
     """
 
     source: str | Path | Sequence[str | Path]
@@ -73,6 +73,9 @@ class LabelledImages:
     choose: Collection[str] | None = None
 
     def __post_init__(self) -> None:
+        refuse_other(self, "a path or a list of paths", ("source", "training_only"))
+        refuse_other(self, "a path or a list of paths", ("validation",), or_none=True)
+        checked_source_options(self.options)
         if self.alphabet is not None and not isinstance(self.alphabet, Alphabet):
             raise InputError("expected an Alphabet; Alphabet(tuple(text)) has the characters of a text", "alphabet")
         if self.choose == ALL:

@@ -29,6 +29,11 @@ def parse_row(line: str, delimiter: str, encoding: str = "utf-8") -> list[str]:
         raise ValueError(f"bad quoting: {error}; a quoted field must end on its line, before the delimiter") from None
 
 
+def is_empty_row(line: str, delimiter: str) -> bool:
+    """Whether there is nothing but delimiters: spreadsheets write such lines for rows that were emptied."""
+    return not line.strip(delimiter)
+
+
 def parse_rows(lines: Iterable[str], delimiter: str) -> list[list[str]]:
     """Fields of the rows that are not bad."""
     rows = []

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ctc_ocr.datasets.csv_files.fields import DELIMITERS, likeliest_delimiter, parse_rows
+from ctc_ocr.datasets.csv_files.fields import DELIMITERS, is_empty_row, likeliest_delimiter, parse_rows
 from ctc_ocr.datasets.csv_files.header import Header, delimiter_of, find_header
 from ctc_ocr.datasets.csv_files.text import find_encoding, read_lines
 from ctc_ocr.datasets.samples import SourceOptions
 from ctc_ocr.errors import InputError
 
+ANY = "".join(DELIMITERS)
 ROWS_FOR_LAYOUT = 1000  # rows from which a file's form is recognised
 # The first line by which Excel is told the delimiter, also as a table program saves it again.
 SEP = re.compile(r'"?sep=(?P<delimiter>[^"\r\n\0])"?(?P=delimiter)*', re.IGNORECASE)
@@ -36,8 +37,9 @@ def find_layout(path: Path, options: SourceOptions) -> Layout:
     encoding = find_encoding(path, options.encoding)
     lines = list(itertools.islice(read_lines(path, encoding), ROWS_FOR_LAYOUT + 1))
     sep = SEP.fullmatch(lines[0]) if lines else None
-    first = next((number for number, line in enumerate(lines) if line and not (sep and number == 0)), len(lines))
-    lines = [line for line in lines[first:] if line]
+    filled = [number for number, line in enumerate(lines) if not is_empty_row(line, ANY)]
+    first = next((number for number in filled if not (sep and number == 0)), len(lines))
+    lines = [lines[number] for number in filled if number >= first]
     named = options.delimiter or (sep["delimiter"] if sep else None)
     delimiter = named or _recognised_delimiter(lines, path.parent, options)
     rows = parse_rows(lines, delimiter)

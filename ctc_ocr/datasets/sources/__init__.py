@@ -5,18 +5,18 @@ Whether labels suit an alphabet and a network, and whether images can be decoded
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from ctc_ocr.alphabet import without_accents
-from ctc_ocr.datasets.samples import CSV_OPTIONS, Problem, Rows, Sample, SourceOptions
+from ctc_ocr.datasets.samples import CSV_OPTIONS, Problem, Rows, Sample, SourceOptions, checked_source_options
 from ctc_ocr.datasets.sources.files import open_file, refuse_options
 from ctc_ocr.datasets.sources.layouts import open_folder
 from ctc_ocr.datasets.sources.packs import find_pack, read_pack
 from ctc_ocr.datasets.sources.pages import find_pages, read_pages, refuse_page_options
 from ctc_ocr.datasets.sources.registered import SOURCES, open_registered, register_source, split_name
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import KINDS, InputError
 from ctc_ocr.images.files import SUFFIXES
 from ctc_ocr.rendering.fonts import SUFFIXES as FONT_SUFFIXES
 
@@ -33,10 +33,13 @@ def open_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> R
     whose file names contain the labels; or one of books, whose pages have a box for each character. With a pattern, a
     folder is one of names. NAME:ARGUMENT is a registered source, unless such a file exists.
 
-    Raises InputError if nothing can be read, for options that do not suit the source, for a folder with several files
-    of labels, and where file names would be taken for labels that may be elsewhere.
+    Raises InputError if nothing can be read, for what is no path, for options of another kind or that do not suit the
+    source, for a folder with several files of labels, and where file names would be taken for labels that may be
+    elsewhere.
     """
-    rows = _open(path, options)
+    if not isinstance(path, KINDS["a path"]):
+        raise InputError(f"expected a path, got {path!r}", "source")
+    rows = _open(path, checked_source_options(options))
     if rows.is_final:
         return rows
     if options.strip_accents:
@@ -52,19 +55,20 @@ def read_source(path: str | Path, options: SourceOptions = DEFAULT_OPTIONS) -> t
     return samples_and_problems(open_source(path, options), path)
 
 
-def samples_and_problems(rows: Iterable[Sample | Problem], path: str | Path) -> tuple[list[Sample], list[Problem]]:
+def samples_and_problems(rows: Rows, path: str | Path) -> tuple[list[Sample], list[Problem]]:
     """The samples and the problems of an opened source. Raises InputError if there is neither."""
     found = list(not_empty(rows, path))
     return [row for row in found if isinstance(row, Sample)], [row for row in found if isinstance(row, Problem)]
 
 
-def not_empty(rows: Iterable[Sample | Problem], path: str | Path) -> Iterator[Sample | Problem]:
+def not_empty(rows: Rows, path: str | Path) -> Iterator[Sample | Problem]:
     """The rows of an opened source. Raises InputError if there are none."""
     row = None
     for row in rows:
         yield row
     if row is None:
-        raise InputError("contains no labelled images", path)
+        # A folder may have images, but no rows in its file with labels.
+        raise InputError(f"contains no labelled images; its labels were expected in {rows.form}", path)
 
 
 def _open(path: str | Path, options: SourceOptions) -> Rows:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from ctc_ocr.datasets.csv_files.fields import is_empty_row
 from ctc_ocr.datasets.csv_files.form import Form, Labelled, find_form
 from ctc_ocr.datasets.csv_files.paths import locate
 from ctc_ocr.datasets.csv_files.text import read_lines
@@ -27,7 +28,7 @@ def read_delimited(path: Path, options: SourceOptions) -> Rows:
 
     def read() -> Iterator[Sample | Problem]:
         for number, line in enumerate(read_lines(path, form.encoding), start=1):
-            if not line or number < form.first:
+            if number < form.first or is_empty_row(line, form.delimiter):
                 continue
             row = _row(path, number, line, form, options.unicode_form)
             if row is not None:
@@ -63,7 +64,7 @@ def _count(path: Path, form: Form) -> tuple[int, int, Counter[str]]:
     """The numbers of all lines, of rows below the header, and of those rows that are skipped, by their status."""
     total, rows, skipped = 0, 0, Counter[str]()
     for total, line in enumerate(read_lines(path, form.encoding), start=1):
-        if not line or total < form.first:
+        if total < form.first or is_empty_row(line, form.delimiter):
             continue
         rows += 1
         if form.status is None:

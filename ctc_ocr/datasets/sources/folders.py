@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ctc_ocr.datasets.sources.shards import shard_of
+from ctc_ocr.datasets.pack_index import beside_rec
+from ctc_ocr.datasets.samples import Problem
+from ctc_ocr.datasets.sources.shards import is_rec, shard_of
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import SUFFIXES
-from ctc_ocr.images.folders import images_and_others
+from ctc_ocr.images.folders import find_files
 
 # Kinds of files that labels of images are kept in.
 TEXT_SUFFIXES = {
@@ -23,11 +25,13 @@ RUN_MARK = "-symbol.json"  # the file that every run has
 @dataclass(frozen=True)
 class Folder:
     """The files of a folder and its subfolders, sorted. `images` have the suffix of an image; they may be broken links
-    or even folders. Linked folders and names that start with a dot are left out."""
+    or even folders. Linked folders and names that start with a dot are left out; so are subfolders that cannot be read,
+    which are the `notes`."""
 
     path: Path
     images: tuple[Path, ...]
     others: tuple[Path, ...]
+    notes: tuple[Problem, ...] = ()
 
     def require_images(self) -> tuple[Path, ...]:
         """`images`. Raises InputError if there are none."""
@@ -48,8 +52,8 @@ class Folder:
         run or a pack that is in the folder."""
         names = {path: path.name for path in self.others if path.suffix.lower() in TEXT_SUFFIXES}
         runs = {(path.parent, path.name.removesuffix(RUN_MARK)) for path in names if path.name.endswith(RUN_MARK)}
-        recs = [path for path in self.others if path.suffix == ".rec"]
-        packs = {path.with_suffix(".json") for path in recs}
+        recs = [path for path in self.others if is_rec(path)]
+        packs = {beside_rec(path, ".json") for path in recs}
         packs |= {Path(f"{shard.prefix}.json") for path in recs if (shard := shard_of(path))}
         return [
             path
@@ -62,8 +66,9 @@ class Folder:
 
 def scan_folder(folder: Path) -> Folder:
     """The files of a folder and its subfolders. Raises InputError for a folder that cannot be read."""
-    images, others = images_and_others(folder)
-    return Folder(folder, tuple(images), tuple(others))
+    found = find_files(folder)
+    notes = tuple(map(Problem.of, found.unreadable))
+    return Folder(folder, tuple(found.images), tuple(found.others), notes)
 
 
 def finder(pattern: str, group: str) -> Callable[[str], str | None]:

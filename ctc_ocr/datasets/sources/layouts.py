@@ -30,7 +30,7 @@ def open_folder(path: Path, options: SourceOptions) -> Rows:
     folder = scan_folder(path)
     if options.pattern is None and (table := _table(folder)):
         rows = open_file(table, options)
-        return replace(rows, form=rows.form + folder.not_read({table}))
+        return replace(rows, form=rows.form + folder.not_read({table}), notes=(*folder.notes, *rows.notes))
     kind = f"a folder without {LABELS_FILE} or a list of labels"
     refuse_options(path, kind, options, *CSV_OPTIONS)
     if options.pattern is None:

@@ -49,7 +49,7 @@ def read_names(folder: Folder, options: SourceOptions) -> Rows:
         find = finder(pattern, "label")
     except InputError as error:
         raise error.within("pattern") from None
-    notes = list[Problem]()
+    notes = list(folder.notes)
     if options.pattern is None:
         notes += _copies(folder.path, images)
         notes += _refuse_other_names(folder.path, images, [find(path.stem) or "" for path in images])

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ctc_ocr.datasets import recordio
-from ctc_ocr.datasets.pack_index import PackIndex, index_path, read_index
+from ctc_ocr.datasets.pack_index import PackIndex, beside_rec, index_path, read_index
 from ctc_ocr.datasets.samples import Problem, Rows, Sample, place_of_record
-from ctc_ocr.datasets.sources.shards import REC, Described, find_pack, is_described, read_described, shard_of
+from ctc_ocr.datasets.sources.shards import Described, find_pack, is_described, is_rec, read_described, shard_of
 from ctc_ocr.errors import InputError
 
 __all__ = ["find_pack", "read_pack"]
@@ -20,11 +20,11 @@ __all__ = ["find_pack", "read_pack"]
 def read_pack(path: Path, unicode_form: str) -> Rows:
     """A sample per record, in the order of the index, shard by shard. `path`: as find_pack gives it, X.rec, or X for
     all shards of a pack. Raises InputError for an incomplete or damaged pack."""
-    return _read_one(path, unicode_form) if path.suffix == REC else _read_shards(path, unicode_form)
+    return _read_one(path, unicode_form) if is_rec(path) else _read_shards(path, unicode_form)
 
 
 def _read_one(rec: Path, unicode_form: str) -> Rows:
-    described, form = rec.with_suffix(".json"), ""
+    described, form = beside_rec(rec, ".json"), ""
     shard = shard_of(rec)
     if shard and is_described(shard.prefix):
         described = Path(f"{shard.prefix}.json")

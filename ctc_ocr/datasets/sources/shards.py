@@ -94,16 +94,21 @@ def is_described(prefix: Path) -> bool:
         return False
 
 
+def is_rec(path: Path) -> bool:
+    """Whether a name ends in .rec, in any case, as that of a pack or a shard does."""
+    return path.suffix.lower() == REC
+
+
 def find_pack(path: Path) -> Path | None:
     """The path by which read_pack opens the pack that `path` names: X.rec, or X of X.rec or of shards; None if it names
     none. What exists under the name itself is no pack unless it ends in .rec."""
-    prefix = path.with_suffix("") if path.suffix == REC else path
+    prefix = path.with_suffix("") if is_rec(path) else path
     if path.exists():
-        return path if path.suffix == REC else None
+        return path if is_rec(path) else None
     if is_described(prefix) or files_of_shards(prefix):
         return prefix
-    rec = path if path.suffix == REC else Path(f"{path}{REC}")
-    return rec if path.suffix == REC or rec.exists() else None
+    rec = path if is_rec(path) else Path(f"{path}{REC}")
+    return rec if is_rec(path) or rec.exists() else None
 
 
 def read_described(path: Path) -> Described:

@@ -51,7 +51,7 @@ def _read(folder: Folder, texts: Mapping[Path, Path], suffix: str, texts_of: Tex
         for path in sorted(alone):
             yield Problem(str(path), "there is no image of the same name")
 
-    rows = Rows(f"the {suffix} files beside the images", len(folder.images), read)
+    rows = Rows(f"the {suffix} files beside the images", len(folder.images), read, folder.notes)
     return replace(rows, form=rows.form + folder.not_read(texts.values()))
 
 
