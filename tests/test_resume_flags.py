@@ -67,10 +67,13 @@ def test_the_fraction_of_a_run(caplog: pytest.LogCaptureFixture) -> None:
     assert "validation_fraction 0.5 has no effect: a run that is resumed keeps its split" in caplog.text
 
 
-@pytest.mark.parametrize(("name", "value"), [("batch_size", 64), ("seed", 1)])
-def test_what_says_which_images_follow_cannot_change(name: str, value: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "fingerprint"),
+    [("batch_size", 64, "of labelled images"), ("batch_size", 64, ""), ("seed", 1, "")],
+)
+def test_what_says_which_images_follow_cannot_change(name: str, value: int, fingerprint: str) -> None:
     settings, alphabet = ctc_ocr.preset("word"), Alphabet(("a", "b"))
-    state = RunState(100, fingerprint="of the images")
+    state = RunState(100, fingerprint=fingerprint)
     point = cast(ResumePoint, SimpleNamespace(prefix="ocr", model=Model(settings, alphabet), state=state))
     changed = ctc_ocr.preset("word", training={"learning_rate": 0.5, name: value})
     old = getattr(settings.training, name)

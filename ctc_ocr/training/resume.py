@@ -22,7 +22,6 @@ from ctc_ocr.training.state_values import check_values, check_vectors
 
 # Hyperparameters that change only how the run goes on, and not what its files mean.
 MAY_CHANGE = ("renderer", "lstm_graph", "dropout")
-OF_IMAGES = ("batch_size", "seed")  # of the training: which images follow, and which captchas validate
 # What the names of arrays in a training state begin with; the optimizer's begin with a number.
 TRAINED = "trained."  # the weights by their names
 OF_NETWORK, AVERAGE = "network.", "average."  # vectors, in a state within an epoch
@@ -162,7 +161,7 @@ def check_resumable(point: ResumePoint, model: Model, num_batches: int, fingerpr
             old = before[section][name]
             if old == value:
                 continue
-            if name in OF_IMAGES or (section not in ("training", "augmentation") and name not in MAY_CHANGE):
+            if _must_stay(section, name, is_generated=not fingerprint):
                 reason = f"cannot resume: the run has {name}={old}, and {value} was given; {_start_anew(point.prefix)}"
                 raise InputError(reason, point.prefix)
             log.info("Resuming with %s=%s; it was %s before", name, value, old)
@@ -179,6 +178,14 @@ def check_resumable(point: ResumePoint, model: Model, num_batches: int, fingerpr
             f"{_start_anew(point.prefix)}",
             point.prefix,
         )
+
+
+def _must_stay(section: str, name: str, is_generated: bool) -> bool:
+    """Whether a hyperparameter says what a run's files mean, or which images follow. With another seed, other captchas
+    would validate; the split of labelled images stays what it is."""
+    if section in ("training", "augmentation"):
+        return name == "batch_size" or (name == "seed" and is_generated)
+    return name not in MAY_CHANGE
 
 
 def check_fraction(point: ResumePoint, given: float | None) -> None:
