@@ -210,6 +210,16 @@ def test_a_source_is_checked_without_touching_the_filters_of_warnings(tmp_path: 
     assert warnings.filters == before
 
 
+def test_filters_that_are_set_while_a_source_is_checked_stay(tmp_path: Path) -> None:
+    """By another thread, say."""
+    (tmp_path / "1.png").write_bytes(encoded())
+    before = list(warnings.filters)
+    check(*read_source(tmp_path), progress=lambda done, total: warnings.filterwarnings("error", message="another"))
+    assert warnings.filters[1:] == before
+    with pytest.raises(UserWarning, match="another"):
+        warnings.warn("another", stacklevel=1)
+
+
 def test_pixels_of_other_colours_are_others(tmp_path: Path) -> None:
     samples = []
     for number, colour in enumerate([(255, 0, 0), (76, 76, 76), (255, 0, 0)]):

@@ -1,6 +1,5 @@
 """Decoding the images of samples, by threads: what each image is, or why its sample is invalid."""
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ctc_ocr.alphabet import required_steps
@@ -9,7 +8,7 @@ from ctc_ocr.datasets.samples import Problem, Sample
 from ctc_ocr.datasets.stamps import stamp_of
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.digest import pixel_digest
-from ctc_ocr.images.files import read_image
+from ctc_ocr.images.files import read_image, warnings_as_before
 from ctc_ocr.images.grey import grey
 from ctc_ocr.images.pixels import has_light_ink
 from ctc_ocr.images.region import Region
@@ -41,7 +40,7 @@ def examine_all(
         sample, reason = samples[index], reasons.get(index)
         return Problem(sample.where, reason) if reason else examine(sample, steps_of, region)
 
-    with warnings.catch_warnings():  # read_image adds a filter
+    with warnings_as_before():
         yield from in_threads(examined, range(len(samples)))
 
 

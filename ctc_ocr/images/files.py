@@ -5,9 +5,10 @@ import os
 import re
 import struct
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image
@@ -35,6 +36,11 @@ BITS_PER_SAMPLE = 258  # tag of TIFF
 DEEP = "32-bit grey levels; accepted: 1 to 16 bits per channel"
 # Modules that warn of damaged metadata (EXIF and TIFF tags, animation chunks), which says nothing about the pixels.
 METADATA_MODULES = re.compile(r"PIL\.(Jpeg|Png|Tiff)ImagePlugin")
+# As warnings.filterwarnings forms them. The size is checked here.
+FILTERS = (
+    ("ignore", None, UserWarning, METADATA_MODULES, 0),
+    ("ignore", None, Image.DecompressionBombWarning, None, 0),
+)
 
 Encoded = bytes | bytearray | memoryview
 
@@ -89,16 +95,30 @@ def _decode(encoded: bytes, channels: int, max_pixels: int) -> Pixels:
     return np.ascontiguousarray(_upright(_to_pixels(image, channels), image.getexif().get(ORIENTATION)))
 
 
-def _ignore_metadata_warnings() -> None:
-    """Add a filter for these warnings, unless the process has it.
+@contextmanager
+def warnings_as_before() -> Iterator[None]:
+    """Around the reading of many images: the filters of warnings that this adds are taken out again.
 
-    It stays: warnings.catch_warnings would restore the filters of the whole process, also those that another thread has
-    set in the meantime.
+    Only they are: warnings.catch_warnings would restore the filters of the whole process, and drop those that another
+    thread has set in the meantime.
     """
-    filters: Iterable[tuple[Any, ...]] = warnings.filters
-    if not any(METADATA_MODULES in each for each in filters):
-        warnings.filterwarnings("ignore", category=UserWarning, module=METADATA_MODULES.pattern)
-        warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # the size is checked here
+    filters = cast("list[tuple[Any, ...]]", warnings.filters)
+    added = [each for each in FILTERS if each not in filters]
+    try:
+        yield
+    finally:
+        for each in added:
+            with suppress(ValueError):  # somebody else has taken it out
+                cast("list[tuple[Any, ...]]", warnings.filters).remove(each)
+
+
+def _ignore_metadata_warnings() -> None:
+    """Add the filters, unless the process has them. They stay: to change them for each image would let the process
+    forget which warnings it has shown already."""
+    for each in FILTERS:
+        if each not in warnings.filters:
+            _, _, category, module, _ = each
+            warnings.filterwarnings("ignore", category=category, module=module.pattern if module else "")
 
 
 def _open(encoded: bytes) -> Image.Image:
