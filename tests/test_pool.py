@@ -10,12 +10,14 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ctc_ocr.errors import InputError
 from ctc_ocr.generation.pool import ArraySpec, BatchPool, ImageProcessError, WaitInterrupted
+from ctc_ocr.runtime.processes import start_process
 from ctc_ocr.runtime.supervision import Patience
 
 DEADLINE = 20.0  # seconds for processes to end after their parent
@@ -338,6 +340,25 @@ def test_niceness_and_kill() -> None:
         with pytest.raises(ImageProcessError, match="was killed by signal 9"):
             for _ in pool:
                 pass
+
+
+def test_kill_while_a_process_is_being_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes from another thread, when the new process has been started and the pool does not know it yet."""
+
+    def killed_meanwhile(*shared: object) -> Any:
+        started = start_process(*shared)
+        pool.kill()
+        return started
+
+    with BatchPool(Counting(slow=1), 1, range(200)) as pool:
+        next(pool)
+        monkeypatch.setattr("ctc_ocr.generation.pool.start_process", killed_meanwhile)
+        (pid,) = pool.process_ids
+        os.kill(pid, signal.SIGKILL)
+        with pytest.raises(ImageProcessError, match=rf"\(pid (?!{pid}\b)\d+\) was killed by signal 9 before its work"):
+            list(pool)
+        pids = pool.process_ids
+    assert wait_until_gone(pids) == []
 
 
 def test_pools_of_several_threads() -> None:

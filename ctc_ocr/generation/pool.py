@@ -185,6 +185,8 @@ class BatchPool:
     def _start(self) -> Connection:
         connection, process = start_process(self._memory)
         self._workers[connection] = _Worker(process, Watch(process, self._patience))
+        if self._killed:  # it replaces another one, and may have come too late for kill()
+            process.kill()
         return connection
 
     def _send(self, connection: Connection, message: bytes) -> None:
