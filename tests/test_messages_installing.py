@@ -2,6 +2,7 @@
 
 import importlib.util
 import logging
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -71,6 +72,20 @@ def test_mxnet_that_lacks_a_library(library: str, remedy: str, tmp_path: Path, m
     ):
         door._import()
     assert ("bool" in vars(np)) == had_bool  # which MXNet is lent
+
+
+def test_cuda_libraries_that_are_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that came as wheels, which are loaded before MXNet."""
+    library = tmp_path / "nvidia" / "cudnn" / "lib" / "libcudnn.so.8"
+    library.parent.mkdir(parents=True)
+    library.write_bytes(b"cut off")
+    (tmp_path / "nvidia" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("DMLC_ROLE", "worker")
+    reason = r"its library does not load: .*libcudnn\.so\.8: file too short; the CUDA libraries come with .* \[cu112\]$"
+    with pytest.raises(InputError, match=f"^MXNet is installed but {reason}"):
+        door._import()
+    assert os.environ["DMLC_ROLE"] == "worker"
 
 
 def test_a_warp_ctc_library_that_is_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,6 +175,18 @@ def test_a_scheduler_without_mxnets_library(tmp_path: Path, monkeypatch: pytest.
         server.serve_cluster()
 
 
+def test_a_scheduler_whose_library_does_not_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mxnet").mkdir()
+    (tmp_path / "mxnet" / "__init__.py").touch()
+    (tmp_path / "mxnet" / "libmxnet.so").write_bytes(b"cut off")
+    monkeypatch.delitem(sys.modules, "mxnet")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, value in LOOPBACK.environment("scheduler").items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(RunError, match=r"^libmxnet\.so does not load: .*libmxnet\.so: file too short$"):
+        server.serve_cluster()
+
+
 @pytest.mark.skipif(mx.runtime.Features().is_enabled("NCCL"), reason="this MXNet has the store that is asked for")
 def test_what_mxnets_library_says_of_its_store_is_passed_on() -> None:
     library = server._library()

@@ -68,8 +68,11 @@ def _library() -> Any:
     path = next((each for each in (Path(folder) / "libmxnet.so" for folder in folders) if each.is_file()), None)
     if path is None:
         raise RunError("libmxnet.so is not where MXNet is installed")
-    preload_cuda_libraries()
-    library = ctypes.CDLL(str(path))
+    try:
+        preload_cuda_libraries()
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise RunError(f"libmxnet.so does not load: {error}") from None
     library.MXGetLastError.restype = ctypes.c_char_p
     return library
 

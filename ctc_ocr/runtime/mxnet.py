@@ -28,13 +28,13 @@ def _import() -> MXNet:
         raise InputError(why_missing(sys.version_info[:2], platform.system(), platform.machine()))
     if int(np.__version__.partition(".")[0]) > 1:
         raise InputError(f"MXNet 1.9.1 needs NumPy 1, and NumPy {np.__version__} is installed; {INSTALL_HINT}")
-    preload_cuda_libraries()
     # With the role of a server, the import would serve and not return; see ctc_ocr.distributed.server.
     role = os.environ.pop(ROLE, None)
     borrowed = "bool" not in vars(np)
     if borrowed:
         np.bool = bool  # type: ignore[attr-defined]
     try:
+        preload_cuda_libraries()
         with quick_import():
             import mxnet
     except OSError as error:
