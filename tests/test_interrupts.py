@@ -6,11 +6,12 @@ import multiprocessing.resource_tracker
 import os
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from ctc_ocr.runtime.parent import interrupts_withheld
-from ctc_ocr.runtime.signals import Terminated, sigterm_raises
+from ctc_ocr.runtime.signals import Terminated, ended_by_signals, sigterm_raises
 from ctc_ocr.training.interrupts import Interrupts
 
 
@@ -42,6 +43,19 @@ def test_sigterm_and_then_ctrl_c_are_two_interrupts() -> None:
 def test_sigterm_raises_where_it_is_not_ignored() -> None:
     with pytest.raises(Terminated), sigterm_raises():
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize("around", [sigterm_raises, ended_by_signals, interrupts_withheld, Interrupts])
+def test_handlers_that_were_set_in_c_are_left_alone(around: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a program that runs Python inside itself: Python does not know them, and could not put them back."""
+
+    replaced: list[int] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(signal, "getsignal", lambda number: None)
+        patched.setattr(signal, "signal", lambda number, handler: replaced.append(number))
+        with around():
+            pass
+    assert replaced == []
 
 
 def test_ctrl_c_works_after_processes_that_could_not_be_started(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
+from ctc_ocr.runtime.signals import is_handled_in_c
+
 # Windows has no signal masks, without which no process is started here.
 CAN_START_PROCESSES = hasattr(signal, "pthread_sigmask")
 
@@ -45,14 +47,16 @@ def interrupts_withheld() -> Iterator[None]:
         came = True
 
     # Python runs the handler in the main thread, even if another thread, which blocks nothing, got the signal.
+    # A handler that was set in C could not be put back.
     is_main_thread = threading.current_thread() is threading.main_thread()
-    handler = signal.signal(signal.SIGINT, note) if is_main_thread else None
+    takes = is_main_thread and not is_handled_in_c(signal.SIGINT)
+    handler = signal.signal(signal.SIGINT, note) if takes else None
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        if is_main_thread:
+        if takes:
             signal.signal(signal.SIGINT, handler)
         if came:
             signal.raise_signal(signal.SIGINT)

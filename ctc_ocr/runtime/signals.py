@@ -20,10 +20,10 @@ def interruption(number: int) -> KeyboardInterrupt:
 def sigterm_raises() -> Iterator[None]:
     """SIGTERM raises Terminated within this.
 
-    Does nothing where the process was started to ignore it, as a script does that forwards signals itself, nor outside
-    the main thread, where Python delivers no signals.
+    Does nothing where the process was started to ignore it, as a script does that forwards signals itself, or handles
+    it in C; nor outside the main thread, where Python delivers no signals.
     """
-    if threading.current_thread() is not threading.main_thread() or is_ignored(signal.SIGTERM):
+    if threading.current_thread() is not threading.main_thread() or is_left_alone(signal.SIGTERM):
         yield
         return
 
@@ -40,12 +40,12 @@ def sigterm_raises() -> Iterator[None]:
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
     """SIGTERM and Ctrl-C end the process at once within this, where it waits in a library's code: Python's handlers
-    would not run before that returns. A signal that the process ignores stays ignored. Does nothing outside the main
-    thread."""
+    would not run before that returns. A signal that the process ignores or handles in C is left alone. Does nothing
+    outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = [number for number in (signal.SIGINT, signal.SIGTERM) if not is_ignored(number)]
+    numbers = [number for number in (signal.SIGINT, signal.SIGTERM) if not is_left_alone(number)]
     before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
     try:
         yield
@@ -54,6 +54,11 @@ def ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def is_ignored(number: int) -> bool:
-    """Whether the process ignores a signal."""
-    return signal.getsignal(number) is signal.SIG_IGN
+def is_left_alone(number: int) -> bool:
+    """Whether the process ignores a signal, or handles it in C."""
+    return signal.getsignal(number) is signal.SIG_IGN or is_handled_in_c(number)
+
+
+def is_handled_in_c(number: int) -> bool:
+    """Whether the program that runs Python has a handler of its own for a signal. Python could not put it back."""
+    return signal.getsignal(number) is None

@@ -6,17 +6,17 @@ from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any
 
-from ctc_ocr.runtime.signals import is_ignored
+from ctc_ocr.runtime.signals import is_handled_in_c, is_left_alone
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STOP, HANDLED = b"stop", b"handled"  # what a parent sends: end the run, and an event has been handled
 
 
 class Interrupts:
     """While active, the first of these signals asks the run to end; another Ctrl-C raises KeyboardInterrupt as usual.
 
-    `number` is that of the signal that came, 0 before. A SIGTERM that the process was started to ignore stays ignored.
-    Does nothing outside the main thread, where Python delivers no signals.
+    `number` is that of the signal that came, 0 before. A SIGTERM that the process was started to ignore stays ignored,
+    and a signal that is handled in C is left alone. Does nothing outside the main thread, where Python delivers no
+    signals.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,8 @@ class Interrupts:
 
     def __enter__(self) -> "Interrupts":
         if threading.current_thread() is threading.main_thread():
-            taken = (number for number in SIGNALS if number == signal.SIGINT or not is_ignored(number))
+            taken = [] if is_handled_in_c(signal.SIGINT) else [signal.SIGINT]
+            taken += [] if is_left_alone(signal.SIGTERM) else [signal.SIGTERM]
             self._before = {number: signal.signal(number, self._handle) for number in taken}
         return self
 
