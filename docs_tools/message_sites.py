@@ -32,7 +32,7 @@ LOGGERS, PARSERS = {"log", "_log", "logger"}, {"parser", "made"}
 # Their ValueErrors become one other message.
 NEVER_SHOWN = {"ctc_ocr/training/state_values.py"}
 STRERROR = "{strerror}"
-MAX_DEPTH = 5  # of names that stand for other names
+MAX_DEPTH = 7  # of names that stand for other names
 
 
 @dataclass(frozen=True)

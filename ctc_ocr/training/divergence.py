@@ -60,6 +60,11 @@ def what_is_wrong(finite: FiniteVectors, loss: float, limit: float) -> str | Non
     not."""
     if (name := finite.broken()) is not None:
         return f"the {name} has values that are not finite" if name == "gradient" else f"the {name} are not finite"
+    return what_is_wrong_with(loss, limit)
+
+
+def what_is_wrong_with(loss: float, limit: float) -> str | None:
+    """As what_is_wrong, of a loss alone."""
     if not math.isfinite(loss):
         return "the loss is not finite"
     return f"the loss has exploded: {loss:.3g} nats per sample" if loss > limit else None

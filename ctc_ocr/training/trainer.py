@@ -20,7 +20,7 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.generation.pool import WaitInterrupted
 from ctc_ocr.runtime.signals import interruption
 from ctc_ocr.runtime.types import Context, DataBatch, MXArray
-from ctc_ocr.training.divergence import diverged, what_is_wrong
+from ctc_ocr.training.divergence import diverged
 from ctc_ocr.training.epoch_end import epoch_end
 from ctc_ocr.training.events import BatchEnd, Callback, Progress, Saved, StateSaved, ValidationPrediction
 from ctc_ocr.training.interrupts import Interrupts
@@ -31,7 +31,7 @@ from ctc_ocr.training.schedules import Schedule
 from ctc_ocr.training.start import warn_of_lost_start
 from ctc_ocr.training.sums import Clock, Sums, count_batch
 from ctc_ocr.training.transfer import Transferred, transfer_checkpoint, warn_of_other_pixels
-from ctc_ocr.training.updates import OF_ANOTHER_WORKER, Updates
+from ctc_ocr.training.updates import Updates
 from ctc_ocr.training.validating import validate
 from ctc_ocr.training.workers import ALONE, OneWorker, Wishes
 
@@ -212,13 +212,13 @@ class Trainer:
             outputs = self.updates.begin(batch)
             # The metrics of the batch before are computed while the network works on this one.
             loss = count_batch(pending, whole, part)
-            wrong = what_is_wrong(self.network.finite, loss, self.updates.largest_loss)
+            wrong = self.updates.what_is_wrong(loss)
             pending = (outputs, batch)
             done = self.updates.finish(Wishes(interrupts.requested, self._is_due(), wrong is not None))
             size = data.size_of(self.state.batches_done)
             self.state.batches_done += 1
             if done.give_up:
-                raise diverged(wrong or OF_ANOTHER_WORKER, self.updates_done)
+                raise self.updates.error_of_all(wrong, loss)
             self._emit(BatchEnd(self.state.epochs_done, self.state.batches_done, self.state.num_batches, size))
             self._foresee(epoch_clock)
             if self.state.batches_done % PROGRESS_EVERY == 0:

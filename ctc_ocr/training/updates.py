@@ -1,5 +1,6 @@
 """Updates of the weights, one after the other, and whether they diverge."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,13 +9,11 @@ from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.config.sections import Training
 from ctc_ocr.datasets.iterator import BatchIter
 from ctc_ocr.runtime.types import Context, DataBatch, MXArray
-from ctc_ocr.training.divergence import diverged, largest_loss, what_is_wrong
+from ctc_ocr.training.divergence import Diverged, diverged, largest_loss, what_is_wrong, what_is_wrong_with
 from ctc_ocr.training.network import TrainingNetwork
 from ctc_ocr.training.schedules import Schedule
 from ctc_ocr.training.weight_averages import WeightAverages
 from ctc_ocr.training.workers import NO_WISHES, OneWorker, Wishes
-
-OF_ANOTHER_WORKER = "the loss of another worker is not finite, or has exploded"
 
 
 class Updates:
@@ -54,11 +53,25 @@ class Updates:
         self.finish(NO_WISHES)
         return outputs
 
+    def what_is_wrong(self, loss: float) -> str | None:
+        """Why this worker's updates, or the loss of its batch, show that the training has diverged; None if they do
+        not."""
+        return what_is_wrong(self.network.finite, loss, self.largest_loss)
+
     def check(self, loss: float) -> None:
         """Raises Diverged if something is wrong with any worker's updates; `loss`: of its own last batch."""
-        wrong = what_is_wrong(self.network.finite, loss, self.largest_loss)
+        wrong = self.what_is_wrong(loss)
         if self._workers.any(wrong is not None):
-            raise diverged(wrong or OF_ANOTHER_WORKER, self.done)
+            raise self.error_of_all(wrong, loss)
+
+    def error_of_all(self, wrong: str | None, loss: float) -> Diverged:
+        """What every worker raises, once any of them has found something wrong. `wrong`: what this one has found in its
+        own updates. If it is nothing, the loss of another one is wrong: the vectors of all are the same."""
+        losses = [own for (own,) in self._workers.gather([loss])]
+        worst = next((each for each in losses if not math.isfinite(each)), max(losses))
+        reason = wrong or what_is_wrong_with(worst, self.largest_loss)
+        assert reason is not None
+        return diverged(reason, self.done)
 
 
 def _seed_of(seed: int, update: int, rank: int) -> int:
