@@ -84,7 +84,7 @@ class Trainer:
 
     def _init_optimizer(self) -> None:
         self._schedule = Schedule(self._settings, self.state)
-        self.updates.schedule(self._settings, self._schedule)
+        self.updates.schedule(self._settings, self._schedule, self.updates_done)
 
     @property
     def has_ended(self) -> bool:
@@ -302,7 +302,6 @@ class Trainer:
             except InputError as error:
                 warn_of_lost_start(error)
         state = self.state = deepcopy(point.state)
-        self.updates.done = state.updates_done
         self.epochs_saved = state.epochs_done
         self._carried = own_sums(point.sums, self._workers.rows) if state.batches_done else None
         before = point.model.hyperparameters.training

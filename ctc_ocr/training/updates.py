@@ -17,8 +17,8 @@ from ctc_ocr.training.workers import NO_WISHES, OneWorker, Wishes
 
 
 class Updates:
-    """The updates of a worker's network. `done`: how many there were, those before a run was resumed included; they
-    need not belong to a run. `largest_loss`: a mean loss above it has exploded.
+    """The updates of a worker's network, which need not belong to a run. `done`: how many there were, those before a
+    run was resumed included. `largest_loss`: a mean loss above it has exploded.
 
     An update has two halves, `begin` and `finish`; between them, the network works while the caller does something
     else.
@@ -32,8 +32,9 @@ class Updates:
         self._workers = workers
         self.largest_loss = largest_loss(model.hyperparameters.geometry.num_steps, model.alphabet.num_classes)
 
-    def schedule(self, settings: Training, schedule: Schedule) -> None:
-        """Go on with a new optimizer, whose learning rate follows the schedule."""
+    def schedule(self, settings: Training, schedule: Schedule, done: int = 0) -> None:
+        """Go on after so many updates with a new optimizer, whose learning rate follows the schedule."""
+        self.done = done
         self.network.init_optimizer(settings, schedule, self.done)
 
     def begin(self, batch: DataBatch) -> list[MXArray]:
