@@ -116,41 +116,56 @@ class _Attempts:
         start = None if point else Start(options).checkpoint(data.why_not_starter)
         first = point.state.updates_done if point else 0
         with ExitStack() as stack:
-            compiles = "; a first run compiles the renderer" if data.facts is None else ""
-            if self._workers is None:
-                processes = self._job.num_proc * self._rows.count
-                log.info("Starting MXNet and image processes (%d)%s", processes, compiles)
-            # The image processes start and compile while MXNet is imported here.
+            self._log_start()
             train = replace(data.train, rows=self._rows)
+            # The image processes start and compile while MXNet is imported here.
             pool = stack.enter_context(BatchPool(train, self._job.num_proc, itertools.count(first)))
             workers = self._workers = self._workers or self._connect()
             if workers.count == 1:  # of several, the others wait for this one's rows
                 pool.interrupted = lambda: self._interrupts.requested
             trainer, iterator, callbacks = trainer_of(self._job, train, pool, first, workers)
-            if start is not None:
-                trainer.initialise_from(start)
-            if point:
-                trainer.resume(point, earlier_start(point.model.init_from, point.prefix, point.state.start))
-            if self._restarts:
-                trainer.restart(self._restarts, self._lost)
-            self._trainer = trainer
-            done = trainer.has_ended
-            if done and _is_complete(trainer, options.prefix):
+            self._go_to_start(trainer, start)
+            if trainer.has_ended and _is_complete(trainer, options.prefix):
                 return Ended(finished=True, complete=False, bounded=False, idle=True)
-            before = trainer.state.epochs_done
             if workers.is_first:
-                begun = Begun(tuple(trainer.state.history), trainer.updates_done, _started(start, point))
-                self._callback = self._callback or self._begin(begun)
-                callbacks.append(self._callback)
+                callbacks.append(self._told_of(trainer, _started(start, point)))
             validation = stack.enter_context(validation_batches(data, self._job.num_proc, self._rows))
-            waited, interrupts = (lambda: pool.seconds_waited), self._interrupts
-            finished = done or trainer.fit(iterator, validation, options.prefix, waited, interrupts)
-            complete = finished or trainer.state.epochs_done > before
-            bounded = finished and not trainer.stands_still
-            ended = Ended(finished, complete, bounded, signal=0 if finished else interrupts.number)
+            ended = self._fit(trainer, iterator, validation, lambda: pool.seconds_waited)
             if self._calibrate is not None:
                 self._calibrate(ended, validation, contexts_of(self._job)[0])
             return ended
+
+    def _log_start(self) -> None:
+        if self._workers is None:  # else the run goes back, and has been started before
+            processes = self._job.num_proc * self._rows.count
+            compiles = "; a first run compiles the renderer" if self._job.data.facts is None else ""
+            log.info("Starting MXNet and image processes (%d)%s", processes, compiles)
+
+    def _go_to_start(self, trainer: "Trainer", start: "Checkpoint | None") -> None:
+        """Give a trainer the weights and the progress that it goes on from. `start`: the model that a new run starts
+        from."""
+        if start is not None:
+            trainer.initialise_from(start)
+        if point := self._point:
+            trainer.resume(point, earlier_start(point.model.init_from, point.prefix, point.state.start))
+        if self._restarts:
+            trainer.restart(self._restarts, self._lost)
+        self._trainer = trainer
+
+    def _told_of(self, trainer: "Trainer", started: bool) -> Callback:
+        """What gets the events, from the first attempt on."""
+        begun = Begun(tuple(trainer.state.history), trainer.updates_done, started)
+        self._callback = self._callback or self._begin(begun)
+        return self._callback
+
+    def _fit(
+        self, trainer: "Trainer", iterator: "BatchIter", validation: "BatchIter", waited: Callable[[], float]
+    ) -> Ended:
+        before, interrupts = trainer.state.epochs_done, self._interrupts
+        finished = trainer.has_ended or trainer.fit(iterator, validation, self._job.options.prefix, waited, interrupts)
+        complete = finished or trainer.state.epochs_done > before
+        bounded = finished and not trainer.stands_still
+        return Ended(finished, complete, bounded, signal=0 if finished else interrupts.number)
 
     def can_restart_after(self, error: RunError) -> bool:
         """Whether it is tried again, from the last epoch that is whole: if the training diverged, and that is

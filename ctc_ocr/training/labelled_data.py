@@ -54,28 +54,22 @@ def labelled_data(
 
     Raises InputError for a source that cannot be used, RunError where too many samples are invalid or none is left.
     """
-    settings, train = chosen_images(settings, data, progress, from_starter, find_region)
-    train, validation = _parts(settings, data, train, progress, before)
+    settings, found = chosen_images(settings, data, progress, from_starter, find_region)
+    train, validation = _parts(settings, data, found, progress, before)
     frequencies = train.frequencies() + validation.frequencies()
     why_not = why_not_starter(settings, frequencies)
     starters = starter_units() if from_starter and not why_not else ()
-    missing = likely_missing(frequencies, starters)
     lengths = Lengths.of_labels(train.samples.samples.labels.lengths.tolist())
     if data.training_only_sources:
         known_digests = {*train.digests, *validation.digests}
         train = train.with_samples(_training_only(settings, data, progress, known_digests))
     known = _known(train, validation, before)
-    alphabet = data.alphabet or _alphabet_of(train, validation, missing, starters)
-    max_length = max(int(part.samples.samples.labels.lengths.max()) for part in (train, validation))
-    log.info(
-        "%d images for training, %d for validation; %d units, labels of up to %d",
-        len(train.samples), len(validation.samples), len(alphabet.units), max_length,
-    )  # fmt: skip
-    held_out = _source(validation, alphabet, settings, max_length, shuffle=False)
+    alphabet = data.alphabet or _alphabet_of(train, validation, likely_missing(frequencies, starters), starters)
+    batches, held_out = _sources(train, validation, alphabet, settings)
     return TrainingData(
         hyperparameters=settings,
         alphabet=alphabet,
-        train=_source(train, alphabet, settings, max_length, shuffle=True),
+        train=batches,
         samples_per_epoch=samples_of_epoch(settings.training, is_generated=False),
         validation=held_out,
         num_validation=len(validation.samples),
@@ -213,10 +207,20 @@ def _alphabet_of(train: CheckResult, validation: CheckResult, missing: Sequence[
     return Alphabet(tuple(sorted(units)))
 
 
-def _source(
-    checked: CheckResult, alphabet: Alphabet, settings: Hyperparameters, max_length: int, shuffle: bool
-) -> LabelledBatches:
-    return LabelledBatches(ImageColumns.encoded(checked.samples, alphabet), settings, max_length, shuffle)
+def _sources(
+    train: CheckResult, validation: CheckResult, alphabet: Alphabet, settings: Hyperparameters
+) -> tuple[LabelledBatches, LabelledBatches]:
+    """The batches of both parts, with room for the longest label of either. Logs what is in them."""
+    max_length = max(int(part.samples.samples.labels.lengths.max()) for part in (train, validation))
+    log.info(
+        "%d images for training, %d for validation; %d units, labels of up to %d",
+        len(train.samples), len(validation.samples), len(alphabet.units), max_length,
+    )  # fmt: skip
+    columns = [ImageColumns.encoded(part.samples, alphabet) for part in (train, validation)]
+    return (
+        LabelledBatches(columns[0], settings, max_length, shuffle=True),
+        LabelledBatches(columns[1], settings, max_length, shuffle=False),
+    )
 
 
 def _name(sample: Sample) -> str:

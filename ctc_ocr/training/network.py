@@ -22,7 +22,7 @@ from ctc_ocr.runtime.mxnet_internals import (
     parameter_names,
     statistic_arrays,
 )
-from ctc_ocr.runtime.types import Context, DataBatch, MXArray, Symbol
+from ctc_ocr.runtime.types import Context, DataBatch, Module, MXArray, Symbol
 from ctc_ocr.symbols.contract import check_contract
 from ctc_ocr.symbols.fixed_statistics import with_fixed_statistics
 from ctc_ocr.symbols.summary import describe_network
@@ -74,6 +74,41 @@ def _is_random(symbol: Symbol) -> bool:
     return any(op == "Dropout" or op.startswith(("_random", "_sample")) for op in operators)
 
 
+def _bound(symbol: Symbol, model: Model, data: BatchIter, contexts: Sequence[Context]) -> Module:
+    """A Module with memory for the widest batches of the data."""
+    inputs = [each.name for each in data.provide_data]
+    # A BucketingModule would keep what its operators hold (the LSTMs most of all) for each width at once.
+    module = mx.mod.Module(symbol, inputs, ["label"], context=list(contexts))
+    module.bind(data.provide_data, data.provide_label)
+    if model.hyperparameters.data.keep_ratio:
+        _leave_first_executor(module, data, model.hyperparameters.geometry.columns_per_step)
+    return module
+
+
+def _leave_first_executor(module: Module, data: BatchIter, width: int) -> None:
+    """Keep the executor of the widest batches, from which a Module makes all others, from ever being run. `width`: of
+    the narrowest images.
+
+    It lends them the memory of its feature maps, and lives as long as the Module. What its operators would hold once
+    they had run could not be freed.
+    """
+    give_back_large_blocks()  # which the operators of one width hold, and not those of the next
+    inputs = {each.name: each for each in data.provide_data}
+    rows, height, _, *channels = inputs["data"].shape
+    narrow = mx.io.DataDesc("data", (rows, height, width, *channels), dtype="uint8")
+    module.reshape([{**inputs, "data": narrow}[name] for name in inputs], data.provide_label)
+
+
+def _initial_values(symbol: Symbol, model: Model, module: Module) -> Parameters:
+    """The weights that a training begins with; they depend on its seed alone."""
+    shapes = {each.name: each.shape for each in [*module.data_shapes, *module.label_shapes]}
+    arguments, _, _ = symbol.infer_shape(**shapes)
+    weights = {n: s for n, s in zip(symbol.list_arguments(), arguments, strict=True) if n not in shapes}
+    generator = np.random.default_rng(model.hyperparameters.training.seed)
+    values = initial_parameters(weights, generator, is_one_step=model.hyperparameters.geometry.is_one_step)
+    return {name: mx.nd.array(value) for name, value in values.items()}
+
+
 class TrainingNetwork:
     """One Module, which is reshaped to the width of each batch; captchas have one width.
 
@@ -82,21 +117,11 @@ class TrainingNetwork:
 
     def __init__(self, model: Model, data: BatchIter, contexts: Sequence[Context], workers: OneWorker = ALONE) -> None:
         self._training = model.hyperparameters.training
+        self._workers = workers
         self.symbol = training_symbol(model)
         self._is_random = _is_random(self.symbol)
-        self._workers = workers
-        inputs = [each.name for each in data.provide_data]
-        # A BucketingModule would keep what its operators hold (the LSTMs most of all) for each width at once.
-        self._module = module = mx.mod.Module(self.symbol, inputs, ["label"], context=list(contexts))
-        module.bind(data.provide_data, data.provide_label)
-        self._leave_first_executor(data, model)
-        shapes = {each.name: each.shape for each in [*module.data_shapes, *module.label_shapes]}
-        arguments, _, _ = self.symbol.infer_shape(**shapes)
-        weights = {n: s for n, s in zip(self.symbol.list_arguments(), arguments, strict=True) if n not in shapes}
-        values = initial_parameters(
-            weights, np.random.default_rng(self._training.seed), is_one_step=model.hyperparameters.geometry.is_one_step
-        )
-        module.init_params(arg_params={name: mx.nd.array(value) for name, value in values.items()})
+        self._module = module = _bound(self.symbol, model, data, contexts)
+        module.init_params(arg_params=_initial_values(self.symbol, model, module))
         names, averages = parameter_names(module), self.symbol.list_auxiliary_states()
         # What is frozen is neither updated nor averaged: all vectors are without it.
         layers = frozen_layers(self._training.freeze, names)
@@ -105,30 +130,19 @@ class TrainingNetwork:
         # Their memory is the same for all widths.
         self._gradients = ArrayCopies(_of_names(self._names, names, gradient_arrays(module)))
         self._parameters = ArrayCopies(_of_names(self._names, names, parameter_arrays(module)))
-        # What workers send: the gradient, and what they wish.
-        size = self._parameters.size
-        self._message = mx.nd.zeros(size + len(NO_WISHES.values()), ctx=contexts[0])
-        self._gradient, self._wishes = self._message[:size], self._message[size:]
-        self.finite = FiniteVectors()
-        self._weights = mx.nd.zeros(self._parameters.size, ctx=contexts[0])
-        self._parameters.gather(self._weights)
         moving = _of_names(self._average_names, averages, statistic_arrays(module))
         self._averages = ArrayCopies(moving) if moving else None
-        self._average_values = mx.nd.zeros(self._averages.size if self._averages else 1, ctx=contexts[0])
+        self._make_vectors(contexts[0])
+        self.finite = FiniteVectors()
 
-    def _leave_first_executor(self, data: BatchIter, model: Model) -> None:
-        """Keep the executor of the widest batches, from which a Module makes all others, from ever being run.
-
-        It lends them the memory of its feature maps, and lives as long as the Module. What its operators would hold
-        once they had run could not be freed.
-        """
-        if model.hyperparameters.data.keep_ratio:
-            give_back_large_blocks()  # which the operators of one width hold, and not those of the next
-            inputs = {each.name: each for each in data.provide_data}
-            rows, height, _, *channels = inputs["data"].shape
-            shape = (rows, height, model.hyperparameters.geometry.columns_per_step, *channels)
-            narrow = mx.io.DataDesc("data", shape, dtype="uint8")
-            self._module.reshape([{**inputs, "data": narrow}[name] for name in inputs], data.provide_label)
+    def _make_vectors(self, device: Context) -> None:
+        size = self._parameters.size
+        # What workers send: the gradient, and what they wish.
+        self._message = mx.nd.zeros(size + len(NO_WISHES.values()), ctx=device)
+        self._gradient, self._wishes = self._message[:size], self._message[size:]
+        self._weights = mx.nd.zeros(size, ctx=device)
+        self._parameters.gather(self._weights)
+        self._average_values = mx.nd.zeros(self._averages.size if self._averages else 1, ctx=device)
 
     def parameters(self) -> tuple[Parameters, Parameters]:
         """Weights, and moving averages of batch norm: {name: array on the CPU} each."""
