@@ -323,6 +323,7 @@ def values() -> dict[str, Any]:
     return {
         "epochs_done": 3, "batches_done": 0, "num_batches": 10, "falls": 0, "best": best, "budget": budget,
         "history": [[1, 320, 1.0] + [0.5] * 7, [2, 640, 1.0] + [float("nan")] * 7], "checksum": 5, "data": "x",
+        "sums": [[1.0] * 9, [0.0] * 9],
     }  # fmt: skip
 
 
@@ -335,7 +336,9 @@ def values() -> dict[str, Any]:
         ("budget.end", 1.5), ("budget.seconds", float("nan")), ("budget.lost", -1.0), ("budget.stopped", 1),
         ("budget.standing", None), ("budget.standing.epochs", True), ("history", 5), ("history", [[]]),
         ("history", [[9, 1]]), ("history", [[1, 320, LARGE]]), ("validation_fraction", 1),
-        ("validation_fraction", "0.5"),
+        ("validation_fraction", "0.5"), ("history", [[1, 320, 1.0] + [0.5] * 7 + [float("inf")]]),
+        ("sums", [[1.0]]), ("sums", [[float("nan")] * 9]), ("sums", [[1.0] * 9, [1.0] * 8]), ("sums", 5),
+        ("budget.seconds", 0.0), ("budget.seconds", 5e-324), ("budget.seconds", 1e308), ("seconds", 1e308),
     ],
 )  # fmt: skip
 def test_values_that_no_trainer_saves(path: tuple[str, Any]) -> None:
