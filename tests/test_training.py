@@ -13,6 +13,7 @@ import pytest
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint import history, model_files, run_files
 from ctc_ocr.checkpoint.description import Model
+from ctc_ocr.checkpoint.training_state import load_training_state, save_training_state
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.generated import GeneratedSource
 from ctc_ocr.datasets.iterator import BatchIter
@@ -161,6 +162,30 @@ def test_weights_and_state_that_do_not_belong_together_are_not_resumed(
     (tmp_path / "ocr-0001.state.npz").write_bytes((tmp_path / "ocr-0002.state.npz").read_bytes())
     with pytest.raises(InputError, match="no checkpoint to resume"):
         newest(str(tmp_path / "ocr"))
+
+
+def test_weights_of_another_network_are_not_resumed(source: GeneratedSource, tmp_path: Path) -> None:
+    """The description is that of another run, which was copied here."""
+    other = replace(SMALL, network=replace(SMALL.network, num_hidden=12))
+    run(SMALL, source, tmp_path / "ocr")
+    run(other, source, tmp_path / "other")
+    (tmp_path / "ocr.json").write_bytes((tmp_path / "other.json").read_bytes())
+    reason = r"ocr-0002\.params: not of the network that .*ocr\.json describes$"
+    with pytest.raises(InputError, match=reason):
+        run(replace(other, training=replace(other.training, num_epoch=3)), source, tmp_path / "ocr", first=8)
+
+
+@pytest.mark.parametrize("name", ["0.0", "trained.pred_fc_bias"])
+@pytest.mark.parametrize("value", ["x", 1, 0.5, np.float32("nan")])
+def test_arrays_that_no_run_saves_are_not_resumed(
+    source: GeneratedSource, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, value: Any
+) -> None:
+    """Texts, whole numbers, numbers of double precision and such as are not finite."""
+    run(SMALL, source, tmp_path / "ocr")
+    arrays, values = load_training_state(tmp_path / "ocr", 2)
+    save_training_state(tmp_path / "ocr", 2, {**arrays, name: np.full(arrays[name].shape, value)}, values)
+    assert newest(str(tmp_path / "ocr")).stored.epoch == 1
+    assert "ocr-0002.state.npz: not a training state of this package" in caplog.text
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_saves_nothing(source: GeneratedSource, tmp_path: Path) -> None:

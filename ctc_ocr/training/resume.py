@@ -18,7 +18,7 @@ from ctc_ocr.checkpoint.training_state import checksum, load_state, load_trainin
 from ctc_ocr.errors import InputError
 from ctc_ocr.runtime.input_files import read_bytes
 from ctc_ocr.training.run_state import RunState
-from ctc_ocr.training.state_values import check_values, check_vectors
+from ctc_ocr.training.state_values import check_arrays, check_values, check_vectors
 
 # Hyperparameters that change only how the run goes on, and not what its files mean.
 MAY_CHANGE = ("renderer", "lstm_graph", "dropout")
@@ -134,6 +134,8 @@ def _point(
     """Raises InputError for a state that this package has not written."""
     named = {beginning: _taken(arrays, beginning) for beginning in (TRAINED, OF_NETWORK, AVERAGE, FROZEN)}
     try:
+        for each in (arrays, *named.values()):
+            check_arrays(each)
         check_vectors(named[OF_NETWORK])
         check_vectors(named[AVERAGE])
         check_values(values, checkpoint.epoch if checkpoint else None)
@@ -178,6 +180,13 @@ def check_resumable(point: ResumePoint, model: Model, num_batches: int, fingerpr
             f"{_start_anew(point.prefix)}",
             point.prefix,
         )
+
+
+def check_parameters(checkpoint: Checkpoint, own: Arrays) -> None:
+    """Raises InputError if a checkpoint's parameters have not the names and shapes of those of the run's network."""
+    stored = {**checkpoint.arg_params, **checkpoint.aux_params}
+    if {name: each.shape for name, each in stored.items()} != {name: each.shape for name, each in own.items()}:
+        raise InputError(f"not of the network that {checkpoint.description_file} describes", checkpoint.params_file)
 
 
 def _must_stay(section: str, name: str, is_generated: bool) -> bool:

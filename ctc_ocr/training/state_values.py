@@ -82,10 +82,17 @@ def _check_row(row: Sequence[Any], epochs_done: int) -> None:
         _whole(each, 0)
 
 
+def check_arrays(arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Raises ValueError for an array of another type than float32, or with values that are not finite."""
+    for array in arrays.values():
+        if array.dtype != np.float32 or not np.isfinite(array).all():
+            raise ValueError("not an array of a run")
+
+
 def check_vectors(vectors: Mapping[str, NDArray[Any]]) -> None:
-    """Raises ValueError for an array that is no vector of float32, or no table of them for MOVING."""
+    """Raises ValueError for an array that is no vector, or no table of them for MOVING."""
     for name, array in vectors.items():
-        if array.dtype != np.float32 or array.ndim != (2 if name == MOVING else 1) or not array.size:
+        if array.ndim != (2 if name == MOVING else 1) or not array.size:
             raise ValueError("not a vector")
 
 

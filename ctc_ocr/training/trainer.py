@@ -24,7 +24,7 @@ from ctc_ocr.training.divergence import diverged
 from ctc_ocr.training.epoch_end import epoch_end
 from ctc_ocr.training.events import BatchEnd, Callback, Progress, Saved, StateSaved, ValidationPrediction
 from ctc_ocr.training.interrupts import Interrupts
-from ctc_ocr.training.resume import ResumePoint, check_fraction, check_resumable
+from ctc_ocr.training.resume import ResumePoint, check_fraction, check_parameters, check_resumable
 from ctc_ocr.training.run_state import RunState
 from ctc_ocr.training.saving import Saving, own_sums, own_vectors
 from ctc_ocr.training.schedules import Schedule
@@ -296,6 +296,8 @@ class Trainer:
         InputError if it would be another run."""
         check_fraction(point, self.state.validation_fraction)
         check_resumable(point, self.model, self.state.num_batches, self.state.fingerprint)
+        if point.checkpoint is not None:
+            check_parameters(point.checkpoint, self.network.values())
         if start is not None:
             try:
                 self._averages.start, _ = transfer_checkpoint(self.network.values(), self.model, start)
