@@ -1,5 +1,7 @@
 """A cluster: workers, server and scheduler that another program starts, as on several machines."""
 
+import errno
+import os
 import pickle
 import signal
 import socket
@@ -18,8 +20,8 @@ from benchmarks.networks import Networks, can_make_networks
 from ctc_ocr.checkpoint.model_files import load
 from ctc_ocr.cli.data import main as data
 from ctc_ocr.cli.train import main as train
-from ctc_ocr.distributed.cluster import Cluster, cluster_of, free_port
-from ctc_ocr.errors import InputError
+from ctc_ocr.distributed.cluster import LOOPBACK, Cluster, cluster_of, free_port
+from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.training.number_of_workers import with_workers
 from ctc_ocr.training.settings import Captchas, RunOptions
 from tests.clusters import Started, command, environment
@@ -259,3 +261,13 @@ def test_the_port_of_a_scheduler_is_none_that_connections_get() -> None:
     assert not any(least <= port <= greatest for port in found)
     with socket.create_server(("127.0.0.1", found.pop())):
         pass
+
+
+def test_a_machine_on_which_no_port_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind((LOOPBACK, 0))
+        monkeypatch.setattr("ctc_ocr.distributed.cluster.PORTS", [taken.getsockname()[1]])
+        with pytest.raises(RunError) as error:
+            free_port()
+    in_use = os.strerror(errno.EADDRINUSE)
+    assert str(error.value) == f"{LOOPBACK}: no port can be used, at which several workers would meet: {in_use}"

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, RunError
 
 ROLES = ("scheduler", "server", "worker")
 LOOPBACK = "127.0.0.1"
@@ -24,6 +24,7 @@ NUM_WORKERS, NUM_SERVERS, NODE_HOST = "DMLC_NUM_WORKER", "DMLC_NUM_SERVER", "DML
 SWITCHED_OFF = {"DMLC_USE_KUBERNETES": "0", "DMLC_LOCAL": "0"}
 MAX_PROCESSES = 10_000
 PORTS = range(10_000, 32_768)  # below those that systems give to connections
+MOST_TRIED = 100  # ports: so many that all of them are taken by chance on no machine
 
 
 @dataclass(frozen=True)
@@ -65,15 +66,19 @@ def on_this_machine(port: int, num_workers: int) -> Cluster:
 
 def free_port() -> int:
     """A port of the loopback interface for a scheduler, which binds it a second later. Until then, one that the system
-    chooses could be given to any connection, a server's or a worker's among them."""
-    while True:
+    chooses could be given to any connection, a server's or a worker's among them. Raises RunError if none can be
+    used, as where there is no loopback interface."""
+    reason = ""
+    for _ in range(MOST_TRIED):
         port = secrets.choice(PORTS)
         with socket.socket() as probe:
             try:
                 probe.bind((LOOPBACK, port))
-            except OSError:
+            except OSError as error:
+                reason = error.strerror or str(error)
                 continue
             return port
+    raise RunError(f"no port can be used, at which several workers would meet: {reason}", LOOPBACK)
 
 
 def cluster_of(environment: Mapping[str, str] = os.environ) -> tuple[str, Cluster]:
