@@ -1,6 +1,8 @@
 """Arguments of another kind than is expected, from Python: what is accepted is said, at once."""
 
+import errno
 import inspect
+import os
 import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -256,6 +258,23 @@ def test_a_run_has_a_name_under_which_it_can_be_read(
     assert refused(use) == f"prefix {prefix!r}: is the name of another kind of model; choose another prefix"
     with usable_prefix("starters"):
         assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("length", [217, 300])
+def test_a_run_has_a_name_with_which_all_its_files_can_be_written(length: int, tmp_path: Path) -> None:
+    """Else it would fail after its first epoch."""
+    prefix = str(tmp_path / "new" / ("a" * length))
+
+    def use() -> None:
+        with usable_prefix(prefix):
+            raise AssertionError
+
+    assert (
+        refused(use) == f"prefix {prefix}: {tmp_path / 'new'} cannot be written to: {os.strerror(errno.ENAMETOOLONG)}"
+    )
+    assert not list(tmp_path.iterdir())
+    with usable_prefix(str(tmp_path / "new" / ("a" * 200))):
+        pass
 
 
 def test_several_images_are_no_array() -> None:

@@ -1,5 +1,6 @@
 """The place of a run's files: whether it can be written to, and which run is there already."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,12 +12,34 @@ from ctc_ocr.errors import InputError
 from ctc_ocr.training.settings import RunOptions
 from ctc_ocr.training.start import Start
 
+# What replacing adds to a prefix at most; a longer name would fail only once an epoch has been trained.
+LONGEST_ENDING = "-unfinished.state.npz.0000000-000000.tmp"
+
 
 @contextmanager
 def usable_prefix(prefix: str) -> Iterator[None]:
-    """Makes the folder of the run's files; it goes again if nothing was written. Raises InputError
-    for what cannot be the beginning of file names, or a folder that cannot be written to.
+    """Makes the folder of the run's files; it goes again if nothing was written. Raises InputError for what cannot be
+    the beginning of file names, or a folder that cannot be written to.
     """
+    folder, name = Path(f"{prefix}-").parent, Path(f"{prefix}-").name[:-1]
+    made = [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
+    try:
+        try:
+            _refuse_other_names(prefix)
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{name}", suffix=LONGEST_ENDING):
+                pass
+        except OSError as error:
+            raise InputError(f"{folder} cannot be written to: {error.strerror}", f"prefix {prefix}") from None
+        yield
+    finally:
+        for each in made:
+            with suppress(OSError):  # not empty: something was written
+                each.rmdir()
+
+
+def _refuse_other_names(prefix: str) -> None:
+    """Raises InputError, or OSError for a name that the system does not accept."""
     if prefix == STARTER or run_files.is_onnx(prefix):
         raise InputError("is the name of another kind of model; choose another prefix", f"prefix {prefix!r}")
     if not prefix or prefix.endswith("/") or Path(prefix).is_dir():
@@ -24,20 +47,6 @@ def usable_prefix(prefix: str) -> Iterator[None]:
         raise InputError(f"{hint}expected the beginning of file names, such as models/ocr", f"prefix {prefix!r}")
     if prefix != prefix.encode("utf-8", "replace").decode("utf-8"):
         raise InputError("MXNet accepts only file names in UTF-8", f"prefix {prefix!r}")
-    folder = Path(f"{prefix}-").parent
-    made = [each for each in (folder, *folder.parents) if not each.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise InputError(f"{folder} cannot be written to: {error.strerror}", f"prefix {prefix}") from None
-    try:
-        yield
-    finally:
-        for each in made:
-            with suppress(OSError):  # not empty: something was written
-                each.rmdir()
 
 
 def replaced_files(options: RunOptions) -> list[Path]:
