@@ -3,7 +3,7 @@
 Both are symbols bound on the CPU that run forward and backward over the same random logits and labels, in turns; the
 ratio is that of the medians. Prints a Markdown table.
 
-    python benchmarks/losses.py [--threads 1] [--steps 80] [--seconds 2] [--json FILE]
+    python -m benchmarks.losses [--threads 1] [--steps 80] [--seconds 2] [--json FILE]
 """
 
 import argparse
@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from benchmarks.common import processor
 
 CLASSES = (11, 100, 1000, 5000)
 BATCHES = (1, 32, 128)
@@ -81,15 +83,6 @@ def measure(steps: int, batch: int, classes: int, min_seconds: float) -> dict[st
         "ratio": contrib / warp,
         "rounds": len(times[0]),
     }
-
-
-def processor() -> str:
-    """The processor's name, as Linux gives it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def conditions(options: argparse.Namespace) -> dict[str, Any]:

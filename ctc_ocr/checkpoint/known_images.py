@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.errors import InputError
-from ctc_ocr.runtime.atomic_files import replacing
+from ctc_ocr.runtime.table_files import replacing_table
 
 Numbers = NDArray[np.uint64]
 Part: TypeAlias = Literal["training", "validation"]
@@ -57,11 +57,10 @@ def known_images_path(prefix: str | Path) -> Path:
 
 def save_known_images(prefix: str | Path, images: KnownImages) -> None:
     """Replace the run's file. Raises RunError if it cannot be written."""
-    with replacing(known_images_path(prefix)) as temporary, temporary.open("w", encoding="ascii", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(COLUMNS)
+    with replacing_table(known_images_path(prefix), COLUMNS) as write:
         for part in PARTS:
-            table.writerows((f"{number:0{HEX_DIGITS}x}", part) for number in map(int, getattr(images, part)))
+            for number in map(int, getattr(images, part)):
+                write((f"{number:0{HEX_DIGITS}x}", part))
 
 
 def parse_known_images(content: bytes, where: str) -> KnownImages:

@@ -1,6 +1,5 @@
 """CSV files of suspected label errors: the suggestions that somebody accepts in it are applied. No MXNet."""
 
-import csv
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,8 +17,8 @@ from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, read_source
 from ctc_ocr.datasets.sources.layouts import is_read_by
 from ctc_ocr.errors import InputError
 from ctc_ocr.experiments.audit import Suspect
-from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.runtime.output_files import refuse_existing
+from ctc_ocr.runtime.table_files import replacing_table
 
 COLUMNS = ("image", "label", "suggestion", "score", "accept")
 YES, NO = ("yes", "y", "x", "1", "true"), ("", "no", "n", "0", "false")
@@ -47,17 +46,12 @@ def write_suspects(path: str | Path, suspects: Sequence[Suspect]) -> None:
     in a pack has its place instead. Line ends and NULs are escaped, so that each suspect is one row. Raises RunError if
     the file cannot be written."""
     path = Path(path)
-    with (
-        replacing(path) as temporary,
-        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+    with replacing_table(path, COLUMNS) as write:
         for each in suspects:
             sample = each.sample
             image = written_path(sample.image, path) if sample.is_file else without_line_ends(sample.where)
             texts = map(without_line_ends, (each.label, each.suggestion))
-            writer.writerow((image, *texts, f"{each.score:.4f}", ""))
+            write((image, *texts, f"{each.score:.4f}", ""))
 
 
 def correct_labels(

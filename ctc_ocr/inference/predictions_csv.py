@@ -1,6 +1,5 @@
 """CSV files of predictions: image, text, confidences and status. They are sources of labels too. No MXNet."""
 
-import csv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,8 @@ from ctc_ocr.datasets.csv_files.paths import without_line_ends, written_path
 from ctc_ocr.evaluation.shown_probability import shown_probability
 from ctc_ocr.inference.image_list import ListedImage
 from ctc_ocr.inference.prediction import Prediction
-from ctc_ocr.runtime.atomic_files import is_device, replacing
+from ctc_ocr.runtime.atomic_files import is_device
+from ctc_ocr.runtime.table_files import replacing_table
 
 HEADER = ("image", "text", "confidence", "character_confidence", "status")
 READ, REJECTED, UNREADABLE = "read", "rejected", "unreadable"  # values of `status`
@@ -26,18 +26,13 @@ def predictions_file(path: Path) -> Iterator[Write]:
     file is in UTF-8, and is replaced once all rows are written. Raises RunError if it cannot be written.
     """
     to_device = is_device(path)
-    with (
-        replacing(path) as temporary,
-        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(HEADER)
+    with replacing_table(path, HEADER) as write_row:
 
         def write(image: ListedImage, text: str, prediction: Prediction | None, status: str) -> None:
             values = (prediction.confidence, prediction.character_confidence) if prediction else (None, None)
             confidence, of_characters = ("" if each is None else shown_probability(each) for each in values)
             table = None if to_device else path
             name = without_line_ends(image.name) if image.problem else written_path(image.path, table)
-            writer.writerow((name, text, confidence, of_characters, status))
+            write_row((name, text, confidence, of_characters, status))
 
         yield write

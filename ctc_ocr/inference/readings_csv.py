@@ -1,13 +1,13 @@
 """CSV files of what a model read in labelled images, worst first. They are sources of the labels too. No MXNet."""
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ctc_ocr.datasets.csv_files.paths import without_line_ends, written_path
 from ctc_ocr.evaluation.shown_probability import shown_probability
-from ctc_ocr.runtime.atomic_files import is_device, replacing
+from ctc_ocr.runtime.atomic_files import is_device
+from ctc_ocr.runtime.table_files import replacing_table
 
 HEADER = ("image", "label", "prediction", "confidence", "character_confidence", "edits")
 
@@ -45,14 +45,9 @@ def write_readings(path: str | Path, readings: Iterable[Reading]) -> None:
     """
     path = Path(path)
     to_device = is_device(path)
-    with (
-        replacing(path) as temporary,
-        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(HEADER)
+    with replacing_table(path, HEADER) as write:
         for each in worst_first(readings):
             confidences = map(shown_probability, (each.confidence, each.character_confidence))
             table = None if to_device else path
             name = written_path(each.image, table) if each.is_file else without_line_ends(each.image)
-            writer.writerow((name, each.label, each.prediction, *confidences, each.edits))
+            write((name, each.label, each.prediction, *confidences, each.edits))

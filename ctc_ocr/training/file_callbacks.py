@@ -1,6 +1,5 @@
 """Callbacks that write and remove the files of a run, besides its checkpoints."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from ctc_ocr.checkpoint import history, run_files
 from ctc_ocr.checkpoint.history import Row
 from ctc_ocr.checkpoint.known_images import KnownImages, save_known_images
-from ctc_ocr.runtime.atomic_files import replacing
+from ctc_ocr.runtime.table_files import replacing_table
 from ctc_ocr.training.events import EpochEnd, Restarted, Saved, StateSaved
 
 
@@ -78,15 +77,9 @@ class ValidationPredictions:
     def __call__(self, event: Any) -> None:
         if isinstance(event, EpochEnd):
             names = self._names or range(len(event.predictions))
-            # File names need not be UTF-8.
-            with (
-                replacing(self._path) as temporary,
-                temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
-            ):
-                table = csv.writer(file, lineterminator="\n")
-                table.writerow(("image", "label", "prediction", "correct", "edits"))
+            with replacing_table(self._path, ("image", "label", "prediction", "correct", "edits")) as write:
                 for name, each in zip(names, event.predictions, strict=True):
-                    table.writerow((name, each.label, each.text, int(not each.edits), each.edits))
+                    write((name, each.label, each.text, int(not each.edits), each.edits))
 
 
 class Pruning:

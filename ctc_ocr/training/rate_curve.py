@@ -1,6 +1,5 @@
 """The curve of a learning-rate range test: the loss of updates whose learning rate rises, and what it tells."""
 
-import csv
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr.runtime.atomic_files import replacing
+from ctc_ocr.runtime.table_files import replacing_table
 
 WINDOW = 0.05  # of the updates: over so many neighbours a loss is averaged
 EXPLODED, MIN_RISE = 4.0, 1.0  # times the lowest loss, and nats above it: noise around a low loss is no explosion
@@ -100,10 +99,9 @@ class RateCurve:
 
 def write_curve(path: Path, curve: RateCurve) -> None:
     """Write a CSV file with a row for each update. Raises RunError if it cannot be written."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(CSV_HEADER)
-        writer.writerows(_rows(curve.rates, curve.losses, curve.smoothed))
+    with replacing_table(path, CSV_HEADER) as write:
+        for row in _rows(curve.rates, curve.losses, curve.smoothed):
+            write(row)
 
 
 def _rows(*columns: Sequence[float]) -> Iterable[tuple[str, ...]]:
