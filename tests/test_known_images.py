@@ -193,6 +193,20 @@ def test_a_run_that_replaces_another_replaces_its_images(tmp_path: Path) -> None
     shutil.rmtree(new)
 
 
+@pytest.mark.slow
+def test_a_run_that_was_killed_before_it_wrote_its_images_keeps_its_split(tmp_path: Path) -> None:
+    """That of the model that it started from, for the images which that one knew."""
+    old, new = captchas(tmp_path / "old", 20, 1), captchas(tmp_path / "new", 10, 2)
+    half = ctc_ocr.LabelledImages(old, validation_fraction=0.5)
+    ctc_ocr.train(settings(), half, tmp_path / "first", num_proc=1)
+    both = ctc_ocr.LabelledImages([old, new])
+    ctc_ocr.train(settings(), both, tmp_path / "ocr", num_proc=1, init_from=tmp_path / "first")
+    written = known_images_path(tmp_path / "ocr").read_bytes()
+    known_images_path(tmp_path / "ocr").unlink()
+    ctc_ocr.train(settings(num_epoch=2), both, tmp_path / "ocr", num_proc=1, resume=True)
+    assert known_images_path(tmp_path / "ocr").read_bytes() == written
+
+
 def test_several_sources_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from ctc_ocr.cli.data import main as data
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ctc_ocr.checkpoint.bundle import find_model
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.known_images import KnownImages
-from ctc_ocr.checkpoint.provenance import path_from
+from ctc_ocr.checkpoint.provenance import path_from, start_of
 from ctc_ocr.checkpoint.starter import NO_MODEL, STARTER
 from ctc_ocr.checkpoint.stored_model import StoredRun, stored_description, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
@@ -69,7 +69,12 @@ class Start:
     def images_before(self) -> KnownImages | None:
         """The images of the run that is resumed or, for a new run, of the named model. Raises InputError."""
         if self.options.resume:
-            return stored_known_images(StoredRun(self.options.prefix, epoch=0))  # the same for all epochs
+            run = StoredRun(self.options.prefix, epoch=0)  # the same for all epochs
+            if (known := stored_known_images(run)) is not None:
+                return known
+            # A run that was killed when it had just saved its first checkpoint: it had split its images by these.
+            start = start_of(run)
+            return None if start is None else stored_known_images(start)
         if self.named is None:
             return None
         try:
