@@ -14,6 +14,7 @@ import pytest
 from ctc_ocr.checkpoint import history, model_files, run_files
 from ctc_ocr.checkpoint.params_file import params_content, read_params
 from ctc_ocr.runtime.mxnet import mx
+from tests.models import save_own_model
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -122,6 +123,22 @@ def test_a_run_on_a_full_disk_ends_with_one_line(
     assert done.stderr.splitlines()[-1] == f"ctc-ocr train: error: {said}"
     assert "Traceback" not in done.stderr
     assert run_files.epochs(tmp_path / "ocr") == []
+
+
+@pytest.mark.slow
+def test_a_run_that_finds_no_room_leaves_the_one_that_it_replaces(tmp_path: Path, ubuntu_font: str) -> None:
+    """There is room for its description, and not for the state within its first epoch."""
+    save_own_model(tmp_path / "ocr")
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("ocr*")}
+    command = [sys.executable, "-m", "ctc_ocr", "train", ubuntu_font, "--num_hidden=16", "--num_layers=1",
+               "--samples_per_epoch=400", "--validation_samples=16", "--batch_size=8", "--num_epoch=1", "--num_proc=1",
+               "--checkpoint_minutes=1e-9", "--renderer=captcha", "--cpu=1", "--import=fills.py",
+               "--callback=fill_the_disk", "--overwrite"]  # fmt: skip
+    (tmp_path / "fills.py").write_text(FILLS.format(limit=10_000))
+    done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=240)
+    said = "ocr-unfinished.state.npz: cannot be written: File too large"
+    assert done.stderr.splitlines()[-1] == f"ctc-ocr train: error: {said}"
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("ocr*")} == before
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "uint8", "int32", "int8", "int64", "bool"])

@@ -5,7 +5,8 @@ import io
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from ctc_ocr.checkpoint.npz_file import read_npz
 from ctc_ocr.checkpoint.run_files import state_path
 from ctc_ocr.errors import InputError
-from ctc_ocr.runtime.atomic_files import replace_content
+from ctc_ocr.runtime.atomic_files import replace_content, replacing_content
 from ctc_ocr.runtime.types import MXArray
 
 VALUES_NAME = "values as JSON"  # of the array that holds the JSON text
@@ -30,10 +31,21 @@ def save_training_state(
 
 def save_state(path: Path, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
     """As save_training_state, into any file."""
+    replace_content(path, _content(arrays, values))
+
+
+@contextmanager
+def replacing_state(path: Path, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> Iterator[None]:
+    """As save_state, with a block between: the content is on disk before it, and the file is replaced after it."""
+    with replacing_content(path, _content(arrays, values)):
+        yield
+
+
+def _content(arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> bytes:
     text = np.array(json.dumps(dict(values)))
     packed = io.BytesIO()  # in memory first: on a full disk, zipfile would raise an error of its own
     np.savez(packed, **{VALUES_NAME: text}, **arrays)
-    replace_content(path, packed.getvalue())
+    return packed.getvalue()
 
 
 def load_training_state(prefix: str | Path, epoch: int) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -12,7 +12,7 @@ from ctc_ocr.checkpoint import model_files
 from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.provenance import from_folder
 from ctc_ocr.checkpoint.run_files import remove_unfinished, unfinished_path
-from ctc_ocr.checkpoint.training_state import checksum, save_state, save_training_state
+from ctc_ocr.checkpoint.training_state import checksum, replacing_state, save_training_state
 from ctc_ocr.generation.rows import Rows
 from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.runtime.types import MXArray
@@ -59,9 +59,10 @@ class Saving:
         check_finite(arrays, "the state")
         if not self._workers.is_first:
             return None
-        model_files.save_description(prefix, self._described(prefix))
         path = unfinished_path(prefix)
-        save_state(path, arrays, values)
+        # The large file is on disk before the other is replaced: a full disk leaves an earlier run as it was.
+        with replacing_state(path, arrays, values):
+            model_files.save_description(prefix, self._described(prefix))
         return path
 
     def _of_all(self, beginning: str, vectors: Mapping[str, MXArray]) -> Arrays:
