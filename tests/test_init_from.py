@@ -127,6 +127,14 @@ def test_layers_of_another_size_begin_anew(
     assert all(same(layer, after, before) for layer in new_layers)
 
 
+def test_a_last_layer_with_other_inputs_begins_anew(tmp_path: Path) -> None:
+    """Of a file in which it does not fit the layer below."""
+    stored, _ = save(crnn(), DIGITS, tmp_path)
+    stored.arg_params["pred_fc_weight"] = mx.nd.ones((11, 7))
+    taken = trainer(crnn(), DIGITS).initialise_from(stored)
+    assert (taken.new, taken.classes) == (("pred_fc",), 0)
+
+
 def test_weights_that_expect_other_pixels_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     stored, _ = save(crnn(), DIGITS, tmp_path)
     settings = crnn()

@@ -50,10 +50,10 @@ def transfer(
 
     A layer (a convolution with its batch norm, a direction of an LSTM layer) is copied if all its parameters are there
     in the same shapes. In the last layer, a class is a row: those of the blank and of the units that both alphabets
-    have are copied if the layer below is copied too, since they depend on it. `turned`: the images of the other model
-    are transposed to these, so only convolutions are copied, and their kernels are transposed: they find in the new
-    images what they found in the others. Raises InputError if no layer fits but the last one, and
-    if the other model's last layer has not the classes of its alphabet.
+    have are copied if they fit and the layer below is copied too, since they depend on it. `turned`: the images of the
+    other model are transposed to these, so only convolutions are copied, and their kernels are transposed: they find in
+    the new images what they found in the others. Raises InputError if no layer fits but the last one, and if the other
+    model's last layer has not the classes of its alphabet.
     """
     other = _turned(other) if turned else other
     layers: dict[str, list[str]] = {}
@@ -75,7 +75,8 @@ def transfer(
             raise InputError(f"{name} does not have the {other_alphabet.num_classes} classes of the model's alphabet")
     classes = 0
     below = list(layers)[-1].split("_")[0]  # l1 of l1_forward: both directions
-    if all(layer in copied for layer in layers if layer.split("_")[0] == below):
+    fits = all(other[name].shape[1:] == values[name].shape[1:] for name in head)
+    if fits and all(layer in copied for layer in layers if layer.split("_")[0] == below):
         rows, other_rows = shared_classes(alphabet, other_alphabet)
         classes = len(rows)
         for name in head:
