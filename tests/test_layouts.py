@@ -345,6 +345,7 @@ def test_names_of_cameras_and_scanners_are_no_labels(name: str, tmp_path: Path) 
         [str(number) for number in range(1, 31)],
         [f"{number:04}" for number in range(100, 130) if number not in (107, 120)],
         [f"{number:03}_crop" for number in range(30)],
+        [f"{number}_crop" for number in range(20)],
         [f"captcha{number:03}" for number in range(30)],
         [f"page-{number}" for number in range(1, 31)],
         [*(f"{number:04}" for number in range(30)), "cover"],

@@ -95,8 +95,9 @@ def _refuse_other_names(folder: Path, images: Sequence[Path], labels: list[str])
             "underscore",
             folder,
         )
-    # Numbers that are the whole names need no leading zeros.
-    if is_running(labels, any_width=labels == stems):
+    ends = {stem[len(label) :] for stem, label in zip(stems, labels, strict=True)}
+    one_end = len(ends) == 1 and not ends.pop().lstrip("_").isdecimal()  # a number would count the images of a label
+    if is_running(labels, any_width=one_end):
         raise _refused(folder, "the names differ in a running number only", _names(images))
 
 
