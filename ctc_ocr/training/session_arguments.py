@@ -54,6 +54,8 @@ def check_kinds(hyperparameters: object, data: object, callbacks: object) -> Non
         raise InputError(f"expected Hyperparameters, as from preset(); got {hyperparameters!r}", "hyperparameters")
     if not isinstance(data, (Captchas, LabelledImages)):
         hint = "; Captchas(renderer=...) takes a renderer" if hasattr(data, "render_batch") else ""
+        if isinstance(data, (list, tuple)):
+            hint = "; LabelledImages([...]) takes several sources"
         raise InputError(f"expected Captchas, LabelledImages or a path, got {type(data).__name__}{hint}", "data")
     if not isinstance(callbacks, Sequence) or isinstance(callbacks, str):
         raise InputError(f"expected a list of callbacks, got {callbacks!r}", "callbacks")

@@ -29,6 +29,7 @@ class Captchas:
     renderer: BatchRenderer | None = None
 
     def __post_init__(self) -> None:
+        refuse_other(self, "a path", ("font",), or_none=True)
         if isinstance(self.renderer, type):
             name = self.renderer.__name__
             raise InputError(f"expected a renderer, got the class {name}; {name}() makes one", "renderer")
@@ -75,12 +76,17 @@ class LabelledImages:
     def __post_init__(self) -> None:
         refuse_other(self, "a path or a list of paths", ("source", "training_only"))
         refuse_other(self, "a path or a list of paths", ("validation",), or_none=True)
+        refuse_other(self, "a number", ("validation_fraction",), or_none=True)
+        refuse_other(self, "a number", ("max_invalid",))
+        refuse_other(self, "an integer", ("max_units",))
+        refuse_other(self, "True or False", ("only_alphabet",))
         checked_source_options(self.options)
         if self.alphabet is not None and not isinstance(self.alphabet, Alphabet):
             raise InputError("expected an Alphabet; Alphabet(tuple(text)) has the characters of a text", "alphabet")
         if self.choose == ALL:
             object.__setattr__(self, "choose", CHOSEN)
         refuse_single(self.choose, "choose")
+        refuse_other(self, "a list", ("choose",), or_none=True)
         for name in self.choose or ():
             if name not in CHOSEN:
                 raise InputError(f"{name!r} is not one of {', '.join(CHOSEN)}", "choose")
