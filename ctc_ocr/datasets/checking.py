@@ -16,6 +16,7 @@ from ctc_ocr.datasets.digests import Digests
 from ctc_ocr.datasets.examining import LONG_LABEL as LONG_LABEL
 from ctc_ocr.datasets.examining import StepsOf as StepsOf
 from ctc_ocr.datasets.examining import examine_all, steps_reason
+from ctc_ocr.datasets.rewritten_labels import rewritten_labels
 from ctc_ocr.datasets.sample_columns import SampleCollector, SampleColumns
 from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, not_empty, open_source
@@ -177,6 +178,7 @@ def check(
     result = CheckResult(valid, tuple(invalid), num_skipped=found - len(samples))
     kept = valid.samples
     notes += [*_duplicates_with_other_labels(result), *mixed_unicode_forms(kept), *units_that_occur_once(kept)]
+    notes += rewritten_labels(kept)
     return replace(result, notes=tuple(notes))
 
 
