@@ -24,6 +24,7 @@ from ctc_ocr.rendering.factory import KINDS as BUILT_IN
 from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
 from ctc_ocr.rendering.renderer import Renderer
 from ctc_ocr.rendering.text import random_text
+from ctc_ocr.runtime.home_folder import refuse_tilde
 from ctc_ocr.runtime.progress import Progress, reporting
 
 FORMATS = ("png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp", "pgm")
@@ -200,6 +201,7 @@ class _FileBatches:
 
 def _prepare(folder: Path, overwrite: bool) -> None:
     """Make the folder. One with images or labels is refused, or the files of an earlier call are removed."""
+    refuse_tilde(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         found = [path for path in folder.iterdir() if path.is_file() and _is_image_or_labels(path.name.lower())]

@@ -7,6 +7,7 @@ from PIL import ImageFont
 
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.font_characters import font_characters
+from ctc_ocr.runtime.home_folder import refuse_tilde
 from ctc_ocr.runtime.input_files import MIB, check_stored
 from ctc_ocr.runtime.similar_files import named_similarly
 
@@ -34,6 +35,7 @@ def find_fonts(path: str | Path | None) -> tuple[str, ...]:
     elif path.exists():
         found = [path]
     else:
+        refuse_tilde(path)
         raise named_similarly(InputError("no such font file or folder"), path, str(path), SUFFIXES)
     for each in found:
         _check_font(each)
