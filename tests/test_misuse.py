@@ -214,6 +214,16 @@ def test_several_sources_are_given_as_labelled_images() -> None:
     )
 
 
+def test_images_in_place_of_hyperparameters() -> None:
+    images: Any
+    for images in ("photos", Path("photos"), ctc_ocr.LabelledImages(["photos"]), ctc_ocr.Captchas()):
+        assert refused(lambda images=images: ctc_ocr.train(images)) == (  # type: ignore[misc]
+            f"hyperparameters: expected Hyperparameters, as from preset(); got {images!r}; images are given as data=..."
+        )
+    name: Any = "crnn"
+    assert refused(lambda: ctc_ocr.train(name)).endswith("as from preset(); got 'crnn'")
+
+
 def test_an_image_of_pil_is_read_by_its_pixels() -> None:
     predictor = ctc_ocr.Predictor("starter")
     with Image.open(IMAGE) as file:
