@@ -5,6 +5,7 @@ import itertools
 import struct
 import warnings
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -242,6 +243,18 @@ def test_labels_that_a_table_has_rewritten_are_noted(tmp_path: Path, labels: lis
         samples.append(Sample(str(path), tuple(label), f"row {number}"))
     found = [each.reason for each in check(samples).notes]
     assert [each for each in found if "spreadsheet" in each or "pandas" in each] == notes
+
+
+def test_labels_that_are_all_alike_are_noted(tmp_path: Path) -> None:
+    samples = []
+    for number in range(5):
+        path = tmp_path / f"{number}.png"
+        Image.new("L", (40, 20), 10 * number).save(path)
+        samples.append(Sample(str(path), tuple("train"), f"row {number}"))
+    said = "all 5 labels are 'train'; are the labels in another column?"
+    assert [each.reason for each in check(samples).notes] == [said]
+    assert check(samples[:4]).notes == ()
+    assert check([*samples[:4], replace(samples[4], units=tuple("tra"))]).notes == ()
 
 
 def test_accents_in_two_forms_are_noted(tmp_path: Path) -> None:

@@ -11,7 +11,12 @@ from typing import Any
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.datasets.checked_samples import CheckedSample as CheckedSample
 from ctc_ocr.datasets.checked_samples import CheckedSamples as CheckedSamples
-from ctc_ocr.datasets.consistency import contradiction, mixed_unicode_forms, units_that_occur_once
+from ctc_ocr.datasets.consistency import (
+    contradiction,
+    labels_that_are_all_alike,
+    mixed_unicode_forms,
+    units_that_occur_once,
+)
 from ctc_ocr.datasets.digests import Digests
 from ctc_ocr.datasets.examining import LONG_LABEL as LONG_LABEL
 from ctc_ocr.datasets.examining import StepsOf as StepsOf
@@ -178,7 +183,7 @@ def check(
     result = CheckResult(valid, tuple(invalid), num_skipped=found - len(samples))
     kept = valid.samples
     notes += [*_duplicates_with_other_labels(result), *mixed_unicode_forms(kept), *units_that_occur_once(kept)]
-    notes += rewritten_labels(kept)
+    notes += [*labels_that_are_all_alike(kept), *rewritten_labels(kept)]
     return replace(result, notes=tuple(notes))
 
 
