@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, check_kind, list_of
 from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.runtime.text_files import read_json
 
 BLANK = 0
+UNICODE_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 MAX_UNITS = 200_000  # more than Unicode has characters in use
 MAX_CHARACTERS = 1_000_000  # of all units
 MAX_SHOWN = 30  # characters of a text in an error
@@ -59,6 +60,7 @@ class Alphabet:
     @classmethod
     def from_lookup(cls, lookup: Mapping[str, int]) -> "Alphabet":
         """The alphabet of a lookup table {unit: code}; the codes must be 1..n, each once (else InputError)."""
+        check_kind(Mapping, lookup=lookup)
         by_code = sorted(lookup.items(), key=lambda item: item[1])
         if [code for _, code in by_code] != list(range(1, len(by_code) + 1)):
             raise InputError(f"the codes of an alphabet must be 1 to {len(by_code)}, each once; 0 is the blank")
@@ -67,6 +69,8 @@ class Alphabet:
     @classmethod
     def from_labels(cls, labels: Iterable[Sequence[str]], min_count: int = 1) -> "Alphabet":
         """The units of labels (each unit by unit) that occur at least `min_count` times, in the order of Unicode."""
+        check_kind("a list", labels=labels)
+        check_kind("an integer", min_count=min_count)
         frequencies = Counter(itertools.chain.from_iterable(labels))
         return cls(tuple(sorted(unit for unit, count in frequencies.items() if count >= min_count)))
 
@@ -75,6 +79,7 @@ class Alphabet:
         becomes as many units."""
         if not form:
             return self
+        check_unicode_form(form, "form")
         pieces = (unicodedata.normalize(form, unit) for unit in self.units)  # type: ignore[arg-type]
         split = (piece if len(unit) == 1 else (piece,) for unit, piece in zip(self.units, pieces, strict=True))
         return Alphabet(tuple(dict.fromkeys(itertools.chain.from_iterable(split))))
@@ -87,7 +92,7 @@ class Alphabet:
 
     def extended(self, units: Iterable[str]) -> "Alphabet":
         """This alphabet, whose codes stay, with further units in the order of Unicode; those it has are skipped."""
-        return Alphabet((*self.units, *sorted(set(units) - set(self.units))))
+        return Alphabet((*self.units, *sorted(set(list_of(str, units, "units")) - set(self.units))))
 
     @property
     def lookup(self) -> dict[str, int]:
@@ -108,8 +113,9 @@ class Alphabet:
 
         Raises InputError that names the units which are not in the alphabet.
         """
+        check_kind("a list", units=units)
         units = list(units)
-        unknown = sorted({unit for unit in units if unit not in self._codes})
+        unknown = sorted({unit for unit in units if unit not in self._codes}, key=str)
         if unknown:
             raise InputError(f"not in the alphabet: {', '.join(map(repr, unknown))}")
         return [self._codes[unit] for unit in units]
@@ -117,6 +123,13 @@ class Alphabet:
     def decode(self, codes: Sequence[int]) -> str:
         """The text of codes that hold no blank (as greedy or beam decoding gives them)."""
         return "".join(self.units[code - 1] for code in codes)
+
+
+def check_unicode_form(form: str, where: str) -> None:
+    """Raises InputError for what is none of UNICODE_FORMS, nor ""."""
+    if form not in ("", *UNICODE_FORMS):
+        forms = ", ".join(UNICODE_FORMS)
+        raise InputError(f"expected {forms} or nothing, got {form!r}", where)
 
 
 def is_text(text: str) -> bool:

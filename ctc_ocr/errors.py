@@ -1,13 +1,14 @@
 """Errors meant for the person at the terminal: shown as one message, without a traceback."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from numbers import Integral, Real
 from os import PathLike
 from typing import TypeVar
 
 Error = TypeVar("Error", bound="UserError")
-# What a field may have, as an error calls it.
+Item = TypeVar("Item")
+# What a field or an argument may be, as an error calls it.
 KINDS: dict[str, tuple[type, ...]] = {
     "an integer": (Integral,),
     "a number": (Real,),
@@ -19,6 +20,8 @@ KINDS: dict[str, tuple[type, ...]] = {
     "a list of numbers": (Collection,),
     "a text or a list of units": (Collection,),
     "words or a path": (Collection, PathLike),
+    "a list": (Iterable,),
+    "a function": (Callable,),  # type: ignore[dict-item]  # it is a type for isinstance
 }
 # Control characters and the two ends of lines of Unicode: terminals obey some of them.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -72,8 +75,23 @@ def refuse_single(value: object, where: str) -> None:
 
 def refuse_other(given: object, kind: str, names: Collection[str], or_none: bool = False) -> None:
     """Raises InputError for the first of these fields whose value is not of this kind (see KINDS)."""
-    accepted = f"{kind} or None" if or_none else kind
-    for name in names:
-        value = getattr(given, name)
-        if not isinstance(value, KINDS[kind]) and not (or_none and value is None):
+    check_kind(kind, or_none, **{name: getattr(given, name) for name in names})
+
+
+def check_kind(kind: str | type, or_none: bool = False, **arguments: object) -> None:
+    """Raises InputError for the first of these arguments that is not of this kind (see KINDS) or class."""
+    accepted = (kind if isinstance(kind, str) else kind.__name__) + (" or None" if or_none else "")
+    classes = KINDS[kind] if isinstance(kind, str) else kind
+    for name, value in arguments.items():
+        if not isinstance(value, classes) and not (or_none and value is None):
             raise InputError(f"expected {accepted}; got {value!r}", name)
+
+
+def list_of(kind: type[Item], values: Iterable[Item], where: str) -> list[Item]:
+    """The values of an argument. Raises InputError if it is no list, or for the first value of another class."""
+    check_kind("a list", or_none=False, **{where: values})
+    found = list(values)
+    for value in found:
+        if not isinstance(value, kind):
+            raise InputError(f"expected a list of {kind.__name__}; got {value!r} in it", where)
+    return found

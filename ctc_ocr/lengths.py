@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, check_kind
 
 MAX_LENGTH = 999_999
 RARE = 0.01  # of the labels: so many of the shortest and of the longest may be wrong ones
@@ -59,6 +59,7 @@ class Lengths:
     @classmethod
     def parse(cls, text: str) -> "Lengths":
         """From "5", "4-6" or "any". Raises InputError for anything else."""
+        check_kind("a text", text=text)
         if text == "any":
             return cls(0, 0, 1.0)
         found = _RANGE.fullmatch(text)

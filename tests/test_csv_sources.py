@@ -14,6 +14,7 @@ from ctc_ocr.datasets.sources import open_source, read_source
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import read_image
 from ctc_ocr.inference.image_list import read_image_list
+from ctc_ocr.rendering.fonts import find_fonts
 from ctc_ocr.runtime.similar_files import similar_path
 from tests.test_sources import picture
 
@@ -246,6 +247,37 @@ def test_a_missing_file_is_compared_with_names_nearly_the_same(
     with pytest.raises(InputError) as error:
         read_image(tmp_path / written)
     assert error.value.reason == said
+
+
+@pytest.mark.parametrize(
+    ("existing", "written", "hint"),
+    [
+        ("photos/b.png", "fotos", "; there is 'photos'"),
+        ("photos/b.png", "Photo", "; there is 'photos'"),
+        ("labels.csv", "lables.csv", "; there is 'labels.csv'"),
+        ("photos/labels.csv", "fotos/lables.csv", "; there is '{folder}/photos/labels.csv'"),
+        ("labels.csv", "labels", ""),
+        ("fold1/b.png", "fold2", ""),
+        ("photos/b.png", "plates", ""),
+    ],
+)
+def test_a_missing_source_is_compared_with_what_is_nearly_called_so(
+    tmp_path: Path, existing: str, written: str, hint: str
+) -> None:
+    picture(tmp_path / existing)
+    with pytest.raises(InputError) as error:
+        open_source(tmp_path / written)
+    assert str(error.value) == f"{tmp_path / written}: No such file or directory{hint.format(folder=tmp_path)}"
+
+
+def test_a_missing_folder_of_images_or_fonts_is_compared_too(tmp_path: Path) -> None:
+    picture(tmp_path / "photos" / "b.png")
+    for written, there in (("fotos", "photos"), ("fotos/b.png", f"{tmp_path}/photos/b.png")):
+        with pytest.raises(InputError) as error:
+            read_image(tmp_path / written)
+        assert error.value.reason == f"No such file or directory; there is '{there}'"
+    with pytest.raises(InputError, match="no such font file or folder; there is 'photos'"):
+        find_fonts(tmp_path / "fotos")
 
 
 def test_a_folder_that_has_changed_is_read_again(tmp_path: Path) -> None:

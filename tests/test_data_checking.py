@@ -5,6 +5,7 @@ import itertools
 import struct
 import warnings
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -227,6 +228,43 @@ def test_pixels_of_other_colours_are_others(tmp_path: Path) -> None:
         Image.new("RGB", (40, 20), colour).save(path)
         samples.append(Sample(str(path), ("1",), str(path)))
     assert check(samples).duplicates() == [[0, 2]]
+
+
+@pytest.mark.parametrize(
+    ("labels", "notes"),
+    [
+        (["12AB", "1,23E+05", "#NAME?", "4E12"],
+         ["labels as a spreadsheet writes large numbers or errors: 2: '1,23E+05' (row 2), '#NAME?' (row 3)"]),
+        (["1E+10", "2.5E+11", "1E-07", "#DIV/0!", "x"],
+         ["labels as a spreadsheet writes large numbers or errors: 4: '1E+10' (row 1), '2.5E+11' (row 2), "
+          "'1E-07' (row 3) and 1 more"]),
+        (["12.0", "7.0", "130.0", "5.0", "8.0"],
+         ["all labels end in .0, such as '12.0': were they numbers in a table of pandas?"]),
+        (["12.0", "7.0", "130.0", "5.0", "8.5"], []),
+        (["7.0"], []),
+        (["ABE+12", "123E", "#12"], []),
+    ],
+)  # fmt: skip
+def test_labels_that_a_table_has_rewritten_are_noted(tmp_path: Path, labels: list[str], notes: list[str]) -> None:
+    samples = []
+    for number, label in enumerate(labels, 1):
+        path = tmp_path / f"{number}.png"
+        Image.new("L", (90, 30), 10 * number).save(path)
+        samples.append(Sample(str(path), tuple(label), f"row {number}"))
+    found = [each.reason for each in check(samples).notes]
+    assert [each for each in found if "spreadsheet" in each or "pandas" in each] == notes
+
+
+def test_labels_that_are_all_alike_are_noted(tmp_path: Path) -> None:
+    samples = []
+    for number in range(5):
+        path = tmp_path / f"{number}.png"
+        Image.new("L", (40, 20), 10 * number).save(path)
+        samples.append(Sample(str(path), tuple("train"), f"row {number}"))
+    said = "all 5 labels are 'train'; are the labels in another column?"
+    assert [each.reason for each in check(samples).notes] == [said]
+    assert check(samples[:4]).notes == ()
+    assert check([*samples[:4], replace(samples[4], units=tuple("tra"))]).notes == ()
 
 
 def test_accents_in_two_forms_are_noted(tmp_path: Path) -> None:

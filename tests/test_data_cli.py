@@ -225,6 +225,24 @@ def test_split_overwrites_only_with_the_flag(folder: Path, capsys: pytest.Captur
     assert "test: 0 samples, no file" in capsys.readouterr().out
 
 
+def test_an_empty_part_that_was_wanted_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = folder.parent / "few"
+    few.mkdir()
+    for path in sorted(folder.glob("*.png"))[:4]:
+        for each in (path, path.with_suffix(".txt")):
+            shutil.copy(each, few / each.name)
+    assert run("split", few, folder.parent / "parts") == 0
+    said = capsys.readouterr()
+    assert "test: 0 samples, no file" in said.out
+    assert said.err == (
+        "ctc-ocr data split: the test part is empty: for a fraction of 0.1 there are too few samples, or too many that "
+        "stay together; use other --fractions, or --counts\n"
+    )
+    for flags in (("--fractions", "0.75,0.25,0"), ("--counts", "3,1,0"), ("--counts", "2,1,1")):
+        assert run("split", few, folder.parent / "parts", *flags, "--overwrite") == 0
+        assert capsys.readouterr().err == ""
+
+
 def test_shares_is_the_old_name_of_fractions(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number, flag in enumerate(("--shares", "--fractions")):
         assert run("split", folder, folder.parent / str(number), flag, "0.5,0.5,0") == 0

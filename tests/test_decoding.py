@@ -297,9 +297,9 @@ def test_flags_make_the_same_decoder_as_python(tmp_path):
     assert parsed() == Decoder()
     assert parsed("--allowed=ab") == Decoder(allowed="ab")
     assert parsed("--words", str(file)) == Decoder(words=file)
-    # A search, although the value is that of greedy decoding.
-    assert parsed("--top_k=1") == parsed("--length_bonus=0") == Decoder(beam_width=10)
-    assert parsed("--top_k=1", "--allowed=ab") == Decoder(beam_width=10, allowed="ab")
+    # Values that change nothing: greedy decoding, and a search of 100 prefixes for texts of another length.
+    assert parsed("--top_k=1") == parsed("--length_bonus=0") == Decoder()
+    assert parsed("--top_k=1", "--allowed=ab") == Decoder(allowed="ab")
     # The width follows from the model, as in Python.
     for lengths in (None, Lengths.parse("5")):
         for top_k in (3, 30):

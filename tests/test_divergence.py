@@ -209,6 +209,19 @@ def test_workers_that_see_other_epochs_do_not_go_back(
     assert attempts._lost == (3.0 if goes_back else 0.0)
 
 
+@pytest.mark.parametrize(("max_minutes", "goes_back"), [(0.0, True), (0.05, False), (0.06, True)])
+def test_a_run_does_not_begin_again_after_its_minutes(
+    tmp_path: Path, ubuntu_font: str, max_minutes: float, goes_back: bool
+) -> None:
+    """A first epoch is always trained, also if it takes longer; but not a second time."""
+    settings = replace(FAILS, training=replace(FAILS.training, max_minutes=max_minutes))
+    job = Job(ctc_ocr.RunOptions(str(tmp_path / "ocr")), training_data(settings, ctc_ocr.Captchas(ubuntu_font)), 1)
+    attempts = _Attempts(job, ALL_ROWS, lambda: ALONE, lambda begun: lambda event: None, Interrupts(), None)
+    attempts._workers = Cluster(0)
+    attempts._trainer = cast(Trainer, SimpleNamespace(state=RunState(4), epochs_saved=0, seconds_used=3.0))
+    assert attempts.can_restart_after(Diverged("the loss is not finite")) == goes_back
+
+
 def rows_of(prefix: Path) -> list[Row]:
     return [replace(row, seconds=0.0) for row in read_history(prefix)]
 

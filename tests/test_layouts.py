@@ -17,6 +17,7 @@ from ctc_ocr.datasets.samples import Problem, SourceOptions
 from ctc_ocr.datasets.sources import open_source, read_source
 from ctc_ocr.datasets.sources.folders import scan_folder
 from ctc_ocr.datasets.sources.names import DEFAULT_PATTERN, WITHOUT_COPY, read_names
+from ctc_ocr.datasets.sources.two_parts import AFTER_NUMBER, AFTER_UNDERSCORE
 from ctc_ocr.errors import InputError
 from tests.layouts import COUNT, images, write_json, write_list, write_texts
 
@@ -344,6 +345,7 @@ def test_names_of_cameras_and_scanners_are_no_labels(name: str, tmp_path: Path) 
         [str(number) for number in range(1, 31)],
         [f"{number:04}" for number in range(100, 130) if number not in (107, 120)],
         [f"{number:03}_crop" for number in range(30)],
+        [f"{number}_crop" for number in range(20)],
         [f"captcha{number:03}" for number in range(30)],
         [f"page-{number}" for number in range(1, 31)],
         [*(f"{number:04}" for number in range(30)), "cover"],
@@ -355,6 +357,55 @@ def test_running_numbers_are_no_labels(names: list[str], tmp_path: Path) -> None
     with pytest.raises(InputError, match="the names differ in a running number only"):
         open_source(tmp_path)
     assert open_source(tmp_path, SourceOptions(pattern="(.*)")).total == len(names)
+
+
+@pytest.mark.parametrize("form", ["{}_{}", "{:02}_{}", "{}-{}", "{} {}"])
+def test_a_number_before_the_label_is_not_taken_for_it(form: str, tmp_path: Path, ubuntu_font: str) -> None:
+    made = images(tmp_path, ubuntu_font, lambda number: f"{form.format(number, f'{number * 7919 % 10_000:04}')}.png")
+    with pytest.raises(InputError) as error:
+        open_source(tmp_path)
+    assert error.value.reason.startswith(f"the names begin with a running number ({min(made)}, ")
+    assert repr(AFTER_NUMBER) in error.value.reason
+    found = read_source(tmp_path, SourceOptions(pattern=AFTER_NUMBER))[0]
+    assert {sample.label for sample in found} == {Path(name).stem[-4:] for name in made}
+    assert open_source(tmp_path, SourceOptions(pattern=DEFAULT_PATTERN)).total == len(made)
+
+
+def two_part_notes(folder: Path) -> list[str]:
+    return [note.reason for note in open_source(folder).notes if "last underscore" in note.reason]
+
+
+@pytest.mark.parametrize("form", ["{word}_{other}", "{digits}_{number7}", "set_{digits}_{other}"])
+def test_names_that_can_be_read_in_two_ways_are_noted(form: str, tmp_path: Path) -> None:
+    for name in two_part_names(form):
+        (tmp_path / f"{name}.png").touch()
+    first = min(tmp_path.iterdir()).name
+    label = first.rpartition("_")[0]
+    assert two_part_notes(tmp_path) == [
+        f"the labels are what is before the last underscore of the names: {label!r} in {first}. --pattern "
+        f"{AFTER_UNDERSCORE!r} takes what follows it"
+    ]
+
+
+@pytest.mark.parametrize(
+    "form", ["{word}", "{word}_{number}", "{word}_{number7}", "{digits}_{number:04}", "{word}_{number:032x}",
+             "{word}_train", "{digits}_{number}"],
+)  # fmt: skip
+def test_names_that_can_be_read_in_one_way_are_not_noted(form: str, tmp_path: Path) -> None:
+    for name in two_part_names(form):
+        (tmp_path / f"{name}.png").touch()
+    assert two_part_notes(tmp_path) == []
+
+
+def two_part_names(form: str) -> list[str]:
+    letters = "kqmzxw"
+    return [
+        form.format(
+            number=number, number7=number * 7, digits=number * 7919 % 10_000,
+            word=f"{letters[number % 6]}{letters[number // 6]}a", other=f"b{letters[number // 6]}{letters[number % 6]}",
+        )
+        for number in range(30)
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("content", ["", "image,label\n"])

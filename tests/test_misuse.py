@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import ctc_ocr
 from ctc_ocr.datasets.captcha_packs import write_captcha_pack
 from ctc_ocr.datasets.sources import read_source
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.evaluation.evaluator import Evaluator
 from ctc_ocr.inference.evaluate import open_sources
 from ctc_ocr.inference.image_list import ListedImage
@@ -120,6 +121,151 @@ def test_options_of_another_kind_are_refused_when_they_are_made(
     make: Callable[..., Any], name: str, value: Any, accepted: str
 ) -> None:
     assert refused(lambda: make(**{name: value})) == f"{name}: expected {accepted}; got {value!r}"
+
+
+OTHER_ARGUMENTS: list[tuple[Callable[..., Any], tuple[Any, ...], str, Any, str]] = [
+    (ctc_ocr.train, (), "prefix", None, "a path"),
+    (ctc_ocr.preset, (), "name", ["word"], "a text"),
+    (ctc_ocr.find_learning_rate, (), "min_rate", "0.1", "a number"),
+    (ctc_ocr.find_learning_rate, (), "num_updates", None, "an integer"),
+    (ctc_ocr.find_learning_rate, (), "progress", 5, "a function or None"),
+    (ctc_ocr.plot_curve, ("curve.png",), "curve", None, "RateCurve"),
+    (ctc_ocr.train_with_unlabelled, ("photos",), "unlabelled", 5, "a path or a list of paths"),
+    (ctc_ocr.train_with_unlabelled, ("photos", ["a"]), "rounds", "2", "an integer"),
+    (ctc_ocr.cross_validate, ("photos",), "folds", "5", "an integer"),
+    (ctc_ocr.learning_curve, ("photos",), "folds", 2.5, "an integer"),
+    (ctc_ocr.audit_labels, ("starter", "photos"), "folds", None, "an integer"),
+    (ctc_ocr.correct_labels, (), "source", 5, "a path"),
+    (ctc_ocr.correct_labels, ("photos", "suspects.csv"), "out", 5, "a path"),
+    (ctc_ocr.correct_labels, ("photos", "suspects.csv", "out.csv"), "overwrite", "no", "True or False"),
+    (ctc_ocr.write_suspects, (), "path", None, "a path"),
+    (ctc_ocr.write_suspects, ("suspects.csv",), "suspects", 5, "a list"),
+    (ctc_ocr.write_readings, (), "path", 5, "a path"),
+    (ctc_ocr.write_text, (), "image", None, "a path"),
+    (ctc_ocr.write_text, ("a.png",), "text", 5, "a text or None"),
+    (ctc_ocr.Predictor, (), "model", None, "a path"),
+    (ctc_ocr.ReaderPool, (), "model", 5, "a path"),
+    (ctc_ocr.ReaderPool, ("starter",), "num_proc", "2", "an integer or None"),
+    (ctc_ocr.ReaderPool, ("starter",), "threads", None, "an integer"),
+    (ctc_ocr.evaluate, (), "model", 5, "a path"),
+    (ctc_ocr.evaluate, ("starter", "photos"), "progress", 5, "a function or None"),
+    (ctc_ocr.interpret, ("starter", "photos"), "top", None, "an integer"),
+    (ctc_ocr.bundle_model, ("starter",), "out", 5, "a path"),
+    (ctc_ocr.export_onnx, ("starter",), "path", 5, "a path"),
+    (ctc_ocr.export_onnx, ("starter", "m.onnx"), "images", 5, "a list"),
+    (ctc_ocr.register_task, ("mine",), "task", "word", "Task"),
+    (ctc_ocr.Hyperparameters, (), "data", {"ink": "light"}, "Data"),
+    (ctc_ocr.CaptchaWriter.create, (), "data", None, "Data"),
+    (ctc_ocr.CaptchaWriter.create, (ctc_ocr.Data(), 1), "font", 5, "a path or None"),
+    (ctc_ocr.Captchas, (), "font", 5, "a path or None"),
+    (ctc_ocr.LabelledImages, ("photos",), "max_units", "8", "an integer"),
+    (ctc_ocr.LabelledImages, ("photos",), "max_invalid", "0.1", "a number"),
+    (ctc_ocr.LabelledImages, ("photos",), "validation_fraction", "0.1", "a number or None"),
+    (ctc_ocr.LabelledImages, ("photos",), "only_alphabet", "no", "True or False"),
+    (ctc_ocr.LabelledImages, ("photos",), "choose", 5, "a list or None"),
+    (ctc_ocr.Alphabet.from_lookup, (), "lookup", 5, "Mapping"),
+    (ctc_ocr.Alphabet.from_labels, (), "labels", 5, "a list"),
+    (ctc_ocr.LanguageModel.from_lines, (["1"],), "alphabet", "0123", "Alphabet"),
+    (ctc_ocr.LanguageModel.from_file, (), "path", None, "a path"),
+    (ctc_ocr.WordList.from_words, (["1"],), "alphabet", "0123", "Alphabet"),
+    (ctc_ocr.Lengths.parse, (), "text", 5, "a text"),
+]
+
+
+@pytest.mark.parametrize(("call", "given", "name", "value", "accepted"), OTHER_ARGUMENTS)
+def test_arguments_of_another_kind_are_refused(
+    call: Callable[..., Any], given: tuple[Any, ...], name: str, value: Any, accepted: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    others: dict[str, Any] = {
+        "source": "photos", "suspects": "s.csv", "out": "o.csv", "path": "p", "text": "t", "data": "photos",
+        "alphabet": DIGITS, "readings": [], "seed": 1,
+    }  # fmt: skip
+    parameters = [*inspect.signature(call).parameters.values()][len(given) :]
+    needed = {each.name: others.get(each.name) for each in parameters if each.default is each.empty}
+    needed.pop("options", None)
+    assert refused(lambda: call(*given, **{**needed, name: value})) == f"{name}: expected {accepted}; got {value!r}"
+    assert not list(tmp_path.iterdir())
+
+
+def test_lists_have_what_they_are_lists_of(tmp_path: Path) -> None:
+    wrong: Any = ["a"]
+    path = tmp_path / "x.csv"
+    assert refused(lambda: ctc_ocr.write_readings(path, wrong)) == "readings: expected a list of Reading; got 'a' in it"
+    assert refused(lambda: ctc_ocr.write_suspects(path, wrong)) == "suspects: expected a list of Suspect; got 'a' in it"
+    wrong = ["12", 5]
+    assert refused(lambda: ctc_ocr.WordList.from_words(wrong, DIGITS)) == "words: expected a list of str; got 5 in it"
+    assert not path.exists()
+
+
+def test_a_text_beside_an_image_is_a_text(tmp_path: Path) -> None:
+    number: Any = 5
+    assert refused(lambda: ctc_ocr.write_text(tmp_path / "a.png", number)) == "text: expected a text or None; got 5"
+    assert not list(tmp_path.iterdir())
+
+
+def test_several_sources_are_given_as_labelled_images() -> None:
+    several: Any = ["one", "two"]
+    hint = "; LabelledImages([...]) takes several sources"
+    assert refused(lambda: ctc_ocr.train(data=several, prefix="x")) == (
+        f"data: expected Captchas, LabelledImages or a path, got list{hint}"
+    )
+    assert refused(lambda: ctc_ocr.cross_validate(several, 2)) == (
+        f"data: expected LabelledImages or a path, got list{hint}"
+    )
+
+
+def test_images_in_place_of_hyperparameters() -> None:
+    images: Any
+    for images in ("photos", Path("photos"), ctc_ocr.LabelledImages(["photos"]), ctc_ocr.Captchas()):
+        assert refused(lambda images=images: ctc_ocr.train(images)) == (  # type: ignore[misc]
+            f"hyperparameters: expected Hyperparameters, as from preset(); got {images!r}; images are given as data=..."
+        )
+    name: Any = "crnn"
+    assert refused(lambda: ctc_ocr.train(name)).endswith("as from preset(); got 'crnn'")
+
+
+def test_an_image_of_pil_is_read_by_its_pixels() -> None:
+    predictor = ctc_ocr.Predictor("starter")
+    with Image.open(IMAGE) as file:
+        image: Any = file.copy()
+    accepted = "a path, encoded bytes, or pixels (H, W) or (H, W, 3) uint8"
+    assert refused(lambda: predictor.read(image)) == (
+        f'image: expected {accepted}, got Image; numpy.asarray(image.convert("RGB")) has the pixels of an image of PIL'
+    )
+    assert predictor.read(np.asarray(image.convert("RGB"))).text == predictor.read(IMAGE).text
+    for one in (image, None, 5):
+        assert refused(lambda one=one: predictor.predict(one)) == (  # type: ignore[misc]
+            "images: expected a list of images; `read` takes one image"
+        )
+
+
+def test_a_writer_of_captchas_refuses_what_it_cannot_write(tmp_path: Path) -> None:
+    wrong: Any = 5
+    writer = ctc_ocr.CaptchaWriter.create(ctc_ocr.preset("crnn").data, 3)
+    assert refused(lambda: writer.write(wrong)) == "path: expected a path; got 5"
+    assert refused(lambda: writer.write(tmp_path / "a.png", wrong)) == "text: expected a text or None; got 5"
+    assert refused(lambda: writer.write(tmp_path / "a.png", index=-1)) == "index: expected 0 or more, got -1"
+    assert refused(lambda: writer.write_folder(tmp_path, wrong, format=wrong)) == "format: expected a text; got 5"
+    assert refused(lambda: writer.write_folder(wrong, 2)) == "folder: expected a path; got 5"
+    with pytest.raises(RunError, match="OpenCV cannot write this format"):
+        writer.encoded(".xyz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_alphabet_has_units_and_forms_that_there_are() -> None:
+    wrong: Any
+    assert refused(lambda: DIGITS.with_unicode_form("nfc")) == (
+        "form: expected NFC, NFD, NFKC, NFKD or nothing, got 'nfc'"
+    )
+    for wrong in (5, None):
+        assert refused(lambda wrong=wrong: DIGITS.encode(wrong)) == (  # type: ignore[misc]
+            f"units: expected a list; got {wrong!r}"
+        )
+    wrong = ["1", 5, "x"]
+    assert refused(lambda: DIGITS.encode(wrong)) == "not in the alphabet: 5, 'x'"
+    assert refused(lambda: DIGITS.extended(wrong)) == "units: expected a list of str; got 5 in it"
 
 
 def test_options_are_not_a_dict() -> None:

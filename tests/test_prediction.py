@@ -197,7 +197,9 @@ def test_what_is_not_an_image_is_an_error(tmp_path, source):
     save_own_model(tmp_path / "m")
     predictor = Predictor(tmp_path / "m")
     kind = type(source).__name__
-    with pytest.raises(InputError, match=rf"^image: expected a path, encoded bytes, or pixels .*uint8, got {kind}$"):
+    hint = r"; numpy.asarray\(image.convert\(\"RGB\"\)\) has the pixels of an image of PIL" if kind == "Image" else ""
+    accepted = "a path, encoded bytes, or pixels .*uint8"
+    with pytest.raises(InputError, match=rf"^image: expected {accepted}, got {kind}{hint}$"):
         predictor.read(source)
     (good,) = random_images(1, width=16, height=10)
     for wrong in (source, good.astype(float), "no\0file.png"):

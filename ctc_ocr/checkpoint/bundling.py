@@ -6,7 +6,7 @@ from pathlib import Path
 from ctc_ocr.checkpoint.bundle import bundle_content, find_model
 from ctc_ocr.checkpoint.model_files import load_stored
 from ctc_ocr.checkpoint.run_files import BUNDLE_SUFFIX, Epoch, existing_files
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, check_kind
 from ctc_ocr.runtime.atomic_files import replace_content
 from ctc_ocr.runtime.output_files import refuse_existing
 
@@ -20,6 +20,8 @@ def bundle_model(model: str | Path, out: str | Path, epoch: Epoch | None = None,
     Raises InputError if the model cannot be loaded, for another ending, if the file exists (unless `overwrite`), or if
     it is one of the model's own files; RunError if it cannot be written.
     """
+    check_kind("a path", model=model, out=out)
+    check_kind("True or False", overwrite=overwrite)
     stored, path = find_model(model, epoch), Path(out)
     if path.suffix.lower() != BUNDLE_SUFFIX:
         raise InputError(f"expected the name of a {BUNDLE_SUFFIX} file", path)

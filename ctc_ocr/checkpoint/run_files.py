@@ -16,6 +16,7 @@ from typing import Literal, TypeAlias
 from ctc_ocr.checkpoint import history
 from ctc_ocr.checkpoint.params_file import refuse_broken
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.home_folder import refuse_tilde
 from ctc_ocr.runtime.input_files import read_bytes
 
 OF_AN_EPOCH = r"-(\d{4,})\.(?:params|state\.npz)"
@@ -108,6 +109,7 @@ def existing_epoch(prefix: str | Path, epoch: Epoch | None = None) -> int:
     """
     existing = epochs(prefix)
     if not existing:
+        refuse_tilde(prefix)
         raise InputError(
             f"no model under this prefix: expected {params_path(prefix, 1)} or a later epoch{_others(prefix)}", prefix
         )

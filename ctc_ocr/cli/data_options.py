@@ -6,12 +6,12 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ctc_ocr.alphabet import Alphabet, read_lookups
+from ctc_ocr.alphabet import UNICODE_FORMS, Alphabet, read_lookups
 from ctc_ocr.cli.arguments import fraction, integer, non_empty
 from ctc_ocr.config import presets
 from ctc_ocr.config.hyperparameters import Hyperparameters, options, read_config
 from ctc_ocr.datasets.choices import CHOSEN
-from ctc_ocr.datasets.samples import PAGE_OPTIONS, UNICODE_FORMS, Problem, SourceOptions
+from ctc_ocr.datasets.samples import PAGE_OPTIONS, Problem, SourceOptions
 from ctc_ocr.errors import InputError
 from ctc_ocr.pages.charsets import CHARSETS
 from ctc_ocr.pages.reading_order import DEFAULT_ORDER, READING_ORDERS

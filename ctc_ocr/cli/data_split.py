@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from ctc_ocr.cli.arguments import integer, integers, non_empty
 from ctc_ocr.cli.data_options import (
@@ -95,7 +96,20 @@ def split(arguments: argparse.Namespace) -> int:
         )  # fmt: skip
     print_invalid(written.invalid, PROG)
     _print(written)
+    if options.counts is None:
+        _warn_of_empty_parts(written, options.fractions)
     return 0
+
+
+def _warn_of_empty_parts(split: Split, fractions: Sequence[float]) -> None:
+    """Parts that were wanted: what is to be done with them next would fail."""
+    for part, fraction in zip(split.parts, fractions, strict=True):
+        if fraction and not part.samples:
+            print(
+                f"{PROG}: the {part.name} part is empty: for a fraction of {fraction:g} there are too few samples, or "
+                "too many that stay together; use other --fractions, or --counts",
+                file=sys.stderr,
+            )
 
 
 def _print(split: Split) -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +88,7 @@ def decoder(arguments: argparse.Namespace) -> Decoder:
     given = {name: value for name, value in vars(arguments).items() if name in names}
     _require(given, "language_model", "lm_order", "lm_weight")
     _require(given, "words", "separators")
-    made = Decoder(**given)
-    if made.is_greedy and given.keys() & {"top_k", "length_bonus"}:  # also if they have their defaults' values
-        return replace(made, beam_width=DEFAULT_BEAM_WIDTH)
-    return made
+    return Decoder(**given)
 
 
 def _require(given: dict[str, Any], needed: str, *names: str) -> None:

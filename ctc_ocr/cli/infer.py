@@ -197,7 +197,7 @@ def _refuse_printing(arguments: argparse.Namespace, name: str) -> None:
         raise InputError(f"--json prints and --{name} writes files: give one of them")
     if getattr(arguments, name) and arguments.show_confidence:
         raise InputError(f"--show_confidence prints and --{name} writes files: give one of them")
-    if getattr(arguments, name) and "top_k" in arguments:
+    if getattr(arguments, name) and getattr(arguments, "top_k", 1) > 1:
         raise InputError(f"--{name} has one prediction for each image: give --top_k without it")
 
 

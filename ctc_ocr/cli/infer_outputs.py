@@ -69,7 +69,7 @@ def output_format(arguments: argparse.Namespace, decoder: "BoundDecoder") -> For
     return Format(
         as_json=arguments.json,
         alternatives="top_k" in arguments,
-        scores="language_model" in arguments or "length_bonus" in arguments or has_prior,
+        scores="language_model" in arguments or getattr(arguments, "length_bonus", 0) != 0 or has_prior,
         min_confidence=arguments.min_confidence,
         confidences=arguments.show_confidence,
     )

@@ -11,7 +11,7 @@ from ctc_ocr.config.geometry import Geometry
 from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.config.schema import Option, check_section, options_of, refuse_unknown, section_from_dict
 from ctc_ocr.config.sections import Augmentation, Data, Network, Training
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, check_kind
 from ctc_ocr.runtime.text_files import read_json
 
 SECTIONS: dict[str, type] = {"data": Data, "network": Network, "training": Training, "augmentation": Augmentation}
@@ -37,6 +37,8 @@ class Hyperparameters:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
+        for name, kind in SECTIONS.items():
+            check_kind(kind, **{name: getattr(self, name)})
         ARCHITECTURES.get(self.network.architecture)  # one that is not registered is told apart from a bad value
         for section in fields(self):
             check_section(section.name, getattr(self, section.name))

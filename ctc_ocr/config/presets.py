@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ctc_ocr.config.hyperparameters import Hyperparameters, options
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, check_kind
 
 # Until validation stands still; the number of epochs is a bound that few runs meet.
 STOPS_BY_ITSELF = {"schedule": "wsd", "stop_patience": 4, "num_epoch": 1000}
@@ -181,6 +181,7 @@ def preset(name: str, *changes: Mapping[str, Mapping[str, Any]], **sections: Map
     `changes` are {section: {name: value}}, applied in their order, then `sections`. Raises InputError for an unknown
     preset, and for values that Hyperparameters does not accept.
     """
+    check_kind("a text", name=name)
     if name not in PRESETS:
         raise InputError(f"no preset {name!r}; there are: {', '.join(PRESETS)}")
     values: dict[str, dict[str, Any]] = {}

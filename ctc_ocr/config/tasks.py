@@ -7,6 +7,7 @@ from typing import Any
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.presets import preset
 from ctc_ocr.config.registries import TASKS
+from ctc_ocr.errors import check_kind
 
 
 @dataclass(frozen=True)
@@ -39,4 +40,6 @@ LINE = Task("sequence", scope="line", charset="all", changes={"data": {"width": 
 
 def register_task(name: str, task: Task) -> None:
     """Register a task under a name, for `--task`. Raises InputError for a built-in name, or one that is no word."""
+    check_kind("a text", name=name)
+    check_kind(Task, task=task)
     TASKS.add(name, task)

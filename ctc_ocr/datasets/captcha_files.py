@@ -17,13 +17,14 @@ from ctc_ocr.config.registries import RENDERERS
 from ctc_ocr.config.renderers import BatchRenderer
 from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.labels_csv import LABELS_FILE, write_labels
-from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.errors import InputError, RunError, check_kind
 from ctc_ocr.generation.pool import Arrays, ArraySpec, BatchPool
 from ctc_ocr.generation.seeds import FILES, sample_generator
 from ctc_ocr.rendering.factory import KINDS as BUILT_IN
 from ctc_ocr.rendering.fonts import check_glyphs, find_fonts
 from ctc_ocr.rendering.renderer import Renderer
 from ctc_ocr.rendering.text import random_text
+from ctc_ocr.runtime.home_folder import refuse_tilde
 from ctc_ocr.runtime.progress import Progress, reporting
 
 FORMATS = ("png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp", "pgm")
@@ -53,6 +54,8 @@ class OneByOne:
 
 def refuse_arguments(count: int, num_proc: int, format: str) -> None:
     """Raises InputError for numbers below 1, and for a format that is not one of FORMATS."""
+    check_kind("a text", format=format)
+    check_kind("an integer", count=count, num_proc=num_proc)
     if format.lower() not in FORMATS:
         raise InputError(f"expected one of {', '.join(FORMATS)}, got {format!r}", "format")
     if count < 1 or num_proc < 1:
@@ -76,6 +79,9 @@ class CaptchaWriter:
         name. Images of "wild" and of classes derived from `ctc_ocr.Renderer` keep the sizes that they are drawn in.
 
         Raises InputError for values, names or fonts that cannot be used."""
+        check_kind("an integer", seed=seed)
+        check_kind("a path", or_none=True, font=font)
+        check_kind("a text", renderer=renderer)
         Hyperparameters(data=data)  # checks the values
         fonts = find_fonts(font)
         made = RENDERERS.get(renderer)(fonts, data)
@@ -89,6 +95,7 @@ class CaptchaWriter:
     def write(self, path: str | Path, text: str | None = None, index: int = 0) -> str:
         """Write an image file and return its text, which is random if none is given. Raises InputError for a name that
         ends in no known format, RunError if the file cannot be written."""
+        check_kind("a path", path=path)
         path = Path(path)
         if path.suffix.lower().lstrip(".") not in FORMATS:
             raise InputError(f"the name must end in one of .{', .'.join(FORMATS)}", path)
@@ -104,13 +111,21 @@ class CaptchaWriter:
     def encoded(self, suffix: str, text: str | None = None, index: int = 0) -> tuple[str, bytes]:
         """The text, which is random if none is given, and the image as a file of a format. `suffix`: such as ".png".
         Raises RunError for a format that OpenCV cannot write."""
+        check_kind("a text", suffix=suffix)
+        check_kind("a text", or_none=True, text=text)
+        check_kind("an integer", index=index)
+        if index < 0:
+            raise InputError(f"expected 0 or more, got {index}", "index")
         generator = sample_generator(self.seed, FILES, index)
         if text is None:
             text = "".join(random_text(generator, self.data.alphabet, self.data.min_length, self.data.max_length))
         image = self.renderer.render(text, generator)
         if image.ndim == 3:
             image = np.ascontiguousarray(image[..., ::-1])  # OpenCV has BGR
-        encoded, file = cv2.imencode(suffix, image)
+        try:
+            encoded, file = cv2.imencode(suffix, image)
+        except cv2.error:  # a suffix that it does not know
+            encoded = False
         if not encoded:
             raise RunError("OpenCV cannot write this format")
         return text, file.tobytes()
@@ -130,6 +145,7 @@ class CaptchaWriter:
         contains images or labels and for arguments that are not accepted, RunError if a file cannot be written.
         """
         refuse_arguments(count, num_proc, format)
+        check_kind("a path", folder=folder)
         folder = Path(folder)
         _prepare(folder, overwrite)
         size = max(1, min(MAX_FILES_PER_BATCH, count // num_proc))
@@ -185,6 +201,7 @@ class _FileBatches:
 
 def _prepare(folder: Path, overwrite: bool) -> None:
     """Make the folder. One with images or labels is refused, or the files of an earlier call are removed."""
+    refuse_tilde(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         found = [path for path in folder.iterdir() if path.is_file() and _is_image_or_labels(path.name.lower())]

@@ -11,11 +11,17 @@ from typing import Any
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.datasets.checked_samples import CheckedSample as CheckedSample
 from ctc_ocr.datasets.checked_samples import CheckedSamples as CheckedSamples
-from ctc_ocr.datasets.consistency import contradiction, mixed_unicode_forms, units_that_occur_once
+from ctc_ocr.datasets.consistency import (
+    contradiction,
+    labels_that_are_all_alike,
+    mixed_unicode_forms,
+    units_that_occur_once,
+)
 from ctc_ocr.datasets.digests import Digests
 from ctc_ocr.datasets.examining import LONG_LABEL as LONG_LABEL
 from ctc_ocr.datasets.examining import StepsOf as StepsOf
 from ctc_ocr.datasets.examining import examine_all, steps_reason
+from ctc_ocr.datasets.rewritten_labels import rewritten_labels
 from ctc_ocr.datasets.sample_columns import SampleCollector, SampleColumns
 from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, not_empty, open_source
@@ -177,6 +183,7 @@ def check(
     result = CheckResult(valid, tuple(invalid), num_skipped=found - len(samples))
     kept = valid.samples
     notes += [*_duplicates_with_other_labels(result), *mixed_unicode_forms(kept), *units_that_occur_once(kept)]
+    notes += [*labels_that_are_all_alike(kept), *rewritten_labels(kept)]
     return replace(result, notes=tuple(notes))
 
 

@@ -7,6 +7,7 @@ from ctc_ocr.datasets.sample_columns import SampleColumns
 from ctc_ocr.datasets.samples import Problem, Sample
 
 MAX_UNITS = 10  # that a note names
+MIN_ALIKE = 5  # labels, of which a note says that they are all the same
 
 
 def contradiction(samples: Sequence[Sample], group: Sequence[int]) -> dict[int, str]:
@@ -41,6 +42,16 @@ def mixed_unicode_forms(samples: Iterable[Sample]) -> Iterator[Problem]:
             f"decomposed accents in {decomposed.label!r}, composed ones in {composed.label!r} of {composed.where}: "
             "use --unicode_form NFC (or NFD) for all labels",
         )
+
+
+def labels_that_are_all_alike(samples: SampleColumns) -> Iterator[Problem]:
+    """A note if all labels are the same: another column has them, or the images need not be read."""
+    if len(samples) < MIN_ALIKE:
+        return
+    first = samples[0].units
+    if all(sample.units == first for sample in samples):
+        label = samples[0].label
+        yield Problem("", f"all {len(samples)} labels are {label!r}; are the labels in another column?")
 
 
 def units_that_occur_once(samples: SampleColumns) -> Iterator[Problem]:

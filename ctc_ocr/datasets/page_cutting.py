@@ -12,6 +12,7 @@ from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, not_empty, open_source
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.runtime.atomic_files import replacing
+from ctc_ocr.runtime.home_folder import refuse_tilde
 from ctc_ocr.runtime.progress import Progress
 from ctc_ocr.runtime.thread_map import in_threads
 
@@ -141,6 +142,7 @@ def _reported(
 
 def _prepare(folder: Path, overwrite: bool) -> None:
     """Make the folder. One that is not empty is refused, or the images that its labels.csv names are removed."""
+    refuse_tilde(folder)
     labels = folder / LABELS_FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 
+from ctc_ocr.alphabet import check_unicode_form
 from ctc_ocr.datasets import recordio
 from ctc_ocr.errors import InputError, printable, refuse_other
 from ctc_ocr.images.files import SUFFIXES
 from ctc_ocr.images.limits import MAX_FILE_BYTES
 from ctc_ocr.runtime.input_files import read_bytes
 from ctc_ocr.runtime.similar_files import named_similarly
-
-UNICODE_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +117,7 @@ class SourceOptions:
         refuse_other(self, "a name, a number from 1", ("image_column", "label_column"), or_none=True)
         if self.seq_length is not None and not _are_two_integers(self.seq_length):
             raise InputError(f"expected two integers, such as (2, 5), or None; got {self.seq_length!r}", "seq_length")
-        if self.unicode_form not in ("", *UNICODE_FORMS):
-            forms = ", ".join(UNICODE_FORMS)
-            raise InputError(f"expected {forms} or nothing, got {self.unicode_form!r}", "unicode_form")
+        check_unicode_form(self.unicode_form, "unicode_form")
 
 
 def checked_source_options(options: object) -> SourceOptions:

@@ -89,11 +89,6 @@ class Decoder:
         if self.views is not None and not 1 <= self.views <= MAX_VIEWS:
             raise InputError(f"expected 1 to {MAX_VIEWS}, got {self.views}", "views")
 
-    @property
-    def is_greedy(self) -> bool:
-        """Whether texts are those of the best path: no option needs a search."""
-        return self._search() is None
-
     def bind(self, alphabet: Alphabet, lengths: Lengths | None = None, views: int = 1) -> "BoundDecoder":
         """The decoder for networks with this alphabet. Reads the files. lengths: of the model's labels, if known.
         views: what the model says.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import BLANK, Alphabet, UnitSplitter
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, check_kind
 from ctc_ocr.runtime.text_files import read_text
 
 Units = Sequence[str]
@@ -57,6 +57,8 @@ class LanguageModel:
         Characters outside the alphabet split a line. Raises InputError if the file cannot be read or has no unit of the
         alphabet, and as from_lines does.
         """
+        check_kind("a path", path=path)
+        check_kind(Alphabet, alphabet=alphabet)
         split = UnitSplitter(alphabet)
         lines = [units for line in read_text(path).splitlines() for units in split.runs(line)]
         if not lines:
@@ -71,6 +73,9 @@ class LanguageModel:
         InputError for an order that is not 1 to 20, for a unit that is not in the alphabet, and if nltk is not
         installed.
         """
+        check_kind(Alphabet, alphabet=alphabet)
+        check_kind("a list", lines=lines)
+        check_kind("an integer", order=order)
         if not 1 <= order <= MAX_ORDER:
             raise InputError(f"expected 1 to {MAX_ORDER}, got {order}", "order of the language model")
         counter = _count(lines, alphabet, order)

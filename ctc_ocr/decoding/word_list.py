@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import BLANK, Alphabet, UnitSplitter
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, check_kind, list_of, refuse_single
 from ctc_ocr.runtime.text_files import read_text
 
 DEFAULT_SEPARATORS = " "
@@ -62,6 +62,7 @@ class WordList:
     @classmethod
     def from_file(cls, path: str | Path, alphabet: Alphabet, separators: str = DEFAULT_SEPARATORS) -> "WordList":
         """The words of a UTF-8 text file, one per line. Raises InputError if it cannot be read, and as from_words."""
+        check_kind("a path", path=path)
         words = [line.strip() for line in read_text(path).splitlines()]
         return cls.from_words([word for word in words if word], alphabet, separators, str(path))
 
@@ -75,10 +76,13 @@ class WordList:
         may contain separators. Raises InputError for other separators that are not in the alphabet, and (at `where`) if
         it can spell no word.
         """
+        check_kind(Alphabet, alphabet=alphabet)
+        check_kind("a text", separators=separators)
+        refuse_single(words, "words")
         separator_codes = _separator_codes(separators, alphabet)
         splitter = UnitSplitter(alphabet)
         codes, skipped = [], []
-        for word in dict.fromkeys(words):
+        for word in dict.fromkeys(list_of(str, words, where)):
             units = splitter.units(word)
             if units:
                 codes.append(tuple(alphabet.encode(units)))

@@ -18,7 +18,7 @@ from ctc_ocr.checkpoint.stored_model import StoredModel, stored_description, sto
 from ctc_ocr.config.hyperparameters import Hyperparameters, without_workers
 from ctc_ocr.config.presets import preset
 from ctc_ocr.datasets.samples import Problem, Sample
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, check_kind
 from ctc_ocr.experiments.cross_validation import FOLDS, cross_validated
 from ctc_ocr.experiments.label_readings import LabelReading, read_labelled
 from ctc_ocr.experiments.trial import Experiment
@@ -87,6 +87,8 @@ def audit_labels(
 
     Raises InputError for a model or a source that cannot be used, RunError for a training that fails.
     """
+    check_kind("a path", model=model)
+    check_kind("an integer", folds=folds)
     stored, options = find_model(model), checked_options(options)
     if hyperparameters is None:
         hyperparameters, data = preset("word", settings_of(model)), _nothing_chosen(data)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.samples import Problem
+from ctc_ocr.errors import check_kind
 from ctc_ocr.experiments.folds import folds_of
 from ctc_ocr.experiments.label_readings import LabelReading, tally
 from ctc_ocr.experiments.trial import Experiment
@@ -76,6 +77,7 @@ def cross_validate(
     hyperparameters decides the folds too. Images with the same pixels share a fold. Raises InputError for arguments and
     sources that cannot be used, RunError for a training that fails.
     """
+    check_kind("an integer", folds=folds)
     return cross_validated(Experiment.of(data, hyperparameters, options), folds)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.samples import Problem
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, check_kind
 from ctc_ocr.experiments.folds import folds_of, nested_subsets
 from ctc_ocr.experiments.power_law import Count, PowerLaw, bootstrap, fit
 from ctc_ocr.experiments.trial import Experiment
@@ -109,6 +109,7 @@ def learning_curve(
     `ctc_ocr.train`, each in a temporary folder that is removed; `data`, `hyperparameters` and `options` mean what they
     mean there. Raises InputError for arguments and sources that cannot be used, RunError for a training that fails.
     """
+    check_kind("an integer", folds=folds)
     return measured_curve(Experiment.of(data, hyperparameters, options), folds)
 
 

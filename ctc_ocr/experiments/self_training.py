@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.samples import Sample
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, check_kind
 from ctc_ocr.experiments.part_source import part_source
 from ctc_ocr.images.files import read_image
 from ctc_ocr.images.folders import find_images
@@ -64,12 +64,16 @@ def train_with_unlabelled(
     also for resume, in a cluster, and for an unlabelled file that is not an image; KeyboardInterrupt if Ctrl-C or
     SIGTERM ended a training before the last one, of which nothing is kept.
     """
+    check_kind("a path or a list of paths", unlabelled=unlabelled)
+    check_kind("an integer", rounds=rounds)
     options = checked_options(options)
     refuse_cluster(options)
     if options.resume:
         raise InputError("cannot be continued by resume: the earlier rounds are not kept", "unlabelled")
     if not isinstance(unlabelled, (str, Path)) and not unlabelled:
         raise InputError("expected at least one image or folder, got none", "unlabelled")
+    for each in () if isinstance(unlabelled, (str, Path)) else unlabelled:
+        check_kind("a path", unlabelled=each)
     if rounds < 1:
         raise InputError(f"expected 1 or more, got {rounds}", "rounds")
     labelled = data if isinstance(data, LabelledImages) else LabelledImages(data)

@@ -12,10 +12,10 @@ from ctc_ocr.datasets.csv_files.layout import find_layout
 from ctc_ocr.datasets.csv_files.paths import locate, relative_path, without_line_ends, written_path
 from ctc_ocr.datasets.csv_files.text import read_lines
 from ctc_ocr.datasets.csv_files.writing import write_delimited
-from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
+from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions, checked_source_options
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, read_source
 from ctc_ocr.datasets.sources.layouts import is_read_by
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, check_kind, list_of
 from ctc_ocr.experiments.audit import Suspect
 from ctc_ocr.runtime.output_files import refuse_existing
 from ctc_ocr.runtime.table_files import replacing_table
@@ -45,7 +45,8 @@ def write_suspects(path: str | Path, suspects: Sequence[Suspect]) -> None:
     """Write the suspects, best first, with an empty column `accept`. Paths are relative to the file's folder; an image
     in a pack has its place instead. Line ends and NULs are escaped, so that each suspect is one row. Raises RunError if
     the file cannot be written."""
-    path = Path(path)
+    check_kind("a path", path=path)
+    path, suspects = Path(path), list_of(Suspect, suspects, "suspects")
     with replacing_table(path, COLUMNS) as write:
         for each in suspects:
             sample = each.sample
@@ -66,6 +67,9 @@ def correct_labels(
     `yes`, `y`, `x`, `1` and `true` accept a row, also where the suggestion was edited. Raises InputError for files that
     cannot be used, and, with the row, for an image that is not in the source or has another label by now.
     """
+    check_kind("a path", source=source, suspects=suspects, out=out)
+    check_kind("True or False", overwrite=overwrite)
+    checked_source_options(options)
     out = Path(out)
     if any(is_read_by(each, out) for each in (source, suspects)):
         raise InputError("would replace a file that is read: use another name", out)

@@ -53,7 +53,8 @@ class Experiment:
         divided too, and in a cluster; RunError if too many samples are invalid.
         """
         if not isinstance(data, (LabelledImages, str, Path)):
-            raise InputError(f"expected LabelledImages or a path, got {type(data).__name__}", "data")
+            hint = "; LabelledImages([...]) takes several sources" if isinstance(data, (list, tuple)) else ""
+            raise InputError(f"expected LabelledImages or a path, got {type(data).__name__}{hint}", "data")
         images = data if isinstance(data, LabelledImages) else LabelledImages(data)
         if images.training_only_sources:
             raise InputError(

@@ -14,7 +14,7 @@ from ctc_ocr.checkpoint.description import Model
 from ctc_ocr.checkpoint.model_files import load_stored
 from ctc_ocr.checkpoint.run_files import Epoch
 from ctc_ocr.checkpoint.stored_model import StoredModel
-from ctc_ocr.errors import InputError, RunError, refuse_single
+from ctc_ocr.errors import InputError, RunError, check_kind, refuse_single
 from ctc_ocr.export.samples import sample_images
 from ctc_ocr.export.tolerance import Deviation, worst_deviation
 from ctc_ocr.images.pixels import Pixels
@@ -58,6 +58,9 @@ def export_onnx(
     the weights are rounded, and the result says what rounding changes. Raises InputError for a model that cannot be
     exported, and for a file that exists, without overwrite.
     """
+    check_kind("a path", model=model, path=path)
+    check_kind("True or False", greedy=greedy, quantise=quantise, overwrite=overwrite)
+    check_kind("a list", images=images)
     refuse_single(images, "images")
     require_onnx()
     path = Path(path)

@@ -9,7 +9,7 @@ from typing import Any
 from ctc_ocr.checkpoint.run_files import Epoch
 from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, open_source
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, check_kind
 from ctc_ocr.evaluation.evaluator import Evaluator
 from ctc_ocr.evaluation.result import EvaluationResult
 from ctc_ocr.inference.batch import Result, predict_each
@@ -133,6 +133,7 @@ def evaluate(
     Invalid samples are counted and do not raise, even if all are. Memory does not grow with the number of samples.
     Raises InputError if the model or the source cannot be read, or if the source is empty.
     """
+    check_kind("a function", or_none=True, progress=progress, on_reading=on_reading)
     reader = _reader(model, epoch, batch_size)
     opened = source if isinstance(source, OpenedSources) else open_sources(source, options)
     known, ink = KnownSamples(reader.known_images()), InkCheck(reader.hyperparameters.data.ink, reader.light_ink)

@@ -1,12 +1,13 @@
 """Images -> texts and confidences, by a model of this package, of MXNet's example/ctc, or an ONNX model."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import PIL.Image
 from numpy.typing import NDArray
 
 from ctc_ocr.alphabet import Alphabet
@@ -21,7 +22,7 @@ from ctc_ocr.config.sections import Data
 from ctc_ocr.decoding.decoder import BoundDecoder, Decoder, checked_decoder
 from ctc_ocr.decoding.likelihood import ANYTHING, label_log_probability, likeliest_alignment
 from ctc_ocr.decoding.mask import restrict
-from ctc_ocr.errors import KINDS, InputError
+from ctc_ocr.errors import KINDS, InputError, check_kind
 from ctc_ocr.evaluation.calibration import Calibration
 from ctc_ocr.images import preparation
 from ctc_ocr.images.files import Encoded, read_image
@@ -75,6 +76,7 @@ class Predictor:
     ) -> None:
         if not isinstance(batch_size, KINDS["an integer"]) or not 1 <= batch_size <= MAX_SIZE:
             raise InputError(f"expected 1 to {MAX_SIZE} images, got {batch_size!r}", "batch_size")
+        check_kind("a path", model=model)
         how = checked_decoder(decoder)
         self._reader, self.stored = _reader(model, epoch, batch_size, context)
         self.prefix, self.epoch = self._reader.prefix, self._reader.epoch
@@ -246,7 +248,8 @@ class Predictor:
 def refuse_one_image(images: object) -> None:
     """Raises InputError for an image, or an array of any shape, where several images are expected: an image's rows
     would be taken for images."""
-    if isinstance(images, (str, bytes, bytearray, memoryview, os.PathLike)):
+    is_one = isinstance(images, (str, bytes, bytearray, memoryview, os.PathLike))
+    if is_one or not isinstance(images, Iterable):  # an image of PIL has no parts
         raise InputError("expected a list of images; `read` takes one image", "images")
     if isinstance(images, np.ndarray):
         raise InputError("expected a list of images, got one array; `read` takes one image", "images")
@@ -293,7 +296,9 @@ def _pixels(image: Source, name: str | None, channels: int) -> Pixels:
         return image
     if not isinstance(image, str | os.PathLike | Encoded):
         accepted = "a path, encoded bytes, or pixels (H, W) or (H, W, 3) uint8"
-        raise InputError(f"expected {accepted}, got {type(image).__name__}", name or "image")
+        is_pil = isinstance(image, PIL.Image.Image)
+        hint = '; numpy.asarray(image.convert("RGB")) has the pixels of an image of PIL' if is_pil else ""
+        raise InputError(f"expected {accepted}, got {type(image).__name__}{hint}", name or "image")
     return read_image(image, name, channels)
 
 

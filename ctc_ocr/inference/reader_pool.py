@@ -22,7 +22,7 @@ from ctc_ocr.checkpoint.run_files import Epoch, is_onnx
 from ctc_ocr.checkpoint.stored_model import stored_known_images
 from ctc_ocr.config.registries import ARCHITECTURES
 from ctc_ocr.decoding.decoder import Decoder, checked_decoder
-from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.errors import InputError, RunError, check_kind
 from ctc_ocr.inference.batch_rows import BATCH_SIZE, in_chunks
 from ctc_ocr.inference.locating import Located, Sent, received, sendable
 from ctc_ocr.inference.prediction import Prediction
@@ -78,6 +78,10 @@ class ReaderPool:
         threads: int = 1,
         patience: Patience = PATIENCE,
     ) -> None:
+        check_kind("a path", model=model)
+        check_kind("an integer", or_none=True, num_proc=num_proc)
+        check_kind("an integer", threads=threads)
+        check_kind(Patience, patience=patience)
         for name, value in (("num_proc", num_proc), ("threads", threads)):
             if value is not None and value < 1:
                 raise InputError(f"{value} is less than 1", name)

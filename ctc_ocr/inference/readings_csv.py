@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ctc_ocr.datasets.csv_files.paths import without_line_ends, written_path
+from ctc_ocr.errors import check_kind, list_of
 from ctc_ocr.evaluation.shown_probability import shown_probability
 from ctc_ocr.runtime.atomic_files import is_device
 from ctc_ocr.runtime.table_files import replacing_table
@@ -43,7 +44,8 @@ def write_readings(path: str | Path, readings: Iterable[Reading]) -> None:
     Paths of images are relative to its folder, so that it is a source of labelled images wherever it is opened from; in
     a device or a pipe, they are absolute. Raises RunError if it cannot be written.
     """
-    path = Path(path)
+    check_kind("a path", path=path)
+    path, readings = Path(path), list_of(Reading, readings, "readings")
     to_device = is_device(path)
     with replacing_table(path, HEADER) as write:
         for each in worst_first(readings):

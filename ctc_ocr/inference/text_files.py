@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ctc_ocr.datasets.sources.texts import TEXT_SUFFIX
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, check_kind
 from ctc_ocr.runtime.atomic_files import replacing
 
 
@@ -15,6 +15,9 @@ def write_text(image: str | os.PathLike[str], text: str | None, *, overwrite: bo
     With `overwrite`, an older file is replaced, or for None removed. Raises InputError if there is an older file and
     not `overwrite`, and RunError if the file cannot be written.
     """
+    check_kind("a path", image=image)
+    check_kind("a text", or_none=True, text=text)
+    check_kind("True or False", overwrite=overwrite)
     path = _text_path(Path(image))
     if _exists(path):
         if not overwrite:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ctc_ocr.alphabet import UnitSplitter
 from ctc_ocr.datasets.samples import Problem, Sample, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS
-from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.errors import InputError, RunError, check_kind
 from ctc_ocr.evaluation.metrics import confusions
 from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.inference.label_probabilities import LabelProbabilities
@@ -98,6 +98,8 @@ def interpret(
     Of each image only numbers are kept; the rows of the chosen ones are read again. `model`: a Predictor, or what names
     one. Raises InputError for a model or a source that cannot be read, RunError if none of its images can be.
     """
+    check_kind("an integer", top=top, pairs=pairs, examples=examples)
+    check_kind("a function", or_none=True, progress=progress)
     from ctc_ocr.inference.evaluate import open_sources  # it imports what reads models
     from ctc_ocr.inference.predictor import Predictor
 

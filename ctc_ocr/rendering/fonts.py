@@ -7,7 +7,9 @@ from PIL import ImageFont
 
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.font_characters import font_characters
+from ctc_ocr.runtime.home_folder import refuse_tilde
 from ctc_ocr.runtime.input_files import MIB, check_stored
+from ctc_ocr.runtime.similar_files import named_similarly
 
 SUFFIXES = (".ttf", ".otf")
 MAX_FONT_BYTES = 256 * MIB  # a font of all Chinese characters has some tens
@@ -33,7 +35,8 @@ def find_fonts(path: str | Path | None) -> tuple[str, ...]:
     elif path.exists():
         found = [path]
     else:
-        raise InputError("no such font file or folder", path)
+        refuse_tilde(path)
+        raise named_similarly(InputError("no such font file or folder"), path, str(path), SUFFIXES)
     for each in found:
         _check_font(each)
     return tuple(map(str, found))

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.home_folder import refuse_tilde
 
 MIB = 2**20
 MAX_BYTES = 2048 * MIB  # of any file that is read as a whole
@@ -38,6 +39,7 @@ def open_stored(path: str | Path, pipes: bool = False) -> io.FileIO:
         # Without O_NONBLOCK, opening a named pipe would wait for somebody who writes to it.
         file = open(path, "rb", buffering=0, opener=_open_at_once)  # noqa: PTH123, SIM115 - Path.open has no opener
     except OSError as error:
+        refuse_tilde(path)
         raise InputError(error.strerror or str(error), path) from None
     except ValueError as error:  # a path that no system call accepts, with a NUL in it
         raise InputError(str(error), path) from None

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 CUTOFF = 0.75  # similarity by difflib, 0 to 1, above which a name is suggested
 
 
-def like(given: str, names: Iterable[str]) -> str:
+def like(given: str, names: Iterable[str], cutoff: float = CUTOFF) -> str:
     """The name that is most similar to what was given, whatever its case; "" if none is near."""
     by_lower = {name.lower(): name for name in names}
-    near = difflib.get_close_matches(given.lower(), by_lower, n=1, cutoff=CUTOFF)
+    near = difflib.get_close_matches(given.lower(), by_lower, n=1, cutoff=cutoff)
     return by_lower[near[0]] if near else ""
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ctc_ocr.checkpoint.run_files import BUNDLE_SUFFIX, ONNX_SUFFIX, is_bundle, is_onnx
 from ctc_ocr.checkpoint.starter import model_to_read
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, list_of, refuse_single
 from ctc_ocr.inference.batch_rows import BATCH_SIZE
 from ctc_ocr.inference.predictor import Predictor
 
@@ -58,7 +58,8 @@ def load_models(given: Iterable[str], batch_size: int | None = None) -> list[Ser
     Raises InputError for a model that cannot be loaded, a name twice, and a name that is not letters, digits, `.`, `_`
     and `-`.
     """
-    named = [_named(each) for each in given]
+    refuse_single(given, "given")
+    named = [_named(each) for each in list_of(str, given, "given")]
     names: set[str] = set()
     for name, model in named:
         if not NAME.fullmatch(name):

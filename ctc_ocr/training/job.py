@@ -195,7 +195,10 @@ class _Attempts:
         found = self._workers.gather([epochs, trainer.seconds_used])
         if any(each[0] != epochs for each in found) or (trainer.epochs_saved and not epochs):
             return False
-        self._point, self._lost = point, found[0][1] - seconds
+        lost, minutes = found[0][1] - seconds, self._job.data.hyperparameters.training.max_minutes
+        if not epochs and minutes and lost >= 60 * minutes:
+            return False  # another first epoch would come after the end; a saved one ends the run
+        self._point, self._lost = point, lost
         if self._callback is not None:
             self._callback(Restarted(epochs, epochs * trainer.state.num_batches, reason))
         return True

@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 
 from ctc_ocr.config.hyperparameters import Hyperparameters
-from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.errors import InputError, RunError, check_kind
 from ctc_ocr.runtime.progress import Progress
 from ctc_ocr.training.rate_curve import RateCurve, rising_rates
 from ctc_ocr.training.session import TrainingSession
@@ -37,6 +37,9 @@ def find_learning_rate(
 
     Raises InputError for arguments and files that cannot be used, RunError where the first loss is not finite.
     """
+    check_kind("a number", min_rate=min_rate, max_rate=max_rate)
+    check_kind("an integer", num_updates=num_updates)
+    check_kind("a function", or_none=True, progress=progress)
     if not (0 < min_rate < max_rate and math.isfinite(max_rate)):
         raise InputError(f"expected a number above 0 and below max_rate, {max_rate:g}; got {min_rate:g}", "min_rate")
     if num_updates < FEWEST_UPDATES:

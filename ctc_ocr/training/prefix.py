@@ -9,6 +9,7 @@ from pathlib import Path
 from ctc_ocr.checkpoint import run_files
 from ctc_ocr.checkpoint.starter import STARTER
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.home_folder import refuse_tilde
 from ctc_ocr.training.settings import RunOptions
 from ctc_ocr.training.start import Start
 
@@ -47,6 +48,7 @@ def _refuse_other_names(prefix: str) -> None:
         raise InputError(f"{hint}expected the beginning of file names, such as models/ocr", f"prefix {prefix!r}")
     if prefix != prefix.encode("utf-8", "replace").decode("utf-8"):
         raise InputError("MXNet accepts only file names in UTF-8", f"prefix {prefix!r}")
+    refuse_tilde(prefix)
 
 
 def replaced_files(options: RunOptions) -> list[Path]:

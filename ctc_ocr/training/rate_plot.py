@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, check_kind
 from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.training.rate_curve import RateCurve
 
@@ -23,6 +23,8 @@ def plot_curve(path: str | Path, curve: RateCurve) -> None:
     The axes end where the loss explodes. Raises InputError if matplotlib is not installed, RunError if the file cannot
     be written.
     """
+    check_kind("a path", path=path)
+    check_kind(RateCurve, curve=curve)
     require_plots()
     # Imported only here; its own figure, without pyplot, opens no window and keeps no state.
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.checking import CheckResult
 from ctc_ocr.datasets.samples import Sample
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, check_kind
 from ctc_ocr.generation.pool import BatchPool
 from ctc_ocr.runtime.run_lock import locked_prefix
 from ctc_ocr.runtime.threads import available_cores, set_threads
@@ -67,6 +67,7 @@ def train(
     it; before the first update it raises KeyboardInterrupt. Raises InputError for arguments and files that cannot be
     used, RunError for a run that fails.
     """
+    check_kind("a path", prefix=prefix)
     return TrainingSession(hyperparameters, data, RunOptions(os.fspath(prefix), **options), callbacks).run()
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ctc_ocr.config.hyperparameters import Hyperparameters, read_sections
-from ctc_ocr.config.presets import preset
+from ctc_ocr.config.presets import PRESETS, preset
 from ctc_ocr.datasets.choices import CHOSEN
 from ctc_ocr.errors import InputError
 from ctc_ocr.training.settings import Captchas, LabelledImages, RunOptions
@@ -51,9 +51,15 @@ def default_hyperparameters(data: Captchas | LabelledImages, options: RunOptions
 def check_kinds(hyperparameters: object, data: object, callbacks: object) -> None:
     """Raises InputError for arguments of other types, with what is accepted."""
     if not isinstance(hyperparameters, Hyperparameters):
-        raise InputError(f"expected Hyperparameters, as from preset(); got {hyperparameters!r}", "hyperparameters")
+        are_images = isinstance(hyperparameters, (str, Path, Captchas, LabelledImages))
+        hint = "; images are given as data=..." if are_images and hyperparameters not in [*PRESETS] else ""
+        raise InputError(
+            f"expected Hyperparameters, as from preset(); got {hyperparameters!r}{hint}", "hyperparameters"
+        )
     if not isinstance(data, (Captchas, LabelledImages)):
         hint = "; Captchas(renderer=...) takes a renderer" if hasattr(data, "render_batch") else ""
+        if isinstance(data, (list, tuple)):
+            hint = "; LabelledImages([...]) takes several sources"
         raise InputError(f"expected Captchas, LabelledImages or a path, got {type(data).__name__}{hint}", "data")
     if not isinstance(callbacks, Sequence) or isinstance(callbacks, str):
         raise InputError(f"expected a list of callbacks, got {callbacks!r}", "callbacks")

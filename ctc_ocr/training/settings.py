@@ -29,6 +29,7 @@ class Captchas:
     renderer: BatchRenderer | None = None
 
     def __post_init__(self) -> None:
+        refuse_other(self, "a path", ("font",), or_none=True)
         if isinstance(self.renderer, type):
             name = self.renderer.__name__
             raise InputError(f"expected a renderer, got the class {name}; {name}() makes one", "renderer")
@@ -54,8 +55,9 @@ class LabelledImages:
     options: how labels are found.
     only_alphabet: skip samples with units that are not in the alphabet, in place of counting them as invalid.
     choose: names of hyperparameters that are chosen from the images, whatever they are in those that the run is given:
-        crop, top_edge, bottom_edge, grey, ink, height, width and views. "all" for all of them; () for none, since they
-        are settled; None for all if the run is given no hyperparameters, and else for none.
+        crop, top_edge, bottom_edge, grey, ink, height, width and views. "all" for all of them. () for none: they are
+        settled, so the run has those that it is given, and does not warn of images that seem to have the other ink.
+        None, the default, is "all" for a run without hyperparameters; with them nothing is chosen, which the log says.
 
     Raises InputError for sources and options of another kind, for fractions that are out of range, for a fraction
     beside `validation`, for no source, and for other names to choose.
@@ -75,12 +77,17 @@ class LabelledImages:
     def __post_init__(self) -> None:
         refuse_other(self, "a path or a list of paths", ("source", "training_only"))
         refuse_other(self, "a path or a list of paths", ("validation",), or_none=True)
+        refuse_other(self, "a number", ("validation_fraction",), or_none=True)
+        refuse_other(self, "a number", ("max_invalid",))
+        refuse_other(self, "an integer", ("max_units",))
+        refuse_other(self, "True or False", ("only_alphabet",))
         checked_source_options(self.options)
         if self.alphabet is not None and not isinstance(self.alphabet, Alphabet):
             raise InputError("expected an Alphabet; Alphabet(tuple(text)) has the characters of a text", "alphabet")
         if self.choose == ALL:
             object.__setattr__(self, "choose", CHOSEN)
         refuse_single(self.choose, "choose")
+        refuse_other(self, "a list", ("choose",), or_none=True)
         for name in self.choose or ():
             if name not in CHOSEN:
                 raise InputError(f"{name!r} is not one of {', '.join(CHOSEN)}", "choose")

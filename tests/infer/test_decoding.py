@@ -66,6 +66,24 @@ def test_scores_are_shown_if_they_order_the_predictions(prefix, folder, tmp_path
                 assert each["score"] == pytest.approx(each["log_probability"] + 2.5 * len(each["text"]), abs=1e-5)
 
 
+@pytest.mark.parametrize("flag", [("--top_k", "1"), ("--length_bonus", "0")])
+def test_values_that_change_nothing_read_as_without_them(prefix, folder, capsys, monkeypatch, flag):
+    """Greedily, without a search for the texts that are unlikely by their length alone."""
+    monkeypatch.setattr("ctc_ocr.decoding.beam_search.BeamSearch.decode", None)
+    printed = []
+    for flags in ((), flag):
+        assert main(["--prefix", prefix, *flags, "--json", str(folder)]) == 0
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        printed.append([{**line, "alternatives": None} for line in lines])
+    assert printed[0] == printed[1]
+
+
+def test_no_score_is_shown_where_no_bonus_is_added(prefix, folder, capsys):
+    flags = ["--prefix", prefix, *SEARCH, "--top_k", "2", "--length_bonus", "0", "--json", str(folder / "05.png")]
+    assert main(flags) == 0
+    assert "score" not in json.loads(capsys.readouterr().out)["alternatives"][0]
+
+
 def test_an_image_without_a_possible_text(prefix, folder, tmp_path, capsys):
     """JSON has no infinity."""
     words = tmp_path / "words.txt"

@@ -88,6 +88,13 @@ def test_csv_in_and_out(prefix, folder, tmp_path, capsys):
     assert lines == [[row["image"].removeprefix("../"), row["text"]] for row in rows if row["status"] == "read"]
 
 
+def test_top_k_of_one_is_one_prediction_for_each_image(prefix, folder, tmp_path):
+    out = [tmp_path / "without.csv", tmp_path / "with.csv"]
+    for path, flags in zip(out, ((), ("--top_k", "1")), strict=True):
+        assert main(["--model", prefix, *flags, "--out", str(path), str(folder)]) == 0
+    assert out[0].read_bytes() == out[1].read_bytes()
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", "image,label\n", "\ufeffimage\n"])
 def test_a_csv_file_that_names_no_images(prefix, tmp_path, capsys, text):
     (tmp_path / "in.csv").write_text(text, encoding="utf-8")

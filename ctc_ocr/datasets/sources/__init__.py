@@ -4,6 +4,7 @@ A bad row or file becomes a problem and does not stop the others; only a source 
 Whether labels suit an alphabet and a network, and whether images can be decoded, is checked in datasets/checking.py.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,6 +20,7 @@ from ctc_ocr.datasets.sources.registered import SOURCES, open_registered, regist
 from ctc_ocr.errors import KINDS, InputError
 from ctc_ocr.images.files import SUFFIXES
 from ctc_ocr.rendering.fonts import SUFFIXES as FONT_SUFFIXES
+from ctc_ocr.runtime.similar_files import named_similarly
 
 __all__ = ["SOURCES", "not_empty", "open_source", "read_source", "register_source", "samples_and_problems"]
 
@@ -88,7 +90,10 @@ def _open(path: str | Path, options: SourceOptions) -> Rows:
         raise InputError("a font; accepted: labelled images. To train on captchas in this font, name no source", path)
     if path.suffix.lower() in SUFFIXES:
         raise InputError("an image; accepted: a folder of images, a file with labels, or a RecordIO pack (.rec)", path)
-    return open_file(path, options)
+    try:
+        return open_file(path, options)
+    except InputError as error:
+        raise error if os.path.lexists(path) else named_similarly(error, path, str(path)) from None
 
 
 def _frequent(rows: Rows, min_frequency: int) -> Rows:

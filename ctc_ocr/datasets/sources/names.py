@@ -9,6 +9,8 @@ from pathlib import Path
 from ctc_ocr.alphabet import is_text
 from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions, characters
 from ctc_ocr.datasets.sources.folders import Folder, finder
+from ctc_ocr.datasets.sources.running_numbers import is_running
+from ctc_ocr.datasets.sources.two_parts import AFTER_NUMBER, AFTER_UNDERSCORE, are_ambiguous, begin_with_counter
 from ctc_ocr.errors import InputError
 
 DEFAULT_PATTERN = r"^(?P<label>.*?)(_[^_]*)?$"  # up to the last underscore, or all without one
@@ -30,11 +32,8 @@ DEVICE = re.compile(
 )
 COPY = re.compile(r"(?: - (?:kopie|copy|copie|copia)(?: \(\d+\))?| copy(?: \d+)?| ?\(\d+\))$", re.IGNORECASE)
 WITHOUT_COPY = r"^(?P<label>.*?)(_[^_]*)?( - [Kk]opie.*| - [Cc]op.*| copy.*| ?\(\d+\))?$"
-NUMBERED = re.compile(r"(.*?)([0-9]+)", re.DOTALL)
 MAX_OF_DEVICES = 0.1  # larger fractions of names that devices gave are refused
 MIN_ALIKE = 0.95  # fraction of equal labels that is refused
-MIN_RUNNING = 0.9  # fraction of labels in a run of numbers, and of numbers in the run that are there
-MIN_RUN = 3
 MAX_NAMED = 3
 
 
@@ -51,8 +50,9 @@ def read_names(folder: Folder, options: SourceOptions) -> Rows:
         raise error.within("pattern") from None
     notes = list(folder.notes)
     if options.pattern is None:
-        notes += _copies(folder.path, images)
-        notes += _refuse_other_names(folder.path, images, [find(path.stem) or "" for path in images])
+        labels = [find(path.stem) or "" for path in images]
+        _refuse_other_names(folder.path, images, labels)
+        notes += [*_copies(folder.path, images), *_doubts(folder.path, images, labels)]
 
     def sample(path: Path) -> Sample | Problem:
         label = find(path.stem)
@@ -77,8 +77,8 @@ def _copies(folder: Path, images: Sequence[Path]) -> Iterator[Problem]:
         )
 
 
-def _refuse_other_names(folder: Path, images: Sequence[Path], labels: Sequence[str]) -> list[Problem]:
-    """Raises InputError for names that are no labels. A note if a few are those of a device."""
+def _refuse_other_names(folder: Path, images: Sequence[Path], labels: list[str]) -> None:
+    """Raises InputError for names that are no labels."""
     devices = [path.name for path in images if DEVICE.match(path.stem)]
     if len(devices) > MAX_OF_DEVICES * len(images):
         raise _refused(folder, f"{len(devices)} of {len(images)} names are those of a camera or scanner", devices)
@@ -87,30 +87,31 @@ def _refuse_other_names(folder: Path, images: Sequence[Path], labels: Sequence[s
         raise _refused(
             folder, f"by their names, {count} of {len(images)} images have the label {label!r}", _names(images)
         )
-    if _is_running(labels, [path.stem for path in images]):
+    stems = [path.stem for path in images]
+    if begin_with_counter(stems):
+        raise InputError(
+            f"the names begin with a running number ({_shown(_names(images))}), which is not taken for the label. "
+            f"--pattern {AFTER_NUMBER!r} takes what follows it, and {DEFAULT_PATTERN!r} what is before the last "
+            "underscore",
+            folder,
+        )
+    ends = {stem[len(label) :] for stem, label in zip(stems, labels, strict=True)}
+    one_end = len(ends) == 1 and not ends.pop().lstrip("_").isdecimal()  # a number would count the images of a label
+    if is_running(labels, any_width=one_end):
         raise _refused(folder, "the names differ in a running number only", _names(images))
+
+
+def _doubts(folder: Path, images: Sequence[Path], labels: Sequence[str]) -> Iterator[Problem]:
+    """A note if a few names are those of a device, and one if another part of the names could be the label."""
+    devices = [path.name for path in images if DEVICE.match(path.stem)]
     if devices:
-        return [Problem(str(folder), f"names like those of a camera or scanner: {len(devices)} ({_shown(devices)})")]
-    return []
-
-
-def _is_running(labels: Sequence[str], stems: Sequence[str]) -> bool:
-    """Whether nearly all labels are one text and a number, and the numbers are nearly all of n, n + 1, n + 2, ...
-
-    Numbers of one width count, also where something follows them in the name, and those without leading zeros if they
-    are the whole name. Numbers that are labels, as of captchas, repeat or leave larger gaps.
-    """
-    matches = [match for match in map(NUMBERED.fullmatch, labels) if match]
-    if len(matches) < MIN_RUN:
-        return False
-    head = Counter(match[1] for match in matches).most_common(1)[0][0]
-    digits = [match[2] for match in matches if match[1] == head]
-    numbers = {int(each) for each in digits if len(each) <= 18}
-    if len(numbers) < max(MIN_RUN, MIN_RUNNING * len(labels)) or len(numbers) < len(digits):
-        return False
-    one_width = len(set(map(len, digits))) == 1
-    whole_names = not any(each[0] == "0" and len(each) > 1 for each in digits) and list(labels) == list(stems)
-    return (one_width or whole_names) and len(numbers) >= MIN_RUNNING * (max(numbers) - min(numbers) + 1)
+        yield Problem(str(folder), f"names like those of a camera or scanner: {len(devices)} ({_shown(devices)})")
+    if are_ambiguous([path.stem for path in images]):
+        yield Problem(
+            str(folder),
+            f"the labels are what is before the last underscore of the names: {labels[0]!r} in {images[0].name}. "
+            f"--pattern {AFTER_UNDERSCORE!r} takes what follows it",
+        )
 
 
 def _names(images: Sequence[Path]) -> list[str]:

@@ -20,7 +20,7 @@ def register_source(name: str) -> Callable[[OpenSource], OpenSource]:
     list a name that begins with an underscore. Raises InputError for a name of one letter, which could be a drive of
     Windows.
     """
-    if len(name) == 1:
+    if isinstance(name, str) and len(name) == 1:
         raise InputError(f"{name!r} cannot name a source: expected two letters or more")
     return SOURCES.register(name)
 
