@@ -58,6 +58,11 @@ class Data:
         "adds rows", minimum=-0.5, maximum=0.95,
     )  # fmt: skip
     bottom_edge: float = option(1.0, "lower end of these rows; more than 1 adds rows", minimum=0.05, maximum=1.5)
+    straighten: str = option(
+        "none", "turn and move each labelled image so that its line of text is level, in the middle of the rows that "
+        "are read: where the starter model reads it best (starter), or not at all (none)",
+        choices=("none", "starter"), requires={"crop": ("none",), "writing": ("horizontal",)},
+    )  # fmt: skip
     binarise: str = option(
         "none", "make labelled or wild images black and white before they are resized: by one threshold (otsu), by one "
         "for each pixel (sauvola), or not", choices=("none", "otsu", "sauvola"),
@@ -76,6 +81,11 @@ class Data:
         1, "views of each image that are read, as it is and slightly changed; the text is the one that is likeliest in "
         "all; no effect on training", minimum=1, maximum=MAX_VIEWS,
     )  # fmt: skip
+
+    @property
+    def is_straightened(self) -> bool:
+        """Whether images are straightened before they are cut."""
+        return self.straighten != "none" and self.crop == "none" and self.writing == "horizontal"
 
 
 @dataclass(frozen=True)

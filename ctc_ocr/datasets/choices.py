@@ -26,7 +26,7 @@ from ctc_ocr.images.text_region import find_text
 from ctc_ocr.runtime.threads import available_cores
 
 ROWS = ("top_edge", "bottom_edge")
-OF_REGION = (*ROWS, "grey")  # which a model chooses
+OF_REGION = (*ROWS, "grey", "straighten")  # which a model chooses
 CHOSEN = ("crop", *OF_REGION, "ink", "height", "width", "views")  # in this order: each depends on those before it
 NUM_READ = 100  # images in which text is looked for
 TEXT_ROWS = 12  # pixels: least height of text that is read well
@@ -45,11 +45,13 @@ HARD, MAX_TALLER = -0.8, 64
 @dataclass(frozen=True)
 class FoundRegion:
     """What a model finds the labels in. likelihood: their mean log probability there, per unit that it knows, in nats,
-    if nothing else is read; None if too few can tell. ink: of all images; auto if it is decided for each."""
+    if nothing else is read; None if too few can tell. ink: of all images; auto if it is decided for each. is_straight:
+    whether the images are straightened."""
 
     region: Region
     likelihood: float | None = None
     ink: str = "auto"
+    is_straight: bool = False
 
 
 # Of samples, a region, their ink, a seed and the names of what is to be chosen: the region with that.
@@ -104,6 +106,8 @@ def _found_by_model(names: Collection[str], settings: Hyperparameters, is_there:
     Several views are for a network that starts from a model."""
     left = {*names}
     if not is_there or not {*ROWS} <= left:
+        left -= {*ROWS, "straighten"}
+    if settings.data.is_straightened and "straighten" not in names:  # the rows of other images would be found
         left -= {*ROWS}
     left -= {"grey"} if not is_there or settings.data.channels != 1 else set()
     return left if is_there else left - {"views"}
@@ -118,6 +122,8 @@ def _chosen_by_model(
     ink = "auto" if "ink" in names else settings.data.ink
     found = find_region(checked.samples, Region.of(settings.data), ink, settings.training.seed, names)
     settings, checked = _cut(settings, checked, found.region)
+    if "straighten" in names:
+        settings = _with(settings, straighten="starter" if found.is_straight else "none")
     if "height" not in names:
         return settings, checked, found.ink
     height = _height_from_start(settings, checked.samples, found.likelihood)
@@ -130,6 +136,8 @@ def description(settings: Hyperparameters) -> str:
     size = f"height {data.height}, {'up to ' if data.keep_ratio else ''}{data.width} wide"
     ink = "dark or light ink, decided per image" if data.ink == "auto" else f"{data.ink} ink"
     part = "the line of text cut out" if data.crop == "text" else "the whole image"
+    if data.is_straightened:
+        part += " with its line of text straightened"
     if (data.top_edge, data.bottom_edge) != (0.0, 1.0):
         part += f", its rows from {data.top_edge:.0%} to {data.bottom_edge:.0%}"
     if data.grey != "luminance":

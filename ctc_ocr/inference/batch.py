@@ -86,7 +86,7 @@ def read_chunk(
 
 def _prepare(
     predictor: Predictor, item: Item, locate: Callable[[Item], Located], ink: InkCheck | None
-) -> tuple[Pixels, Origin] | InputError:
+) -> tuple[Pixels, Origin | None] | InputError:
     """An item's image, prepared at once: a batch of large photographs is never in memory."""
     try:
         image, where = locate(item)

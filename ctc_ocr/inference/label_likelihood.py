@@ -17,6 +17,8 @@ from ctc_ocr.images.grey import grey
 from ctc_ocr.images.pixels import Pixels, resize
 from ctc_ocr.images.region import Region
 from ctc_ocr.inference.predictor import Predictor
+from ctc_ocr.inference.straightening import Straightener
+from ctc_ocr.lengths import Lengths
 
 NUM_READ = 64  # images
 MAX_ROWS = 400  # of an image that is kept: ten times what the starter is given
@@ -26,10 +28,12 @@ STANDARD_ERRORS = 2.0  # of the mean difference between two inputs: a smaller ga
 
 @dataclass(frozen=True)
 class Shown:
-    """What a model is shown of images: a part of each, in a grey, and their ink as `data.ink` names it."""
+    """What a model is shown of images: a part of each, in a grey, their ink as `data.ink` names it, and whether they
+    are straightened first."""
 
     region: Region
     ink: str = "auto"
+    is_straight: bool = False
 
 
 class LabelLikelihood:
@@ -54,6 +58,11 @@ class LabelLikelihood:
             except InputError:
                 continue
             self._labels.append(codes)
+
+    @property
+    def knows_all_units(self) -> bool:
+        """Whether the model knows each unit of the labels."""
+        return not any(ANYTHING in each for each in self._labels)
 
     @property
     def num_images(self) -> int:
@@ -81,7 +90,7 @@ class LabelLikelihood:
     def of_known_units(self, shown: Shown) -> float:
         """Mean over the images, of reading what the model knows of a label and nothing else: a unit that it does not
         know is one more that the network has to learn."""
-        if not any(ANYTHING in each for each in self._labels):
+        if self.knows_all_units:
             return self.of(shown)
         labels = [[code for code in each if code != ANYTHING] for each in self._labels]
         return float(self._per_unit(shown, labels).mean())
@@ -94,9 +103,15 @@ class LabelLikelihood:
     def _per_unit(self, shown: Shown, labels: Sequence[Sequence[int]]) -> NDArray[np.float64]:
         prepare = self._preparing(shown.ink).prepare
         rows = replace(shown.region, crop="none", vertical=False)  # of images that are turned and cut already
-        prepared = [prepare(grey(rows.cut(each), rows.grey)) for each in self._cut(shown.region)]
+        images = self._straightened(shown) if shown.is_straight else self._cut(shown.region)
+        prepared = [prepare(grey(rows.cut(each), rows.grey)) for each in images]
         found = self._predictor.label_log_probabilities(prepared, labels)
         return np.maximum(found / [_num_known(each) for each in labels], LEAST)
+
+    def _straightened(self, shown: Shown) -> list[Pixels]:
+        lengths = Lengths.of_labels([len(each) for each in self._labels])
+        predictor = Predictor(self._model, decoder=Decoder(lengths=lengths, views=1), ink=shown.ink)
+        return [Straightener(predictor, shown.region, lengths).straightened(each) for each in self._images]
 
     def _cut(self, region: Region) -> list[Pixels]:
         """The images as a region turns them, and cuts out their line of text, with all rows. A line is searched once in

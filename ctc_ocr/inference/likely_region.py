@@ -24,6 +24,9 @@ GREYS = ("luminance", "max", "min", "unsaturated", "paper")
 OF_GREY_IMAGES = ("luminance", "paper")  # all others are the same without colours
 ROUNDS = 2  # in which rows and grey are chosen: other rows may be best in another grey
 MIN_GREY_GAIN = 0.2  # nats per unit: of several greys of images that can hardly be read, one is likelier by chance
+# Lines that are straightened have these rows. It is tried where labels are less likely than CROOKED, in nats per unit,
+# since it takes long.
+STRAIGHT_HEIGHTS, CROOKED, MIN_STRAIGHT_GAIN = (0.65, 0.5, 0.4), -2.0, 0.5
 INKS = ("dark", "light")  # of all images; auto decides for each, and errs where most of it is not paper
 
 
@@ -62,9 +65,22 @@ def likely_region(
             break
     if "ink" in names:
         found = _with_ink(found, likelihood)
+    if "straighten" in names and likelihood.of(found) < CROOKED:
+        found = _straightened(found, likelihood)
     if likelihood.of(found) < GUESSED:
         found = Shown(start, ink)
-    return FoundRegion(found.region, likelihood.of_known_units(found), found.ink)
+    return FoundRegion(found.region, likelihood.of_known_units(found), found.ink, found.is_straight)
+
+
+def _straightened(shown: Shown, likelihood: LabelLikelihood) -> Shown:
+    """With rows in the middle of straightened images. These are found without the labels, so that they make them no
+    likelier by chance."""
+    region = shown.region
+    if region.crop != "none" or region.vertical or not likelihood.knows_all_units:
+        return shown
+    straight = replace(shown, is_straight=True)
+    tried = [_rows(straight, MIDDLES[0], height) for height in STRAIGHT_HEIGHTS]
+    return likelihood.better(shown, max(tried, key=likelihood.of), MIN_STRAIGHT_GAIN)
 
 
 def _with_ink(shown: Shown, likelihood: LabelLikelihood) -> Shown:

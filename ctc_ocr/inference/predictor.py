@@ -14,7 +14,7 @@ from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.bundle import find_model
 from ctc_ocr.checkpoint.known_images import KnownImages
 from ctc_ocr.checkpoint.run_files import Epoch, is_onnx
-from ctc_ocr.checkpoint.starter import model_to_read
+from ctc_ocr.checkpoint.starter import STARTER, model_to_read
 from ctc_ocr.checkpoint.stored_model import StoredModel, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.schema import MAX_SIZE
@@ -28,12 +28,14 @@ from ctc_ocr.images import preparation
 from ctc_ocr.images.files import Encoded, read_image
 from ctc_ocr.images.letterbox import letterbox_of
 from ctc_ocr.images.pixels import Pixels, stretch_contrast
+from ctc_ocr.images.region import Region
 from ctc_ocr.images.views import view_of
 from ctc_ocr.inference.batch_rows import BATCH_SIZE, rows_of_width
 from ctc_ocr.inference.ink import InkCheck
 from ctc_ocr.inference.places import Origin, placed
 from ctc_ocr.inference.prediction import Prediction, prediction_of
-from ctc_ocr.lengths import Lengths
+from ctc_ocr.inference.straightening import Straightener
+from ctc_ocr.lengths import MAX_LENGTH, Lengths
 from ctc_ocr.runtime.types import Context
 
 if TYPE_CHECKING:
@@ -89,6 +91,7 @@ class Predictor:
         self.light_ink: float | None = self._reader.light_ink if has_own_ink else None
         self.hyperparameters = _with_ink(self._reader.hyperparameters, ink)
         self._preparation = _with_ink(self._reader.preparation, ink)
+        self._straightener = straightener(self.hyperparameters.data, self.lengths)
 
     def known_images(self) -> KnownImages | None:
         """The images that the model was trained on and validated with; None if its run does not tell, and of an ONNX
@@ -136,20 +139,24 @@ class Predictor:
 
     def prepare_placed(
         self, image: Source, name: str | None = None, ink: InkCheck | None = None
-    ) -> tuple[Pixels, Origin]:
-        """What `prepare` gives, and where it lies in the image, for the places of characters."""
+    ) -> tuple[Pixels, Origin | None]:
+        """What `prepare` gives, and where it lies in the image, for the places of characters; None of an image that was
+        straightened."""
         data = self._preparation.data
-        cropped, left = preparation.crop_placed(_pixels(image, name, preparation.channels_to_read(data)), data)
+        pixels = _pixels(image, name, preparation.channels_to_read(data))
+        if self._straightener is not None:
+            pixels = self._straightener.straightened(pixels)
+        cropped, left = preparation.crop_placed(pixels, data)
         if ink is not None:
             ink.add(cropped)
         prepared = preparation.prepare_cropped(cropped, self._preparation)
-        return prepared, _origin(cropped, prepared, left, data)
+        return prepared, None if self._straightener else _origin(cropped, prepared, left, data)
 
     def predict_prepared(
         self,
         images: Sequence[Pixels],
         confidence: bool = True,
-        origins: Sequence[Origin] | None = None,
+        origins: Sequence[Origin | None] | None = None,
         decoder: BoundDecoder | None = None,
     ) -> list[Prediction]:
         """Predictions for N images that `prepare` returned. With the `origins` that `prepare_placed` returned, and with
@@ -161,11 +168,9 @@ class Predictor:
         for indices, views, steps in self._outputs(images, decoder.views):
             for index, hypotheses in zip(indices, decoder.decode_views(views, steps, confidence), strict=True):
                 prediction = prediction_of(hypotheses, self.alphabet, self.calibration, confidence)
-                units = hypotheses[0].units
-                if origins is not None and prediction.characters and units is not None:
-                    characters = placed(
-                        prediction.characters, units, self._seen(images[index]), origins[index], columns
-                    )
+                units, origin = hypotheses[0].units, origins[index] if origins is not None else None
+                if origin is not None and prediction.characters and units is not None:
+                    characters = placed(prediction.characters, units, self._seen(images[index]), origin, columns)
                     prediction = replace(prediction, characters=characters)
                 found[index] = prediction
         return [found[index] for index in range(len(images))]
@@ -272,6 +277,15 @@ def _reader(
     if epoch not in (None, "best", "newest", reader.epoch):
         raise InputError(f"this is epoch {reader.epoch}, and epoch {epoch} was asked for", model)
     return reader, None
+
+
+def straightener(data: Data, lengths: Lengths | None) -> Straightener | None:
+    """What straightens the images for a network; None if nothing does. `lengths`: of their texts."""
+    if not data.is_straightened:
+        return None
+    lengths = lengths or Lengths(1, MAX_LENGTH, 1.0)
+    starter = Predictor(STARTER, decoder=Decoder(lengths=lengths, views=1), ink=data.ink)
+    return Straightener(starter, Region.of(data), lengths)
 
 
 def _with_ink(hyperparameters: Hyperparameters, ink: str | None) -> Hyperparameters:

@@ -54,6 +54,7 @@ class Description:
                 # Named only where it is not as in the first models, so that those stay what they are.
                 **({"writing": data.writing} if data.writing != "horizontal" else {}),
                 **({"letterbox": True} if data.letterbox else {}),
+                **({"straighten": data.straighten} if data.straighten != "none" else {}),
                 **({"binarise": data.binarise} if data.binarise != "none" else {}),
                 **({"grey": data.grey} if data.grey != "luminance" else {}),
             },

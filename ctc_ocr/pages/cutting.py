@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import read_image
 from ctc_ocr.images.pixels import PAPER_PERCENTILE, Pixels, level_at, resize
+from ctc_ocr.images.png import encode_png
 from ctc_ocr.pages.boxes import Rectangle
 from ctc_ocr.runtime.input_files import MIB
 
@@ -100,10 +100,7 @@ def encode(image: Pixels, size: CutSize) -> bytes:
     height, width = image.shape[:2]
     if size != CutSize():
         image = resize(image, *size.of(width, height))
-    done, file = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))  # OpenCV has BGR
-    if not done:
-        raise InputError("OpenCV cannot write this PNG file")
-    return bytes(file)
+    return encode_png(image)
 
 
 class PageCache:

@@ -75,7 +75,7 @@ class QueuedImage:
     upload: Upload | None
     since: float
     waited: float = 0.0
-    prepared: tuple[Pixels, Origin] | None = None
+    prepared: tuple[Pixels, Origin | None] | None = None
     size: tuple[int, int] = (0, 0)  # width, height
     outcome: Outcome = field(default_factory=lambda: InputError("not read"))
 

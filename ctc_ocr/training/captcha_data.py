@@ -30,6 +30,8 @@ def captcha_data(settings: Hyperparameters, captchas: Captchas) -> TrainingData:
     used for them."""
     training = settings.training
     settings.check_generated()
+    if settings.data.straighten != "none":
+        raise InputError("for labelled images only: generated images are not straightened", "straighten")
     if training.balance:
         raise InputError("for labelled images only: generated images have all units equally often anyway", "balance")
     if captchas.renderer is None and settings.data.renderer in BUILT_IN_RENDERERS:

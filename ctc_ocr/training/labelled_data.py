@@ -1,7 +1,7 @@
 """Labelled images for a run: found, checked, and split into those to train on and those to validate with."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.known_images import KnownImages
 from ctc_ocr.config.hyperparameters import Hyperparameters
+from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.checking import CheckedSample, CheckResult, check_sources
 from ctc_ocr.datasets.choices import FindRegion, choose
 from ctc_ocr.datasets.held_out import no_part, split_held_out
@@ -19,7 +20,7 @@ from ctc_ocr.datasets.summary import summary_lines
 from ctc_ocr.errors import RunError
 from ctc_ocr.images.region import Region
 from ctc_ocr.lengths import Lengths
-from ctc_ocr.runtime.progress import shown_progress
+from ctc_ocr.runtime.progress import Progress, shown_progress
 from ctc_ocr.training.budget import samples_of_epoch
 from ctc_ocr.training.labelled_warnings import (
     warn_of_changed_parts,
@@ -38,6 +39,10 @@ MIN_HELD_OUT = 10  # images: with fewer, chance alone decides which epoch is the
 MOST_OF_FEW = 0.2  # but no more than this fraction of a small set
 MAX_LISTED = 10  # invalid samples in the log
 
+# Of samples, how images are prepared, the lengths of their labels, and progress: the samples as they are read
+# straightened.
+Straighten = Callable[[Sequence[Sample], Data, Lengths, Progress], Sequence[Sample]]
+
 log = logging.getLogger(__name__)
 
 
@@ -48,6 +53,7 @@ def labelled_data(
     before: KnownImages | None,
     from_starter: bool,
     find_region: FindRegion | None,
+    straighten: Straighten | None,
 ) -> TrainingData:
     """Labelled images, checked and split; the arguments are those of `training_data`. What is found and what is invalid
     is logged.
@@ -65,7 +71,10 @@ def labelled_data(
         train = train.with_samples(_training_only(settings, data, progress, known_digests))
     known = _known(train, validation, before)
     alphabet = data.alphabet or _alphabet_of(train, validation, likely_missing(frequencies, starters), starters)
-    batches, held_out = _sources(train, validation, alphabet, settings)
+    columns = [ImageColumns.encoded(part.samples, alphabet) for part in (train, validation)]
+    if settings.data.is_straightened and straighten is not None:
+        columns = [_straightened(part, settings.data, lengths, straighten, progress) for part in columns]
+    batches, held_out = _sources(*columns, alphabet, settings)
     return TrainingData(
         hyperparameters=settings,
         alphabet=alphabet,
@@ -207,19 +216,26 @@ def _alphabet_of(train: CheckResult, validation: CheckResult, missing: Sequence[
     return Alphabet(tuple(sorted(units)))
 
 
+def _straightened(
+    images: ImageColumns, data: Data, lengths: Lengths, straighten: Straighten, progress: bool
+) -> ImageColumns:
+    log.info("Straightening %d images by the starter model", len(images))
+    with shown_progress(show=progress) as update:
+        return images.read_as(straighten(images.samples, data, lengths, update))
+
+
 def _sources(
-    train: CheckResult, validation: CheckResult, alphabet: Alphabet, settings: Hyperparameters
+    train: ImageColumns, validation: ImageColumns, alphabet: Alphabet, settings: Hyperparameters
 ) -> tuple[LabelledBatches, LabelledBatches]:
     """The batches of both parts, with room for the longest label of either. Logs what is in them."""
-    max_length = max(int(part.samples.samples.labels.lengths.max()) for part in (train, validation))
+    max_length = max(int(part.samples.labels.lengths.max()) for part in (train, validation))
     log.info(
         "%d images for training, %d for validation; %d units, labels of up to %d",
-        len(train.samples), len(validation.samples), len(alphabet.units), max_length,
+        len(train), len(validation), len(alphabet.units), max_length,
     )  # fmt: skip
-    columns = [ImageColumns.encoded(part.samples, alphabet) for part in (train, validation)]
     return (
-        LabelledBatches(columns[0], settings, max_length, shuffle=True),
-        LabelledBatches(columns[1], settings, max_length, shuffle=False),
+        LabelledBatches(train, settings, max_length, shuffle=True),
+        LabelledBatches(validation, settings, max_length, shuffle=False),
     )
 
 

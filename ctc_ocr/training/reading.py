@@ -1,4 +1,5 @@
-"""What a run lets a model read: the starter, to choose the part of the images, and its own, to calibrate it."""
+"""What a run lets a model read: the starter, to choose the part of the images and to straighten them, and its own, to
+calibrate it."""
 
 import logging
 from collections.abc import Collection, Sequence
@@ -7,9 +8,16 @@ from typing import TYPE_CHECKING
 from ctc_ocr.checkpoint import run_files
 from ctc_ocr.checkpoint.calibration_file import has_been_chosen
 from ctc_ocr.checkpoint.starter import STARTER
+from ctc_ocr.config.sections import Data
 from ctc_ocr.datasets.checking import CheckedSample
 from ctc_ocr.datasets.choices import FoundRegion
+from ctc_ocr.datasets.samples import Sample
+from ctc_ocr.datasets.straightened import StraightenedSample
+from ctc_ocr.images.files import read_image
+from ctc_ocr.images.preparation import channels_to_read
 from ctc_ocr.images.region import Region
+from ctc_ocr.lengths import Lengths
+from ctc_ocr.runtime.progress import Progress
 from ctc_ocr.runtime.types import Context
 from ctc_ocr.training.job import Ended
 
@@ -26,6 +34,23 @@ def region_by_starter(
     from ctc_ocr.inference.likely_region import likely_region
 
     return likely_region(STARTER, samples, region, ink, seed, names)
+
+
+def straightened_by_starter(
+    samples: Sequence[Sample], data: Data, lengths: Lengths, progress: Progress
+) -> list[StraightenedSample]:
+    """The samples, with their lines of text found. Raises InputError for an image that cannot be read. Imports MXNet
+    if it is there."""
+    from ctc_ocr.inference.predictor import straightener
+
+    how, channels = straightener(data, lengths), channels_to_read(data)
+    assert how is not None
+    found = list[StraightenedSample]()
+    for index, each in enumerate(samples):
+        image = read_image(each.read_bytes(), each.place, channels)
+        found.append(StraightenedSample.made(each, how.placement(image), channels))
+        progress(index + 1, len(samples))
+    return found
 
 
 def calibrate(prefix: str, ended: Ended, validation: "BatchIter", context: Context) -> None:

@@ -23,7 +23,7 @@ from ctc_ocr.training.job import Job, trainer_of
 from ctc_ocr.training.labelled_data import chosen_images
 from ctc_ocr.training.number_of_workers import with_workers
 from ctc_ocr.training.prefix import replaced_files, usable_prefix
-from ctc_ocr.training.reading import region_by_starter
+from ctc_ocr.training.reading import region_by_starter, straightened_by_starter
 from ctc_ocr.training.results import OverfitResult, TrainingResult
 from ctc_ocr.training.run_data import TrainingData
 from ctc_ocr.training.running import Running
@@ -200,6 +200,7 @@ class TrainingSession:
             self._start.images_before(),
             self._start.uses_starter,
             region_by_starter,
+            straightened_by_starter,
         )
 
     def _run(self, replaced: list[Path], cluster: "StoreWorkers | None") -> TrainingResult:

@@ -24,7 +24,7 @@ KNOWN_UNITS = 0.5  # at least this fraction of the labels' units must be known t
 # What decides the pixels that the network is given, and how many time steps it makes of them.
 OF_PIXELS = (
     "height", "width", "channels", "keep_ratio", "letterbox", "ink", "writing", "crop", "top_edge", "bottom_edge",
-    "binarise", "grey", "normalise",
+    "straighten", "binarise", "grey", "normalise",
 )  # fmt: skip
 
 log = logging.getLogger(__name__)
