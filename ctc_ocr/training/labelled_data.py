@@ -71,10 +71,11 @@ def labelled_data(
         train = train.with_samples(_training_only(settings, data, progress, known_digests))
     known = _known(train, validation, before)
     alphabet = data.alphabet or _alphabet_of(train, validation, likely_missing(frequencies, starters), starters)
-    columns = [ImageColumns.encoded(part.samples, alphabet) for part in (train, validation)]
+    to_train, to_validate = (ImageColumns.encoded(part.samples, alphabet) for part in (train, validation))
     if settings.data.is_straightened and straighten is not None:
-        columns = [_straightened(part, settings.data, lengths, straighten, progress) for part in columns]
-    batches, held_out = _sources(*columns, alphabet, settings)
+        to_train = _straightened(to_train, settings.data, lengths, straighten, progress)
+        to_validate = _straightened(to_validate, settings.data, lengths, straighten, progress)
+    batches, held_out = _sources(to_train, to_validate, alphabet, settings)
     return TrainingData(
         hyperparameters=settings,
         alphabet=alphabet,
