@@ -270,8 +270,8 @@ def test_what_flags_presets_and_files_say_is_not_chosen(tmp_path: Path) -> None:
     (tmp_path / "ink.json").write_text('{"data": {"ink": "auto"}}')
     (tmp_path / "training.json").write_text('{"training": {"num_epoch": 2}}')
     assert names() == {*CHOSEN}
-    assert names("--width=200", "--crop=none") == {"top_edge", "bottom_edge", "grey", "ink", "height", "views"}
-    named = {"crop", "top_edge", "bottom_edge", "grey", "ink", "views"}
+    assert names("--width=200", "--crop=none") == {*CHOSEN} - {"width", "crop"}
+    named = {"crop", "top_edge", "bottom_edge", "grey", "straighten", "ink", "views"}
     assert names("--preset=word") == names("--preset=lstm") == named
     assert names(f"--config={tmp_path / 'ink.json'}") == {*CHOSEN} - {"ink"}
     assert names(f"--config={tmp_path / 'training.json'}") == {*CHOSEN}
@@ -294,9 +294,8 @@ def test_in_python_all_is_chosen_unless_hyperparameters_are_given(pictures: Path
         name for name in CHOSEN if name != "height"
     )
     assert chosen(WORD, replace(data, choose="all"), resume=True) == ()
-    with pytest.raises(
-        ctc_ocr.InputError, match="'colour' is not one of crop, top_edge, bottom_edge, grey, ink, height, width"
-    ):
+    accepted = "crop, top_edge, bottom_edge, grey, straighten, ink, height, width"
+    with pytest.raises(ctc_ocr.InputError, match=f"'colour' is not one of {accepted}"):
         LabelledImages(pictures, choose=["colour"])
 
 

@@ -24,6 +24,7 @@ from tests import (
     test_run_files,
     test_running_average,
     test_schedules,
+    test_straightening,
     test_text_region,
     test_training,
     test_views,
@@ -124,6 +125,7 @@ ELSEWHERE = {
     test_freezing.test_frozen_layers_do_not_change_to_the_bit: {"freeze"},
     test_training.test_target_accuracy_ends_the_run: {"target_accuracy"},
     test_text_region.test_cropped_images_are_of_the_networks_channels: {"crop"},
+    test_straightening.test_the_network_is_given_straightened_images_in_training_and_later: {"straighten"},
     test_views.test_a_model_says_how_many_views_are_read: {"views"},
 }  # fmt: skip
 

@@ -16,7 +16,7 @@ from ctc_ocr.images.files import read_image
 from ctc_ocr.images.grey import grey
 from ctc_ocr.images.pixels import Pixels, resize
 from ctc_ocr.images.region import Region
-from ctc_ocr.inference.predictor import Predictor
+from ctc_ocr.inference.predictor import Predictor, predictor_of_lines
 from ctc_ocr.inference.straightening import Straightener
 from ctc_ocr.lengths import Lengths
 
@@ -110,8 +110,8 @@ class LabelLikelihood:
 
     def _straightened(self, shown: Shown) -> list[Pixels]:
         lengths = Lengths.of_labels([len(each) for each in self._labels])
-        predictor = Predictor(self._model, decoder=Decoder(lengths=lengths, views=1), ink=shown.ink)
-        return [Straightener(predictor, shown.region, lengths).straightened(each) for each in self._images]
+        straightener = Straightener(predictor_of_lines(self._model, lengths, shown.ink), shown.region, lengths)
+        return [straightener.straightened(each) for each in self._images]
 
     def _cut(self, region: Region) -> list[Pixels]:
         """The images as a region turns them, and cuts out their line of text, with all rows. A line is searched once in

@@ -24,9 +24,9 @@ GREYS = ("luminance", "max", "min", "unsaturated", "paper")
 OF_GREY_IMAGES = ("luminance", "paper")  # all others are the same without colours
 ROUNDS = 2  # in which rows and grey are chosen: other rows may be best in another grey
 MIN_GREY_GAIN = 0.2  # nats per unit: of several greys of images that can hardly be read, one is likelier by chance
-# Lines that are straightened have these rows. It is tried where labels are less likely than CROOKED, in nats per unit,
-# since it takes long.
-STRAIGHT_HEIGHTS, CROOKED, MIN_STRAIGHT_GAIN = (0.65, 0.5, 0.4), -2.0, 0.5
+# Lines that are straightened have rows of these heights. It is tried where labels are less likely than CROOKED, in nats
+# per unit, and other heights where the first one makes them likelier at all, since it takes long.
+STRAIGHT_HEIGHTS, CROOKED, MIN_STRAIGHT_GAIN = (0.5, 0.65, 0.4), -1.5, 0.5
 INKS = ("dark", "light")  # of all images; auto decides for each, and errs where most of it is not paper
 
 
@@ -80,6 +80,8 @@ def _straightened(shown: Shown, likelihood: LabelLikelihood) -> Shown:
         return shown
     straight = replace(shown, is_straight=True)
     tried = [_rows(straight, MIDDLES[0], height) for height in STRAIGHT_HEIGHTS]
+    if likelihood.of(tried[0]) < likelihood.of(shown):
+        return shown
     return likelihood.better(shown, max(tried, key=likelihood.of), MIN_STRAIGHT_GAIN)
 
 

@@ -284,8 +284,12 @@ def straightener(data: Data, lengths: Lengths | None) -> Straightener | None:
     if not data.is_straightened:
         return None
     lengths = lengths or Lengths(1, MAX_LENGTH, 1.0)
-    starter = Predictor(STARTER, decoder=Decoder(lengths=lengths, views=1), ink=data.ink)
-    return Straightener(starter, Region.of(data), lengths)
+    return Straightener(predictor_of_lines(STARTER, lengths, data.ink), Region.of(data), lengths)
+
+
+def predictor_of_lines(model: str | Path, lengths: Lengths, ink: str) -> Predictor:
+    """What reads images for a Straightener. A wider beam search takes half as long again, and finds few more lines."""
+    return Predictor(model, decoder=Decoder(beam_width=10, lengths=lengths, views=1), ink=ink)
 
 
 def _with_ink(hyperparameters: Hyperparameters, ink: str | None) -> Hyperparameters:

@@ -55,9 +55,10 @@ class LabelledImages:
     options: how labels are found.
     only_alphabet: skip samples with units that are not in the alphabet, in place of counting them as invalid.
     choose: names of hyperparameters that are chosen from the images, whatever they are in those that the run is given:
-        crop, top_edge, bottom_edge, grey, ink, height, width and views. "all" for all of them. () for none: they are
-        settled, so the run has those that it is given, and does not warn of images that seem to have the other ink.
-        None, the default, is "all" for a run without hyperparameters; with them nothing is chosen, which the log says.
+        crop, top_edge, bottom_edge, grey, straighten, ink, height, width and views. "all" for all of them. () for none:
+        they are settled, so the run has those that it is given, and does not warn of images that seem to have the other
+        ink. None, the default, is "all" for a run without hyperparameters; with them nothing is chosen, which the log
+        says.
 
     Raises InputError for sources and options of another kind, for fractions that are out of range, for a fraction
     beside `validation`, for no source, and for other names to choose.

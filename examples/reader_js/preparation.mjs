@@ -5,6 +5,9 @@ export function prepare(rgba, images) {
   if (images.crop !== "none") {
     throw new Error(`crop ${images.crop} is not implemented here`);
   }
+  if (images.straighten !== undefined) {
+    throw new Error(`straighten ${images.straighten} is not implemented here`);
+  }
   if (images.binarise !== undefined) {
     throw new Error(`binarise ${images.binarise} is not implemented here`);
   }
