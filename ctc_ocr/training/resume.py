@@ -21,7 +21,7 @@ from ctc_ocr.training.run_state import RunState
 from ctc_ocr.training.state_values import check_arrays, check_values, check_vectors
 
 # Hyperparameters that change only how the run goes on, and not what its files mean.
-MAY_CHANGE = ("renderer", "lstm_graph", "dropout")
+MAY_CHANGE = ("renderer", "dropout")  # not lstm_graph: the weights are in another order in its vectors
 # What the names of arrays in a training state begin with; the optimizer's begin with a number.
 TRAINED = "trained."  # the weights by their names
 OF_NETWORK, AVERAGE = "network.", "average."  # vectors, in a state within an epoch
