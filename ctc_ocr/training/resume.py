@@ -191,9 +191,10 @@ def check_parameters(checkpoint: Checkpoint, own: Arrays) -> None:
 
 def _must_stay(section: str, name: str, is_generated: bool) -> bool:
     """Whether a hyperparameter says what a run's files mean, or which images follow. With another seed, other captchas
-    would validate; the split of labelled images stays what it is."""
+    would validate; the split of labelled images stays what it is. What one optimizer has saved may look like what
+    another one saves, and means something else."""
     if section in ("training", "augmentation"):
-        return name == "batch_size" or (name == "seed" and is_generated)
+        return name in ("batch_size", "optimizer") or (name == "seed" and is_generated)
     return name not in MAY_CHANGE
 
 
