@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import os
 import pickle
+import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -149,6 +150,21 @@ def test_a_lost_process_says_whether_the_run_can_go_on(
         worker_processes.WorkerProcesses(job_of_one, 1, 1) as processes,
     ):
         processes.run(lambda begun: lambda event: None)
+
+
+def test_a_scheduler_whose_port_is_taken(
+    ubuntu_font: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """By another program, in the second before it listens."""
+    job_of_one = job.Job(ctc_ocr.RunOptions(), training_data(SMALL, ctc_ocr.Captchas(ubuntu_font)), 1)
+    with socket.create_server((LOOPBACK.host, 0)) as taken:
+        monkeypatch.setattr(worker_processes, "free_port", lambda: taken.getsockname()[1])
+        with (
+            pytest.raises(RunError, match="^scheduler could not start: MXNet's key-value store failed: .*bind failed$"),
+            worker_processes.WorkerProcesses(job_of_one, 1, 1) as processes,
+        ):
+            processes.run(never_begun)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def never_begun(begun: job.Begun) -> Callback:

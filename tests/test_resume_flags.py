@@ -83,6 +83,16 @@ def test_what_says_which_images_follow_cannot_change(name: str, value: int, fing
     check_resumable(point, Model(other_rate, alphabet), 100, state.fingerprint)
 
 
+def test_the_graph_of_the_lstm_cannot_change() -> None:
+    """A state within an epoch has all weights in one vector, in the order in which the graph has them."""
+    fused, unrolled = (ctc_ocr.preset("lstm", network={"lstm_graph": graph}) for graph in ("fused", "unrolled"))
+    alphabet = Alphabet(("a", "b"))
+    point = cast(ResumePoint, SimpleNamespace(prefix="ocr", model=Model(fused, alphabet), state=RunState(100)))
+    reason = "^ocr: cannot resume: the run has lstm_graph=fused, and unrolled was given; "
+    with pytest.raises(ctc_ocr.InputError, match=reason):
+        check_resumable(point, Model(unrolled, alphabet), 100, "")
+
+
 @pytest.mark.slow
 def test_a_resumed_run_keeps_its_fraction(tmp_path: Path) -> None:
     photos = captchas(tmp_path / "photos", 20, 1)

@@ -26,6 +26,7 @@ from benchmarks.chaos.library import compiled
 from benchmarks.processes import children
 from ctc_ocr.checkpoint import history, run_files
 from ctc_ocr.checkpoint.params_file import params_content, read_params
+from ctc_ocr.runtime.atomic_files import LEFT
 
 KINDS = ("trainer", "image process", "worker", "write")
 EPOCHS, UPDATES = 4, 40
@@ -104,6 +105,7 @@ class Victim:
         return not (kind == "write" and self._library is None) and not (kind == "worker" and self._workers == 1)
 
     def _start(self, environment: dict[str, str]) -> "subprocess.Popen[str]":
+        self._let_a_minute_pass()
         resume = run_files.can_be_resumed(self._folder / "ocr")
         self.report.resumed += resume
         log = (self._folder / "log.txt").open("a")
@@ -112,6 +114,12 @@ class Victim:
                 command(self._folder, self._workers, resume), stdout=log, stderr=log, text=True,
                 env={**os.environ, **environment},
             )  # fmt: skip
+
+    def _let_a_minute_pass(self) -> None:
+        """After which the next writer of a file removes what a killed one has left of it."""
+        for path in self._folder.glob(".*.tmp"):
+            written = path.stat().st_mtime - LEFT
+            os.utime(path, (written, written))
 
     def _disturbed(self, kind: str) -> bool:
         """Whether the run came to its end."""

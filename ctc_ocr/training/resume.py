@@ -21,7 +21,7 @@ from ctc_ocr.training.run_state import RunState
 from ctc_ocr.training.state_values import check_arrays, check_values, check_vectors
 
 # Hyperparameters that change only how the run goes on, and not what its files mean.
-MAY_CHANGE = ("renderer", "lstm_graph", "dropout")
+MAY_CHANGE = ("renderer", "dropout")  # not lstm_graph: the weights are in another order in its vectors
 # What the names of arrays in a training state begin with; the optimizer's begin with a number.
 TRAINED = "trained."  # the weights by their names
 OF_NETWORK, AVERAGE = "network.", "average."  # vectors, in a state within an epoch
@@ -191,9 +191,10 @@ def check_parameters(checkpoint: Checkpoint, own: Arrays) -> None:
 
 def _must_stay(section: str, name: str, is_generated: bool) -> bool:
     """Whether a hyperparameter says what a run's files mean, or which images follow. With another seed, other captchas
-    would validate; the split of labelled images stays what it is."""
+    would validate; the split of labelled images stays what it is. What one optimizer has saved may look like what
+    another one saves, and means something else."""
     if section in ("training", "augmentation"):
-        return name == "batch_size" or (name == "seed" and is_generated)
+        return name in ("batch_size", "optimizer") or (name == "seed" and is_generated)
     return name not in MAY_CHANGE
 
 
