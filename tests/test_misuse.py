@@ -214,6 +214,34 @@ def test_several_sources_are_given_as_labelled_images() -> None:
     )
 
 
+def test_a_decoder_that_replaces_another_is_bound(pool: ctc_ocr.ReaderPool) -> None:
+    wrong: Any
+    predictor = ctc_ocr.Predictor("starter")
+    for reader in (predictor, pool):
+        before = reader.decoder
+        for wrong in (ctc_ocr.Decoder(beam_width=3), None, "beam"):
+            with pytest.raises(InputError) as error:
+                reader.decoder = wrong
+            assert str(error.value) == (
+                "decoder: expected a bound decoder: Decoder(...).bind(predictor.alphabet, predictor.lengths); "
+                f"got {wrong!r}"
+            )
+        reader.decoder = ctc_ocr.Decoder(beam_width=3).bind(reader.alphabet, reader.lengths)
+        assert reader.decoder != before
+        reader.decoder = before
+
+
+def test_an_epoch_is_a_number_or_a_name(tmp_path: Path) -> None:
+    wrong: Any
+    for wrong in ("1", "last", 1.0, True, [1]):
+        said = f"epoch: expected a number, 'best', 'newest' or None; got {wrong!r}"
+        assert refused(lambda wrong=wrong: ctc_ocr.Predictor("starter", wrong)) == said  # type: ignore[misc]
+        assert refused(lambda wrong=wrong: ctc_ocr.Predictor("model.onnx", wrong)) == said  # type: ignore[misc]
+        assert refused(lambda wrong=wrong: ctc_ocr.bundle_model("m", tmp_path / "m.zip", wrong)) == said  # type: ignore[misc]
+    wrong = np.int64(1)
+    assert ctc_ocr.Predictor("starter", wrong).epoch == 1
+
+
 def test_images_in_place_of_hyperparameters() -> None:
     images: Any
     for images in ("photos", Path("photos"), ctc_ocr.LabelledImages(["photos"]), ctc_ocr.Captchas()):
@@ -244,6 +272,7 @@ def test_a_writer_of_captchas_refuses_what_it_cannot_write(tmp_path: Path) -> No
     writer = ctc_ocr.CaptchaWriter.create(ctc_ocr.preset("crnn").data, 3)
     assert refused(lambda: writer.write(wrong)) == "path: expected a path; got 5"
     assert refused(lambda: writer.write(tmp_path / "a.png", wrong)) == "text: expected a text or None; got 5"
+    assert refused(lambda: writer.write(tmp_path / "a.png", "")) == "text: expected at least one character, got none"
     assert refused(lambda: writer.write(tmp_path / "a.png", index=-1)) == "index: expected 0 or more, got -1"
     assert refused(lambda: writer.write_folder(tmp_path, wrong, format=wrong)) == "format: expected a text; got 5"
     assert refused(lambda: writer.write_folder(wrong, 2)) == "folder: expected a path; got 5"
