@@ -13,14 +13,20 @@ from PIL import Image
 
 import ctc_ocr
 from ctc_ocr.datasets.captcha_packs import write_captcha_pack
-from ctc_ocr.datasets.sources import read_source
+from ctc_ocr.datasets.page_cutting import cut_pages
+from ctc_ocr.datasets.page_pictures import write_page_pictures
+from ctc_ocr.datasets.sources import SOURCES, read_source
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.evaluation.evaluator import Evaluator
 from ctc_ocr.inference.evaluate import open_sources
 from ctc_ocr.inference.image_list import ListedImage
 from ctc_ocr.inference.predictions_csv import predictions_file
 from ctc_ocr.lengths import Lengths
+from ctc_ocr.pages.fetching import fetch_pmjtc_sample
 from ctc_ocr.runtime.mxnet_errors import reason_of
+from ctc_ocr.serving.app import make_app
+from ctc_ocr.serving.models import load_models
+from ctc_ocr.serving.settings import Limits, Settings
 from ctc_ocr.training.prefix import usable_prefix
 
 IMAGE = Path(__file__).parents[1] / "docs" / "sample.png"
@@ -152,6 +158,18 @@ OTHER_ARGUMENTS: list[tuple[Callable[..., Any], tuple[Any, ...], str, Any, str]]
     (ctc_ocr.export_onnx, ("starter",), "path", 5, "a path"),
     (ctc_ocr.export_onnx, ("starter", "m.onnx"), "images", 5, "a list"),
     (ctc_ocr.register_task, ("mine",), "task", "word", "Task"),
+    (ctc_ocr.Task, (), "preset", 5, "a text"),
+    (ctc_ocr.Task, ("word",), "changes", 5, "Mapping"),
+    (cut_pages, ("pages",), "folder", 5, "a path"),
+    (write_page_pictures, (), "source", 5, "a path"),
+    (fetch_pmjtc_sample, (), "folder", None, "a path"),
+    (load_models, (), "given", None, "a list"),
+    (Limits, (), "max_images", 2.5, "an integer"),
+    (Limits, (), "body_seconds", "30", "a number"),
+    (Settings, (), "threads", "2", "an integer or None"),
+    (Settings, (), "api_key", 5, "a text or None"),
+    (Settings, (), "log_requests", "no", "True or False"),
+    (make_app, (), "models", None, "a list"),
     (ctc_ocr.Hyperparameters, (), "data", {"ink": "light"}, "Data"),
     (ctc_ocr.CaptchaWriter.create, (), "data", None, "Data"),
     (ctc_ocr.CaptchaWriter.create, (ctc_ocr.Data(), 1), "font", 5, "a path or None"),
@@ -293,6 +311,30 @@ def test_an_alphabet_has_units_and_forms_that_there_are() -> None:
     wrong = ["1", 5, "x"]
     assert refused(lambda: DIGITS.encode(wrong)) == "not in the alphabet: 5, 'x'"
     assert refused(lambda: DIGITS.extended(wrong)) == "units: expected a list of str; got 5 in it"
+
+
+def test_a_server_has_models_and_names_of_hosts() -> None:
+    wrong: Any = "example.org"
+    assert refused(lambda: Settings(allowed_hosts=wrong)) == (
+        "allowed_hosts: expected a list, such as ['example.org'], got 'example.org'"
+    )
+    assert refused(lambda: load_models("starter")) == "given: expected a list, such as ['starter'], got 'starter'"
+    wrong = ["starter"]
+    assert refused(lambda: make_app(wrong)) == "models: expected a list of ServedModel; got 'starter' in it"
+    models = load_models(["starter"])
+    wrong = {"max_images": 5}
+    assert refused(lambda: make_app(models, wrong)) == f"limits: expected Limits or None; got {wrong!r}"
+    assert refused(lambda: make_app(models, None, wrong)) == f"settings: expected Settings or None; got {wrong!r}"
+
+
+def test_a_source_of_your_own_gives_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forgets(argument: str, options: Any) -> Any: ...
+
+    monkeypatch.setattr(SOURCES, "_parts", dict(SOURCES._parts))
+    ctc_ocr.register_source("forgets")(forgets)
+    assert refused(lambda: ctc_ocr.open_source("forgets:x")) == (
+        "forgets:x: a source must give Sample and Problem objects, got NoneType"
+    )
 
 
 def test_options_are_not_a_dict() -> None:
