@@ -270,6 +270,13 @@ def test_a_missing_source_is_compared_with_what_is_nearly_called_so(
     assert str(error.value) == f"{tmp_path / written}: No such file or directory{hint.format(folder=tmp_path)}"
 
 
+def test_a_missing_list_of_images_is_compared_too(tmp_path: Path) -> None:
+    (tmp_path / "images.csv").write_text("a.png\n")
+    with pytest.raises(InputError) as error:
+        read_image_list(tmp_path / "image.csv")
+    assert str(error.value) == f"{tmp_path / 'image.csv'}: No such file or directory; there is 'images.csv'"
+
+
 def test_a_missing_folder_of_images_or_fonts_is_compared_too(tmp_path: Path) -> None:
     picture(tmp_path / "photos" / "b.png")
     for written, there in (("fotos", "photos"), ("fotos/b.png", f"{tmp_path}/photos/b.png")):

@@ -15,14 +15,20 @@ from PIL import Image
 
 import ctc_ocr
 from ctc_ocr.datasets.captcha_packs import write_captcha_pack
-from ctc_ocr.datasets.sources import read_source
+from ctc_ocr.datasets.page_cutting import cut_pages
+from ctc_ocr.datasets.page_pictures import write_page_pictures
+from ctc_ocr.datasets.sources import SOURCES, read_source
 from ctc_ocr.errors import InputError, RunError
 from ctc_ocr.evaluation.evaluator import Evaluator
 from ctc_ocr.inference.evaluate import open_sources
 from ctc_ocr.inference.image_list import ListedImage
 from ctc_ocr.inference.predictions_csv import predictions_file
 from ctc_ocr.lengths import Lengths
+from ctc_ocr.pages.fetching import fetch_pmjtc_sample
 from ctc_ocr.runtime.mxnet_errors import reason_of
+from ctc_ocr.serving.app import make_app
+from ctc_ocr.serving.models import load_models
+from ctc_ocr.serving.settings import Limits, Settings
 from ctc_ocr.training.prefix import usable_prefix
 
 IMAGE = Path(__file__).parents[1] / "docs" / "sample.png"
@@ -154,6 +160,18 @@ OTHER_ARGUMENTS: list[tuple[Callable[..., Any], tuple[Any, ...], str, Any, str]]
     (ctc_ocr.export_onnx, ("starter",), "path", 5, "a path"),
     (ctc_ocr.export_onnx, ("starter", "m.onnx"), "images", 5, "a list"),
     (ctc_ocr.register_task, ("mine",), "task", "word", "Task"),
+    (ctc_ocr.Task, (), "preset", 5, "a text"),
+    (ctc_ocr.Task, ("word",), "changes", 5, "Mapping"),
+    (cut_pages, ("pages",), "folder", 5, "a path"),
+    (write_page_pictures, (), "source", 5, "a path"),
+    (fetch_pmjtc_sample, (), "folder", None, "a path"),
+    (load_models, (), "given", None, "a list"),
+    (Limits, (), "max_images", 2.5, "an integer"),
+    (Limits, (), "body_seconds", "30", "a number"),
+    (Settings, (), "threads", "2", "an integer or None"),
+    (Settings, (), "api_key", 5, "a text or None"),
+    (Settings, (), "log_requests", "no", "True or False"),
+    (make_app, (), "models", None, "a list"),
     (ctc_ocr.Hyperparameters, (), "data", {"ink": "light"}, "Data"),
     (ctc_ocr.CaptchaWriter.create, (), "data", None, "Data"),
     (ctc_ocr.CaptchaWriter.create, (ctc_ocr.Data(), 1), "font", 5, "a path or None"),
@@ -216,6 +234,34 @@ def test_several_sources_are_given_as_labelled_images() -> None:
     )
 
 
+def test_a_decoder_that_replaces_another_is_bound(pool: ctc_ocr.ReaderPool) -> None:
+    wrong: Any
+    predictor = ctc_ocr.Predictor("starter")
+    for reader in (predictor, pool):
+        before = reader.decoder
+        for wrong in (ctc_ocr.Decoder(beam_width=3), None, "beam"):
+            with pytest.raises(InputError) as error:
+                reader.decoder = wrong
+            assert str(error.value) == (
+                "decoder: expected a bound decoder: Decoder(...).bind(predictor.alphabet, predictor.lengths); "
+                f"got {wrong!r}"
+            )
+        reader.decoder = ctc_ocr.Decoder(beam_width=3).bind(reader.alphabet, reader.lengths)
+        assert reader.decoder != before
+        reader.decoder = before
+
+
+def test_an_epoch_is_a_number_or_a_name(tmp_path: Path) -> None:
+    wrong: Any
+    for wrong in ("1", "last", 1.0, True, [1]):
+        said = f"epoch: expected a number, 'best', 'newest' or None; got {wrong!r}"
+        assert refused(lambda wrong=wrong: ctc_ocr.Predictor("starter", wrong)) == said  # type: ignore[misc]
+        assert refused(lambda wrong=wrong: ctc_ocr.Predictor("model.onnx", wrong)) == said  # type: ignore[misc]
+        assert refused(lambda wrong=wrong: ctc_ocr.bundle_model("m", tmp_path / "m.zip", wrong)) == said  # type: ignore[misc]
+    wrong = np.int64(1)
+    assert ctc_ocr.Predictor("starter", wrong).epoch == 1
+
+
 def test_images_in_place_of_hyperparameters() -> None:
     images: Any
     for images in ("photos", Path("photos"), ctc_ocr.LabelledImages(["photos"]), ctc_ocr.Captchas()):
@@ -246,6 +292,7 @@ def test_a_writer_of_captchas_refuses_what_it_cannot_write(tmp_path: Path) -> No
     writer = ctc_ocr.CaptchaWriter.create(ctc_ocr.preset("crnn").data, 3)
     assert refused(lambda: writer.write(wrong)) == "path: expected a path; got 5"
     assert refused(lambda: writer.write(tmp_path / "a.png", wrong)) == "text: expected a text or None; got 5"
+    assert refused(lambda: writer.write(tmp_path / "a.png", "")) == "text: expected at least one character, got none"
     assert refused(lambda: writer.write(tmp_path / "a.png", index=-1)) == "index: expected 0 or more, got -1"
     assert refused(lambda: writer.write_folder(tmp_path, wrong, format=wrong)) == "format: expected a text; got 5"
     assert refused(lambda: writer.write_folder(wrong, 2)) == "folder: expected a path; got 5"
@@ -266,6 +313,30 @@ def test_an_alphabet_has_units_and_forms_that_there_are() -> None:
     wrong = ["1", 5, "x"]
     assert refused(lambda: DIGITS.encode(wrong)) == "not in the alphabet: 5, 'x'"
     assert refused(lambda: DIGITS.extended(wrong)) == "units: expected a list of str; got 5 in it"
+
+
+def test_a_server_has_models_and_names_of_hosts() -> None:
+    wrong: Any = "example.org"
+    assert refused(lambda: Settings(allowed_hosts=wrong)) == (
+        "allowed_hosts: expected a list, such as ['example.org'], got 'example.org'"
+    )
+    assert refused(lambda: load_models("starter")) == "given: expected a list, such as ['starter'], got 'starter'"
+    wrong = ["starter"]
+    assert refused(lambda: make_app(wrong)) == "models: expected a list of ServedModel; got 'starter' in it"
+    models = load_models(["starter"])
+    wrong = {"max_images": 5}
+    assert refused(lambda: make_app(models, wrong)) == f"limits: expected Limits or None; got {wrong!r}"
+    assert refused(lambda: make_app(models, None, wrong)) == f"settings: expected Settings or None; got {wrong!r}"
+
+
+def test_a_source_of_your_own_gives_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forgets(argument: str, options: Any) -> Any: ...
+
+    monkeypatch.setattr(SOURCES, "_parts", dict(SOURCES._parts))
+    ctc_ocr.register_source("forgets")(forgets)
+    assert refused(lambda: ctc_ocr.open_source("forgets:x")) == (
+        "forgets:x: a source must give Sample and Problem objects, got NoneType"
+    )
 
 
 def test_options_are_not_a_dict() -> None:

@@ -14,6 +14,7 @@ from ctc_ocr.checkpoint.run_files import (
     BUNDLE_SUFFIX,
     NEWEST,
     Epoch,
+    check_epoch,
     is_bundle,
     is_onnx,
     resolve_model,
@@ -60,6 +61,7 @@ class Bundle:
 def find_model(path: str | Path, epoch: Epoch | None = None) -> StoredModel:
     """The model that a path and an epoch stand for: STARTER is the one that comes with the package, others are a
     bundle, or see `select_checkpoint`. Raises InputError."""
+    check_epoch(epoch)
     if str(path) == STARTER:
         return Bundle.open(starter_path(), epoch)
     if is_onnx(path):

@@ -10,6 +10,7 @@ import itertools
 import logging
 import re
 from collections.abc import Collection, Iterator
+from numbers import Integral
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -85,6 +86,13 @@ def existing_files(prefix: str | Path) -> list[Path]:
     temporary = _files(beside.with_name(f".{beside.name[:-1]}"), rf"{endings}(?:\.\d+(?:-\d+)?)?\.tmp")
     events = tensorboard_folder(prefix).glob("events.out.tfevents.*")
     return sorted([*(path for path, _ in itertools.chain(_files(prefix, endings), temporary)), *events])
+
+
+def check_epoch(epoch: object) -> None:
+    """Raises InputError for what is no epoch of a model, nor None."""
+    is_number = isinstance(epoch, Integral) and not isinstance(epoch, bool)
+    if not is_number and epoch not in (None, BEST, NEWEST):
+        raise InputError(f"expected a number, {BEST!r}, {NEWEST!r} or None; got {epoch!r}", "epoch")
 
 
 def select_checkpoint(path: str | Path, epoch: Epoch | None = None) -> tuple[str, int]:

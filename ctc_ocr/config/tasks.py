@@ -7,7 +7,7 @@ from typing import Any
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.presets import preset
 from ctc_ocr.config.registries import TASKS
-from ctc_ocr.errors import check_kind
+from ctc_ocr.errors import check_kind, refuse_other
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,11 @@ class Task:
     charset: str | None = None
     seq_length: tuple[int, int] | None = None
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        refuse_other(self, "a text", ("preset",))
+        refuse_other(self, "a text", ("scope", "charset"), or_none=True)
+        check_kind(Mapping, changes=self.changes)
 
     def hyperparameters(self, **sections: Mapping[str, Any]) -> Hyperparameters:
         """Those of the task, with changes: `hyperparameters(training={"num_epoch": 3})`. Raises InputError."""

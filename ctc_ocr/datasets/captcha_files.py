@@ -116,6 +116,8 @@ class CaptchaWriter:
         check_kind("an integer", index=index)
         if index < 0:
             raise InputError(f"expected 0 or more, got {index}", "index")
+        if text == "":
+            raise InputError("expected at least one character, got none", "text")
         generator = sample_generator(self.seed, FILES, index)
         if text is None:
             text = "".join(random_text(generator, self.data.alphabet, self.data.min_length, self.data.max_length))

@@ -10,7 +10,7 @@ from ctc_ocr.datasets.labels_csv import HEADER, LABELS_FILE
 from ctc_ocr.datasets.page_samples import PageSample, parse_place
 from ctc_ocr.datasets.samples import Problem, Rows, Sample, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS, not_empty, open_source
-from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.errors import InputError, RunError, check_kind
 from ctc_ocr.runtime.atomic_files import replacing
 from ctc_ocr.runtime.home_folder import refuse_tilde
 from ctc_ocr.runtime.progress import Progress
@@ -46,6 +46,7 @@ def cut_pages(
     progress: called with the number of images that are cut, and of all. Raises InputError for a source that is not of
     pages and for a folder that is not empty, RunError if nothing could be cut or a file cannot be written.
     """
+    check_kind("a path", folder=folder)
     folder = Path(folder)
     rows = open_source(source, options)
     _require_one(rows, source)

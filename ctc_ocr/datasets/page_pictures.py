@@ -12,7 +12,7 @@ from ctc_ocr.datasets.page_samples import PageSample
 from ctc_ocr.datasets.samples import Problem, SourceOptions
 from ctc_ocr.datasets.sources import DEFAULT_OPTIONS
 from ctc_ocr.datasets.sources.pages import find_pages, page_samples, pages_and_problems, scope_options
-from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.errors import InputError, RunError, check_kind
 from ctc_ocr.images.files import read_image
 from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.pages.cutting import PAGES
@@ -63,6 +63,7 @@ def write_page_pictures(
     pages (empty: all). font: None for an installed one that has the characters. Raises InputError for a source that
     is not of pages, unknown pages, and files that exist, unless `overwrite`; RunError if there are no boxes.
     """
+    check_kind("a path", source=source, folder=folder)
     books = find_pages(Path(source), options)
     if not books:
         raise InputError(

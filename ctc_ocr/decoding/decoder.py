@@ -149,6 +149,16 @@ def checked_decoder(decoder: object) -> Decoder:
     return decoder
 
 
+def checked_bound(decoder: object) -> "BoundDecoder":
+    """What a reader's decoder is replaced by. Raises InputError for a Decoder that is not bound, and for others."""
+    if not isinstance(decoder, BoundDecoder):
+        raise InputError(
+            f"expected a bound decoder: Decoder(...).bind(predictor.alphabet, predictor.lengths); got {decoder!r}",
+            "decoder",
+        )
+    return decoder
+
+
 def _of_alphabet(made: OfAlphabet, alphabet: Alphabet, where: str) -> OfAlphabet:
     """What was made for this alphabet: its codes are those of the network's classes."""
     if made.alphabet != alphabet:

@@ -11,6 +11,7 @@ from ctc_ocr.datasets.csv_files.paths import locate
 from ctc_ocr.datasets.csv_files.text import read_lines
 from ctc_ocr.datasets.samples import SourceOptions
 from ctc_ocr.errors import InputError
+from ctc_ocr.runtime.similar_files import named_similarly
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,10 @@ def read_image_list(path: Path, options: SourceOptions | None = None) -> list[Li
     has no rows.
     """
     options = options or SourceOptions()
-    layout = find_layout(path, options)
+    try:
+        layout = find_layout(path, options)
+    except InputError as error:
+        raise named_similarly(error, path, error.where) from None
     column = _image_column(path, layout, options)
     listed = [
         _listed(path, number, line, layout, column)

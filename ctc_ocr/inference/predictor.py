@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.checkpoint.bundle import find_model
 from ctc_ocr.checkpoint.known_images import KnownImages
-from ctc_ocr.checkpoint.run_files import Epoch, is_onnx
+from ctc_ocr.checkpoint.run_files import Epoch, check_epoch, is_onnx
 from ctc_ocr.checkpoint.starter import STARTER, model_to_read
 from ctc_ocr.checkpoint.stored_model import StoredModel, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.schema import MAX_SIZE
 from ctc_ocr.config.sections import Data
-from ctc_ocr.decoding.decoder import BoundDecoder, Decoder, checked_decoder
+from ctc_ocr.decoding.decoder import BoundDecoder, Decoder, checked_bound, checked_decoder
 from ctc_ocr.decoding.likelihood import ANYTHING, label_log_probability, likeliest_alignment
 from ctc_ocr.decoding.mask import restrict
 from ctc_ocr.errors import KINDS, InputError, check_kind
@@ -92,6 +92,15 @@ class Predictor:
         self.hyperparameters = _with_ink(self._reader.hyperparameters, ink)
         self._preparation = _with_ink(self._reader.preparation, ink)
         self._straightener = straightener(self.hyperparameters.data, self.lengths)
+
+    @property
+    def decoder(self) -> BoundDecoder:
+        """How texts are found."""
+        return self._decoder
+
+    @decoder.setter
+    def decoder(self, decoder: BoundDecoder) -> None:
+        self._decoder = checked_bound(decoder)
 
     def known_images(self) -> KnownImages | None:
         """The images that the model was trained on and validated with; None if its run does not tell, and of an ONNX
@@ -263,6 +272,7 @@ def refuse_one_image(images: object) -> None:
 def _reader(
     model: str | Path, epoch: Epoch | None, batch_size: int, context: Context
 ) -> "tuple[MXNetReader | OnnxReader, StoredModel | None]":
+    check_epoch(epoch)
     model = model_to_read(model)
     if not is_onnx(model):
         stored = find_model(model, epoch)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ctc_ocr.errors import InputError, RunError
+from ctc_ocr.errors import InputError, RunError, check_kind
 from ctc_ocr.runtime.home_folder import refuse_tilde
 from ctc_ocr.runtime.progress import Progress
 
@@ -138,6 +138,7 @@ def _download(address: str, path: Path, timeout: float) -> None:
 @contextmanager
 def _new_folder(folder: str | Path) -> Iterator[Path]:
     """A folder beside it that gets its name at the end of the block, with the licence; removed if the block fails."""
+    check_kind("a path", folder=folder)
     refuse_tilde(folder)
     folder = Path(folder)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, check_kind, list_of
 from ctc_ocr.serving.answers import HealthAnswer, ModelsAnswer, as_bytes
 from ctc_ocr.serving.docs_page import add_docs_page
 from ctc_ocr.serving.gate import Gate
@@ -38,6 +38,9 @@ def make_app(models: Sequence[ServedModel], limits: Limits | None = None, settin
     before the server ends, so that connections end with their answers. The limit of connections is the ASGI server's.
     Raises InputError without a model.
     """
+    models = list_of(ServedModel, models, "models")
+    check_kind(Limits, or_none=True, limits=limits)
+    check_kind(Settings, or_none=True, settings=settings)
     if not models:
         raise InputError("expected at least one model", "models")
     limits, settings, metrics = limits or Limits(), settings or Settings(), Metrics()

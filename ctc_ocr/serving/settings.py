@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field, fields
 
-from ctc_ocr.errors import InputError
+from ctc_ocr.errors import InputError, refuse_other, refuse_single
 from ctc_ocr.images.limits import MAX_FILE_BYTES, MAX_PIXELS
 from ctc_ocr.runtime.input_files import MIB
 
@@ -38,6 +38,8 @@ class Limits:
     max_connections: int = 256
 
     def __post_init__(self) -> None:
+        refuse_other(self, "an integer", [each.name for each in fields(self) if each.type is int])
+        refuse_other(self, "a number", [each.name for each in fields(self) if each.type is float])
         most = {"max_request_bytes": MAX_FILE_BYTES, "max_pixels": MAX_PIXELS}
         for each in fields(self):
             _check(getattr(self, each.name), 0.001 if each.type is float else 1, most.get(each.name, 2**40), each.name)
@@ -71,6 +73,11 @@ class Settings:
     log_requests: bool = False
 
     def __post_init__(self) -> None:
+        refuse_other(self, "an integer", ("threads",), or_none=True)
+        refuse_other(self, "a number", ("wait_ms",))
+        refuse_other(self, "a text", ("api_key",), or_none=True)
+        refuse_other(self, "True or False", ("log_requests",))
+        refuse_single(self.allowed_hosts, "allowed_hosts")
         if self.threads is not None:
             _check(self.threads, 1, MAX_THREADS, "threads")
         _check(self.wait_ms, 0, MAX_WAIT_MS, "wait_ms")

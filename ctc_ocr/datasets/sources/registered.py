@@ -45,6 +45,8 @@ def open_registered(name: str, argument: str, options: SourceOptions) -> Rows:
         raise error.within(source) from None
     if isinstance(rows, Rows):
         return replace(rows, read=lambda: (_checked(row, source) for row in rows))
+    if not isinstance(rows, Iterable):  # such as None, of a function without `return`
+        raise InputError(f"a source must give Sample and Problem objects, got {type(rows).__name__}", source)
     found: Sequence[Sample | Problem] = rows if isinstance(rows, Sequence) else list(_iterate(rows, source))
     return Rows(f"the source {source}", len(found), lambda: (_checked(row, source) for row in found))
 
