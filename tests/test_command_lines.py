@@ -276,3 +276,16 @@ def test_a_closed_pipe_ends_the_count_of_imports_quietly() -> None:
     )  # fmt: skip
     os.close(write)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_file_whose_name_begins_with_a_hyphen_is_given_with_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-x_2.png").touch()
+    with pytest.raises(SystemExit):
+        main.main(["infer", "-x_2.png"])
+    assert "unrecognized arguments: -x_2.png; did you mean ./-x_2.png? See ctc-ocr infer" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main.main(["infer", "-y_2.png"])
+    assert "did you mean" not in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from ctc_ocr.cli.suggestions import flag_like, see_help
@@ -33,7 +34,10 @@ class Parser(argparse.ArgumentParser):
         return {flag: each for flag, each in self._option_string_actions.items() if each.help != argparse.SUPPRESS}
 
     def _meant(self, flag: str) -> str:
-        """What an unknown flag stands for: a flag, or an argument that has none; "" if nothing is near."""
+        """What an unknown flag stands for: a file of this name, a flag, or an argument that has none; "" if nothing is
+        near."""
+        if Path(flag).exists():
+            return f"./{flag}"
         if near := flag_like(flag, self.shown_flags()):
             return near
         name, _, _ = flag.partition("=")
