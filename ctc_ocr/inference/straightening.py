@@ -1,21 +1,17 @@
 """Finding a line of text that is at another angle and height in each image, by what a model reads of it.
 
 The image is turned and moved in several ways. Where the line lies level in the rows that are read, a model reads a text
-of an expected length most confidently; elsewhere it reads less, or other text. So no label is needed. Images to train
-on have one, and the line lies more often where that is likeliest.
+of an expected length most confidently; elsewhere it reads less, or other text. So no label is needed, and the images of
+training, of validation and those that are read later are straightened in the same way.
 """
 
-from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from ctc_ocr.images.grey import grey
 from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.images.placement import CENTRED, Placement
 from ctc_ocr.images.region import Region
-from ctc_ocr.inference.known_units import codes_of
 from ctc_ocr.lengths import Lengths
 
 if TYPE_CHECKING:
@@ -37,7 +33,8 @@ class Straightener:
     def placement(self, image: Pixels) -> Placement:
         """Where the line of text lies in an image, (H, W) or (H, W, 3) uint8: where the likeliest text is read. Nothing
         is changed where no text has an expected length."""
-        read = self._predictor.predict_prepared(self._tried(image))
+        prepared = [self._predictor.prepare(self._part(each.straightened(image))) for each in TRIED]
+        read = self._predictor.predict_prepared(prepared)
         expected = [
             (each.confidence or 0.0, placement)
             for each, placement in zip(read, TRIED, strict=True)
@@ -45,22 +42,9 @@ class Straightener:
         ]
         return max(expected, key=lambda each: each[0])[1] if expected else CENTRED
 
-    def placement_of(self, label: Sequence[str], image: Pixels) -> Placement:
-        """Where a label, unit by unit, is likeliest in an image. Without the label, if the predictor knows less than
-        half of its units, or reads it nowhere."""
-        codes = codes_of(label, self._predictor.alphabet)
-        if codes is not None:
-            tried = self._tried(image)
-            found = self._predictor.label_log_probabilities(tried, [codes] * len(tried))
-            if np.isfinite(found).any():
-                return TRIED[int(found.argmax())]
-        return self.placement(image)
-
     def straightened(self, image: Pixels) -> Pixels:
         """The image, with its line of text level and in the middle."""
         return self.placement(image).straightened(image)
 
-    def _tried(self, image: Pixels) -> list[Pixels]:
-        """The image in all placements, prepared."""
-        parts = (self._region.cut(each.straightened(image)) for each in TRIED)
-        return [self._predictor.prepare(grey(each, self._region.grey)) for each in parts]
+    def _part(self, image: Pixels) -> Pixels:
+        return grey(self._region.cut(image), self._region.grey)
