@@ -341,8 +341,8 @@ def test_a_run_from_the_starter_reads_the_rows_of_the_text(low_text: CheckResult
 
 
 def test_photographs_are_kept_small() -> None:
-    from ctc_ocr.inference.label_likelihood import _shrunk
+    from ctc_ocr.images.pixels import shrunk
 
-    assert _shrunk(np.zeros((3000, 4000, 3), np.uint8)).shape == (400, 533, 3)
-    assert _shrunk(np.zeros((4000, 500, 3), np.uint8)).shape == (3200, 400, 3)
-    assert _shrunk(np.zeros((60, 160, 3), np.uint8)).shape == (60, 160, 3)
+    assert shrunk(np.zeros((3000, 4000, 3), np.uint8)).shape == (400, 533, 3)
+    assert shrunk(np.zeros((4000, 500, 3), np.uint8)).shape == (3200, 400, 3)
+    assert shrunk(np.zeros((60, 160, 3), np.uint8)).shape == (60, 160, 3)

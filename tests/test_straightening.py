@@ -109,6 +109,8 @@ def test_lines_are_found_by_what_the_starter_reads(ubuntu_font: str) -> None:
     assert all(abs(each.turn - there.turn) <= 7 for each, there in zip(found, placements, strict=True))
     assert all(abs(each.down - there.down) <= 0.1 for each, there in zip(found, placements, strict=True))
     assert how.placement(np.full((200, 320), 230, np.uint8)) == CENTRED  # no text
+    photograph = cv2.resize(page("4827", ubuntu_font, placements[0]), (2560, 1600))
+    assert how.placement(photograph) == found[0]
 
 
 def test_straightening_is_chosen_where_it_makes_the_labels_clearly_likelier(tmp_path: Path, ubuntu_font: str) -> None:

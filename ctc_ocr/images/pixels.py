@@ -28,6 +28,14 @@ def resize(image: Pixels, width: int, height: int) -> Pixels:
     return image
 
 
+def shrunk(image: Pixels, side: int = 400) -> Pixels:
+    """An image (H, W) or (H, W, 3), resized if its shorter side has more pixels: photographs are large, and a network
+    is given a tenth of these rows."""
+    height, width = image.shape[:2]
+    factor = side / min(height, width)
+    return image if factor >= 1 else resize(image, round(width * factor), round(height * factor))
+
+
 def invert(image: Pixels) -> Pixels:
     """255 minus each value, for any shape."""
     return np.subtract(255, image, dtype=np.uint8)

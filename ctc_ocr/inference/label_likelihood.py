@@ -14,14 +14,13 @@ from ctc_ocr.decoding.likelihood import ANYTHING
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import read_image
 from ctc_ocr.images.grey import grey
-from ctc_ocr.images.pixels import Pixels, resize
+from ctc_ocr.images.pixels import Pixels, shrunk
 from ctc_ocr.images.region import Region
 from ctc_ocr.inference.predictor import Predictor, predictor_of_lines
 from ctc_ocr.inference.straightening import Straightener
 from ctc_ocr.lengths import Lengths
 
 NUM_READ = 64  # images
-MAX_ROWS = 400  # of an image that is kept: ten times what the starter is given
 LEAST = -10.0  # nats per unit: an image that cannot be read at all does not count more
 STANDARD_ERRORS = 2.0  # of the mean difference between two inputs: a smaller gain may be chance
 
@@ -54,7 +53,7 @@ class LabelLikelihood:
                 continue
             sample = samples[index].sample
             try:
-                self._images.append(_shrunk(read_image(sample.read_bytes(), sample.place, channels=3)))
+                self._images.append(shrunk(read_image(sample.read_bytes(), sample.place, channels=3)))
             except InputError:
                 continue
             self._labels.append(codes)
@@ -133,13 +132,6 @@ def _predictor(model: str | Path, ink: str) -> Predictor:
 
 def _standard_error(values: NDArray[np.float64]) -> float:
     return float(values.std(ddof=1) / np.sqrt(len(values)))
-
-
-def _shrunk(image: Pixels) -> Pixels:
-    """(H, W, 3), with at most MAX_ROWS rows (columns, of vertical text, are not fewer): photographs are large."""
-    height, width = image.shape[:2]
-    factor = MAX_ROWS / min(height, width)
-    return image if factor >= 1 else resize(image, round(width * factor), round(height * factor))
 
 
 def _codes(units: Sequence[str], alphabet: Alphabet) -> list[int] | None:

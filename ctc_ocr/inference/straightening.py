@@ -9,7 +9,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from ctc_ocr.images.grey import grey
-from ctc_ocr.images.pixels import Pixels
+from ctc_ocr.images.pixels import Pixels, shrunk
 from ctc_ocr.images.placement import CENTRED, Placement
 from ctc_ocr.images.region import Region
 from ctc_ocr.lengths import Lengths
@@ -33,6 +33,7 @@ class Straightener:
     def placement(self, image: Pixels) -> Placement:
         """Where the line of text lies in an image, (H, W) or (H, W, 3) uint8: where the likeliest text is read. Nothing
         is changed where no text has an expected length."""
+        image = shrunk(image)
         prepared = [self._predictor.prepare(self._part(each.straightened(image))) for each in TRIED]
         read = self._predictor.predict_prepared(prepared)
         expected = [
