@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 import ctc_ocr
 from ctc_ocr.checkpoint.starter import STARTER
 from ctc_ocr.cli.train import main as train
+from ctc_ocr.datasets import choices
 from ctc_ocr.datasets.checking import check_source
 from ctc_ocr.datasets.choices import choose, description
 from ctc_ocr.datasets.labelled import LabelledBatches
@@ -113,7 +114,10 @@ def test_lines_are_found_by_what_the_starter_reads(ubuntu_font: str) -> None:
     assert how.placement(photograph) == found[0]
 
 
-def test_straightening_is_chosen_where_it_makes_the_labels_clearly_likelier(tmp_path: Path, ubuntu_font: str) -> None:
+def test_straightening_is_chosen_where_it_makes_the_labels_clearly_likelier(
+    tmp_path: Path, ubuntu_font: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And of few images."""
     write_pages(tmp_path / "crooked", ubuntu_font, crooked(12), clutter=12)
     samples = check_source(tmp_path / "crooked")
     find = partial(likely_region, STARTER)
@@ -122,6 +126,9 @@ def test_straightening_is_chosen_where_it_makes_the_labels_clearly_likelier(tmp_
     assert settings.data.top_edge > 0.1
     assert "with its line of text straightened" in description(settings)
     assert likely_region(STARTER, samples.samples, names=["top_edge", "bottom_edge"]).is_straight is False
+    monkeypatch.setattr(choices, "FEW", 12)
+    settings, _ = choose(ctc_ocr.preset("word"), samples, ["top_edge", "bottom_edge", "straighten"], find)
+    assert settings.data.straighten == "none"  # of so many images, each would take some tenths of a second
     write_pages(tmp_path / "level", ubuntu_font, [CENTRED] * 12, clutter=12)
     level = likely_region(STARTER, check_source(tmp_path / "level").samples)
     assert level.is_straight is False

@@ -83,6 +83,8 @@ def choose(
         crop = "text" if median(text_heights) < SMALL_TEXT and _agree(text_heights) else "none"
         settings, checked = _cut(settings, checked, replace(region, crop=crop))
     names = _found_by_model(names, settings, find_region is not None)
+    if len(checked.samples) >= FEW:  # to straighten them would take long
+        names -= {"straighten"}
     if not names:
         return settings, checked
     ink = "auto"
