@@ -1,8 +1,8 @@
 """Flags that several commands have, types of arguments, and a flag for each hyperparameter."""
 
 import argparse
+import os
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, NoReturn
 
 from ctc_ocr.cli.suggestions import flag_like, see_help
@@ -36,7 +36,7 @@ class Parser(argparse.ArgumentParser):
     def _meant(self, flag: str) -> str:
         """What an unknown flag stands for: a file of this name, a flag, or an argument that has none; "" if nothing is
         near."""
-        if Path(flag).exists():
+        if os.path.exists(flag):  # noqa: PTH110 - of a long name, Path makes an error
             return f"./{flag}"
         if near := flag_like(flag, self.shown_flags()):
             return near

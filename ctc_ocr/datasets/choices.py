@@ -67,9 +67,9 @@ def choose(
     then are: with their sizes after cropping. What was chosen is logged. Equal samples give equal choices.
 
     `checked` has the samples as `settings` cut them. find_region: of the model that training starts from, what chooses
-    top_edge and bottom_edge, if both are to be chosen, and grey; without it they stay. It finds the ink, too, and may
-    take whole images in place of a line of text that was found in them. With it, a greater height leaves the shapes of
-    the network's weights as they are.
+    top_edge and bottom_edge, if both are to be chosen, and grey; without it they stay. It finds the ink, too, whether
+    to straighten, and may take whole images in place of a line of text that was found in them. With it, a greater
+    height leaves the shapes of the network's weights as they are.
     """
     if settings.geometry.is_one_step:  # the size of an image says nothing about its one time step
         names = {*names} - {"height", "width"}

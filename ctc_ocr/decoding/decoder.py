@@ -149,16 +149,6 @@ def checked_decoder(decoder: object) -> Decoder:
     return decoder
 
 
-def checked_bound(decoder: object) -> "BoundDecoder":
-    """What a reader's decoder is replaced by. Raises InputError for a Decoder that is not bound, and for others."""
-    if not isinstance(decoder, BoundDecoder):
-        raise InputError(
-            f"expected a bound decoder: Decoder(...).bind(predictor.alphabet, predictor.lengths); got {decoder!r}",
-            "decoder",
-        )
-    return decoder
-
-
 def _of_alphabet(made: OfAlphabet, alphabet: Alphabet, where: str) -> OfAlphabet:
     """What was made for this alphabet: its codes are those of the network's classes."""
     if made.alphabet != alphabet:
@@ -261,3 +251,22 @@ def _of(steps: Steps | None, images: list[int]) -> NDArray[np.intp] | None:
 def _with_units(found: list[list[Hypothesis]], aligned: list[list[AlignedUnit]]) -> list[list[Hypothesis]]:
     """The same hypotheses, the best of each image with its units."""
     return [[replace(best, units=tuple(units)), *others] for (best, *others), units in zip(found, aligned, strict=True)]
+
+
+class WithDecoder:
+    """What reads images with a decoder, which may be replaced. Raises InputError for a Decoder that is not bound, and
+    for others."""
+
+    @property
+    def decoder(self) -> BoundDecoder:
+        """How texts are found."""
+        return self._decoder
+
+    @decoder.setter
+    def decoder(self, decoder: BoundDecoder) -> None:
+        if not isinstance(decoder, BoundDecoder):
+            raise InputError(
+                f"expected a bound decoder: Decoder(...).bind(predictor.alphabet, predictor.lengths); got {decoder!r}",
+                "decoder",
+            )
+        self._decoder = decoder

@@ -1,5 +1,5 @@
-"""What a model is best shown of labelled images: the rows, the grey and the ink in which it finds their labels, which
-are those that make the labels likeliest, of a few.
+"""What a model is best shown of labelled images: the rows, the grey and the ink in which it finds their labels, and
+whether their lines are straightened; what makes the labels likeliest, of a few.
 """
 
 from collections.abc import Collection, Sequence
@@ -44,8 +44,9 @@ def likely_region(
 
     Where `start` cuts out a line of text, whole images are tried; then rows of several heights in the middle of the
     images, others of about the best height, and other greys of the best rows; in another grey, rows are chosen once
-    more, and the grey of these. The ink is chosen before and after. Nothing is chosen where the labels stay less likely
-    than by a guess. The measure is the mean log probability of a label, per unit: see LabelLikelihood.
+    more, and the grey of these. The ink is chosen before and after. At last, straightened images are tried where the
+    labels are still unlikely. Nothing is chosen where the labels stay less likely than by a guess. The measure is the
+    mean log probability of a label, per unit: see LabelLikelihood.
     """
     likelihood = LabelLikelihood(model, samples, seed)
     if likelihood.num_images < FEWEST:

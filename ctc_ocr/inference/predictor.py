@@ -19,7 +19,7 @@ from ctc_ocr.checkpoint.stored_model import StoredModel, stored_known_images
 from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.config.schema import MAX_SIZE
 from ctc_ocr.config.sections import Data
-from ctc_ocr.decoding.decoder import BoundDecoder, Decoder, checked_bound, checked_decoder
+from ctc_ocr.decoding.decoder import BoundDecoder, Decoder, WithDecoder, checked_decoder
 from ctc_ocr.decoding.likelihood import ANYTHING, label_log_probability, likeliest_alignment
 from ctc_ocr.decoding.mask import restrict
 from ctc_ocr.errors import KINDS, InputError, check_kind
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 Source = str | os.PathLike[str] | Encoded | Pixels
 
 
-class Predictor:
+class Predictor(WithDecoder):
     """Reads images of any size with a model. Several threads may use one Predictor at once.
 
     model: a prefix, a PREFIX-0007.params, a bundle, a folder with one model, or an ONNX model (MODEL.onnx), which is
@@ -92,15 +92,6 @@ class Predictor:
         self.hyperparameters = _with_ink(self._reader.hyperparameters, ink)
         self._preparation = _with_ink(self._reader.preparation, ink)
         self._straightener = straightener(self.hyperparameters.data, self.lengths)
-
-    @property
-    def decoder(self) -> BoundDecoder:
-        """How texts are found."""
-        return self._decoder
-
-    @decoder.setter
-    def decoder(self, decoder: BoundDecoder) -> None:
-        self._decoder = checked_bound(decoder)
 
     def known_images(self) -> KnownImages | None:
         """The images that the model was trained on and validated with; None if its run does not tell, and of an ONNX

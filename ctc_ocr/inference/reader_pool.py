@@ -21,7 +21,7 @@ from ctc_ocr.checkpoint.known_images import KnownImages
 from ctc_ocr.checkpoint.run_files import Epoch, is_onnx
 from ctc_ocr.checkpoint.stored_model import stored_known_images
 from ctc_ocr.config.registries import ARCHITECTURES
-from ctc_ocr.decoding.decoder import BoundDecoder, Decoder, checked_bound, checked_decoder
+from ctc_ocr.decoding.decoder import Decoder, WithDecoder, checked_decoder
 from ctc_ocr.errors import InputError, RunError, check_kind
 from ctc_ocr.inference.batch_rows import BATCH_SIZE, in_chunks
 from ctc_ocr.inference.locating import Located, Sent, received, sendable
@@ -51,7 +51,7 @@ class _Reader:
     jobs: deque[tuple[int, bytes]] = field(default_factory=deque)
 
 
-class ReaderPool:
+class ReaderPool(WithDecoder):
     """Reads many images with a model in several processes. Use it in a `with` block, which ends them.
 
     model, epoch, batch_size, decoder, ink: as of a Predictor, whose attributes it has too: `prefix`, `epoch`,
@@ -118,15 +118,6 @@ class ReaderPool:
     def process_ids(self) -> list[int]:
         """Process ids of the reading processes."""
         return [each.process.pid for each in self._readers.values() if each.process.pid is not None]
-
-    @property
-    def decoder(self) -> BoundDecoder:
-        """How texts are found."""
-        return self._decoder
-
-    @decoder.setter
-    def decoder(self, decoder: BoundDecoder) -> None:
-        self._decoder = checked_bound(decoder)
 
     def known_images(self) -> KnownImages | None:
         """As `Predictor.known_images`."""
