@@ -14,7 +14,7 @@ from ctc_ocr.config.hyperparameters import Hyperparameters
 from ctc_ocr.datasets.samples import Problem
 from ctc_ocr.errors import InputError, check_kind
 from ctc_ocr.experiments.folds import folds_of, nested_subsets
-from ctc_ocr.experiments.power_law import Count, PowerLaw, bootstrap, fit
+from ctc_ocr.experiments.power_law import Count, PowerLaw, probable_laws
 from ctc_ocr.experiments.trial import Experiment
 from ctc_ocr.training.settings import LabelledImages, RunOptions
 
@@ -23,7 +23,7 @@ FRACTIONS = (1 / 8, 1 / 4, 1 / 2, 1.0)  # of the images of the other folds
 SMALL, SMALL_REPEATS = 1 / 4, 2  # subsets up to this fraction are drawn so many times: their results differ most
 MIN_LABELS = 4  # in the smallest subset
 NUM_SEEDS = 2**64
-INTERVAL = (2.5, 97.5)  # percentiles of the bootstrap: a 95 % interval
+INTERVAL = (2.5, 97.5)  # percentiles of the probable laws: a 95 % interval
 
 log = logging.getLogger(__name__)
 
@@ -68,30 +68,22 @@ class LearningCurve:
         return tuple(found)
 
     @cached_property
-    def law(self) -> PowerLaw:
-        """The law of the errors."""
-        return fit(self.counts)
-
-    @cached_property
     def _laws(self) -> list[PowerLaw]:
-        return bootstrap(self.counts, self.seed)
+        return probable_laws(self.counts, self.seed)
 
     def expected(self, labels: int) -> Expected:
-        """What a training on so many labels will probably reach. The interval has the chance of images and of trainings
-        in it, and nothing of how well a law of few labels holds for many."""
-        accuracy = 1 - self.law.error(labels)
-        low, high = np.percentile([1 - law.error(labels) for law in self._laws], INTERVAL).tolist()
-        # Where (nearly) all were read, or none, the laws of the bootstrap are all on one side of the most probable one.
-        return Expected(labels, accuracy, min(low, accuracy), max(high, accuracy))
+        """What a training on so many labels will probably reach: the median of the probable laws. The interval has the
+        chance of images and of trainings in it, and errors that may stay with any number of labels."""
+        accuracies = [1 - law.error(labels) for law in self._laws]
+        low, accuracy, high = np.percentile(accuracies, (INTERVAL[0], 50, INTERVAL[1])).tolist()
+        return Expected(labels, accuracy, low, high)
 
     def to_dict(self, more: Sequence[int] = ()) -> dict[str, Any]:
-        """{name: value}, ready for JSON: what was measured, the law, and what is expected of all labels and of so many
-        more."""
+        """{name: value}, ready for JSON: what was measured, and what is expected of all labels and of so many more."""
         return {
             "labels": self.num_labels,
             "points": [asdict(each) for each in self.points],
             "trainings": [asdict(each) for each in self.counts],
-            "law": asdict(self.law),
             "expected": [asdict(self.expected(self.num_labels + added)) for added in (0, *more)],
         }
 
