@@ -1,7 +1,8 @@
 """Lines of text at another angle and height in each image are straightened before they are read."""
 
 import pickle
-from collections.abc import Sequence
+import string
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from ctc_ocr.datasets.choices import choose, description
 from ctc_ocr.datasets.labelled import LabelledBatches
 from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.datasets.straightened import StraightenedSample
+from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.errors import InputError
 from ctc_ocr.images.files import read_image
 from ctc_ocr.images.pixels import Pixels
@@ -27,7 +29,9 @@ from ctc_ocr.images.placement import CENTRED, Placement
 from ctc_ocr.images.png import encode_png
 from ctc_ocr.images.preparation import load
 from ctc_ocr.inference.likely_region import likely_region
+from ctc_ocr.inference.prediction import Prediction
 from ctc_ocr.inference.predictor import Predictor, straightener
+from ctc_ocr.inference.straightening import Straightener
 from ctc_ocr.lengths import Lengths
 from ctc_ocr.training.data import training_data
 from ctc_ocr.training.reading import straightened_by_starter
@@ -112,6 +116,33 @@ def test_lines_are_found_by_what_the_starter_reads(ubuntu_font: str) -> None:
     assert how.placement(np.full((200, 320), 230, np.uint8)) == CENTRED  # no text
     photograph = cv2.resize(page("4827", ubuntu_font, placements[0]), (2560, 1600))
     assert how.placement(photograph) == found[0]
+
+
+def reader_of(how: Straightener, allowed: str) -> Callable[[list[Pixels]], list[Prediction]]:
+    """A network that straightened images may be for: the starter, with texts of four of some units."""
+    network = Predictor(STARTER, decoder=Decoder(views=1, allowed=allowed, lengths=Lengths(4, 4, 0.01)))
+    return lambda images: network.predict_prepared([network.prepare(how.region.cut(each)) for each in images])
+
+
+def test_of_two_lines_that_which_the_network_reads_is_found(ubuntu_font: str) -> None:
+    how = straightener(ctc_ocr.preset("word", data=STRAIGHT).data, Lengths(4, 4, 0.01))
+    assert how is not None
+    digits, letters = page("4827", ubuntu_font, Placement(0, -0.2)), page("KRWT", ubuntu_font, Placement(0, 0.2))
+    both = np.minimum(digits, letters)
+    assert how.refined_placement(both, reader_of(how, string.digits)).down < 0
+    assert how.refined_placement(both, reader_of(how, string.ascii_uppercase)).down > 0
+
+
+@pytest.mark.parametrize("there", [Placement(10.5, 0.05), Placement(-17.5, -0.05), Placement(3.5, 0.15)])
+def test_a_line_between_two_placements_is_found_by_half_a_step(there: Placement, ubuntu_font: str) -> None:
+    tight = {"straighten": "starter", "top_edge": 0.38, "bottom_edge": 0.62}  # a tenth of the height cuts digits
+    how = straightener(ctc_ocr.preset("word", data=tight).data, Lengths(4, 4, 0.01))
+    assert how is not None
+    image = page("4827", ubuntu_font, there)
+    assert abs(how.placement(image).down - there.down) == pytest.approx(0.05)
+    assert how.refined_placement(image, reader_of(how, string.digits)).down == pytest.approx(there.down)
+    blank = np.full_like(image, 230)
+    assert how.refined_placement(blank, reader_of(how, string.digits)) == CENTRED
 
 
 def test_straightening_is_chosen_where_it_makes_the_labels_clearly_likelier(

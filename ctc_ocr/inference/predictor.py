@@ -145,12 +145,18 @@ class Predictor(WithDecoder):
         data = self._preparation.data
         pixels = _pixels(image, name, preparation.channels_to_read(data))
         if self._straightener is not None:
-            pixels = self._straightener.straightened(pixels)
+            pixels = self._straightener.refined_placement(pixels, self._read_straight).straightened(pixels)
         cropped, left = preparation.crop_placed(pixels, data)
         if ink is not None:
             ink.add(cropped)
         prepared = preparation.prepare_cropped(cropped, self._preparation)
         return prepared, None if self._straightener else _origin(cropped, prepared, left, data)
+
+    def _read_straight(self, images: list[Pixels]) -> list[Prediction]:
+        """What the network reads in a single view of images that are straightened."""
+        cropped = [preparation.crop_placed(each, self._preparation.data)[0] for each in images]
+        prepared = [preparation.prepare_cropped(each, self._preparation) for each in cropped]
+        return self.predict_prepared(prepared, decoder=replace(self.decoder, views=1))
 
     def predict_prepared(
         self,
