@@ -179,7 +179,7 @@ def test_the_height_grows_where_there_are_too_few_time_steps(tmp_path: Path) -> 
 
 def found(likelihood: float | None) -> FindRegion:
     """What a model chooses that finds no better region, and the labels as likely as that (nats per unit)."""
-    return lambda samples, region, ink, seed, names: FoundRegion(region, likelihood)
+    return lambda samples, region, ink, seed, names, is_straight: FoundRegion(region, likelihood)
 
 
 def test_images_that_a_model_can_hardly_read_get_more_pixels() -> None:
@@ -199,7 +199,7 @@ def test_images_that_a_model_can_hardly_read_get_more_pixels() -> None:
 def test_the_rows_are_chosen_before_the_height(tmp_path: Path) -> None:
     asked = []
 
-    def find(samples: object, region: Region, ink: str, seed: int, names: object) -> FoundRegion:
+    def find(samples: object, region: Region, ink: str, seed: int, names: object, is_straight: bool) -> FoundRegion:
         asked.append(region)
         return FoundRegion(replace(WHOLE, top=0.25, bottom=0.75), -3.0)
 
@@ -213,7 +213,7 @@ def test_the_rows_are_chosen_before_the_height(tmp_path: Path) -> None:
 
 
 def test_a_model_may_find_more_in_whole_pictures(pictures: Path) -> None:
-    def whole(samples: object, region: Region, ink: str, seed: int, names: object) -> FoundRegion:
+    def whole(samples: object, region: Region, ink: str, seed: int, names: object, is_straight: bool) -> FoundRegion:
         assert region.crop == "text"
         return FoundRegion(replace(region, crop="none"))
 
@@ -225,7 +225,7 @@ def test_a_model_may_find_more_in_whole_pictures(pictures: Path) -> None:
 def test_a_model_is_shown_the_ink_that_the_user_names() -> None:
     asked = []
 
-    def find(samples: object, region: Region, ink: str, seed: int, names: object) -> FoundRegion:
+    def find(samples: object, region: Region, ink: str, seed: int, names: object, is_straight: bool) -> FoundRegion:
         asked.append(ink)
         return FoundRegion(region, ink=ink)
 
@@ -236,7 +236,7 @@ def test_a_model_is_shown_the_ink_that_the_user_names() -> None:
 
 
 def test_ink_is_dark_in_the_grey_paper(tmp_path: Path) -> None:
-    def by_paper(samples: object, region: Region, ink: str, seed: int, names: object) -> FoundRegion:
+    def by_paper(samples: object, region: Region, ink: str, seed: int, names: object, is_straight: bool) -> FoundRegion:
         return FoundRegion(replace(region, grey="paper"))
 
     samples = checked(tmp_path / "a", captcha(0), captcha(1), invert(captcha(2)), invert(captcha(3)))

@@ -311,7 +311,9 @@ def test_rows_have_a_margin_that_costs_little(tmp_path: Path) -> None:
 def test_both_ends_are_chosen_or_none(low_text: CheckResult) -> None:
     asked = []
 
-    def find(samples: object, region: Region, ink: str, seed: int, names: Collection[str]) -> FoundRegion:
+    def find(
+        samples: object, region: Region, ink: str, seed: int, names: Collection[str], is_straight: bool
+    ) -> FoundRegion:
         asked.append({*names} & {*OF_REGION})
         return FoundRegion(replace(region, top=0.25, bottom=0.5) if "top_edge" in names else region)
 

@@ -165,12 +165,17 @@ def test_straightening_is_chosen_where_it_makes_the_labels_clearly_likelier(
     assert level.is_straight is False
 
 
-def test_rows_are_not_chosen_where_the_user_has_images_straightened(tmp_path: Path, ubuntu_font: str) -> None:
-    write_pages(tmp_path / "crooked", ubuntu_font, crooked(12))
+def test_where_the_user_has_images_straightened_their_rows_are_chosen(tmp_path: Path, ubuntu_font: str) -> None:
+    """Also of images that are few, or that the starter reads well: level ones."""
+    write_pages(tmp_path / "level", ubuntu_font, [CENTRED] * 12)
+    samples = check_source(tmp_path / "level")
     given = ctc_ocr.preset("word", data={"straighten": "starter"})
-    names = ["top_edge", "bottom_edge", "ink"]
-    settings, _ = choose(given, check_source(tmp_path / "crooked"), names, partial(likely_region, STARTER))
-    assert (settings.data.top_edge, settings.data.bottom_edge, settings.data.straighten) == (0.0, 1.0, "starter")
+    find = partial(likely_region, STARTER)
+    data = choose(given, samples, ["crop", "top_edge", "bottom_edge", "ink"], find)[0].data
+    assert (data.crop, data.straighten) == ("none", "starter")
+    assert data.bottom_edge - data.top_edge in (pytest.approx(0.4), pytest.approx(0.5), pytest.approx(0.65))
+    data = choose(given, samples, ["crop", "ink"], find)[0].data
+    assert (data.top_edge, data.bottom_edge, data.straighten) == (0.0, 1.0, "starter")
 
 
 def test_the_network_is_given_straightened_images_in_training_and_later(tmp_path: Path, ubuntu_font: str) -> None:

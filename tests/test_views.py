@@ -220,7 +220,9 @@ def test_the_command_reads_them_by_any_number_of_processes(images: Path, tmp_pat
 def test_few_images_that_start_from_a_model_are_read_in_several(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checked = check_source(images)
 
-    def as_it_is(samples: object, region: Region, ink: str, seed: int, names: object) -> choices.FoundRegion:
+    def as_it_is(
+        samples: object, region: Region, ink: str, seed: int, names: object, is_straight: bool
+    ) -> choices.FoundRegion:
         return choices.FoundRegion(region)
 
     for names, start, few, expected in (

@@ -54,8 +54,9 @@ class FoundRegion:
     is_straight: bool = False
 
 
-# Of samples, a region, their ink, a seed and the names of what is to be chosen: the region with that.
-FindRegion = Callable[[Sequence[CheckedSample], Region, str, int, Collection[str]], FoundRegion]
+# Of samples, a region, their ink, a seed, the names of what is to be chosen, and whether the images are straightened in
+# any case: the region with that.
+FindRegion = Callable[[Sequence[CheckedSample], Region, str, int, Collection[str], bool], FoundRegion]
 
 log = logging.getLogger(__name__)
 
@@ -77,12 +78,14 @@ def choose(
         return settings, checked
     region = Region.of(settings.data)
     text_heights = [1.0]
+    if settings.data.is_straightened and "straighten" not in names:  # lines are found among all rows
+        names = {*names} - {"crop"}
     if {"crop", "height"} & {*names}:
         text_heights = _text_heights(checked.samples, settings.training.seed, region)
     if "crop" in names:
         crop = "text" if median(text_heights) < SMALL_TEXT and _agree(text_heights) else "none"
         settings, checked = _cut(settings, checked, replace(region, crop=crop))
-    names = _found_by_model(names, settings, find_region is not None)
+    names = _found_by_model(names, settings.data.channels, find_region is not None)
     if len(checked.samples) >= FEW:  # to straighten them would take long
         names -= {"straighten"}
     if not names:
@@ -103,15 +106,13 @@ def choose(
     return settings, checked
 
 
-def _found_by_model(names: Collection[str], settings: Hyperparameters, is_there: bool) -> set[str]:
+def _found_by_model(names: Collection[str], channels: int, is_there: bool) -> set[str]:
     """The names without what no model can choose: anything without a model, one edge alone, the grey of colours.
     Several views are for a network that starts from a model."""
     left = {*names}
     if not is_there or not {*ROWS} <= left:
         left -= {*ROWS, "straighten"}
-    if settings.data.is_straightened and "straighten" not in names:  # the rows of other images would be found
-        left -= {*ROWS}
-    left -= {"grey"} if not is_there or settings.data.channels != 1 else set()
+    left -= {"grey"} if not is_there or channels != 1 else set()
     return left if is_there else left - {"views"}
 
 
@@ -122,7 +123,8 @@ def _chosen_by_model(
     own height: at a greater one, the model prefers small characters in more rows, and networks that were trained on
     these read less."""
     ink = "auto" if "ink" in names else settings.data.ink
-    found = find_region(checked.samples, Region.of(settings.data), ink, settings.training.seed, names)
+    is_straight = settings.data.is_straightened and "straighten" not in names
+    found = find_region(checked.samples, Region.of(settings.data), ink, settings.training.seed, names, is_straight)
     settings, checked = _cut(settings, checked, found.region)
     if "straighten" in names:
         settings = _with(settings, straighten="starter" if found.is_straight else "none")

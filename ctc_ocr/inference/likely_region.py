@@ -37,6 +37,7 @@ def likely_region(
     ink: str = "auto",
     seed: int = 0,
     names: Collection[str] = OF_REGION,
+    is_straight: bool = False,
 ) -> FoundRegion:
     """`start` with the crop, the rows and the grey that make the labels likeliest to the model, if they are among the
     `names` of hyperparameters, and clearly better than those of `start`; the ink, if one for all images is clearly
@@ -45,8 +46,8 @@ def likely_region(
     Where `start` cuts out a line of text, whole images are tried; then rows of several heights in the middle of the
     images, others of about the best height, and other greys of the best rows; in another grey, rows are chosen once
     more, and the grey of these. The ink is chosen before and after. At last, straightened images are tried where the
-    labels are still unlikely. Nothing is chosen where the labels stay less likely than by a guess. The measure is the
-    mean log probability of a label, per unit: see LabelLikelihood.
+    labels are still unlikely, or taken if `is_straight`. Nothing is chosen where the labels stay less likely than by a
+    guess. The measure is the mean log probability of a label, per unit: see LabelLikelihood.
     """
     likelihood = LabelLikelihood(model, samples, seed)
     if likelihood.num_images < FEWEST:
@@ -66,10 +67,12 @@ def likely_region(
             break
     if "ink" in names:
         found = _with_ink(found, likelihood)
-    if "straighten" in names and likelihood.of(found) < CROOKED:
+    if is_straight:
+        found = max(_straight(found, names), key=likelihood.of)
+    elif "straighten" in names and likelihood.of(found) < CROOKED:
         found = _straightened(found, likelihood)
     if likelihood.of(found) < GUESSED:
-        found = Shown(start, ink)
+        found = Shown(start, ink, is_straight)
     return FoundRegion(found.region, likelihood.of_known_units(found), found.ink, found.is_straight)
 
 
@@ -79,11 +82,16 @@ def _straightened(shown: Shown, likelihood: LabelLikelihood) -> Shown:
     region = shown.region
     if region.crop != "none" or region.vertical or not likelihood.knows_all_units:
         return shown
-    straight = replace(shown, is_straight=True)
-    tried = [_rows(straight, MIDDLES[0], height) for height in STRAIGHT_HEIGHTS]
+    tried = _straight(shown, ROWS)
     if likelihood.of(tried[0]) < likelihood.of(shown):
         return shown
     return likelihood.better(shown, max(tried, key=likelihood.of), MIN_STRAIGHT_GAIN)
+
+
+def _straight(shown: Shown, names: Collection[str]) -> list[Shown]:
+    """Straightened, with rows of several heights if these are among the names."""
+    straight = replace(shown, is_straight=True)
+    return [_rows(straight, MIDDLES[0], height) for height in STRAIGHT_HEIGHTS] if {*ROWS} <= {*names} else [straight]
 
 
 def _with_ink(shown: Shown, likelihood: LabelLikelihood) -> Shown:

@@ -28,12 +28,12 @@ log = logging.getLogger(__name__)
 
 
 def region_by_starter(
-    samples: Sequence[CheckedSample], region: Region, ink: str, seed: int, names: Collection[str]
+    samples: Sequence[CheckedSample], region: Region, ink: str, seed: int, names: Collection[str], is_straight: bool
 ) -> FoundRegion:
     """Imports MXNet."""
     from ctc_ocr.inference.likely_region import likely_region
 
-    return likely_region(STARTER, samples, region, ink, seed, names)
+    return likely_region(STARTER, samples, region, ink, seed, names, is_straight)
 
 
 def straightened_by_starter(
