@@ -121,7 +121,10 @@ class Alphabet:
         return [self._codes[unit] for unit in units]
 
     def decode(self, codes: Sequence[int]) -> str:
-        """The text of codes that hold no blank (as greedy or beam decoding gives them)."""
+        """The text of codes that hold no blank (as decoding gives them). Raises InputError for others."""
+        unknown = [code for code in codes if not 1 <= code <= len(self.units)]
+        if unknown:
+            raise InputError(f"expected codes from 1 to {len(self.units)}, got {unknown[0]}", "codes")
         return "".join(self.units[code - 1] for code in codes)
 
 

@@ -64,7 +64,7 @@ class Lengths:
             return cls(0, 0, 1.0)
         found = _RANGE.fullmatch(text)
         shortest, longest = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
-        if shortest > longest:
+        if shortest > longest or longest == 0:
             raise InputError(f"expected a length such as 5, a range such as 4-6, or any; got {text!r}", "lengths")
         return cls(shortest, longest, NEVER)
 

@@ -169,6 +169,9 @@ def test_alphabet_codes_and_back() -> None:
     alphabet = Alphabet(("a", "b", "ch"))
     assert alphabet.encode(["ch", "a"]) == [3, 1]
     assert alphabet.decode([3, 1, 1]) == "chaa"
+    for code in (0, -1, 4):
+        with pytest.raises(InputError, match=f"expected codes from 1 to 3, got {code}"):
+            alphabet.decode([1, code])
     assert Alphabet.from_lookup(alphabet.lookup) == alphabet
     assert alphabet.num_classes == 4
     with pytest.raises(InputError, match="not in the alphabet: 'x', 'y'"):

@@ -37,7 +37,7 @@ def test_parse(text: str, expected: Lengths) -> None:
     assert Lengths.parse(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "5-", "-5", "a", "6-4", "4 - 6", "٥", "1234567"])
+@pytest.mark.parametrize("text", ["", "5-", "-5", "a", "6-4", "0", "0-0", "4 - 6", "٥", "1234567"])
 def test_parse_refuses(text: str) -> None:
     with pytest.raises(InputError, match="^lengths: expected a length such as 5"):
         Lengths.parse(text)
