@@ -28,6 +28,7 @@ from ctc_ocr.images.pixels import Pixels
 from ctc_ocr.images.placement import CENTRED, Placement
 from ctc_ocr.images.png import encode_png
 from ctc_ocr.images.preparation import load
+from ctc_ocr.images.region import Region
 from ctc_ocr.inference.likely_region import likely_region
 from ctc_ocr.inference.prediction import Prediction
 from ctc_ocr.inference.predictor import Predictor, straightener
@@ -157,6 +158,9 @@ def test_straightening_is_chosen_where_it_makes_the_labels_clearly_likelier(
     assert settings.data.top_edge > 0.1
     assert "with its line of text straightened" in description(settings)
     assert likely_region(STARTER, samples.samples, names=["top_edge", "bottom_edge"]).is_straight is False
+    cut = likely_region(STARTER, samples.samples, Region("text"), names=["crop", "straighten"])
+    assert (cut.is_straight, cut.region.crop) == (True, "none")
+    assert likely_region(STARTER, samples.samples, Region("text"), names=["straighten"]).region.crop == "text"
     monkeypatch.setattr(choices, "FEW", 12)
     settings, _ = choose(ctc_ocr.preset("word"), samples, ["top_edge", "bottom_edge", "straighten"], find)
     assert settings.data.straighten == "none"  # of so many images, each would take some tenths of a second

@@ -70,19 +70,20 @@ def likely_region(
     if is_straight:
         found = max(_straight(found, names), key=likelihood.of)
     elif "straighten" in names and likelihood.of(found) < CROOKED:
-        found = _straightened(found, likelihood)
+        found = _straightened(found, likelihood, names)
     if likelihood.of(found) < GUESSED:
         found = Shown(start, ink, is_straight)
     return FoundRegion(found.region, likelihood.of_known_units(found), found.ink, found.is_straight)
 
 
-def _straightened(shown: Shown, likelihood: LabelLikelihood) -> Shown:
+def _straightened(shown: Shown, likelihood: LabelLikelihood, names: Collection[str]) -> Shown:
     """With rows in the middle of straightened images. These are found without the labels, so that they make them no
-    likelier by chance."""
+    likelier by chance. A line that was cut out has been looked for where lines are level, and may be another."""
     region = shown.region
-    if region.crop != "none" or region.vertical or not likelihood.knows_all_units:
+    is_cut = region.crop != "none" and "crop" not in names
+    if is_cut or region.vertical or not likelihood.knows_all_units:
         return shown
-    tried = _straight(shown, ROWS)
+    tried = _straight(replace(shown, region=replace(region, crop="none")), ROWS)
     if likelihood.of(tried[0]) < likelihood.of(shown):
         return shown
     return likelihood.better(shown, max(tried, key=likelihood.of), MIN_STRAIGHT_GAIN)
