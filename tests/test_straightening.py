@@ -1,5 +1,6 @@
 """Lines of text at another angle and height in each image are straightened before they are read."""
 
+import logging
 import pickle
 import string
 from collections.abc import Callable, Sequence
@@ -29,11 +30,13 @@ from ctc_ocr.images.placement import CENTRED, Placement
 from ctc_ocr.images.png import encode_png
 from ctc_ocr.images.preparation import load
 from ctc_ocr.images.region import Region
+from ctc_ocr.inference.calibrate import calibrate
 from ctc_ocr.inference.likely_region import likely_region
 from ctc_ocr.inference.prediction import Prediction
 from ctc_ocr.inference.predictor import Predictor, straightener
 from ctc_ocr.inference.straightening import Straightener
 from ctc_ocr.lengths import Lengths
+from ctc_ocr.runtime.mxnet import mx
 from ctc_ocr.training.data import training_data
 from ctc_ocr.training.reading import straightened_by_starter
 from ctc_ocr.training.settings import Captchas, LabelledImages
@@ -227,6 +230,22 @@ def test_a_trained_model_straightens_what_it_reads(trained: tuple[Path, list[Pat
     assert read.text == level.text == "3591"
     assert read.characters
     assert all(each.left is None for each in read.characters)  # the places would be those of the straightened image
+
+
+def test_confidences_are_calibrated_by_images_as_they_are_read_later(
+    trained: tuple[Path, list[Path]], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefix, paths = trained
+    paths = paths[:5]
+    samples = [Sample(str(each), tuple(each.stem), str(each)) for each in paths]
+    caplog.set_level(logging.INFO, logger="ctc_ocr")
+    (read,) = calibrate(str(prefix), [1], [], mx.cpu(), samples).values()
+    assert read.images == 5
+    right = sum(each.text == path.stem for each, path in zip(Predictor(prefix).predict(paths), paths, strict=True))
+    assert f"reads {right} of 5 validation images where it finds the lines itself" in caplog.text
+    monkeypatch.setattr("ctc_ocr.inference.calibrate.MAX_TURNED", 3)
+    (fewer,) = calibrate(str(prefix), [1], [], mx.cpu(), samples).values()
+    assert fewer.images == 3
 
 
 @pytest.mark.slow  # the exporter compares both models for 32 images

@@ -7,54 +7,90 @@ import numpy as np
 
 from ctc_ocr.alphabet import unpad_labels
 from ctc_ocr.checkpoint.calibration_file import save_calibrations
+from ctc_ocr.datasets.samples import Sample
 from ctc_ocr.evaluation.calibration_choice import MIN_IMAGES, CalibrationChoice, choose_calibration
+from ctc_ocr.images.files import read_image
 from ctc_ocr.images.pixels import Pixels
+from ctc_ocr.images.preparation import channels_to_read
+from ctc_ocr.inference.prediction import Prediction
 from ctc_ocr.inference.predictor import Predictor
 from ctc_ocr.runtime.advice import advice
 from ctc_ocr.runtime.types import Context, DataBatch
 
 FEW_IMAGES = 50  # with fewer, the accuracy at a confidence is uncertain by more than 0.1
+MAX_TURNED = 200  # images whose lines are found again: that takes up to a second each
 
 log = logging.getLogger(__name__)
 
 
 def calibrate(
-    prefix: str, epochs: Iterable[int], validation: Iterable[DataBatch], context: Context
+    prefix: str,
+    epochs: Iterable[int],
+    validation: Iterable[DataBatch],
+    context: Context,
+    turned: Sequence[Sample] = (),
 ) -> dict[int, CalibrationChoice]:
     """Choose a calibration, or none, for each of these epochs by its predictions for the validation images.
 
-    `validation` gives batches as `ctc_ocr.datasets.iterator` makes them. Returns {epoch: choice}, which replaces the
+    `validation` gives batches as `ctc_ocr.datasets.iterator` makes them. `turned`: the same images as they are, if they
+    are straightened. A network finds their lines better than what straightened them for training; some of them are then
+    read in place of the batches. Returns {epoch: choice}, which replaces the
     run's PREFIX-calibration.json; it is written after each epoch.
     """
-    batches, found = list(validation), dict[int, CalibrationChoice]()
+    batches, found = [] if turned else list(validation), dict[int, CalibrationChoice]()
     for epoch in epochs:
-        found[epoch] = _choose(Predictor(prefix, epoch, context=context), batches)
+        predictor = Predictor(prefix, epoch, context=context)
+        predictor.calibration = None  # fitted to the confidences of the network itself
+        found[epoch] = _choose(predictor, _read_turned(predictor, turned) if turned else _read(predictor, batches))
         save_calibrations(prefix, found)
     return found
 
 
 def calibrate_unless_interrupted(
-    prefix: str, epochs: Sequence[int], validation: Iterable[DataBatch], context: Context
+    prefix: str,
+    epochs: Sequence[int],
+    validation: Iterable[DataBatch],
+    context: Context,
+    turned: Sequence[Sample] = (),
 ) -> None:
     """As calibrate; Ctrl-C ends it, and what it costs is only the calibration."""
     try:
         log.info("Calibrating on the validation images: epoch %s (Ctrl-C skips it)", " and ".join(map(str, epochs)))
-        calibrate(prefix, epochs, validation, context)
+        calibrate(prefix, epochs, validation, context, turned)
     except KeyboardInterrupt:
         advice.info(
             "Skipped: these confidences are the network's own. --resume --num_epoch %d calibrates them", max(epochs)
         )
 
 
-def _choose(predictor: Predictor, batches: Iterable[DataBatch]) -> CalibrationChoice:
+def _read(predictor: Predictor, batches: Iterable[DataBatch]) -> list[tuple[Prediction, list[int]]]:
+    """The predictions for the images of batches, and their labels as codes."""
     predictor.take_stretched_images()
-    predictor.calibration = None  # fitted to the confidences of the network itself
-    confidences, correct = list[float](), list[bool]()
+    found = list[tuple[Prediction, list[int]]]()
     for batch in batches:
         images, labels = _samples(batch, predictor.hyperparameters.geometry.columns_per_step)
-        for prediction, label in zip(predictor.predict_prepared(images), labels, strict=True):
-            confidences.append(prediction.confidence or 0.0)
-            correct.append(prediction.codes == label)
+        found += zip(predictor.predict_prepared(images), labels, strict=True)
+    return found
+
+
+def _read_turned(predictor: Predictor, samples: Sequence[Sample]) -> list[tuple[Prediction, list[int]]]:
+    """As `_read`, of images that are not straightened, at most MAX_TURNED of them."""
+    found = list[tuple[Prediction, list[int]]]()
+    channels = channels_to_read(predictor.hyperparameters.data)
+    for sample in samples[:: -(-len(samples) // MAX_TURNED)]:
+        image = read_image(sample.read_bytes(), sample.place, channels)
+        found.append((predictor.read(image), predictor.alphabet.encode(sample.units)))
+    right = sum(prediction.codes == label for prediction, label in found)
+    log.info(
+        "Epoch %d reads %d of %d validation images where it finds the lines itself, as it does from now on",
+        predictor.epoch, right, len(found),
+    )  # fmt: skip
+    return found
+
+
+def _choose(predictor: Predictor, read: Sequence[tuple[Prediction, list[int]]]) -> CalibrationChoice:
+    confidences = [prediction.confidence or 0.0 for prediction, _ in read]
+    correct = [prediction.codes == label for prediction, label in read]
     if not any(correct):
         log.info("Epoch %d reads no validation image correctly: its confidences are not usable yet", predictor.epoch)
     elif MIN_IMAGES <= len(correct) < FEW_IMAGES:

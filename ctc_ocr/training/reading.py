@@ -54,16 +54,19 @@ def straightened_by_starter(
     return found
 
 
-def calibrate(prefix: str, ended: Ended, validation: "BatchIter", context: Context) -> None:
-    """Of an interrupted run, only the best epoch, which is read by default; and not if no epoch was completed, for
-    then the images of `validation` may still be in the making. Imports MXNet."""
+def calibrate(
+    prefix: str, ended: Ended, validation: "BatchIter", context: Context, turned: Sequence[Sample] = ()
+) -> None:
+    """`turned`: the validation images as they are, if they are straightened. Of an interrupted run, only the best
+    epoch, which is read by default; and not if no epoch was completed, for then the images of `validation` may still be
+    in the making. Imports MXNet."""
     from ctc_ocr.inference.calibrate import calibrate_unless_interrupted
 
     epochs = run_files.epochs_to_calibrate(prefix)
     if ended.finished:
-        calibrate_unless_interrupted(prefix, epochs, validation, context)
+        calibrate_unless_interrupted(prefix, epochs, validation, context, turned)
     elif not (epochs and has_been_chosen(prefix, epochs[0])):
         if epochs and ended.complete:
-            calibrate_unless_interrupted(prefix, epochs[:1], validation, context)
+            calibrate_unless_interrupted(prefix, epochs[:1], validation, context, turned)
         else:
             log.info("Not calibrated: no epoch was completed. A run that reaches its end is calibrated")

@@ -110,4 +110,5 @@ class Running:
                 self._calibrate(ended, validation, contexts_of(self.job)[0])
 
     def _calibrate(self, ended: Ended, validation: "BatchIter", context: Context) -> None:
-        calibrate(self.prefix, ended, validation, context)
+        turned = self.data.held_out if self.data.hyperparameters.data.is_straightened else ()
+        calibrate(self.prefix, ended, validation, context, turned)
