@@ -135,10 +135,6 @@ def test_of_two_lines_that_which_the_network_reads_is_found(ubuntu_font: str) ->
     both = np.minimum(digits, letters)
     assert how.refined_placement(both, reader_of(how, string.digits)).down < 0
     assert how.refined_placement(both, reader_of(how, string.ascii_uppercase)).down > 0
-    assert how.placement_of_label(both, tuple("4827")).down < 0
-    assert how.placement_of_label(both, tuple("KRWT")).down > 0
-    assert how.placement_of_label(both, tuple("KR-T")).down > 0  # the starter does not know the dash
-    assert how.placement_of_label(both, tuple("----")) == how.placement(both)
 
 
 @pytest.mark.parametrize("there", [Placement(10.5, 0.05), Placement(-17.5, -0.05), Placement(3.5, 0.15)])
@@ -201,13 +197,10 @@ def test_the_network_is_given_straightened_images_in_training_and_later(tmp_path
     assert not any(isinstance(each, StraightenedSample) for each in data.held_out)
     how = straightener(settings.data, Lengths(4, 4, 1 / 12))
     assert how is not None
-    for part in parts:
-        for each in part.images:
-            image, is_trained_on = read_image(each.sample.image, channels=1), part is data.train
-            units = each.sample.units
-            placement = how.placement_of_label(image, units) if is_trained_on else how.placement(image)
-            expected = load(encode_png(placement.straightened(image)), "straight", settings)
-            assert np.array_equal(load(each.sample.read_bytes(), "fed", settings), expected)
+    for each in fed:
+        straight = how.straightened(read_image(each.sample.image, channels=1))
+        expected = load(encode_png(straight), "straight", settings)
+        assert np.array_equal(load(each.sample.read_bytes(), "fed", settings), expected)
 
 
 @pytest.fixture(scope="module")

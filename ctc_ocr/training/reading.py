@@ -39,8 +39,8 @@ def region_by_starter(
 def straightened_by_starter(
     samples: Sequence[Sample], data: Data, lengths: Lengths, by_label: bool, progress: Progress
 ) -> list[StraightenedSample]:
-    """The samples, with their lines of text found; if `by_label`, where their labels are most probable. Raises
-    InputError for an image that cannot be read. Imports MXNet if it is there."""
+    """The samples, with their lines of text found; if `by_label`, where their labels are most probable. Raises InputError
+    for an image that cannot be read. Imports MXNet if it is there."""
     from ctc_ocr.inference.predictor import straightener
 
     how, channels = straightener(data, lengths), channels_to_read(data)
