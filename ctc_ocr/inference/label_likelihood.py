@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ctc_ocr.alphabet import Alphabet
 from ctc_ocr.datasets.checking import CheckedSample
 from ctc_ocr.decoding.decoder import Decoder
 from ctc_ocr.decoding.likelihood import ANYTHING
@@ -15,7 +16,6 @@ from ctc_ocr.images.files import read_image
 from ctc_ocr.images.grey import grey
 from ctc_ocr.images.pixels import Pixels, shrunk
 from ctc_ocr.images.region import Region
-from ctc_ocr.inference.label_codes import label_codes, num_known
 from ctc_ocr.inference.predictor import Predictor, predictor_of_lines
 from ctc_ocr.inference.straightening import Straightener
 from ctc_ocr.lengths import Lengths
@@ -48,7 +48,7 @@ class LabelLikelihood:
         self._images, self._labels = list[Pixels](), list[list[int]]()
         self._parts = dict[Region, list[Pixels]]()
         for index in np.random.default_rng(seed).permutation(len(samples)):
-            codes = label_codes(samples[index].units, self._predictor.alphabet)
+            codes = _codes(samples[index].units, self._predictor.alphabet)
             if codes is None or len(self._images) == NUM_READ:
                 continue
             sample = samples[index].sample
@@ -105,7 +105,7 @@ class LabelLikelihood:
         images = self._straightened(shown) if shown.is_straight else self._cut(shown.region)
         prepared = [prepare(grey(rows.cut(each), rows.grey)) for each in images]
         found = self._predictor.label_log_probabilities(prepared, labels)
-        return np.maximum(found / [num_known(each) for each in labels], LEAST)
+        return np.maximum(found / [_num_known(each) for each in labels], LEAST)
 
     def _straightened(self, shown: Shown) -> list[Pixels]:
         lengths = Lengths.of_labels([len(each) for each in self._labels])
@@ -132,3 +132,23 @@ def _predictor(model: str | Path, ink: str) -> Predictor:
 
 def _standard_error(values: NDArray[np.float64]) -> float:
     return float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def _codes(units: Sequence[str], alphabet: Alphabet) -> list[int] | None:
+    """The codes of a label, of letters in the other case if need be, and ANYTHING for units that the model does not
+    know, such as the dash of a plate: it reads nothing there, or other units. None if these are more than half."""
+    known = set(alphabet.units)
+    codes = list[int]()
+    for unit in units:
+        form = unit if unit in known else unit.swapcase()
+        if form in known:
+            codes.append(alphabet.encode([form])[0])
+        elif codes[-1:] != [ANYTHING]:
+            codes.append(ANYTHING)
+    found = _num_known(codes)
+    return codes if found and 2 * found >= len(units) else None
+
+
+def _num_known(codes: Sequence[int]) -> int:
+    """Those that the model knows."""
+    return len(codes) - codes.count(ANYTHING)

@@ -1,22 +1,19 @@
 """Finding a line of text that is at another angle and height in each image, by what a model reads of it.
 
 The image is turned and moved in several ways. Where the line lies level in the rows that are read, a model reads a text
-of an expected length most confidently; elsewhere it reads less, or other text. So no label is needed. Of images to
-train on, the label is known, and tells it better. A network that was trained on these finds the lines of other images
-better than that model.
+of an expected length most confidently; elsewhere it reads less, or other text. So no label is needed, and the images of
+training and of validation are straightened in the same way. A network that was trained on them finds the lines of other
+images better than that model.
 """
 
 from collections.abc import Callable, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ctc_ocr.images.grey import grey
 from ctc_ocr.images.pixels import Pixels, shrunk
 from ctc_ocr.images.placement import CENTRED, Placement
 from ctc_ocr.images.region import Region
-from ctc_ocr.inference.label_codes import label_codes
 from ctc_ocr.lengths import Lengths
 
 if TYPE_CHECKING:
@@ -43,15 +40,6 @@ class Straightener:
         is changed where no text has an expected length."""
         return (self._likeliest(image) or [CENTRED])[0]
 
-    def placement_of_label(self, image: Pixels, units: Sequence[str]) -> Placement:
-        """Where a text lies in an image: where it is most probable. As `placement` if the predictor does not know most
-        of its units."""
-        codes = label_codes(units, self._predictor.alphabet)
-        if codes is None:
-            return self.placement(image)
-        probable = self._predictor.label_log_probabilities(self._tried(image), [codes] * len(TRIED))
-        return TRIED[int(np.argmax(probable))]
-
     def refined_placement(self, image: Pixels, read: "Callable[[list[Pixels]], list[Prediction]]") -> Placement:
         """Of the likeliest placements, that in which the network that the images are straightened for reads the
         likeliest text, or half a step beside it. `read`: what it reads in images that are straightened."""
@@ -67,11 +55,9 @@ class Straightener:
         return self.placement(image).straightened(image)
 
     def _likeliest(self, image: Pixels) -> list[Placement]:
-        return self._ordered(TRIED, self._predictor.predict_prepared(self._tried(image)))[:LIKELY]
-
-    def _tried(self, image: Pixels) -> list[Pixels]:
         image = shrunk(image)
-        return [self._predictor.prepare(self._part(each.straightened(image))) for each in TRIED]
+        prepared = [self._predictor.prepare(self._part(each.straightened(image))) for each in TRIED]
+        return self._ordered(TRIED, self._predictor.predict_prepared(prepared))[:LIKELY]
 
     def _ordered(self, placements: "Sequence[Placement]", read: "Sequence[Prediction]") -> list[Placement]:
         """The placements in which texts of an expected length were read, likeliest first."""

@@ -39,9 +39,9 @@ MIN_HELD_OUT = 10  # images: with fewer, chance alone decides which epoch is the
 MOST_OF_FEW = 0.2  # but no more than this fraction of a small set
 MAX_LISTED = 10  # invalid samples in the log
 
-# Of samples, how images are prepared, the lengths of their labels, whether the labels may tell where the lines are, and
-# progress: the samples as they are read straightened.
-Straighten = Callable[[Sequence[Sample], Data, Lengths, bool, Progress], Sequence[Sample]]
+# Of samples, how images are prepared, the lengths of their labels, and progress: the samples as they are read
+# straightened.
+Straighten = Callable[[Sequence[Sample], Data, Lengths, Progress], Sequence[Sample]]
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +74,8 @@ def labelled_data(
     to_train, to_validate = (ImageColumns.encoded(part.samples, alphabet) for part in (train, validation))
     if settings.data.is_straightened and straighten is not None:
         log.info("Straightening %d images by the starter model", len(to_train) + len(to_validate))
-        with shown_progress(show=progress) as update:
-            to_train = to_train.read_as(straighten(to_train.samples, settings.data, lengths, True, update))
-        with shown_progress(show=progress) as update:
-            to_validate = to_validate.read_as(straighten(to_validate.samples, settings.data, lengths, False, update))
+        to_train = _straightened(to_train, settings.data, lengths, straighten, progress)
+        to_validate = _straightened(to_validate, settings.data, lengths, straighten, progress)
     batches, held_out = _sources(to_train, to_validate, alphabet, settings)
     return TrainingData(
         hyperparameters=settings,
@@ -218,6 +216,13 @@ def _alphabet_of(train: CheckResult, validation: CheckResult, missing: Sequence[
             len(unlearned), " ".join(map(repr, unlearned[:MAX_LISTED])),
         )  # fmt: skip
     return Alphabet(tuple(sorted(units)))
+
+
+def _straightened(
+    images: ImageColumns, data: Data, lengths: Lengths, straighten: Straighten, progress: bool
+) -> ImageColumns:
+    with shown_progress(show=progress) as update:
+        return images.read_as(straighten(images.samples, data, lengths, update))
 
 
 def _sources(

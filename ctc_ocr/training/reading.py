@@ -37,10 +37,10 @@ def region_by_starter(
 
 
 def straightened_by_starter(
-    samples: Sequence[Sample], data: Data, lengths: Lengths, by_label: bool, progress: Progress
+    samples: Sequence[Sample], data: Data, lengths: Lengths, progress: Progress
 ) -> list[StraightenedSample]:
-    """The samples, with their lines of text found; if `by_label`, where their labels are most probable. Raises InputError
-    for an image that cannot be read. Imports MXNet if it is there."""
+    """The samples, with their lines of text found. Raises InputError for an image that cannot be read. Imports MXNet
+    if it is there."""
     from ctc_ocr.inference.predictor import straightener
 
     how, channels = straightener(data, lengths), channels_to_read(data)
@@ -48,8 +48,7 @@ def straightened_by_starter(
     found = list[StraightenedSample]()
     for index, each in enumerate(samples):
         image = read_image(each.read_bytes(), each.place, channels)
-        placement = how.placement_of_label(image, each.units) if by_label else how.placement(image)
-        found.append(StraightenedSample.made(each, placement, channels))
+        found.append(StraightenedSample.made(each, how.placement(image), channels))
         progress(index + 1, len(samples))
     return found
 
