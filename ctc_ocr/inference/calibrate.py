@@ -18,7 +18,7 @@ from ctc_ocr.runtime.advice import advice
 from ctc_ocr.runtime.types import Context, DataBatch
 
 FEW_IMAGES = 50  # with fewer, the accuracy at a confidence is uncertain by more than 0.1
-MAX_TURNED = 200  # images whose lines are found again: that takes up to a second each
+MAX_TURNED = 100  # images whose lines are found again: that takes up to a second each
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ TURNS = range(-28, 29, 7)  # degrees
 DOWNS = (-0.2, -0.1, 0.0, 0.1, 0.2)  # fractions of the image's height
 TRIED = [Placement(turn, down) for turn, down in product(TURNS, DOWNS)]
 LIKELY = 5  # of these, so many are tried with the network that the images are straightened for
-HALF_STEPS = [(turn, down) for turn, down in product((-3.5, 0.0, 3.5), (-0.05, 0.0, 0.05)) if turn or down]
+HALF_STEPS = [each for each in product((-3.5, 0.0, 3.5), (-0.05, 0.0, 0.05)) if any(each)]
 
 
 class Straightener:
@@ -64,7 +64,7 @@ class Straightener:
         expected = [
             (each.confidence or 0.0, placement)
             for each, placement in zip(read, placements, strict=True)
-            if self._lengths.shortest <= len(each.text) <= self._lengths.longest
+            if self._lengths.shortest <= len(each.codes) <= self._lengths.longest
         ]
         return [placement for _, placement in sorted(expected, key=lambda each: -each[0])]
 
